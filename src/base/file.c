@@ -1,0 +1,146 @@
+#include "base/file.h"
+
+#include "base/fault.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Runs a system call that may be made to fail by a fault point. */
+#define FAULTY(point, call) ((errno = vsm_fault_hit(point)) ? -1 : (call))
+
+int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void **data, size_t *size)
+{
+    int fd = FAULTY("file.open", open(path, O_RDONLY | O_CLOEXEC));
+    uint8_t *bytes = NULL;
+    size_t used = 0;
+    struct stat info;
+    int result;
+
+    if (fd < 0)
+        return vsm_fail(status, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        result = vsm_fail(status, "%s: not a regular file", path);
+        goto done;
+    }
+    if ((uint64_t)info.st_size > limit) {
+        result = vsm_fail(status, "%s: %lld bytes, more than the %zu allowed here", path, (long long)info.st_size,
+                          limit);
+        goto done;
+    }
+    bytes = vsm_mem_alloc_raw(path, (size_t)info.st_size + 1, 1);
+    if (!bytes) {
+        result = VSM_E_NOMEM;
+        goto done;
+    }
+    while (used < (size_t)info.st_size) {
+        ssize_t n = FAULTY("file.read", read(fd, bytes + used, (size_t)info.st_size - used));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            result = vsm_fail(status, "%s: cannot be read: %s", path, strerror(errno));
+            goto done;
+        }
+        if (n == 0)
+            break;
+        used += (size_t)n;
+    }
+    bytes[used] = 0;
+    *data = bytes;
+    *size = used;
+    bytes = NULL;
+    result = VSM_OK;
+done:
+    vsm_mem_free(bytes);
+    close(fd);
+    return result;
+}
+
+int vsm_file_write_all(int fd, const char *path, const void *data, size_t size)
+{
+    const uint8_t *from = data;
+
+    while (size > 0) {
+        ssize_t n = FAULTY("file.write", write(fd, from, size));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return vsm_fail(VSM_E_OUTPUT, "%s: cannot be written: %s; free space or choose another folder", path,
+                            strerror(errno));
+        from += n;
+        size -= (size_t)n;
+    }
+    return VSM_OK;
+}
+
+int vsm_file_sync(int fd, const char *path)
+{
+    if (FAULTY("file.fsync", fsync(fd)) != 0)
+        return vsm_fail(VSM_E_OUTPUT, "%s: cannot be made durable: %s", path, strerror(errno));
+    return VSM_OK;
+}
+
+int vsm_file_sync_folder_of(const char *path)
+{
+    char *copy = vsm_mem_string("path", path);
+    int fd, status;
+
+    if (!copy)
+        return VSM_E_NOMEM;
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        status = vsm_fail(VSM_E_OUTPUT, "%s: its folder cannot be opened: %s", path, strerror(errno));
+    else
+        status = vsm_file_sync(fd, path);
+    if (fd >= 0)
+        close(fd);
+    vsm_mem_free(copy);
+    return status;
+}
+
+int vsm_file_rename(const char *from, const char *to)
+{
+    if (FAULTY("file.rename", rename(from, to)) != 0)
+        return vsm_fail(VSM_E_OUTPUT, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
+    return VSM_OK;
+}
+
+int vsm_file_write_atomic(const char *path, const void *data, size_t size)
+{
+    char *temporary = vsm_mem_format("path", "%s.XXXXXX.tmp", path);
+    mode_t mask;
+    int fd, status;
+
+    if (!temporary)
+        return VSM_E_NOMEM;
+    fd = FAULTY("file.open", mkostemps(temporary, 4, O_CLOEXEC));
+    if (fd < 0) {
+        status = vsm_fail(VSM_E_OUTPUT, "%s: cannot be created: %s", path, strerror(errno));
+        vsm_mem_free(temporary);
+        return status;
+    }
+    mask = umask(0);
+    umask(mask);
+    status = vsm_file_write_all(fd, path, data, size);
+    if (status == VSM_OK && fchmod(fd, 0666 & ~mask) != 0)
+        status = vsm_fail(VSM_E_OUTPUT, "%s: cannot set its mode: %s", path, strerror(errno));
+    if (status == VSM_OK)
+        status = vsm_file_sync(fd, path);
+    close(fd);
+    if (status == VSM_OK)
+        status = vsm_file_rename(temporary, path);
+    if (status != VSM_OK)
+        unlink(temporary);
+    else
+        status = vsm_file_sync_folder_of(path);
+    vsm_mem_free(temporary);
+    return status;
+}

@@ -1,0 +1,39 @@
+#include "frame/frame.h"
+
+#include "base/mem.h"
+
+struct vsm_frame *vsm_frame_create(void)
+{
+    return vsm_mem_alloc("frame", 1, sizeof(struct vsm_frame));
+}
+
+void vsm_frame_destroy(struct vsm_frame **frame)
+{
+    struct vsm_frame *f = frame ? *frame : NULL;
+
+    if (!f)
+        return;
+    *frame = NULL;
+    vsm_image_unref(&f->source);
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_tensor_unref(&f->mattes[i].coefficients);
+    for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
+        vsm_image_unref(&f->outputs[i]);
+    vsm_mem_free(f);
+}
+
+static size_t image_bytes(const struct vsm_image *image)
+{
+    return image ? vsm_format_bytes(image->format, image->width, image->height) : 0;
+}
+
+size_t vsm_frame_bytes(const struct vsm_frame *frame)
+{
+    size_t bytes = sizeof(*frame) + image_bytes(frame->source);
+
+    for (int i = 0; i < frame->view_count; i++)
+        bytes += frame->mattes[i].coefficients ? vsm_tensor_bytes(frame->mattes[i].coefficients) : 0;
+    for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
+        bytes += image_bytes(frame->outputs[i]);
+    return bytes;
+}

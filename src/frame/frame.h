@@ -1,0 +1,51 @@
+/* The frame envelope: one unit of work on its way from the reader to the writer.
+ *
+ * A frame has exactly one owner at a time (the stage or queue that holds it). Its pictures and tensors are shared by
+ * reference. Stages add layers; nobody changes a layer that is already there.
+ */
+#ifndef VSM_FRAME_FRAME_H
+#define VSM_FRAME_FRAME_H
+
+#include "base/status.h"
+#include "frame/image.h"
+#include "frame/tensor.h"
+#include "frame/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VSM_MAX_OUTPUTS 8 /* pictures made from one source picture; measured need: 3 */
+#define VSM_MAX_VIEWS   4 /* two eyes, at most two views each */
+
+/* What the matter found in one view. */
+struct vsm_matte {
+    struct vsm_view view;
+    /* [8, height, width] float32: A_R, A_G, A_B, A_alpha, b_R, b_G, b_B, b_alpha on the view's grid. With x the
+     * full-size source in 0..1: alpha = clamp(A_alpha * mean(x) + b_alpha), F_c = clamp(x_c + A_c * x_c + b_c). */
+    struct vsm_tensor *coefficients;
+};
+
+struct vsm_frame {
+    int64_t seq;      /* 0, 1, 2 ... over the frames of the job; the writer asserts it */
+    int64_t index;    /* number of the frame in the input, 0-based */
+    int64_t pts;      /* in the input video stream's time base, as in the input */
+    int64_t duration; /* likewise; 0 = unknown */
+    bool repeated;    /* the source could not be decoded here; the last good picture stands in */
+    bool scene_cut;   /* first frame of a new scene */
+    struct vsm_image *source;
+    int view_count;
+    struct vsm_matte mattes[VSM_MAX_VIEWS];
+    struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* by output number; NULL where not made */
+};
+
+/* An empty frame; NULL on failure (message set). */
+struct vsm_frame *vsm_frame_create(void) VSM_NODISCARD;
+
+/* Releases all layers and the frame, and nulls the pointer. NULL and a pointer to NULL are allowed. */
+void vsm_frame_destroy(struct vsm_frame **frame);
+
+/* Bytes held by all layers (shared ones counted in full): the measure by which queues are bounded. */
+size_t vsm_frame_bytes(const struct vsm_frame *frame);
+
+#endif
