@@ -3,8 +3,8 @@
  *   static void test_addition(void) { CHECK_INT(1 + 1, 2); }
  *   int main(void) { RUN(test_addition); return tap_done(); }
  *
- * A test function passes when none of its checks failed. tap_skip() inside it counts it as skipped, with the reason.
- * Prints TAP; tests/run adds up all programs.
+ * A test function passes when none of its checks failed. tap_skip() inside it counts it as skipped, with the
+ * reason. Prints TAP; tests/run adds up all programs.
  */
 #ifndef TAP_H
 #define TAP_H
@@ -18,42 +18,43 @@
 static int tap_count, tap_failed_tests, tap_failed_checks;
 static const char *tap_skip_reason;
 
-#define CHECK(condition)                                                                                             \
-    do {                                                                                                             \
-        if (!(condition))                                                                                            \
-            tap_fail_check(__FILE__, __LINE__, "%s", #condition);                                                    \
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            tap_fail_check(__FILE__, __LINE__, "%s", #condition);                                            \
     } while (0)
 
-#define CHECK_INT(actual, expected)                                                                                  \
-    do {                                                                                                             \
-        intmax_t tap_a = (intmax_t)(actual), tap_e = (intmax_t)(expected);                                           \
-        if (tap_a != tap_e)                                                                                          \
-            tap_fail_check(__FILE__, __LINE__, "%s is %" PRIdMAX ", expected %" PRIdMAX, #actual, tap_a, tap_e);     \
+#define CHECK_INT(actual, expected)                                                                          \
+    do {                                                                                                     \
+        intmax_t tap_a = (intmax_t)(actual), tap_e = (intmax_t)(expected);                                   \
+        if (tap_a != tap_e)                                                                                  \
+            tap_fail_check(__FILE__, __LINE__, "%s is %" PRIdMAX ", expected %" PRIdMAX, #actual, tap_a,     \
+                           tap_e);                                                                           \
     } while (0)
 
-#define CHECK_STR(actual, expected)                                                                                  \
-    do {                                                                                                             \
-        const char *tap_a = (actual), *tap_e = (expected);                                                           \
-        if (!tap_a || !tap_e || strcmp(tap_a, tap_e) != 0)                                                           \
-            tap_fail_check(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #actual, tap_a ? tap_a : "(null)",   \
-                           tap_e ? tap_e : "(null)");                                                                \
+#define CHECK_STR(actual, expected)                                                                          \
+    do {                                                                                                     \
+        const char *tap_a = (actual), *tap_e = (expected);                                                   \
+        if (!tap_a || !tap_e || strcmp(tap_a, tap_e) != 0)                                                   \
+            tap_fail_check(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #actual,                     \
+                           tap_a ? tap_a : "(null)", tap_e ? tap_e : "(null)");                              \
     } while (0)
 
 /* The text must contain the part: for messages, of which the essential words are tested. */
-#define CHECK_HAS(actual, part)                                                                                      \
-    do {                                                                                                             \
-        const char *tap_a = (actual), *tap_e = (part);                                                               \
-        if (!tap_a || !strstr(tap_a, tap_e))                                                                         \
-            tap_fail_check(__FILE__, __LINE__, "%s is \"%s\", without \"%s\"", #actual, tap_a ? tap_a : "(null)",    \
-                           tap_e);                                                                                   \
+#define CHECK_HAS(actual, part)                                                                              \
+    do {                                                                                                     \
+        const char *tap_a = (actual), *tap_e = (part);                                                       \
+        if (!tap_a || !strstr(tap_a, tap_e))                                                                 \
+            tap_fail_check(__FILE__, __LINE__, "%s is \"%s\", without \"%s\"", #actual,                      \
+                           tap_a ? tap_a : "(null)", tap_e);                                                 \
     } while (0)
 
-#define CHECK_NEAR(actual, expected, tolerance)                                                                      \
-    do {                                                                                                             \
-        double tap_a = (double)(actual), tap_e = (double)(expected);                                                 \
-        if (!(fabs(tap_a - tap_e) <= (double)(tolerance)))                                                           \
-            tap_fail_check(__FILE__, __LINE__, "%s is %.9g, expected %.9g +- %.3g", #actual, tap_a, tap_e,           \
-                           (double)(tolerance));                                                                     \
+#define CHECK_NEAR(actual, expected, tolerance)                                                              \
+    do {                                                                                                     \
+        double tap_a = (double)(actual), tap_e = (double)(expected);                                         \
+        if (!(fabs(tap_a - tap_e) <= (double)(tolerance)))                                                   \
+            tap_fail_check(__FILE__, __LINE__, "%s is %.9g, expected %.9g +- %.3g", #actual, tap_a, tap_e,   \
+                           (double)(tolerance));                                                             \
     } while (0)
 
 #define RUN(test) tap_run(#test, test)

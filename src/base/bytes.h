@@ -1,7 +1,7 @@
 /* Byte cursors: bounded reading of hostile bytes and growing, explicit little- or big-endian writing.
  *
- * A reader has a sticky failure flag: reads past the end give 0 and set `failed`, so that parsers check once per
- * structure instead of once per field. A writer likewise keeps the first allocation failure.
+ * A reader has a sticky failure flag: reads past the end give 0 and set `failed`, so that parsers check once
+ * per structure instead of once per field. A writer likewise keeps the first allocation failure.
  */
 #ifndef VSM_BASE_BYTES_H
 #define VSM_BASE_BYTES_H

@@ -30,8 +30,8 @@ int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void *
         goto done;
     }
     if ((uint64_t)info.st_size > limit) {
-        result = vsm_fail(status, "%s: %lld bytes, more than the %zu allowed here", path, (long long)info.st_size,
-                          limit);
+        result = vsm_fail(status, "%s: %lld bytes, more than the %zu allowed here", path,
+                          (long long)info.st_size, limit);
         goto done;
     }
     bytes = vsm_mem_alloc_raw(path, (size_t)info.st_size + 1, 1);
@@ -73,8 +73,8 @@ int vsm_file_write_all(int fd, const char *path, const void *data, size_t size)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return vsm_fail(VSM_E_OUTPUT, "%s: cannot be written: %s; free space or choose another folder", path,
-                            strerror(errno));
+            return vsm_fail(VSM_E_OUTPUT, "%s: cannot be written: %s; free space or choose another folder",
+                            path, strerror(errno));
         from += n;
         size -= (size_t)n;
     }

@@ -10,13 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads a whole regular file of at most `limit` bytes. On success *data (NUL-terminated, size not counting the NUL)
- * belongs to the caller: vsm_mem_free(). `status` classifies failures: VSM_E_INPUT, VSM_E_MODEL, VSM_E_USAGE ... */
-int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void **data, size_t *size) VSM_NODISCARD;
+/* Reads a whole regular file of at most `limit` bytes. On success *data (NUL-terminated, size not counting
+ * the NUL) belongs to the caller: vsm_mem_free(). `status` classifies failures: VSM_E_INPUT, VSM_E_MODEL,
+ * VSM_E_USAGE ... */
+int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void **data,
+                  size_t *size) VSM_NODISCARD;
 
-/* Writes `size` bytes at `path` atomically and durably: PATH.XXXXXX.tmp created with O_EXCL and mode 0600 & ~umask
- * becomes 0644-style only by rename of a complete, fsynced file; the folder is fsynced. VSM_E_OUTPUT on failure,
- * leaving an older file at `path` as it was and no temporary file. */
+/* Writes `size` bytes at `path` atomically and durably: PATH.XXXXXX.tmp created with O_EXCL and mode 0600 &
+ * ~umask becomes 0644-style only by rename of a complete, fsynced file; the folder is fsynced. VSM_E_OUTPUT
+ * on failure, leaving an older file at `path` as it was and no temporary file. */
 int vsm_file_write_atomic(const char *path, const void *data, size_t size) VSM_NODISCARD;
 
 /* write(2) until all is written; EINTR and short writes are handled. `path` is for messages. */

@@ -17,10 +17,10 @@ struct vsm_sha256 {
 /* Hash of one block of memory. */
 int vsm_hash_sha256(const void *data, size_t size, struct vsm_sha256 *hash) VSM_NODISCARD;
 
-/* Hash of `size` bytes of an open file from `offset` (size UINT64_MAX: to the end). `path` is for messages only.
- * Reads through a 1 MiB buffer. VSM_E_INPUT if the file cannot be read or is shorter. */
-int vsm_hash_sha256_file(int fd, const char *path, uint64_t offset, uint64_t size, struct vsm_sha256 *hash)
-    VSM_NODISCARD;
+/* Hash of `size` bytes of an open file from `offset` (size UINT64_MAX: to the end). `path` is for messages
+ * only. Reads through a 1 MiB buffer. VSM_E_INPUT if the file cannot be read or is shorter. */
+int vsm_hash_sha256_file(int fd, const char *path, uint64_t offset, uint64_t size,
+                         struct vsm_sha256 *hash) VSM_NODISCARD;
 
 /* Hash of a whole file by path. */
 int vsm_hash_sha256_path(const char *path, struct vsm_sha256 *hash) VSM_NODISCARD;

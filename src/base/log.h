@@ -15,8 +15,8 @@ void vsm_log_set_level(enum vsm_log_level level);
 /* One line, no newline in `format`. `subject` is the object that speaks: a file, a stage, a model. */
 void vsm_log(enum vsm_log_level level, const char *subject, const char *format, ...) VSM_PRINTF(3, 4);
 
-/* Shows `line` as the current progress line on a terminal, over the last one; NULL erases it. Log lines written
- * meanwhile appear above it. The text is copied (at most 255 bytes). */
+/* Shows `line` as the current progress line on a terminal, over the last one; NULL erases it. Log lines
+ * written meanwhile appear above it. The text is copied (at most 255 bytes). */
 void vsm_log_progress(const char *line);
 
 #endif

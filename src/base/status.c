@@ -17,8 +17,10 @@ int vsm_fail(enum vsm_status status, const char *format, ...)
 
 int vsm_fail_nomem(const char *what, unsigned long long bytes)
 {
-    return vsm_fail(VSM_E_NOMEM, "%s: out of memory (%llu bytes wanted); lower processing.scale_factor or "
-                                 "streaming.buffer_frames", what, bytes);
+    return vsm_fail(VSM_E_NOMEM,
+                    "%s: out of memory (%llu bytes wanted); lower processing.scale_factor or "
+                    "streaming.buffer_frames",
+                    what, bytes);
 }
 
 const char *vsm_error_message(void)

@@ -1,9 +1,9 @@
 /* Status codes, the error message of the current thread, and process exit codes.
  *
- * Every fallible function returns an int: VSM_OK (0) or a negative enum vsm_status. The message is made once, by
- * vsm_fail(), where the fault is detected, and names the object, what is wrong with the values, and what to do.
- * It lives in thread-local storage; the runner moves the first one across threads. errno, AVERROR and OrtStatus
- * never leave the folder that knows them.
+ * Every fallible function returns an int: VSM_OK (0) or a negative enum vsm_status. The message is made once,
+ * by vsm_fail(), where the fault is detected, and names the object, what is wrong with the values, and what
+ * to do. It lives in thread-local storage; the runner moves the first one across threads. errno, AVERROR and
+ * OrtStatus never leave the folder that knows them.
  */
 #ifndef VSM_BASE_STATUS_H
 #define VSM_BASE_STATUS_H
@@ -13,15 +13,15 @@
 
 enum vsm_status {
     VSM_OK = 0,
-    VSM_EOF = -1,           /* regular end of data; no message, not an error */
-    VSM_E_CANCELLED = -2,   /* the user asked to stop; not an error, the job can go on later */
-    VSM_E_USAGE = -3,       /* command line or configuration */
-    VSM_E_INPUT = -4,       /* input missing, unreadable, damaged or not supported */
-    VSM_E_OUTPUT = -5,      /* output not writable, disk full, encoder refused */
-    VSM_E_MODEL = -6,       /* model file missing, altered or not understood */
-    VSM_E_DEVICE = -7,      /* execution provider or device failed */
-    VSM_E_NOMEM = -8,       /* allocation failed */
-    VSM_E_INTERNAL = -9,    /* a broken invariant of this program */
+    VSM_EOF = -1,         /* regular end of data; no message, not an error */
+    VSM_E_CANCELLED = -2, /* the user asked to stop; not an error, the job can go on later */
+    VSM_E_USAGE = -3,     /* command line or configuration */
+    VSM_E_INPUT = -4,     /* input missing, unreadable, damaged or not supported */
+    VSM_E_OUTPUT = -5,    /* output not writable, disk full, encoder refused */
+    VSM_E_MODEL = -6,     /* model file missing, altered or not understood */
+    VSM_E_DEVICE = -7,    /* execution provider or device failed */
+    VSM_E_NOMEM = -8,     /* allocation failed */
+    VSM_E_INTERNAL = -9,  /* a broken invariant of this program */
 };
 
 /* Process exit codes, part of the command-line interface. */

@@ -1,6 +1,7 @@
 /* All settings of a job, as one plain struct filled from the option table (config/options.h).
  *
- * Every field is one row of the table: YAML key, type, range, unit, default, help. Strings are owned by the struct.
+ * Every field is one row of the table: YAML key, type, range, unit, default, help. Strings are owned by the
+ * struct.
  */
 #ifndef VSM_CONFIG_CONFIG_H
 #define VSM_CONFIG_CONFIG_H
@@ -8,20 +9,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum vsm_config_layout { VSM_CONFIG_LAYOUT_AUTO, VSM_CONFIG_LAYOUT_SBS, VSM_CONFIG_LAYOUT_TB, VSM_CONFIG_LAYOUT_MONO };
+enum vsm_config_layout {
+    VSM_CONFIG_LAYOUT_AUTO,
+    VSM_CONFIG_LAYOUT_SBS,
+    VSM_CONFIG_LAYOUT_TB,
+    VSM_CONFIG_LAYOUT_MONO
+};
 enum vsm_config_projection {
     VSM_CONFIG_PROJECTION_AUTO,
     VSM_CONFIG_PROJECTION_HALF_EQUIRECT,
     VSM_CONFIG_PROJECTION_FISHEYE,
     VSM_CONFIG_PROJECTION_RECTILINEAR,
 };
-enum vsm_config_output_format { VSM_CONFIG_OUTPUT_GREEN, VSM_CONFIG_OUTPUT_MATTE, VSM_CONFIG_OUTPUT_GREEN_MATTE };
+enum vsm_config_output_format {
+    VSM_CONFIG_OUTPUT_GREEN,
+    VSM_CONFIG_OUTPUT_MATTE,
+    VSM_CONFIG_OUTPUT_GREEN_MATTE
+};
 enum vsm_config_audio { VSM_CONFIG_AUDIO_COPY, VSM_CONFIG_AUDIO_NONE };
 enum vsm_config_device { VSM_CONFIG_DEVICE_AUTO, VSM_CONFIG_DEVICE_CPU, VSM_CONFIG_DEVICE_CUDA };
 enum vsm_config_model { VSM_CONFIG_MODEL_RVM };
 enum vsm_config_stereo_mode { VSM_CONFIG_STEREO_MASTER_SLAVE, VSM_CONFIG_STEREO_INDEPENDENT };
 enum vsm_config_eye { VSM_CONFIG_EYE_LEFT, VSM_CONFIG_EYE_RIGHT };
-enum vsm_config_progress { VSM_CONFIG_PROGRESS_AUTO, VSM_CONFIG_PROGRESS_PLAIN, VSM_CONFIG_PROGRESS_JSON, VSM_CONFIG_PROGRESS_NONE };
+enum vsm_config_progress {
+    VSM_CONFIG_PROGRESS_AUTO,
+    VSM_CONFIG_PROGRESS_PLAIN,
+    VSM_CONFIG_PROGRESS_JSON,
+    VSM_CONFIG_PROGRESS_NONE
+};
 
 /* Stands for "auto" in numeric options that allow it. */
 #define VSM_CONFIG_AUTO (-1)
@@ -42,11 +57,11 @@ struct vsm_config {
     struct {
         char *path; /* NULL: named from the input by the players' conventions */
         enum vsm_config_output_format format;
-        char *codec;   /* "auto" or an FFmpeg encoder name */
-        double crf;    /* VSM_CONFIG_AUTO = the codec's usual */
-        char *preset;  /* NULL = the encoder's default */
+        char *codec;     /* "auto" or an FFmpeg encoder name */
+        double crf;      /* VSM_CONFIG_AUTO = the codec's usual */
+        char *preset;    /* NULL = the encoder's default */
         int64_t bitrate; /* bits a second, 0 = by crf */
-        char *pix_fmt; /* NULL = like the source */
+        char *pix_fmt;   /* NULL = like the source */
         enum vsm_config_audio audio;
         uint32_t key_color; /* 0xRRGGBB */
     } output;

@@ -50,7 +50,8 @@ size_t vsm_format_bytes(struct vsm_format format, int width, int height)
 
     for (int p = 0; p < vsm_format_plane_count(format); p++)
         bytes += (size_t)vsm_format_plane_width(format, p, width) *
-                 (size_t)vsm_format_plane_height(format, p, height) * (size_t)vsm_format_bytes_per_sample(format);
+                 (size_t)vsm_format_plane_height(format, p, height) *
+                 (size_t)vsm_format_bytes_per_sample(format);
     return bytes;
 }
 

@@ -1,7 +1,7 @@
 /* The frame envelope: one unit of work on its way from the reader to the writer.
  *
- * A frame has exactly one owner at a time (the stage or queue that holds it). Its pictures and tensors are shared by
- * reference. Stages add layers; nobody changes a layer that is already there.
+ * A frame has exactly one owner at a time (the stage or queue that holds it). Its pictures and tensors are
+ * shared by reference. Stages add layers; nobody changes a layer that is already there.
  */
 #ifndef VSM_FRAME_FRAME_H
 #define VSM_FRAME_FRAME_H
@@ -21,8 +21,9 @@
 /* What the matter found in one view. */
 struct vsm_matte {
     struct vsm_view view;
-    /* [8, height, width] float32: A_R, A_G, A_B, A_alpha, b_R, b_G, b_B, b_alpha on the view's grid. With x the
-     * full-size source in 0..1: alpha = clamp(A_alpha * mean(x) + b_alpha), F_c = clamp(x_c + A_c * x_c + b_c). */
+    /* [8, height, width] float32: A_R, A_G, A_B, A_alpha, b_R, b_G, b_B, b_alpha on the view's grid. With x
+     * the full-size source in 0..1: alpha = clamp(A_alpha * mean(x) + b_alpha), F_c = clamp(x_c + A_c * x_c +
+     * b_c). */
     struct vsm_tensor *coefficients;
 };
 

@@ -20,7 +20,8 @@ struct vsm_image *vsm_image_create(struct vsm_format format, int width, int heig
     if (!image)
         return NULL;
     for (int p = 0; p < vsm_format_plane_count(format); p++) {
-        size_t row = (size_t)vsm_format_plane_width(format, p, width) * (size_t)vsm_format_bytes_per_sample(format);
+        size_t row =
+            (size_t)vsm_format_plane_width(format, p, width) * (size_t)vsm_format_bytes_per_sample(format);
 
         row = (row + ROW_ALIGN - 1) / ROW_ALIGN * ROW_ALIGN;
         image->stride[p] = (ptrdiff_t)row;

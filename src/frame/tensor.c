@@ -5,7 +5,8 @@
 size_t vsm_tensor_dtype_size(enum vsm_dtype dtype)
 {
     static const uint8_t sizes[] = {
-        [VSM_F32] = 4, [VSM_F16] = 2, [VSM_BF16] = 2, [VSM_I32] = 4, [VSM_I64] = 8, [VSM_U8] = 1, [VSM_BOOL] = 1,
+        [VSM_F32] = 4, [VSM_F16] = 2, [VSM_BF16] = 2, [VSM_I32] = 4,
+        [VSM_I64] = 8, [VSM_U8] = 1,  [VSM_BOOL] = 1,
     };
 
     return sizes[dtype];
@@ -38,8 +39,8 @@ struct vsm_tensor *vsm_tensor_create(enum vsm_dtype dtype, int rank, const int64
 
     for (int i = 0; i < rank; i++) {
         if (rank > VSM_TENSOR_MAX_RANK || dims[i] < 0 || __builtin_mul_overflow(count, dims[i], &count)) {
-            (void)vsm_fail(VSM_E_INTERNAL, "tensor: impossible shape (rank %d, dimension %d is %lld)", rank, i,
-                           (long long)dims[i]);
+            (void)vsm_fail(VSM_E_INTERNAL, "tensor: impossible shape (rank %d, dimension %d is %lld)", rank,
+                           i, (long long)dims[i]);
             return NULL;
         }
     }

@@ -1,8 +1,8 @@
 /* What a network sees: a view of one eye.
  *
- * A view is a projection with a direction and a field of view, sampled on a grid. Coefficient maps and recurrent
- * states belong to a view; the full-size pass samples the maps through the view's inverse mapping. The direct view
- * is the eye's own picture scaled to the grid: its mapping is a pure scale.
+ * A view is a projection with a direction and a field of view, sampled on a grid. Coefficient maps and
+ * recurrent states belong to a view; the full-size pass samples the maps through the view's inverse mapping.
+ * The direct view is the eye's own picture scaled to the grid: its mapping is a pure scale.
  */
 #ifndef VSM_FRAME_VIEW_H
 #define VSM_FRAME_VIEW_H

@@ -1,7 +1,8 @@
 /* The fused full-resolution pass: guided-filter refinement, foreground, despill and compositing in one sweep.
  *
- * Reads the decoder's YCbCr picture and the low-resolution coefficient maps, writes the encoder's pictures. Nothing
- * of full size exists in between. C reference and AVX2 give identical bits (no fused multiply-add, same order).
+ * Reads the decoder's YCbCr picture and the low-resolution coefficient maps, writes the encoder's pictures.
+ * Nothing of full size exists in between. C reference and AVX2 give identical bits (no fused multiply-add,
+ * same order).
  *
  * Source: He and Sun, "Fast Guided Filter", arXiv 1505.00996; RVM's refiner (arXiv 2108.11515, section 3).
  */
@@ -28,10 +29,11 @@ struct vsm_refine_options {
 };
 
 /* Makes all outputs of one picture. `mattes` cover each eye's rectangle; pixels outside every rectangle are
- * background. Where alpha is 0 a KEY output is exactly the key colour (the same code values everywhere). Outputs
- * may have another bit depth than the source, the same or full chroma. threads >= 1 row bands run in parallel. */
+ * background. Where alpha is 0 a KEY output is exactly the key colour (the same code values everywhere).
+ * Outputs may have another bit depth than the source, the same or full chroma. threads >= 1 row bands run in
+ * parallel. */
 int vsm_refine(const struct vsm_image *source, const struct vsm_matte *mattes, int matte_count,
-               const struct vsm_composite_output *outputs, int output_count, const struct vsm_refine_options *options,
-               int threads) VSM_NODISCARD;
+               const struct vsm_composite_output *outputs, int output_count,
+               const struct vsm_refine_options *options, int threads) VSM_NODISCARD;
 
 #endif

@@ -13,28 +13,28 @@
 struct vsm_vr_boxes {
     bool has_stereo; /* st3d */
     enum vsm_layout stereo;
-    bool right_left; /* st3d 4: the right eye comes first */
+    bool right_left;     /* st3d 4: the right eye comes first */
     bool has_projection; /* sv3d */
     bool equirect;       /* sv3d/proj/equi; otherwise a projection that is named in `projection_name` */
     uint32_t bound_top, bound_bottom, bound_left, bound_right; /* 0.32 fixed-point crops of the sphere */
-    char projection_name[8]; /* "equi", "cbmp", "mshp" */
+    char projection_name[8];                                   /* "equi", "cbmp", "mshp" */
 };
 
 struct vsm_video_info {
-    char container[32];   /* demuxer's short name */
-    char codec[32];       /* decoder's short name */
-    int width, height;    /* of pictures as they come out: after cropping, before rotation is undone */
-    int rotation;         /* degrees clockwise that a player applies: 0, 90, 180, 270 */
+    char container[32]; /* demuxer's short name */
+    char codec[32];     /* decoder's short name */
+    int width, height;  /* of pictures as they come out: after cropping, before rotation is undone */
+    int rotation;       /* degrees clockwise that a player applies: 0, 90, 180, 270 */
     struct vsm_format format;
     struct vsm_colour colour;
     struct vsm_rational time_base;
-    struct vsm_rational frame_rate; /* average; 0/1 = unknown */
+    struct vsm_rational frame_rate;    /* average; 0/1 = unknown */
     struct vsm_rational sample_aspect; /* 0/1 = unknown */
-    int64_t frames;       /* in the stream; -1 = unknown */
-    bool frames_exact;    /* counted from an index, not estimated from the duration */
-    int64_t start_pts;    /* of the first picture */
+    int64_t frames;                    /* in the stream; -1 = unknown */
+    bool frames_exact;                 /* counted from an index, not estimated from the duration */
+    int64_t start_pts;                 /* of the first picture */
     int audio_streams, data_streams;
-    bool hdr;             /* mastering display or content light data present */
+    bool hdr; /* mastering display or content light data present */
     struct vsm_vr_boxes boxes;
 };
 

@@ -1,11 +1,12 @@
 /* One output file: an encoder, the source's audio and data streams copied beside it, a muxer, and VR boxes.
  *
- * The file grows under PATH's temporary name and gets its final name when it is complete. It is safe to truncate at
- * a mark: everything that the muxer was given up to there is on disk, and writing can go on from there in a new
- * process (the muxer is replayed from the packet index with its output suppressed below the mark). Thus no second
- * copy of the video ever exists and nothing is joined at the end.
+ * The file grows under PATH's temporary name and gets its final name when it is complete. It is safe to
+ * truncate at a mark: everything that the muxer was given up to there is on disk, and writing can go on from
+ * there in a new process (the muxer is replayed from the packet index with its output suppressed below the
+ * mark). Thus no second copy of the video ever exists and nothing is joined at the end.
  *
- * Copied packets are interleaved by decoding time, by our own rule, so that the same input gives the same file.
+ * Copied packets are interleaved by decoding time, by our own rule, so that the same input gives the same
+ * file.
  */
 #ifndef VSM_MEDIA_VIDEO_WRITER_H
 #define VSM_MEDIA_VIDEO_WRITER_H
@@ -24,26 +25,27 @@ struct vsm_video_writer_options {
     const char *path;           /* final name; container by extension: mp4, mov, mkv, webm */
     const char *temporary_path; /* where it grows */
     struct vsm_video_encoder_options encoder;
-    const char *source_path;    /* audio and data streams are copied from here; NULL = none */
-    int64_t first_pts;          /* source video time that becomes 0, in the encoder's time base; 0 keeps times */
-    int64_t end_pts;            /* copied streams end here; INT64_MAX = whole source */
-    bool write_vr_boxes;        /* st3d and sv3d (half-equirect) */
+    const char *source_path; /* audio and data streams are copied from here; NULL = none */
+    int64_t first_pts;       /* source video time that becomes 0, in the encoder's time base; 0 keeps times */
+    int64_t end_pts;         /* copied streams end here; INT64_MAX = whole source */
+    bool write_vr_boxes;     /* st3d and sv3d (half-equirect) */
     bool right_left;
     enum vsm_layout layout;
 };
 
 /* Creates the temporary file. VSM_E_OUTPUT / VSM_E_USAGE with what to do. */
-int vsm_video_writer_open(const struct vsm_video_writer_options *options, struct vsm_video_writer **writer)
-    VSM_NODISCARD;
+int vsm_video_writer_open(const struct vsm_video_writer_options *options,
+                          struct vsm_video_writer **writer) VSM_NODISCARD;
 
 /* One picture with its source pts (borrowed). */
-int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image *image, int64_t pts, int64_t duration)
-    VSM_NODISCARD;
+int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image *image, int64_t pts,
+                         int64_t duration) VSM_NODISCARD;
 
 /* Drains the encoder, finishes the streams, writes the VR boxes, fsyncs and renames to the final name. */
 int vsm_video_writer_finish(struct vsm_video_writer *writer) VSM_NODISCARD;
 
-/* Frees everything; the temporary file stays if the writer was not finished and `keep`, else it is removed. */
+/* Frees everything; the temporary file stays if the writer was not finished and `keep`, else it is removed.
+ */
 void vsm_video_writer_close(struct vsm_video_writer *writer, bool keep);
 
 /* What the file lost, for the user: streams that the container cannot hold. "" = nothing. */

@@ -1,9 +1,9 @@
 /* Robust Video Matting (MobileNetV3): recurrent soft mattes of people.
  *
- * Source: Lin et al., "Robust High-Resolution Video Matting with Temporal Guidance", arXiv 2108.11515. Weights are
- * GPL-3.0 data, read at run time from the TensorFlow.js files rvm.json and rvm.bin. The network and the guided
- * filter's fit run on the view's grid; the filter's last line (alpha = A x + b) is applied at full size by
- * image/refine.h, so the outputs here are coefficient maps.
+ * Source: Lin et al., "Robust High-Resolution Video Matting with Temporal Guidance", arXiv 2108.11515.
+ * Weights are GPL-3.0 data, read at run time from the TensorFlow.js files rvm.json and rvm.bin. The network
+ * and the guided filter's fit run on the view's grid; the filter's last line (alpha = A x + b) is applied at
+ * full size by image/refine.h, so the outputs here are coefficient maps.
  */
 #ifndef VSM_MODELS_RVM_H
 #define VSM_MODELS_RVM_H
@@ -22,31 +22,32 @@
 struct vsm_rvm;
 
 struct vsm_rvm_options {
-    const char *graph_path;   /* rvm.json; rvm.bin lies beside it */
-    int width, height;        /* grid, multiples of VSM_RVM_GRID */
-    int batch;                /* views in one run: 1 or 2 */
+    const char *graph_path; /* rvm.json; rvm.bin lies beside it */
+    int width, height;      /* grid, multiples of VSM_RVM_GRID */
+    int batch;              /* views in one run: 1 or 2 */
     struct vsm_session_options session;
 };
 
-/* Loads the weights and builds the session. VSM_E_MODEL with the file's name if they are not what is expected. */
+/* Loads the weights and builds the session. VSM_E_MODEL with the file's name if they are not what is
+ * expected. */
 int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm) VSM_NODISCARD;
 void vsm_rvm_destroy(struct vsm_rvm *rvm);
 
 /* SHA-256 over both weight files. */
 struct vsm_sha256 vsm_rvm_hash(const struct vsm_rvm *rvm);
 
-/* The recurrent state of one view: VSM_RVM_STATES float32 tensors [C, h, w], C = 16, 20, 40, 64; all NULL = start of
- * a sequence (zeros). */
+/* The recurrent state of one view: VSM_RVM_STATES float32 tensors [C, h, w], C = 16, 20, 40, 64; all NULL =
+ * start of a sequence (zeros). */
 struct vsm_rvm_state {
     struct vsm_tensor *r[VSM_RVM_STATES];
 };
 
 void vsm_rvm_state_reset(struct vsm_rvm_state *state);
 
-/* Runs one frame for `batch` views. source: [batch, 3, height, width] float32 RGB 0..1. states: `batch` of them,
- * replaced by the new ones. coefficients: `batch` new tensors [8, height, width] as in frame.h, owned by the caller.
- * If a new state has a value that is not finite, that view's states are reset, the view is run again from zeros,
- * and *reset_count is incremented. On failure states are unchanged. */
+/* Runs one frame for `batch` views. source: [batch, 3, height, width] float32 RGB 0..1. states: `batch` of
+ * them, replaced by the new ones. coefficients: `batch` new tensors [8, height, width] as in frame.h, owned
+ * by the caller. If a new state has a value that is not finite, that view's states are reset, the view is run
+ * again from zeros, and *reset_count is incremented. On failure states are unchanged. */
 int vsm_rvm_run(struct vsm_rvm *rvm, struct vsm_tensor *source, struct vsm_rvm_state *states,
                 struct vsm_tensor **coefficients, int *reset_count) VSM_NODISCARD;
 

@@ -1,8 +1,8 @@
 /* A neural network as data: values, nodes and weights, in ONNX operator terms, before any back end sees it.
  *
- * Models build graphs with these calls; a back end turns a finished graph into a session. Errors are sticky: a failed
- * call yields VSM_VALUE_NONE, every later call does nothing, and vsm_graph_status() gives the first failure, so that
- * builders read as straight lines. Not thread-safe.
+ * Models build graphs with these calls; a back end turns a finished graph into a session. Errors are sticky:
+ * a failed call yields VSM_VALUE_NONE, every later call does nothing, and vsm_graph_status() gives the first
+ * failure, so that builders read as straight lines. Not thread-safe.
  */
 #ifndef VSM_NN_GRAPH_H
 #define VSM_NN_GRAPH_H
@@ -29,11 +29,13 @@ struct vsm_attr {
     size_t count; /* of ints or floats */
 };
 
-#define VSM_ATTR_I(n, v)      ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_INT, .i = (v)})
-#define VSM_ATTR_F(n, v)      ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_FLOAT, .f = (v)})
-#define VSM_ATTR_S(n, v)      ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_STRING, .s = (v)})
-#define VSM_ATTR_IS(n, v, c)  ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_INTS, .ints = (v), .count = (c)})
-#define VSM_ATTR_FS(n, v, c)  ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_FLOATS, .floats = (v), .count = (c)})
+#define VSM_ATTR_I(n, v) ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_INT, .i = (v)})
+#define VSM_ATTR_F(n, v) ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_FLOAT, .f = (v)})
+#define VSM_ATTR_S(n, v) ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_STRING, .s = (v)})
+#define VSM_ATTR_IS(n, v, c)                                                                                 \
+    ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_INTS, .ints = (v), .count = (c)})
+#define VSM_ATTR_FS(n, v, c)                                                                                 \
+    ((struct vsm_attr){.name = (n), .kind = VSM_ATTR_FLOATS, .floats = (v), .count = (c)})
 
 struct vsm_graph;
 
@@ -64,16 +66,18 @@ vsm_value vsm_graph_node(struct vsm_graph *graph, const char *op, const vsm_valu
                          const struct vsm_attr *attrs, size_t attr_count);
 
 /* One node with several outputs. */
-void vsm_graph_node_multi(struct vsm_graph *graph, const char *op, const vsm_value *inputs, size_t input_count,
-                          const struct vsm_attr *attrs, size_t attr_count, vsm_value *outputs, size_t output_count);
+void vsm_graph_node_multi(struct vsm_graph *graph, const char *op, const vsm_value *inputs,
+                          size_t input_count, const struct vsm_attr *attrs, size_t attr_count,
+                          vsm_value *outputs, size_t output_count);
 
 /* vsm_graph_op(g, "Add", a, b): a node without attributes, inputs given in place. */
-#define vsm_graph_op(graph, op, ...)                                                                                 \
-    vsm_graph_node((graph), (op), (const vsm_value[]){__VA_ARGS__},                                                  \
+#define vsm_graph_op(graph, op, ...)                                                                         \
+    vsm_graph_node((graph), (op), (const vsm_value[]){__VA_ARGS__},                                          \
                    sizeof((const vsm_value[]){__VA_ARGS__}) / sizeof(vsm_value), NULL, 0)
 
-/* Declares a value as the output `name` of the graph. dtype and dims (-1 = free) describe it to the back end. */
-void vsm_graph_output(struct vsm_graph *graph, vsm_value value, const char *name, enum vsm_dtype dtype, int rank,
-                      const int64_t *dims);
+/* Declares a value as the output `name` of the graph. dtype and dims (-1 = free) describe it to the back end.
+ */
+void vsm_graph_output(struct vsm_graph *graph, vsm_value value, const char *name, enum vsm_dtype dtype,
+                      int rank, const int64_t *dims);
 
 #endif

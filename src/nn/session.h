@@ -1,5 +1,5 @@
-/* A network ready to run on a device. The back end behind it is ONNX Runtime (nn/ort_*.c), the only place that
- * knows it; tests may use the null back end, which returns zeros of the declared shapes.
+/* A network ready to run on a device. The back end behind it is ONNX Runtime (nn/ort_*.c), the only place
+ * that knows it; tests may use the null back end, which returns zeros of the declared shapes.
  *
  * One session is used by one thread at a time; vsm_session_interrupt() may come from any thread.
  */
@@ -25,8 +25,8 @@ struct vsm_session_options {
 struct vsm_session;
 
 /* Builds a session from a finished graph; the graph (and borrowed weights) may be freed afterwards.
- * VSM_E_MODEL if the back end refuses the graph, VSM_E_DEVICE if the device is not there. Cost: seconds for large
- * graphs. */
+ * VSM_E_MODEL if the back end refuses the graph, VSM_E_DEVICE if the device is not there. Cost: seconds for
+ * large graphs. */
 int vsm_session_create(const struct vsm_graph *graph, const struct vsm_session_options *options,
                        struct vsm_session **session) VSM_NODISCARD;
 void vsm_session_destroy(struct vsm_session *session);
@@ -37,16 +37,17 @@ struct vsm_binding {
     struct vsm_tensor *tensor;
 };
 
-/* Runs once. Inputs are borrowed. Outputs: a tensor given by the caller receives the result in place (shape and type
- * must fit); a NULL tensor is replaced by a new one that the caller owns. On failure nothing new is left.
- * VSM_E_DEVICE on a run-time failure, VSM_E_CANCELLED after an interrupt. */
+/* Runs once. Inputs are borrowed. Outputs: a tensor given by the caller receives the result in place (shape
+ * and type must fit); a NULL tensor is replaced by a new one that the caller owns. On failure nothing new is
+ * left. VSM_E_DEVICE on a run-time failure, VSM_E_CANCELLED after an interrupt. */
 int vsm_session_run(struct vsm_session *session, const struct vsm_binding *inputs, size_t input_count,
                     struct vsm_binding *outputs, size_t output_count) VSM_NODISCARD;
 
 /* Makes a running vsm_session_run() (and all later ones) return VSM_E_CANCELLED soon. Any thread. */
 void vsm_session_interrupt(struct vsm_session *session);
 
-/* "ONNX Runtime 1.29.0", and a comma-separated list of the execution providers that this build and machine have. */
+/* "ONNX Runtime 1.29.0", and a comma-separated list of the execution providers that this build and machine
+ * have. */
 const char *vsm_session_backend_version(void);
 const char *vsm_session_providers(void);
 

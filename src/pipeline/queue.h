@@ -1,12 +1,12 @@
 /* Bounded single-producer single-consumer queue of pipeline items: frames and barriers.
  *
- * The only place in the pipeline that blocks. Bounded in frames and in bytes; a frame larger than the byte bound is
- * admitted when the queue is empty, so progress is always possible. No time-outs and no polling: every wait ends by
- * an item, a close or an abort. The three endings are never mixed:
- *   close_send  the producer is done; the consumer drains what is queued, then gets VSM_EOF
- *   close_recv  the consumer wants no more; the producer's next put gets VSM_EOF and keeps its item
- *   abort       both sides get VSM_E_CANCELLED at once, queued items are destroyed; a failing stage aborts its
- *               output and never closes it, so that nobody drains half-made work
+ * The only place in the pipeline that blocks. Bounded in frames and in bytes; a frame larger than the byte
+ * bound is admitted when the queue is empty, so progress is always possible. No time-outs and no polling:
+ * every wait ends by an item, a close or an abort. The three endings are never mixed: close_send  the
+ * producer is done; the consumer drains what is queued, then gets VSM_EOF close_recv  the consumer wants no
+ * more; the producer's next put gets VSM_EOF and keeps its item abort       both sides get VSM_E_CANCELLED at
+ * once, queued items are destroyed; a failing stage aborts its output and never closes it, so that nobody
+ * drains half-made work
  */
 #ifndef VSM_PIPELINE_QUEUE_H
 #define VSM_PIPELINE_QUEUE_H
@@ -17,10 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A point in the stream, after frame `after_seq` and before the next. Stages append their state as it passes. */
+/* A point in the stream, after frame `after_seq` and before the next. Stages append their state as it passes.
+ */
 struct vsm_barrier {
-    int64_t after_seq;           /* last frame before the barrier, -1 = none */
-    struct vsm_state *state;     /* what the stages have said so far; owned by the barrier; see pipeline/state.h */
+    int64_t after_seq; /* last frame before the barrier, -1 = none */
+    struct vsm_state
+        *state; /* what the stages have said so far; owned by the barrier; see pipeline/state.h */
 };
 
 /* One unit in a queue: exactly one of the two is set. */
@@ -43,8 +45,8 @@ void vsm_queue_destroy(struct vsm_queue *queue);
  * aborted. On failure nothing is taken. Adds the time blocked to *waited_ns. Producer's thread only. */
 int vsm_queue_put(struct vsm_queue *queue, struct vsm_item *item, uint64_t *waited_ns) VSM_NODISCARD;
 
-/* Blocks while empty. VSM_OK: the caller owns *item. VSM_EOF after close_send when drained; VSM_E_CANCELLED after an
- * abort. Consumer's thread only. */
+/* Blocks while empty. VSM_OK: the caller owns *item. VSM_EOF after close_send when drained; VSM_E_CANCELLED
+ * after an abort. Consumer's thread only. */
 int vsm_queue_get(struct vsm_queue *queue, struct vsm_item *item, uint64_t *waited_ns) VSM_NODISCARD;
 
 /* Endings; each may be called from any thread, repeatedly; an abort is stronger than a close. */

@@ -1,8 +1,9 @@
 /* Runs a line of stages, one thread each, and reports what each of them did.
  *
- * First error wins; its message becomes the caller's thread message. VSM_EOF ends the stream; a request to stop ends
- * it after the frame (or at the barrier) being made, in order and completely. An abort cuts. A stage that fails
- * aborts its output and closes its input's receiving side; the rest unwinds without a time-out.
+ * First error wins; its message becomes the caller's thread message. VSM_EOF ends the stream; a request to
+ * stop ends it after the frame (or at the barrier) being made, in order and completely. An abort cuts. A
+ * stage that fails aborts its output and closes its input's receiving side; the rest unwinds without a
+ * time-out.
  */
 #ifndef VSM_PIPELINE_RUNNER_H
 #define VSM_PIPELINE_RUNNER_H
@@ -28,10 +29,10 @@ struct vsm_stage_stats {
 };
 
 struct vsm_runner_options {
-    int buffer_frames;           /* most frames in one queue, >= 1 */
-    size_t buffer_bytes;         /* most bytes in one queue, >= 1 */
-    int64_t first_seq;           /* seq of the first frame: 0, or behind the checkpoint when resuming */
-    int64_t barrier_interval;    /* a barrier after every frame whose seq + 1 is a multiple of this; 0 = never */
+    int buffer_frames;        /* most frames in one queue, >= 1 */
+    size_t buffer_bytes;      /* most bytes in one queue, >= 1 */
+    int64_t first_seq;        /* seq of the first frame: 0, or behind the checkpoint when resuming */
+    int64_t barrier_interval; /* a barrier after every frame whose seq + 1 is a multiple of this; 0 = never */
 };
 
 struct vsm_runner;
@@ -43,12 +44,14 @@ struct vsm_runner *vsm_runner_create(const struct vsm_stage *stages, int count,
 /* Starts the threads. Call once. */
 int vsm_runner_start(struct vsm_runner *runner) VSM_NODISCARD;
 
-/* Waits for the end. VSM_OK: all frames went through and the sink finished. VSM_E_CANCELLED: stopped on request
+/* Waits for the end. VSM_OK: all frames went through and the sink finished. VSM_E_CANCELLED: stopped on
+ * request
  * (*stopped_cleanly tells whether everything begun was finished); else the first error, message set. */
 int vsm_runner_wait(struct vsm_runner *runner) VSM_NODISCARD;
 
-/* Asks for a clean end. With barriers on, the stream ends at the next barrier of the grid, otherwise after the frame
- * being read; everything read goes through; the sink's finish is called only without barriers. Any thread. */
+/* Asks for a clean end. With barriers on, the stream ends at the next barrier of the grid, otherwise after
+ * the frame being read; everything read goes through; the sink's finish is called only without barriers. Any
+ * thread. */
 void vsm_runner_request_stop(struct vsm_runner *runner);
 
 /* Cuts everything now. Any thread. */

@@ -28,7 +28,8 @@ void vsm_state_destroy(struct vsm_state **state);
 int vsm_state_add(struct vsm_state *state, const char *name, const void *data, size_t size) VSM_NODISCARD;
 
 /* Takes the writer's buffer as the record; the writer is reset in any case, its own failure is returned. */
-int vsm_state_add_bytes(struct vsm_state *state, const char *name, struct vsm_bytes_out *writer) VSM_NODISCARD;
+int vsm_state_add_bytes(struct vsm_state *state, const char *name,
+                        struct vsm_bytes_out *writer) VSM_NODISCARD;
 
 /* The record of that name, borrowed; NULL if there is none. */
 const struct vsm_record *vsm_state_find(const struct vsm_state *state, const char *name);

@@ -1,7 +1,10 @@
 #include "frame/frame.h"
 #include "tap.h"
 
-static const struct vsm_format yuv420p10 = {.planes = VSM_PLANES_YUV, .depth = 10, .chroma_x = 1, .chroma_y = 1};
+static const struct vsm_format yuv420p10 = {.planes = VSM_PLANES_YUV,
+                                            .depth = 10,
+                                            .chroma_x = 1,
+                                            .chroma_y = 1};
 
 static void test_format_sizes(void)
 {

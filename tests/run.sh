@@ -1,0 +1,39 @@
+#!/bin/sh
+# Builds and runs every suite: plain with warnings as errors, then ASan+UBSan, then TSan. The last line is
+# "N passed, N failed, N skipped" over all of them. VSM_TEST_BUILDS="plain" limits the builds.
+set -u
+cd "$(dirname "$0")/.."
+builds=${VSM_TEST_BUILDS:-plain asan tsan}
+log=$(mktemp)
+taps=$(mktemp)
+trap 'rm -f "$log" "$taps"' EXIT
+status=0
+
+run() { # NAME, suites, meson options ...
+    name=$1 suites=$2
+    shift 2
+    folder=build-test-$name
+    if ! { [ -f "$folder/build.ninja" ] || meson setup "$folder" -Dwerror=true -Dfault_points=true "$@"; } \
+        >"$log" 2>&1 || ! ninja -C "$folder" >"$log" 2>&1; then
+        tail -60 "$log"
+        echo "not ok - the $name build" >>"$taps"
+        status=1
+        return
+    fi
+    # shellcheck disable=SC2086
+    meson test -C "$folder" --no-rebuild --print-errorlogs $suites || status=1
+    cat "$folder/meson-logs/testlog.txt" >>"$taps"
+}
+
+echo "== source"
+tools/check_source.sh | tee -a "$taps"
+for build in $builds; do
+    echo "== $build"
+    case $build in
+    plain) run plain '' ;;
+    asan) run asan '--suite unit --suite scenario --suite fuzz' -Db_sanitize=address,undefined -Db_lundef=false ;;
+    tsan) run tsan '--suite scenario' -Db_sanitize=thread -Db_lundef=false ;;
+    esac
+done
+tests/count.awk "$taps" || status=1
+exit $status

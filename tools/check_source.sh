@@ -1,0 +1,68 @@
+#!/bin/sh
+# Rules that the compiler does not check: include tiers, where foreign libraries may appear, and formatting.
+# Prints TAP.
+set -eu
+cd "$(dirname "$0")/.."
+failed=0 n=0
+
+tap() { # name, offending lines
+    n=$((n + 1))
+    if [ -n "$2" ]; then
+        failed=1
+        echo "$2" | sed 's/^/# /'
+        echo "not ok $n - $1"
+    else
+        echo "ok $n - $1"
+    fi
+}
+
+tier() {
+    case $1 in
+    base) echo 0 ;;
+    frame) echo 1 ;;
+    config | checkpoint) echo 2 ;;
+    media | geometry | image | nn | cuda) echo 3 ;;
+    models | stereo | pipeline) echo 4 ;;
+    stages) echo 5 ;;
+    app) echo 6 ;;
+    esac
+}
+
+bad=
+for file in $(find src -name '*.[ch]' -o -name '*.cu'); do
+    from=$(echo "$file" | cut -d/ -f2)
+    for to in $(sed -n 's|^#include "\([a-z]*\)/.*|\1|p' "$file" | sort -u); do
+        [ "$from" = "$to" ] && continue
+        if [ "$(tier "$to")" -ge "$(tier "$from")" ]; then
+            bad="$bad$file includes $to/ of the same or a higher tier
+"
+        fi
+    done
+done
+tap "folders include only lower tiers" "$bad"
+
+tap "FFmpeg only in media" "$(grep -lE '#include <lib(av|sw)' -r src | grep -v '^src/media/' || true)"
+tap "ONNX Runtime only in nn/ort_*.c" "$(grep -l 'onnxruntime_' -r src | grep -v '^src/nn/ort_' || true)"
+tap "libyaml only in config/yaml.c" "$(grep -l '#include <yaml.h>' -r src | grep -v '^src/config/yaml.c' || true)"
+tap "no file above 900 lines" "$(find src tools tests bench -name '*.[ch]' | xargs wc -l | awk '$2 != "total" && $1 > 900 {print $2, $1}')"
+tap "main is at most 100 lines" "$(wc -l <src/app/main.c | awk '$1 > 100 {print "src/app/main.c", $1}')"
+
+# foo.c exports only vsm_foo_*; status.c and mem.c own the two short names that everybody uses.
+bad=
+for file in $(find src -name '*.c'); do
+    stem=$(basename "$file" .c)
+    names=$(grep -oE '^[a-z][a-zA-Z0-9_ *]*[ *](vsm_[a-z0-9_]+)\(' "$file" | grep -v '^static' | grep -oE 'vsm_[a-z0-9_]+' || true)
+    for name in $names; do
+        case $name in
+        vsm_${stem}_* | vsm_${stem} | vsm_fail | vsm_fail_nomem | vsm_error_*) ;;
+        *) bad="$bad$file exports $name
+" ;;
+        esac
+    done
+done
+tap "foo.c exports only vsm_foo_*" "$bad"
+
+if command -v clang-format >/dev/null 2>&1; then
+    tap "clang-format" "$(git ls-files '*.c' '*.h' 2>/dev/null | xargs -r clang-format --dry-run 2>&1 | grep -oE '^[^:]+:[0-9]+' | head -20 || true)"
+fi
+exit $failed
