@@ -50,18 +50,22 @@ int vsm_graph_status(struct vsm_graph *graph) VSM_NODISCARD;
 vsm_value vsm_graph_input(struct vsm_graph *graph, const char *name, enum vsm_dtype dtype, int rank,
                           const int64_t *dims);
 
-/* A weight. `data` is borrowed and must stay valid until the session has been created (an mmapped checkpoint,
- * say); vsm_graph_weight_copy() copies. */
+/* A weight. `data` is borrowed and must stay valid, unchanged, until the last session built from the graph
+ * has been destroyed (an mmapped checkpoint, say): the back end reads large weights in place.
+ * vsm_graph_weight_copy() copies; the copy is freed as soon as neither the graph nor a session needs it.
+ * vsm_graph_weight_tensor() takes a reference to a host tensor with the same rule. */
 vsm_value vsm_graph_weight(struct vsm_graph *graph, enum vsm_dtype dtype, int rank, const int64_t *dims,
                            const void *data);
 vsm_value vsm_graph_weight_copy(struct vsm_graph *graph, enum vsm_dtype dtype, int rank, const int64_t *dims,
                                 const void *data);
+vsm_value vsm_graph_weight_tensor(struct vsm_graph *graph, struct vsm_tensor *tensor);
 
 /* Short forms: a float scalar (rank 0), and a vector of int64. */
 vsm_value vsm_graph_scalar(struct vsm_graph *graph, float v);
 vsm_value vsm_graph_ints(struct vsm_graph *graph, const int64_t *v, size_t count);
 
-/* One node with one output. Inputs may be VSM_VALUE_NONE at optional places. Attributes are copied. */
+/* One node with one output. `op` names an operator of the ONNX default domain, or one of ONNX Runtime's own
+ * as "com.microsoft:FusedConv". Inputs may be VSM_VALUE_NONE at optional places. Attributes are copied. */
 vsm_value vsm_graph_node(struct vsm_graph *graph, const char *op, const vsm_value *inputs, size_t input_count,
                          const struct vsm_attr *attrs, size_t attr_count);
 

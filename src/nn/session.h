@@ -24,7 +24,8 @@ struct vsm_session_options {
 
 struct vsm_session;
 
-/* Builds a session from a finished graph; the graph (and borrowed weights) may be freed afterwards.
+/* Builds a session from a finished graph; the graph may be freed
+ * afterwards, its borrowed weights only after the session.
  * VSM_E_MODEL if the back end refuses the graph, VSM_E_DEVICE if the device is not there. Cost: seconds for
  * large graphs. */
 int vsm_session_create(const struct vsm_graph *graph, const struct vsm_session_options *options,
