@@ -15,7 +15,10 @@
 
 enum vsm_device { VSM_DEVICE_CPU, VSM_DEVICE_CUDA };
 
+enum vsm_backend_kind { VSM_BACKEND_ORT, VSM_BACKEND_NULL };
+
 struct vsm_session_options {
+    enum vsm_backend_kind backend;
     enum vsm_device device;
     int threads;            /* CPU threads for one run, >= 1 */
     const char *cache_path; /* file for the optimised graph, NULL = none; borrowed during create */
@@ -24,10 +27,9 @@ struct vsm_session_options {
 
 struct vsm_session;
 
-/* Builds a session from a finished graph; the graph may be freed
- * afterwards, its borrowed weights only after the session.
- * VSM_E_MODEL if the back end refuses the graph, VSM_E_DEVICE if the device is not there. Cost: seconds for
- * large graphs. */
+/* Builds a session from a finished graph; the graph may be freed afterwards, its borrowed weights only after
+ * the session. VSM_E_MODEL if the back end refuses the graph, VSM_E_DEVICE if the device is not there. Cost:
+ * seconds for large graphs. */
 int vsm_session_create(const struct vsm_graph *graph, const struct vsm_session_options *options,
                        struct vsm_session **session) VSM_NODISCARD;
 void vsm_session_destroy(struct vsm_session *session);
