@@ -1,52 +1,40 @@
 /* Bounded single-producer single-consumer queue of pipeline items: frames and barriers.
  *
  * The only place in the pipeline that blocks. Bounded in frames and in bytes; a frame larger than the byte
- * bound is admitted when the queue is empty, so progress is always possible. No time-outs and no polling:
- * every wait ends by an item, a close or an abort. The three endings are never mixed: close_send  the
- * producer is done; the consumer drains what is queued, then gets VSM_EOF close_recv  the consumer wants no
- * more; the producer's next put gets VSM_EOF and keeps its item abort       both sides get VSM_E_CANCELLED at
- * once, queued items are destroyed; a failing stage aborts its output and never closes it, so that nobody
- * drains half-made work
+ * bound is admitted when no other frame is queued, so progress is always possible. No time-outs and no
+ * polling: every wait ends by an item, a close or an abort. The three endings are never mixed:
+ *   close_send  the producer is done; the consumer drains what is queued, then gets VSM_EOF
+ *   close_recv  the consumer wants no more; queued items are destroyed, the producer's next put gets VSM_EOF
+ *               and keeps its item
+ *   abort       both sides get VSM_E_CANCELLED at once, queued items are destroyed; a failing stage aborts
+ *               its output and never closes it, so that nobody drains half-made work
  */
 #ifndef VSM_PIPELINE_QUEUE_H
 #define VSM_PIPELINE_QUEUE_H
 
 #include "base/status.h"
-#include "frame/frame.h"
+#include "pipeline/item.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* A point in the stream, after frame `after_seq` and before the next. Stages append their state as it passes.
- */
-struct vsm_barrier {
-    int64_t after_seq; /* last frame before the barrier, -1 = none */
-    struct vsm_state
-        *state; /* what the stages have said so far; owned by the barrier; see pipeline/state.h */
-};
-
-/* One unit in a queue: exactly one of the two is set. */
-struct vsm_item {
-    struct vsm_frame *frame;
-    struct vsm_barrier *barrier;
-};
-
-void vsm_barrier_destroy(struct vsm_barrier **barrier);
-void vsm_item_destroy(struct vsm_item *item);
-
 struct vsm_queue;
 
-/* max_frames >= 1 and max_bytes >= 1 bound the queued frames; barriers are not counted. */
+/* max_frames >= 1 and max_bytes >= 1 bound the queued frames. Barriers are not counted among them, but no
+ * more than max_frames + 1 wait at once (a barrier behind every frame fits). NULL on failure (message
+ * set). */
 struct vsm_queue *vsm_queue_create(int max_frames, size_t max_bytes) VSM_NODISCARD;
 /* Both sides must have stopped using it. Destroys queued items. NULL is allowed. */
 void vsm_queue_destroy(struct vsm_queue *queue);
 
 /* Blocks while full. VSM_OK: the item is taken and *item zeroed. VSM_EOF: the consumer left; VSM_E_CANCELLED:
- * aborted. On failure nothing is taken. Adds the time blocked to *waited_ns. Producer's thread only. */
+ * aborted; VSM_E_INTERNAL: put after close_send. On failure nothing is taken. Adds the time blocked to
+ * *waited_ns. Producer's thread only. */
 int vsm_queue_put(struct vsm_queue *queue, struct vsm_item *item, uint64_t *waited_ns) VSM_NODISCARD;
 
-/* Blocks while empty. VSM_OK: the caller owns *item. VSM_EOF after close_send when drained; VSM_E_CANCELLED
- * after an abort. Consumer's thread only. */
+/* Blocks while empty. VSM_OK: the caller owns *item. VSM_EOF after close_send when drained, or after
+ * close_recv; VSM_E_CANCELLED after an abort. Without VSM_OK *item is zeroed. Adds the time blocked to
+ * *waited_ns. Consumer's thread only. */
 int vsm_queue_get(struct vsm_queue *queue, struct vsm_item *item, uint64_t *waited_ns) VSM_NODISCARD;
 
 /* Endings; each may be called from any thread, repeatedly; an abort is stronger than a close. */

@@ -9,8 +9,8 @@
 #define VSM_PIPELINE_STAGE_H
 
 #include "base/status.h"
+#include "checkpoint/state.h"
 #include "frame/frame.h"
-#include "pipeline/state.h"
 
 #include <stdint.h>
 
@@ -18,20 +18,23 @@ struct vsm_stage {
     const char *name; /* short, unique in the pipeline: "reader" */
     void *self;
 
-    /* Source: fills the empty frame (seq is already set), VSM_EOF when there is none.
-     * Transform: adds layers. Sink: consumes the layers. Required. The frame stays the runner's. */
+    /* Source: fills the empty frame (seq is already set), VSM_EOF when there is none; only a source may
+     * return that. Transform: adds layers. Sink: consumes the layers. Required. The frame stays the runner's,
+     * seq included. */
     int (*run)(void *self, struct vsm_frame *frame);
 
     /* A barrier passes: appends this stage's state after frame `after_seq`. The sink additionally makes
-     * everything up to here durable, sees the complete state, and commits it. NULL: the stage has no state.
-     */
+     * everything up to here durable, sees the complete state, and commits it. NULL: the stage has no
+     * state. */
     int (*barrier)(void *self, int64_t after_seq, struct vsm_state *state);
 
     /* Sink only: end of stream, after the last frame of a job that did not fail. NULL: nothing to do. */
     int (*finish)(void *self);
 
-    /* Makes a blocking call inside run/barrier/finish return early with VSM_E_CANCELLED. Any thread, may be
-     * called more than once. NULL: calls of this stage are short. */
+    /* Makes a blocking call inside run/barrier/finish return early with VSM_E_CANCELLED. It sticks: a call
+     * that begins afterwards returns early too. Called when the pipeline is cut (an abort, or another stage's
+     * failure), from any thread, perhaps more than once, before, during or after the stage's calls. NULL:
+     * calls of this stage are short. */
     void (*interrupt)(void *self);
 };
 
