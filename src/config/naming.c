@@ -1,0 +1,169 @@
+#include "config/naming.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define SEPARATORS "_-. "
+
+/* Longest file name of the usual file systems, in bytes. */
+#define NAME_LIMIT 255
+
+static bool is_marker(const char *token, size_t length)
+{
+    static const char *const markers[] = {
+        "LR",      "RL",     "LRF",   "3DH",        "3DHF",       "SBS",         "HSBS",    "TB",
+        "BT",      "OU",     "3DV",   "3DVF",       "180",        "360",         "180x180", "VR180",
+        "VR360",   "F180",   "180F",  "FISHEYE",    "RF52",       "MKX22",       "MKX200",  "MKX220",
+        "VRCA220", "EAC360", "ALPHA", "FISHEYE180", "FISHEYE190", "PASSTHROUGH",
+    };
+
+    for (size_t i = 0; i < sizeof(markers) / sizeof(markers[0]); i++) {
+        if (strlen(markers[i]) == length && strncasecmp(markers[i], token, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Folder with its slash, base name, and extension with its dot, as parts of one path. */
+struct parts {
+    size_t folder, base;
+    const char *name, *extension;
+};
+
+static struct parts split(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot;
+    struct parts parts;
+
+    parts.name = slash ? slash + 1 : path;
+    parts.folder = (size_t)(parts.name - path);
+    dot = strrchr(parts.name, '.');
+    parts.base = dot && dot != parts.name ? (size_t)(dot - parts.name) : strlen(parts.name);
+    parts.extension = parts.name + parts.base;
+    return parts;
+}
+
+/* Copies the base name without its markers into `to`, which has room for all of it. A token leaves with the separator
+ * before it. */
+static void strip_markers(const struct parts *from, char *to)
+{
+    bool kept_any = false;
+    size_t length;
+
+    for (size_t i = 0; i <= from->base; i += length + 1) {
+        length = strcspn(from->name + i, SEPARATORS);
+        if (length > from->base - i)
+            length = from->base - i;
+        if (is_marker(from->name + i, length))
+            continue;
+        if (kept_any)
+            *to++ = from->name[i - 1];
+        memcpy(to, from->name + i, length);
+        to += length;
+        kept_any = true;
+    }
+    *to = '\0';
+}
+
+static const char *eyes_marker(const struct vsm_naming *what)
+{
+    switch (what->layout) {
+    case VSM_LAYOUT_SBS:
+        return what->right_left ? "_RL" : "_LR";
+    case VSM_LAYOUT_TB:
+        return what->right_left ? "_BT" : "_TB";
+    case VSM_LAYOUT_MONO:
+        break;
+    }
+    return "";
+}
+
+static const char *extension_of(const char *codec)
+{
+    if (strncmp(codec, "prores", 6) == 0)
+        return ".mov";
+    if (strcmp(codec, "ffv1") == 0)
+        return ".mkv";
+    if (strncmp(codec, "libvpx", 6) == 0)
+        return ".webm";
+    return ".mp4";
+}
+
+/* Takes `path`, which may be NULL from a failed allocation. */
+static int finish(char *path, char **result)
+{
+    if (!path)
+        return VSM_E_NOMEM;
+    if (strlen(split(path).name) > NAME_LIMIT) {
+        int status =
+            vsm_fail(VSM_E_USAGE, "%s: a name made from it has more than %d bytes; give one with --output",
+                     path, NAME_LIMIT);
+
+        vsm_mem_free(path);
+        return status;
+    }
+    *result = path;
+    return VSM_OK;
+}
+
+int vsm_naming_output(const char *input, const struct vsm_naming *what, char **path)
+{
+    struct parts parts = split(input);
+    bool matte = what->format == VSM_CONFIG_OUTPUT_MATTE;
+    char *base = vsm_mem_alloc("file name", parts.base + 1, 1), *result;
+    const char *content = matte ? "_matte" : "";
+    char markers[32];
+
+    if (!base)
+        return VSM_E_NOMEM;
+    strip_markers(&parts, base);
+    snprintf(markers, sizeof(markers), "%s%s%s%s", eyes_marker(what),
+             what->projection == VSM_RECTILINEAR ? "" : "_180",
+             what->projection == VSM_FISHEYE ? "_FISHEYE" : "", what->layout == VSM_LAYOUT_SBS ? "_SBS" : "");
+    if (!*markers && !matte)
+        content = "_green";
+    result = vsm_mem_format("file name", "%.*s%s%s%s%s", (int)parts.folder, input, *base ? base : "video",
+                            content, markers, extension_of(what->codec));
+    if (result && strcmp(result, input) == 0) {
+        vsm_mem_free(result);
+        result = vsm_mem_format("file name", "%.*s%s_green%s%s%s", (int)parts.folder, input,
+                                *base ? base : "video", content, markers, extension_of(what->codec));
+    }
+    vsm_mem_free(base);
+    return finish(result, path);
+}
+
+int vsm_naming_matte(const char *green, char **path)
+{
+    struct parts parts = split(green);
+    size_t end = parts.base; /* of the name proper; markers follow */
+
+    while (end > 0) {
+        size_t start = end;
+
+        while (start > 0 && !strchr(SEPARATORS, parts.name[start - 1]))
+            start--;
+        if (!is_marker(parts.name + start, end - start))
+            break;
+        end = start > 0 ? start - 1 : 0;
+    }
+    return finish(vsm_mem_format("file name", "%.*s%smatte%s%s", (int)(parts.folder + end), green,
+                                 end > 0 ? "_" : "", end > 0 || parts.base == 0 ? "" : "_",
+                                 green + parts.folder + end),
+                  path);
+}
+
+int vsm_naming_check(const char *input, const char *output)
+{
+    struct stat a, b;
+
+    if (strcmp(input, output) != 0 &&
+        (stat(input, &a) != 0 || stat(output, &b) != 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino))
+        return VSM_OK;
+    return vsm_fail(VSM_E_USAGE, "%s: the output is the input itself; choose another name with --output",
+                    output);
+}
