@@ -2,20 +2,35 @@
  *
  * Reads the decoder's YCbCr picture and the low-resolution coefficient maps, writes the encoder's pictures.
  * Nothing of full size exists in between. C reference and AVX2 give identical bits (no fused multiply-add,
- * same order).
+ * same order), and so does any number of threads.
  *
  * Source: He and Sun, "Fast Guided Filter", arXiv 1505.00996; RVM's refiner (arXiv 2108.11515, section 3).
+ *
+ * What differs from the same formula on full-size RGB (tests/oracle/refine measures it):
+ * - The algebra is done on luma and chroma (image/coefficients.h). Luma and alpha are solved at luma
+ * resolution with the chroma sample that covers the pixel, chroma at the output's chroma resolution with the
+ * mean luma; chroma's alpha is the mean of the alphas of the luma samples it covers, so that luma and chroma
+ * edges agree.
+ * - The foreground is clamped to the legal ranges of luma and chroma instead of R, G, B in 0..1, and the
+ * clamp never moves a sample that lies outside in the source: with residual 0 the foreground is the source,
+ * bit by bit.
+ * - Alpha below 0.5/255 is 0 and above 1 - 0.5/255 is 1.
+ * Despill: with k the unit vector of the key colour's chroma and f the foreground's chroma (both from
+ * neutral), f -= despill * (1 - alpha) * max(f . k, 0) * k, before compositing. Alpha and luma are left
+ * alone; a grey key has no direction and despills nothing.
  */
 #ifndef VSM_IMAGE_REFINE_H
 #define VSM_IMAGE_REFINE_H
 
+#include "base/parallel.h"
 #include "base/status.h"
 #include "frame/frame.h"
 #include "frame/image.h"
 
 enum vsm_composite {
     VSM_COMPOSITE_KEY,   /* foreground over a flat key colour */
-    VSM_COMPOSITE_MATTE, /* alpha as grey; chroma planes, if any, neutral */
+    VSM_COMPOSITE_MATTE, /* alpha as grey in the image's range (full: 0..max, else 16..235); chroma, if any,
+                            neutral */
 };
 
 struct vsm_composite_output {
@@ -29,11 +44,15 @@ struct vsm_refine_options {
 };
 
 /* Makes all outputs of one picture. `mattes` cover each eye's rectangle; pixels outside every rectangle are
- * background. Where alpha is 0 a KEY output is exactly the key colour (the same code values everywhere).
- * Outputs may have another bit depth than the source, the same or full chroma. threads >= 1 row bands run in
- * parallel. */
+ * background. Where alpha is 0 a KEY output is exactly the key colour (the same code values everywhere);
+ * where alpha is 1 and the residual 0 it is the source's samples, converted to the output's depth and range.
+ * Source: host GRAY, YUV, YUVA (A ignored) or NV, 8..16 bits. Outputs: host GRAY, YUV or NV, 8..16 bits, any
+ * subsampling, either range; a KEY output has the source's matrix. A chroma sample that two eyes share
+ * belongs to the left or upper one. VSM_E_INTERNAL for formats, sizes or rectangles that do not fit,
+ * VSM_E_INPUT for an unsupported matrix, VSM_E_NOMEM. Bands of rows are shared out to `pool` (NULL: this
+ * thread alone). Any thread. Cost: bench_fullres; about 200 KiB of scratch memory a thread. */
 int vsm_refine(const struct vsm_image *source, const struct vsm_matte *mattes, int matte_count,
                const struct vsm_composite_output *outputs, int output_count,
-               const struct vsm_refine_options *options, int threads) VSM_NODISCARD;
+               const struct vsm_refine_options *options, struct vsm_parallel *pool) VSM_NODISCARD;
 
 #endif
