@@ -33,6 +33,18 @@ const struct vsm_cli_flag vsm_cli_flags[] = {
 
 const int vsm_cli_flags_count = sizeof(vsm_cli_flags) / sizeof(vsm_cli_flags[0]);
 
+const struct vsm_cli_exit vsm_cli_exits[] = {
+    {VSM_EXIT_OK, "Done."},
+    {VSM_EXIT_USAGE, "The command line or the configuration is wrong."},
+    {VSM_EXIT_INPUT, "The input is missing, damaged or not supported."},
+    {VSM_EXIT_OUTPUT, "The output cannot be written."},
+    {VSM_EXIT_MODEL, "A model file or the device failed."},
+    {VSM_EXIT_CANCELLED, "Stopped on request; the same command goes on."},
+    {VSM_EXIT_INTERNAL, "An internal error, or no memory left."},
+};
+
+const int vsm_cli_exits_count = sizeof(vsm_cli_exits) / sizeof(vsm_cli_exits[0]);
+
 /* One argument with its value. */
 struct item {
     int flag;                        /* enum flag, or -1 */
@@ -402,11 +414,10 @@ void vsm_cli_print_help(FILE *out)
     }
     fputs("\nArguments beat the configuration file. Relative paths, also those in the file, start from the "
           "current "
-          "folder.\n"
-          "Exit codes: 0 done, 1 usage or configuration, 2 input, 3 output, 4 model or device, 5 stopped and "
-          "resumable, "
-          "70 internal.\n",
+          "folder.\n\nExit codes:\n",
           out);
+    for (int i = 0; i < vsm_cli_exits_count; i++)
+        fprintf(out, "  %2d  %s\n", vsm_cli_exits[i].code, vsm_cli_exits[i].meaning);
 }
 
 /* Writes a new file that must not exist yet. */

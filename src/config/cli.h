@@ -47,6 +47,15 @@ struct vsm_cli_flag {
 extern const struct vsm_cli_flag vsm_cli_flags[];
 extern const int vsm_cli_flags_count;
 
+/* The exit codes of base/status.h in words, for --help and the man page. */
+struct vsm_cli_exit {
+    int code;
+    const char *meaning;
+};
+
+extern const struct vsm_cli_exit vsm_cli_exits[];
+extern const int vsm_cli_exits_count;
+
 /* Parses the arguments and reads the configuration file. VSM_E_USAGE with a message that says what to do, or
  * VSM_E_NOMEM; then there is nothing to free. For VSM_CLI_RUN the settings are complete: input.path is set
  * and vsm_options_check() passed. --help and --version win over everything else. argv is borrowed during the

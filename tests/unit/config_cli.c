@@ -1,5 +1,7 @@
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "build_config.h"
 #include "config/cli.h"
 #include "config/options.h"
 #include "tap.h"
@@ -225,17 +227,17 @@ static void test_seed_files(void)
 {
     struct vsm_cli cli;
 
-    CHECK_INT(PARSE(&cli, S(TEST_DATA "/config/seed.yaml")), VSM_OK);
+    CHECK_INT(PARSE(&cli, S(VSM_SOURCE_ROOT "/tests/data/config/seed.yaml")), VSM_OK);
     CHECK_NEAR(cli.config.processing.scale_factor, 0.5, 0);
     CHECK_INT(cli.config.recovery.checkpoint_interval, 1000);
     CHECK(cli.config.matting.memory_offload);
     vsm_cli_finish(&cli);
-    CHECK_INT(PARSE(&cli, S(TEST_DATA "/config/seed_wishes.yaml"), S("a.mp4")), VSM_E_USAGE);
+    CHECK_INT(PARSE(&cli, S(VSM_SOURCE_ROOT "/tests/data/config/seed_wishes.yaml"), S("a.mp4")), VSM_E_USAGE);
     CHECK_HAS(vsm_error_message(), "2 settings ask for what this build cannot do");
     CHECK_HAS(vsm_error_message(),
               "seed_wishes.yaml:8:21: processing.adaptive_scaling: true is not possible");
     CHECK_HAS(vsm_error_message(), "seed_wishes.yaml:11:9: stereo.mode: master_slave is not possible");
-    CHECK_INT(PARSE(&cli, S(TEST_DATA "/config/seed_wishes.yaml"), S("a.mp4"), S("--set"),
+    CHECK_INT(PARSE(&cli, S(VSM_SOURCE_ROOT "/tests/data/config/seed_wishes.yaml"), S("a.mp4"), S("--set"),
                     S("stereo.mode=independent"), S("--set"), S("processing.adaptive_scaling=false")),
               VSM_OK);
     vsm_cli_finish(&cli);
@@ -261,6 +263,72 @@ static void test_help_is_complete(void)
     free(text);
 }
 
+#ifdef VSM_FAULT_POINTS
+
+static void test_every_allocation_may_fail(void)
+{
+    char *config = file("a.yaml", "input: {path: file.mp4}\noutput: {preset: slow, pix_fmt: yuv420p}\n");
+    struct vsm_cli cli;
+    int status = VSM_E_NOMEM, n = 0;
+
+    while (status == VSM_E_NOMEM && n < 100) {
+        vsm_fault_arm("mem.alloc", (unsigned long)++n, 12, 0);
+        status = PARSE(&cli, config, S("-o"), S("o.mp4"), S("--set"), S("models.dir=m"));
+        vsm_fault_arm(NULL, 0, 0, 0);
+        CHECK(status == VSM_OK || !cli.config_path);
+    }
+    CHECK_INT(status, VSM_OK);
+    CHECK(n > 5);
+    CHECK_STR(cli.config.models.dir, "m");
+    vsm_cli_finish(&cli);
+}
+
+static void test_every_file_operation_may_fail(void)
+{
+    static const char *const points[] = {"file.open", "file.write", "file.fsync", "file.rename"};
+    char *path = file("new.yaml", "mine");
+    struct vsm_cli cli;
+
+    CHECK_INT(PARSE(&cli, S("--generate-config"), path, S("--force")), VSM_OK);
+    for (size_t i = 0; i < 4; i++) {
+        void *text;
+        size_t size;
+
+        vsm_fault_arm(points[i], 1, 28, 0);
+        CHECK_INT(vsm_cli_generate_config(&cli), VSM_E_OUTPUT);
+        vsm_fault_arm(NULL, 0, 0, 0);
+        CHECK_INT(vsm_file_read(path, 100, VSM_E_INPUT, &text, &size), VSM_OK);
+        CHECK_STR((char *)text, "mine");
+        vsm_mem_free(text);
+    }
+    unlink(path);
+    cli.force = false;
+    vsm_fault_arm("file.write", 1, 28, 0);
+    CHECK_INT(vsm_cli_generate_config(&cli), VSM_E_OUTPUT);
+    vsm_fault_arm(NULL, 0, 0, 0);
+    CHECK(access(path, F_OK) != 0);
+    CHECK_INT(vsm_cli_generate_config(&cli), VSM_OK);
+    vsm_cli_finish(&cli);
+    vsm_fault_arm("file.read", 1, 5, 0);
+    CHECK_INT(PARSE(&cli, path), VSM_E_USAGE);
+    vsm_fault_arm(NULL, 0, 0, 0);
+    vsm_cli_finish(&cli);
+}
+
+#else
+
+static void test_every_allocation_may_fail(void)
+{
+    tap_skip("built without -Dfault_points=true");
+}
+
+static void test_every_file_operation_may_fail(void)
+{
+    tap_skip("built without -Dfault_points=true");
+}
+
+#endif
+
 int main(void)
 {
     CHECK(mkdtemp(folder) != NULL);
@@ -273,6 +341,8 @@ int main(void)
     RUN(test_generate_config);
     RUN(test_seed_files);
     RUN(test_help_is_complete);
+    RUN(test_every_allocation_may_fail);
+    RUN(test_every_file_operation_may_fail);
     unlink(in_folder("a.yaml"));
     unlink(in_folder("b.yaml"));
     unlink(in_folder("new.yaml"));
