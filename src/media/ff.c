@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <libavutil/display.h>
+#include <libavutil/intreadwrite.h>
 #include <libavutil/spherical.h>
 #include <libavutil/stereo3d.h>
 
@@ -17,6 +18,7 @@
 #define HAS_FRAME_FLAG_KEY   (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100))
 #define HAS_HALF_EQUIRECT    (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(59, 23, 100))
 #define HAS_CODED_SIDE_DATA  (LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 30, 100))
+#define HAS_FRAME_CROPPING   (LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100))
 #define HAS_SUPPORTED_CONFIG (LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100))
 
 /* 0.32 fixed point: the quarter of the sphere that VR180 cuts off at the left and at the right. */
@@ -442,6 +444,24 @@ void vsm_ff_stream_boxes(const AVStream *stream, struct vsm_vr_boxes *boxes)
     data = vsm_ff_stream_side_data(stream, AV_PKT_DATA_SPHERICAL, &size);
     if (data && size >= sizeof(AVSphericalMapping))
         take_sphere(data, boxes);
+}
+
+void vsm_ff_stream_crop(const AVStream *stream, AVFrame *frame)
+{
+#if HAS_FRAME_CROPPING
+    size_t size;
+    const uint8_t *data = vsm_ff_stream_side_data(stream, AV_PKT_DATA_FRAME_CROPPING, &size);
+
+    if (!data || size < 16)
+        return;
+    frame->crop_top += AV_RL32(data);
+    frame->crop_bottom += AV_RL32(data + 4);
+    frame->crop_left += AV_RL32(data + 8);
+    frame->crop_right += AV_RL32(data + 12);
+#else
+    (void)stream;
+    (void)frame;
+#endif
 }
 
 int vsm_ff_stream_rotation(const AVStream *stream)
