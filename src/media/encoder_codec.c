@@ -1,0 +1,221 @@
+#include "media/encoder_codec.h"
+
+#include "media/ff.h"
+
+#include <libavutil/opt.h>
+
+#include <stdio.h>
+#include <string.h>
+
+struct traits {
+    const char *name;
+    const char *quality;    /* option that takes crf; NULL = the codec has no such scale */
+    double default_quality; /* on that scale: visually transparent edges of a key colour */
+    const char *speed;      /* option that takes preset; NULL = none */
+    const char *default_speed;
+    const char *fixed; /* further options, key=value:... */
+};
+
+/* Defaults by eye on keyed footage: x264 16-18 and x265 18-20 are taken as transparent by both projects' own guides. */
+static const struct traits all_traits[] = {
+    {"libx264", "crf", 17, "preset", "fast", NULL},
+    {"libx265", "crf", 19, "preset", "fast", NULL},
+    {"libsvtav1", "crf", 24, "preset", "8", NULL},
+    {"libvpx-vp9", "crf", 22, "deadline", "good", "cpu-used=4:row-mt=0:tile-columns=2"},
+    {"h264_nvenc", "cq", 19, "preset", "p5", "rc=vbr:forced-idr=1:bf=2:rc-lookahead=0"},
+    {"hevc_nvenc", "cq", 21, "preset", "p5", "rc=vbr:forced-idr=1:bf=2:rc-lookahead=0"},
+    {"prores_ks", NULL, 0, "profile", NULL, "vendor=apl0"},
+    {"ffv1", NULL, 0, NULL, NULL, "level=3:coder=1:context=0:slicecrc=1"},
+    {"mjpeg", "qscale", 2, NULL, NULL, NULL},
+};
+
+static const struct traits *find_traits(const char *name)
+{
+    static const struct traits unknown = {.quality = NULL};
+
+    for (size_t i = 0; i < sizeof(all_traits) / sizeof(all_traits[0]); i++)
+        if (strcmp(all_traits[i].name, name) == 0)
+            return &all_traits[i];
+    return &unknown;
+}
+
+/* Depth of look-ahead and references by picture size. */
+struct depth {
+    int64_t pixels; /* up to */
+    int lookahead, b_frames, references, frame_threads;
+};
+
+static const struct depth depths[] = {
+    {2048 * 1024, 20, 3, 3, 4},
+    {4096 * 2048, 8, 2, 2, 2},
+    {INT64_MAX, 0, 0, 1, 1},
+};
+
+static const struct depth *depth_of(const struct vsm_video_encoder_options *options)
+{
+    const struct depth *depth = depths;
+
+    while ((int64_t)options->width * options->height > depth->pixels)
+        depth++;
+    return depth;
+}
+
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Two seconds between key pictures: players of 180-degree video seek coarsely, and a lost segment costs little. */
+static int key_distance(const struct vsm_video_encoder_options *options)
+{
+    struct vsm_rational rate = options->frame_rate;
+
+    if (rate.num <= 0 || rate.den <= 0 || rate.num / rate.den > 1000)
+        return 60;
+    return (int)(2 * (int64_t)rate.num / rate.den) + 1;
+}
+
+static void put_hdr(const struct vsm_ff_static_data *data, const char *light_key, const char *mastering_key,
+                    char *text, size_t size)
+{
+    const AVMasteringDisplayMetadata *m = &data->mastering;
+    size_t used = strlen(text);
+
+    if (data->has_mastering && m->has_primaries && m->has_luminance) {
+        int x[4], y[4];
+
+        for (int i = 0; i < 3; i++) {
+            x[i] = (int)(av_q2d(m->display_primaries[i][0]) * 50000 + 0.5);
+            y[i] = (int)(av_q2d(m->display_primaries[i][1]) * 50000 + 0.5);
+        }
+        x[3] = (int)(av_q2d(m->white_point[0]) * 50000 + 0.5);
+        y[3] = (int)(av_q2d(m->white_point[1]) * 50000 + 0.5);
+        used += (size_t)snprintf(text + used, size - used, ":%s=G(%d,%d)B(%d,%d)R(%d,%d)WP(%d,%d)L(%u,%u)",
+                                 mastering_key, x[1], y[1], x[2], y[2], x[0], y[0], x[3], y[3],
+                                 (unsigned)(av_q2d(m->max_luminance) * 10000 + 0.5),
+                                 (unsigned)(av_q2d(m->min_luminance) * 10000 + 0.5));
+    }
+    if (data->has_light && used < size)
+        snprintf(text + used, size - used, ":%s=%u,%u", light_key, data->light.MaxCLL, data->light.MaxFALL);
+}
+
+static void setup_x264(const struct vsm_video_encoder_options *options, const struct vsm_ff_static_data *hdr,
+                       int threads, AVCodecContext *codec, AVDictionary **dictionary)
+{
+    const struct depth *depth = depth_of(options);
+    char text[512];
+
+    snprintf(text, sizeof(text),
+             "rc-lookahead=%d:sync-lookahead=0:bframes=%d:ref=%d:open-gop=0:sliced-threads=%d",
+             depth->lookahead, depth->b_frames, depth->references, depth->frame_threads == 1);
+    if (hdr)
+        put_hdr(hdr, "cll", "mastering-display", text, sizeof(text));
+    av_dict_set(dictionary, "x264-params", text, 0);
+    codec->max_b_frames = depth->b_frames;
+    codec->flags |= AV_CODEC_FLAG_CLOSED_GOP;
+    codec->thread_count = depth->frame_threads == 1 ? threads : min_int(threads, depth->frame_threads);
+}
+
+static void setup_x265(const struct vsm_video_encoder_options *options, const struct vsm_ff_static_data *hdr,
+                       int threads, AVCodecContext *codec, AVDictionary **dictionary)
+{
+    const struct depth *depth = depth_of(options);
+    char text[512];
+
+    /* frame-threads changes the bits, pools only the speed, so both are explicit. */
+    snprintf(
+        text, sizeof(text),
+        "log-level=none:info=0:open-gop=0:rc-lookahead=%d:lookahead-slices=0:bframes=%d:b-adapt=%d:ref=%d:"
+        "frame-threads=%d:pools=%d:scenecut=%d:keyint=%d:min-keyint=1",
+        depth->lookahead > depth->b_frames ? depth->lookahead : depth->b_frames, depth->b_frames,
+        depth->b_frames ? 2 : 0, depth->references, min_int(threads, depth->frame_threads), threads,
+        depth->lookahead ? 40 : 0, codec->gop_size);
+    if (hdr)
+        put_hdr(hdr, "max-cll", "master-display", text, sizeof(text));
+    av_dict_set(dictionary, "x265-params", text, 0);
+    codec->max_b_frames = depth->b_frames;
+    codec->flags |= AV_CODEC_FLAG_CLOSED_GOP;
+    codec->thread_count = threads;
+}
+
+static void setup_vp9(const struct vsm_video_encoder_options *options, AVDictionary **dictionary)
+{
+    const struct depth *depth = depth_of(options);
+
+    av_dict_set_int(dictionary, "lag-in-frames", depth->lookahead, 0);
+    av_dict_set_int(dictionary, "auto-alt-ref", depth->lookahead > 0, 0);
+}
+
+static void setup_svtav1(int threads, AVDictionary **dictionary)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "lp=%d", threads);
+    av_dict_set(dictionary, "svtav1-params", text, 0);
+}
+
+static int set_quality(const struct vsm_video_encoder_options *options, const struct traits *traits,
+                       AVCodecContext *codec, AVDictionary **dictionary)
+{
+    double quality = options->crf >= 0 ? options->crf : traits->default_quality;
+    char text[32];
+
+    if (options->crf >= 0 && !traits->quality)
+        return vsm_fail(VSM_E_USAGE, "output.crf: %s has no such quality scale; leave it out",
+                        options->codec);
+    if (options->bitrate > 0) {
+        codec->bit_rate = options->bitrate;
+        return VSM_OK;
+    }
+    if (!traits->quality)
+        return VSM_OK;
+    if (strcmp(traits->quality, "qscale") == 0) {
+        codec->flags |= AV_CODEC_FLAG_QSCALE;
+        codec->global_quality = (int)(quality * FF_QP2LAMBDA + 0.5);
+        return VSM_OK;
+    }
+    snprintf(text, sizeof(text), "%g", quality);
+    av_dict_set(dictionary, traits->quality, text, 0);
+    return VSM_OK;
+}
+
+static int set_speed(const struct vsm_video_encoder_options *options, const struct traits *traits,
+                     AVDictionary **dictionary)
+{
+    const char *speed = options->preset ? options->preset : traits->default_speed;
+
+    if (options->preset && !traits->speed)
+        return vsm_fail(VSM_E_USAGE, "output.preset: %s has no presets; leave it out", options->codec);
+    if (speed)
+        av_dict_set(dictionary, traits->speed, speed, 0);
+    return VSM_OK;
+}
+
+int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
+                            const struct vsm_ff_static_data *hdr, int threads, AVCodecContext *codec,
+                            AVDictionary **dictionary)
+{
+    const struct traits *traits = find_traits(options->codec);
+    int status;
+
+    codec->thread_count = threads;
+    codec->gop_size = key_distance(options);
+    if (traits->fixed && av_dict_parse_string(dictionary, traits->fixed, "=", ":", 0) < 0)
+        return vsm_fail_nomem("encoder options", strlen(traits->fixed));
+    status = set_quality(options, traits, codec, dictionary);
+    if (status == VSM_OK)
+        status = set_speed(options, traits, dictionary);
+    if (status != VSM_OK)
+        return status;
+    if (strcmp(options->codec, "libx264") == 0)
+        setup_x264(options, hdr, threads, codec, dictionary);
+    else if (strcmp(options->codec, "libx265") == 0)
+        setup_x265(options, hdr, threads, codec, dictionary);
+    else if (strcmp(options->codec, "libsvtav1") == 0)
+        setup_svtav1(threads, dictionary);
+    else if (strcmp(options->codec, "libvpx-vp9") == 0)
+        setup_vp9(options, dictionary);
+    else if (strcmp(options->codec, "ffv1") == 0)
+        codec->slices = (int64_t)options->width * options->height > 1280 * 720 ? 16 : 4;
+    return VSM_OK;
+}

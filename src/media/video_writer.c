@@ -1,0 +1,359 @@
+#include "media/video_writer.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "media/ff.h"
+#include "media/muxer.h"
+#include "media/packet.h"
+#include "media/packet_index.h"
+#include "media/stream_copier.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* State at a mark, little-endian: u32 magic, u64 pictures, u64 file bytes, u64 index entries, u32 index CRC-32,
+ * u64 copied packets, then the encoder's state. */
+#define STATE_MAGIC 0x31775356u /* "VSw1" */
+
+#define VIDEO_STREAM 0 /* the copied ones follow */
+
+struct vsm_video_writer {
+    struct vsm_video_writer_options options; /* strings owned, except the encoder's */
+    const char *format;                      /* muxer name */
+    char *index_path;
+    struct vsm_video_encoder *encoder;
+    char *codec;
+    struct vsm_stream_copier *copier; /* NULL = nothing is copied */
+    struct vsm_muxer *muxer;
+    struct vsm_packet_index index;
+    uint64_t pictures;
+    uint64_t copied; /* packets of the copier that were muxed */
+    bool finished;
+};
+
+struct state {
+    uint64_t pictures, size, entries, copied;
+    uint32_t crc;
+};
+
+static int copy_options(struct vsm_video_writer *writer, const struct vsm_video_writer_options *options)
+{
+    struct vsm_video_writer_options *own = &writer->options;
+
+    *own = *options;
+    own->path = vsm_mem_string("path", options->path);
+    own->temporary_path = options->temporary_path ? vsm_mem_string("path", options->temporary_path)
+                                                  : vsm_mem_format("path", "%s.part", options->path);
+    own->source_path = vsm_mem_string("path", options->source_path);
+    if (!own->path || !own->temporary_path || (options->source_path && !own->source_path))
+        return VSM_E_NOMEM;
+    writer->index_path = vsm_mem_format("path", "%s.index", own->temporary_path);
+    return writer->index_path ? VSM_OK : VSM_E_NOMEM;
+}
+
+static const char *extension_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot ? dot + 1 : "";
+}
+
+static int choose_codec(struct vsm_video_writer *writer)
+{
+    struct vsm_video_encoder_options *encoder = &writer->options.encoder;
+    const char *name = encoder->codec;
+
+    writer->format = vsm_muxer_format_of(writer->options.path);
+    if (!writer->format)
+        return vsm_fail(VSM_E_USAGE,
+                        "%s: the container is chosen by the name's end; use .mp4, .mov, .mkv or .webm",
+                        writer->options.path);
+    if (!name || strcmp(name, "auto") == 0)
+        name =
+            vsm_video_encoder_auto(strcmp(writer->format, "webm") == 0 ? "webm"
+                                                                       : extension_of(writer->options.path),
+                                   encoder->format.depth, encoder->width, writer->options.cuda);
+    if (!name)
+        return vsm_fail(VSM_E_USAGE,
+                        "output.codec: the FFmpeg libraries here have no encoder for %s; set output.codec",
+                        writer->options.path);
+    writer->codec = vsm_mem_string("codec name", name);
+    encoder->codec = writer->codec;
+    return writer->codec ? VSM_OK : VSM_E_NOMEM;
+}
+
+static int open_encoder(struct vsm_video_writer *writer)
+{
+    int status = vsm_video_encoder_open(&writer->options.encoder, &writer->encoder);
+
+    if (status == VSM_OK)
+        status =
+            vsm_muxer_check_codec(writer->format, vsm_video_encoder_parameters(writer->encoder)->codec_id);
+    return status;
+}
+
+static int open_copier(struct vsm_video_writer *writer)
+{
+    struct vsm_stream_copier_options options = {
+        .path = writer->options.source_path,
+        .format = writer->format,
+        .time_base = writer->options.encoder.time_base,
+        .first_pts = writer->options.first_pts,
+        .end_pts = writer->options.end_pts,
+    };
+
+    return options.path ? vsm_stream_copier_open(&options, &writer->copier) : VSM_OK;
+}
+
+static int open_muxer(struct vsm_video_writer *writer, int64_t resume_size)
+{
+    const struct vsm_video_writer_options *options = &writer->options;
+    struct vsm_muxer_video video = {
+        .parameters = vsm_video_encoder_parameters(writer->encoder),
+        .time_base = options->encoder.time_base,
+        .frame_rate = options->encoder.frame_rate,
+        .hdr = NULL,
+        .vr = options->write_vr_boxes,
+        .right_left = options->right_left,
+        .layout = options->layout,
+    };
+    int count = writer->copier ? vsm_stream_copier_count(writer->copier) : 0;
+    int status = vsm_muxer_create(options->temporary_path, writer->format, resume_size, &writer->muxer);
+
+    if (status == VSM_OK)
+        status = vsm_muxer_add_video(writer->muxer, &video);
+    for (int i = 0; status == VSM_OK && i < count; i++)
+        status = vsm_muxer_add_copy(writer->muxer, vsm_stream_copier_stream(writer->copier, i));
+    return status == VSM_OK ? vsm_muxer_begin(writer->muxer) : status;
+}
+
+/* All parts but the index. resume_size as in vsm_muxer_create(). */
+static int create(const struct vsm_video_writer_options *options, struct vsm_video_writer **result)
+{
+    struct vsm_video_writer *writer = vsm_mem_alloc("video writer", 1, sizeof(*writer));
+    int status;
+
+    if (!writer)
+        return VSM_E_NOMEM;
+    *result = writer;
+    status = copy_options(writer, options);
+    if (status == VSM_OK)
+        status = choose_codec(writer);
+    if (status == VSM_OK)
+        status = open_encoder(writer);
+    if (status == VSM_OK)
+        status = open_copier(writer);
+    return status;
+}
+
+int vsm_video_writer_open(const struct vsm_video_writer_options *options, struct vsm_video_writer **result)
+{
+    struct vsm_video_writer *writer = NULL;
+    int status = create(options, &writer);
+
+    if (status == VSM_OK)
+        status = open_muxer(writer, -1);
+    if (status == VSM_OK)
+        status = vsm_packet_index_create(writer->index_path, &writer->index);
+    if (status != VSM_OK) {
+        vsm_video_writer_close(writer, false);
+        return status;
+    }
+    *result = writer;
+    return VSM_OK;
+}
+
+/* Muxes all copied packets that are decoded before `limit`. */
+static int copy_until(struct vsm_video_writer *writer, int64_t limit)
+{
+    struct vsm_packet *packet = NULL;
+    int status = VSM_OK, stream = 0;
+
+    while (writer->copier && status == VSM_OK) {
+        status = vsm_stream_copier_next(writer->copier, limit, &packet, &stream);
+        if (status == VSM_EOF)
+            return VSM_OK;
+        if (status == VSM_OK)
+            status = vsm_muxer_write(writer->muxer, VIDEO_STREAM + 1 + stream, packet);
+        writer->copied += status == VSM_OK;
+        vsm_packet_destroy(&packet);
+    }
+    return status;
+}
+
+/* Muxes all packets that the encoder has ready. */
+static int write_ready(struct vsm_video_writer *writer)
+{
+    struct vsm_packet *packet = NULL;
+    int status;
+
+    while ((status = vsm_video_encoder_get(writer->encoder, &packet)) == VSM_OK) {
+        struct vsm_packet_entry entry = {
+            .pts = packet->av->pts,
+            .dts = packet->av->dts,
+            .duration = packet->av->duration,
+            .size = (uint32_t)packet->av->size,
+            .flags = (uint32_t)packet->av->flags,
+        };
+
+        status = copy_until(writer, entry.dts);
+        if (status == VSM_OK)
+            status = vsm_muxer_write(writer->muxer, VIDEO_STREAM, packet);
+        if (status == VSM_OK)
+            status = vsm_packet_index_add(&writer->index, &entry);
+        vsm_packet_destroy(&packet);
+        if (status != VSM_OK)
+            return status;
+    }
+    return status == VSM_EOF ? VSM_OK : status;
+}
+
+int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image *image, int64_t pts,
+                         int64_t duration)
+{
+    int status = vsm_video_encoder_put(writer->encoder, image, pts - writer->options.first_pts, duration);
+
+    writer->pictures += status == VSM_OK;
+    return status == VSM_OK ? write_ready(writer) : status;
+}
+
+static int end_segment(struct vsm_video_writer *writer)
+{
+    int status = vsm_video_encoder_end_segment(writer->encoder);
+
+    return status == VSM_OK ? write_ready(writer) : status;
+}
+
+int vsm_video_writer_mark(struct vsm_video_writer *writer, struct vsm_bytes_out *state)
+{
+    int64_t size = 0;
+    int status = end_segment(writer);
+
+    if (status == VSM_OK)
+        status = vsm_muxer_flush(writer->muxer, &size);
+    if (status == VSM_OK)
+        status = vsm_packet_index_sync(&writer->index);
+    if (status != VSM_OK)
+        return status;
+    vsm_bytes_put_le32(state, STATE_MAGIC);
+    vsm_bytes_put_le64(state, writer->pictures);
+    vsm_bytes_put_le64(state, (uint64_t)size);
+    vsm_bytes_put_le64(state, writer->index.count);
+    vsm_bytes_put_le32(state, writer->index.crc);
+    vsm_bytes_put_le64(state, writer->copied);
+    return vsm_video_encoder_save(writer->encoder, state);
+}
+
+static int read_state(const char *path, struct vsm_bytes_in *in, struct state *state)
+{
+    uint32_t magic = vsm_bytes_get_le32(in);
+
+    state->pictures = vsm_bytes_get_le64(in);
+    state->size = vsm_bytes_get_le64(in);
+    state->entries = vsm_bytes_get_le64(in);
+    state->crc = vsm_bytes_get_le32(in);
+    state->copied = vsm_bytes_get_le64(in);
+    if (in->failed || magic != STATE_MAGIC || state->size > INT64_MAX || state->entries != state->pictures)
+        return vsm_fail(VSM_E_INPUT, "%s: the state to resume from is damaged; start anew", path);
+    return VSM_OK;
+}
+
+static int replay_entry(void *opaque, const struct vsm_packet_entry *entry)
+{
+    struct vsm_video_writer *writer = opaque;
+    int status = copy_until(writer, entry->dts);
+
+    return status == VSM_OK ? vsm_muxer_replay(writer->muxer, VIDEO_STREAM, entry) : status;
+}
+
+static int replay(struct vsm_video_writer *writer, const struct state *state)
+{
+    int status = vsm_packet_index_resume(writer->index_path, state->entries, state->crc, replay_entry, writer,
+                                         &writer->index);
+
+    if (status == VSM_OK && writer->copied != state->copied)
+        status =
+            vsm_fail(VSM_E_INPUT, "%s: gave %llu audio and data packets up to the mark, now %llu; start anew",
+                     writer->options.source_path, (unsigned long long)state->copied,
+                     (unsigned long long)writer->copied);
+    if (status == VSM_OK)
+        status = vsm_muxer_end_replay(writer->muxer);
+    writer->pictures = state->pictures;
+    return status;
+}
+
+int vsm_video_writer_resume(const struct vsm_video_writer_options *options, struct vsm_bytes_in *in,
+                            struct vsm_video_writer **result)
+{
+    struct vsm_video_writer *writer = NULL;
+    struct state state;
+    int status = read_state(options->path, in, &state);
+
+    if (status == VSM_OK)
+        status = create(options, &writer);
+    if (status == VSM_OK)
+        status = vsm_video_encoder_load(writer->encoder, in);
+    if (status == VSM_OK)
+        status = open_muxer(writer, (int64_t)state.size);
+    if (status == VSM_OK)
+        status = replay(writer, &state);
+    if (status != VSM_OK) {
+        vsm_video_writer_close(writer, true);
+        return status;
+    }
+    *result = writer;
+    return VSM_OK;
+}
+
+int vsm_video_writer_finish(struct vsm_video_writer *writer)
+{
+    const struct vsm_video_writer_options *options = &writer->options;
+    int status = end_segment(writer);
+
+    if (status == VSM_OK)
+        status = copy_until(writer, INT64_MAX);
+    if (status == VSM_OK)
+        status = vsm_muxer_finish(writer->muxer);
+    if (status == VSM_OK)
+        status = vsm_file_rename(options->temporary_path, options->path);
+    if (status != VSM_OK)
+        return status;
+    writer->finished = true;
+    unlink(writer->index_path);
+    return vsm_file_sync_folder_of(options->path);
+}
+
+void vsm_video_writer_close(struct vsm_video_writer *writer, bool keep)
+{
+    if (!writer)
+        return;
+    if (writer->muxer && !writer->finished && !keep) {
+        unlink(writer->options.temporary_path);
+        unlink(writer->index_path);
+    }
+    vsm_video_encoder_close(writer->encoder);
+    vsm_stream_copier_close(writer->copier);
+    vsm_muxer_destroy(writer->muxer);
+    vsm_packet_index_close(&writer->index);
+    vsm_mem_free((char *)writer->options.path);
+    vsm_mem_free((char *)writer->options.temporary_path);
+    vsm_mem_free((char *)writer->options.source_path);
+    vsm_mem_free(writer->index_path);
+    vsm_mem_free(writer->codec);
+    vsm_mem_free(writer);
+}
+
+uint64_t vsm_video_writer_pictures(const struct vsm_video_writer *writer)
+{
+    return writer->pictures;
+}
+
+const char *vsm_video_writer_codec(const struct vsm_video_writer *writer)
+{
+    return writer->codec;
+}
+
+const char *vsm_video_writer_remarks(const struct vsm_video_writer *writer)
+{
+    return writer->copier ? vsm_stream_copier_remarks(writer->copier) : "";
+}
