@@ -132,7 +132,7 @@ static void run_band(void *context, int index, int worker)
 
 static const struct vsm_preprocess_kernels *choose_kernels(void)
 {
-#ifdef VSM_HAVE_AVX2
+#if defined(__x86_64__)
     if (vsm_cpu_has_avx2())
         return &vsm_preprocess_kernels_avx2;
 #endif

@@ -228,7 +228,7 @@ static int set_workers(struct vsm_refine_plan *plan, int workers)
 
 static const struct vsm_refine_kernels *choose_kernels(void)
 {
-#ifdef VSM_HAVE_AVX2
+#if defined(__x86_64__)
     if (vsm_cpu_has_avx2())
         return &vsm_refine_kernels_avx2;
 #endif

@@ -193,9 +193,295 @@ static void test_subsampled_is_close(void)
     CHECK_NEAR(d.alpha, 0, 1.01);
 }
 
+static const struct vsm_format sources[] = {
+    {VSM_PLANES_YUV, 8, 0, 1, 1},  {VSM_PLANES_NV, 8, 0, 1, 1},   {VSM_PLANES_YUV, 10, 0, 1, 1},
+    {VSM_PLANES_NV, 10, 6, 1, 1},  {VSM_PLANES_YUV, 12, 0, 1, 0}, {VSM_PLANES_YUV, 8, 0, 0, 0},
+    {VSM_PLANES_YUV, 16, 0, 0, 0}, {VSM_PLANES_GRAY, 8, 0, 0, 0}, {VSM_PLANES_YUVA, 8, 0, 1, 1},
+};
+
+/* What a source may become at once: its own format and others of every kind. */
+static const struct vsm_format targets[] = {
+    {VSM_PLANES_YUV, 8, 0, 1, 1},  {VSM_PLANES_NV, 10, 6, 1, 1},   {VSM_PLANES_YUV, 10, 0, 0, 0},
+    {VSM_PLANES_YUV, 16, 0, 1, 0}, {VSM_PLANES_GRAY, 12, 0, 0, 0}, {VSM_PLANES_NV, 8, 0, 1, 1},
+};
+
+#define TARGETS (sizeof(targets) / sizeof(targets[0]))
+
+struct scene {
+    struct vsm_image *source;
+    struct vsm_matte mattes[EYES];
+    struct vsm_composite_output outputs[TARGETS];
+};
+
+static void noise_maps(struct vsm_tensor *t)
+{
+    float *m = vsm_tensor_f32(t);
+
+    for (int64_t i = 0; i < vsm_tensor_count(t); i++)
+        m[i] = picture_unit() * 1.6f - 0.5f;
+}
+
+/* Two eyes, side by side or one above the other, with a gap of `gap` samples between and after them. */
+static struct scene make_scene(struct vsm_format format, int width, int height, bool sbs, int gap, int w,
+                               int h)
+{
+    struct vsm_colour colour = {1, 1, 1, format.depth == 12, 0};
+    struct scene scene = {.source = vsm_image_create(format, width, height, colour)};
+    int eye_width = sbs ? width / 2 - gap : width, eye_height = sbs ? height : height / 2 - gap;
+
+    picture_noise(scene.source);
+    for (int i = 0; i < EYES; i++) {
+        struct vsm_rect rect = {sbs ? i * (eye_width + gap) : 0, sbs ? 0 : i * (eye_height + gap), eye_width,
+                                eye_height};
+
+        scene.mattes[i] = (struct vsm_matte){{.source = rect, .width = w, .height = h}, maps(w, h)};
+        noise_maps(scene.mattes[i].coefficients);
+    }
+    for (size_t i = 0; i < TARGETS; i++) {
+        struct vsm_image *image;
+
+        colour.full_range = i % 2;
+        image = vsm_image_create(targets[i], width, height, colour);
+        scene.outputs[i] = (struct vsm_composite_output){i % 3 == 2 ? VSM_COMPOSITE_MATTE : VSM_COMPOSITE_KEY,
+                                                         image,
+                                                         {0x00, 0xb1, 0x40}};
+    }
+    return scene;
+}
+
+static void free_scene(struct scene *scene)
+{
+    vsm_image_unref(&scene->source);
+    for (int i = 0; i < EYES; i++)
+        vsm_tensor_unref(&scene->mattes[i].coefficients);
+    for (size_t i = 0; i < TARGETS; i++)
+        vsm_image_unref(&scene->outputs[i].image);
+}
+
+/* Runs the scene, and again into copies (without vectors or with `pool`): both must be equal, padding included. */
+static void check_same(struct scene *scene, bool force_c, struct vsm_parallel *pool, const char *what)
+{
+    struct vsm_composite_output again[TARGETS];
+    struct vsm_refine_options options = {.despill = 0.7f};
+    bool same = true;
+
+    for (size_t i = 0; i < TARGETS; i++) {
+        struct vsm_image *image = scene->outputs[i].image;
+
+        again[i] = scene->outputs[i];
+        again[i].image = vsm_image_create(image->format, image->width, image->height, image->colour);
+        picture_clear(image, 0x5a);
+        picture_clear(again[i].image, 0x5a);
+    }
+    CHECK_INT(vsm_refine(scene->source, scene->mattes, EYES, scene->outputs, TARGETS, &options, NULL),
+              VSM_OK);
+    vsm_cpu_force_c(force_c);
+    CHECK_INT(vsm_refine(scene->source, scene->mattes, EYES, again, TARGETS, &options, pool), VSM_OK);
+    vsm_cpu_force_c(false);
+    for (size_t i = 0; i < TARGETS; i++) {
+        same = same && picture_equal(scene->outputs[i].image, again[i].image);
+        vsm_image_unref(&again[i].image);
+    }
+    if (!same)
+        printf("# differs: %s, %dx%d planes %d depth %d\n", what, scene->source->width, scene->source->height,
+               (int)scene->source->format.planes, scene->source->format.depth);
+    CHECK(same);
+}
+
+static void test_vectors_equal_c(void)
+{
+    static const struct {
+        int width, height, gap, w, h;
+        bool sbs;
+    } sizes[] = {{64, 32, 0, 8, 8, true},    {75, 41, 0, 11, 7, true}, {75, 41, 1, 11, 7, false},
+                 {70, 45, 2, 50, 60, true},  {3, 5, 0, 2, 2, true},    {2, 2, 0, 1, 1, false},
+                 {2600, 6, 3, 300, 2, true}, {90, 70, 0, 9, 5, false}};
+
+    for (size_t f = 0; f < sizeof(sources) / sizeof(sources[0]); f++)
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            struct scene scene = make_scene(sources[f], sizes[i].width, sizes[i].height, sizes[i].sbs,
+                                            sizes[i].gap, sizes[i].w, sizes[i].h);
+
+            check_same(&scene, true, NULL, "vectors");
+            free_scene(&scene);
+        }
+}
+
+static void test_threads_agree(void)
+{
+    struct scene scene = make_scene(sources[0], 300, 401, true, 1, 40, 50);
+    struct vsm_parallel *pool = vsm_parallel_create(4);
+
+    check_same(&scene, false, pool, "threads");
+    vsm_parallel_destroy(pool);
+    free_scene(&scene);
+}
+
+static void set_maps(struct scene *scene, float alpha)
+{
+    for (int i = 0; i < EYES; i++) {
+        struct vsm_tensor *t = scene->mattes[i].coefficients;
+        int64_t cells = t->dims[1] * t->dims[2];
+
+        memset(t->data, 0, vsm_tensor_bytes(t));
+        for (int64_t c = 0; c < cells; c++)
+            vsm_tensor_f32(t)[7 * cells + c] = alpha;
+    }
+}
+
+/* Every sample of the planes has the plane's code value. */
+static bool flat(const struct vsm_image *image, const int code[3])
+{
+    bool nv = image->format.planes == VSM_PLANES_NV;
+
+    for (int p = 0; p < vsm_format_plane_count(image->format); p++)
+        for (int y = 0; y < vsm_format_plane_height(image->format, p, image->height); y++)
+            for (int x = 0; x < vsm_format_plane_width(image->format, p, image->width); x++)
+                if (picture_get(image, p, x, y) != code[nv && p ? 1 + x % 2 : p])
+                    return false;
+    return true;
+}
+
+/* Alpha 0, also when it is only nearly 0 or not a number, and what no eye covers: the key's code values everywhere. */
+static void test_background_is_flat(void)
+{
+    const float alphas[] = {0, -3, 0.0019f, NAN};
+
+    for (size_t f = 0; f < sizeof(sources) / sizeof(sources[0]); f++)
+        for (size_t a = 0; a < sizeof(alphas) / sizeof(alphas[0]); a++) {
+            struct scene scene = make_scene(sources[f], 75, 41, true, 2, 6, 5);
+            struct vsm_refine_options options = {.despill = 1};
+
+            set_maps(&scene, alphas[a]);
+            CHECK_INT(vsm_refine(scene.source, scene.mattes, EYES, scene.outputs, TARGETS, &options, NULL),
+                      VSM_OK);
+            for (size_t i = 0; i < TARGETS; i++) {
+                const struct vsm_image *image = scene.outputs[i].image;
+                struct vsm_colour_model m;
+                int code[3];
+
+                CHECK_INT(vsm_colour_model(image->colour, image->height, image->format.depth, &m), VSM_OK);
+                vsm_colour_encode(&m, scene.outputs[i].key, code);
+                if (scene.outputs[i].kind == VSM_COMPOSITE_MATTE) {
+                    code[0] = (int)m.luma_offset;
+                    code[1] = code[2] = (int)m.chroma_offset;
+                }
+                CHECK(flat(image, code));
+            }
+            free_scene(&scene);
+        }
+}
+
+/* Alpha 1, also nearly, and no residual: the picture itself, illegal code values included, one more depth exactly. */
+static void test_foreground_is_the_source(void)
+{
+    for (size_t f = 0; f < sizeof(sources) / sizeof(sources[0]); f++) {
+        struct vsm_format same = sources[f], deep = sources[f];
+        struct vsm_refine_options options = {.despill = 1};
+        struct vsm_matte matte = {.view = {.source = {0, 0, 75, 41}, .width = 9, .height = 9},
+                                  .coefficients = maps(9, 9)};
+        struct scene scene = {.mattes = {matte}};
+        int shift = 16 - same.depth;
+
+        if (same.planes == VSM_PLANES_YUVA)
+            same.planes = deep.planes = VSM_PLANES_YUV;
+        deep.depth = 16;
+        deep.shift = 0;
+        scene.mattes[1].coefficients = maps(1, 1);
+        scene.source = vsm_image_create(sources[f], 75, 41, bt709);
+        picture_noise(scene.source);
+        set_maps(&scene, 0.9985f);
+        scene.outputs[0] = (struct vsm_composite_output){VSM_COMPOSITE_KEY,
+                                                         vsm_image_create(same, 75, 41, bt709),
+                                                         {9, 8, 7}};
+        scene.outputs[1] =
+            (struct vsm_composite_output){VSM_COMPOSITE_KEY, vsm_image_create(deep, 75, 41, bt709), {0}};
+        CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, 2, &options, NULL), VSM_OK);
+        for (int p = 0; p < vsm_format_plane_count(same); p++)
+            for (int y = 0; y < vsm_format_plane_height(same, p, 41); y++)
+                for (int x = 0; x < vsm_format_plane_width(same, p, 75); x++) {
+                    int want = picture_get(scene.source, p, x, y);
+
+                    if (picture_get(scene.outputs[0].image, p, x, y) != want)
+                        CHECK_INT(picture_get(scene.outputs[0].image, p, x, y), want);
+                    if (picture_get(scene.outputs[1].image, p, x, y) != want << shift)
+                        CHECK_INT(picture_get(scene.outputs[1].image, p, x, y), want << shift);
+                }
+        free_scene(&scene);
+    }
+}
+
+/* Half-transparent green over green: without despill its chroma stays as green as the key, with it it goes neutral
+ * by half; a colour on the other side of neutral is left alone. */
+static void test_despill(void)
+{
+    const uint8_t colours[2][3] = {{0x00, 0xb1, 0x40}, {0xb1, 0x00, 0x71}};
+
+    for (int i = 0; i < 2; i++) {
+        struct vsm_format format = {VSM_PLANES_YUV, 8, 0, 0, 0};
+        struct scene scene = {.source = vsm_image_create(format, 16, 16, bt709)};
+        struct vsm_colour_model m;
+        int code[3], key[3], plain, despilled;
+
+        CHECK_INT(vsm_colour_model(bt709, 16, 8, &m), VSM_OK);
+        vsm_colour_encode(&m, colours[i], code);
+        vsm_colour_encode(&m, colours[0], key);
+        for (int p = 0; p < 3; p++)
+            memset(scene.source->data[p], code[p], (size_t)scene.source->stride[p] * 16);
+        for (int e = 0; e < EYES; e++)
+            scene.mattes[e] =
+                (struct vsm_matte){{.source = {0, 0, 16, 16}, .width = 2, .height = 2}, maps(2, 2)};
+        set_maps(&scene, 0.5f);
+        scene.outputs[0] = (struct vsm_composite_output){VSM_COMPOSITE_KEY,
+                                                         vsm_image_create(format, 16, 16, bt709),
+                                                         {0x00, 0xb1, 0x40}};
+        CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, 1, &(struct vsm_refine_options){0},
+                             NULL),
+                  VSM_OK);
+        plain = picture_get(scene.outputs[0].image, 2, 5, 5);
+        CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, 1, &(struct vsm_refine_options){1},
+                             NULL),
+                  VSM_OK);
+        despilled = picture_get(scene.outputs[0].image, 2, 5, 5);
+        CHECK_NEAR(plain, (code[2] + key[2]) / 2.0, 0.51);
+        CHECK_NEAR(despilled, i ? plain : 128 + 0.75 * (key[2] - 128), 0.51);
+        free_scene(&scene);
+    }
+}
+
+static void test_refusals(void)
+{
+    struct scene scene = make_scene(sources[0], 64, 32, true, 0, 8, 8);
+    struct vsm_refine_options options = {0};
+
+    scene.mattes[1].view.source.x = 33;
+    CHECK_INT(vsm_refine(scene.source, scene.mattes, EYES, scene.outputs, 1, &options, NULL), VSM_E_INTERNAL);
+    CHECK_HAS(vsm_error_message(), "rectangle 32x32 at 33,0");
+    scene.mattes[1].view.source.x = 32;
+    scene.mattes[1].view.width = 9;
+    CHECK_INT(vsm_refine(scene.source, scene.mattes, EYES, scene.outputs, 1, &options, NULL), VSM_E_INTERNAL);
+    CHECK_HAS(vsm_error_message(), "[8, 8, 9]");
+    CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, VSM_MAX_OUTPUTS + 1, &options, NULL),
+              VSM_E_INTERNAL);
+    scene.outputs[0].image->width = 62;
+    CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, 1, &options, NULL), VSM_E_INTERNAL);
+    CHECK_HAS(vsm_error_message(), "62x32");
+    scene.outputs[0].image->width = 64;
+    scene.outputs[0].image->colour.matrix = 9;
+    CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, 1, &options, NULL), VSM_E_INTERNAL);
+    CHECK_HAS(vsm_error_message(), "matrix 9");
+    free_scene(&scene);
+}
+
 int main(void)
 {
     RUN(test_full_chroma_is_the_formula);
     RUN(test_subsampled_is_close);
+    RUN(test_vectors_equal_c);
+    RUN(test_threads_agree);
+    RUN(test_background_is_flat);
+    RUN(test_foreground_is_the_source);
+    RUN(test_despill);
+    RUN(test_refusals);
     return tap_done();
 }
