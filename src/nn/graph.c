@@ -7,10 +7,9 @@
 
 #define FIRST_CAPACITY 64
 
-/* Keeps the first failure; the message is the thread's current one. */
-static void fail_graph(struct vsm_graph *graph, int status)
+void vsm_graph_fail(struct vsm_graph *graph, int status)
 {
-    if (graph->status)
+    if (graph->status || !status)
         return;
     graph->status = status;
     graph->message = vsm_mem_string("graph message", vsm_error_message());
@@ -27,7 +26,7 @@ static void *grow(struct vsm_graph *graph, void *array_at, size_t *count, size_t
 
         larger = vsm_mem_alloc("graph", wanted, size);
         if (!larger) {
-            fail_graph(graph, VSM_E_NOMEM);
+            vsm_graph_fail(graph, VSM_E_NOMEM);
             return NULL;
         }
         if (array)
@@ -50,7 +49,7 @@ static void *keep(struct vsm_graph *graph, const void *data, size_t bytes)
         return NULL;
     *slot = vsm_mem_alloc_raw("graph", bytes, 1);
     if (!*slot) {
-        fail_graph(graph, VSM_E_NOMEM);
+        vsm_graph_fail(graph, VSM_E_NOMEM);
         return NULL;
     }
     if (bytes)
@@ -92,19 +91,19 @@ static bool describe_port(struct vsm_graph *graph, struct vsm_graph_port *port, 
                           enum vsm_dtype dtype, int rank, const int64_t *dims)
 {
     if (name_is_taken(graph, name)) {
-        fail_graph(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: two inputs or outputs are called \"%s\"",
-                                   graph->name, name));
+        vsm_graph_fail(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: two inputs or outputs are called \"%s\"",
+                                       graph->name, name));
         return false;
     }
     if (rank < 0 || rank > VSM_TENSOR_MAX_RANK) {
-        fail_graph(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: \"%s\" has rank %d, must be 0 to %d",
-                                   graph->name, name, rank, VSM_TENSOR_MAX_RANK));
+        vsm_graph_fail(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: \"%s\" has rank %d, must be 0 to %d",
+                                       graph->name, name, rank, VSM_TENSOR_MAX_RANK));
         return false;
     }
     for (int i = 0; i < rank; i++) {
         if (dims[i] < -1) {
-            fail_graph(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: dimension %d of \"%s\" is %lld",
-                                       graph->name, i, name, (long long)dims[i]));
+            vsm_graph_fail(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: dimension %d of \"%s\" is %lld",
+                                           graph->name, i, name, (long long)dims[i]));
             return false;
         }
         port->dims[i] = dims[i];
@@ -203,8 +202,9 @@ static bool shape_is_sane(struct vsm_graph *graph, int rank, const int64_t *dims
     for (int i = 0; sane && i < rank; i++)
         sane = dims[i] >= 0 && !__builtin_mul_overflow(count, dims[i], &count) && count <= INT64_MAX / 8;
     if (!sane)
-        fail_graph(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: weight %zu of rank %d has an impossible shape",
-                                   graph->name, graph->value_count, rank));
+        vsm_graph_fail(graph,
+                       vsm_fail(VSM_E_INTERNAL, "graph %s: weight %zu of rank %d has an impossible shape",
+                                graph->name, graph->value_count, rank));
     return sane;
 }
 
@@ -213,7 +213,7 @@ static vsm_value add_weight(struct vsm_graph *graph, struct vsm_tensor *tensor, 
     vsm_value value;
 
     if (!tensor) {
-        fail_graph(graph, VSM_E_NOMEM);
+        vsm_graph_fail(graph, VSM_E_NOMEM);
         return VSM_VALUE_NONE;
     }
     value = add_value(graph, VSM_VALUE_WEIGHT);
@@ -290,8 +290,9 @@ static bool inputs_exist(struct vsm_graph *graph, const char *op, const vsm_valu
 {
     for (size_t i = 0; i < count; i++) {
         if (inputs[i] < VSM_VALUE_NONE || inputs[i] >= (vsm_value)graph->value_count) {
-            fail_graph(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: input %zu of a %s node is value %d of %zu",
-                                       graph->name, i, op, inputs[i], graph->value_count));
+            vsm_graph_fail(graph,
+                           vsm_fail(VSM_E_INTERNAL, "graph %s: input %zu of a %s node is value %d of %zu",
+                                    graph->name, i, op, inputs[i], graph->value_count));
             return false;
         }
     }
@@ -360,8 +361,8 @@ void vsm_graph_output(struct vsm_graph *graph, vsm_value value, const char *name
     if (graph->status)
         return;
     if (value < 0 || value >= (vsm_value)graph->value_count) {
-        fail_graph(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: output \"%s\" is value %d of %zu", graph->name,
-                                   name, value, graph->value_count));
+        vsm_graph_fail(graph, vsm_fail(VSM_E_INTERNAL, "graph %s: output \"%s\" is value %d of %zu",
+                                       graph->name, name, value, graph->value_count));
         return;
     }
     if (!describe_port(graph, &port, name, dtype, rank, dims))

