@@ -15,38 +15,31 @@
 /* Runs a system call that may be made to fail by a fault point. */
 #define FAULTY(point, call) ((errno = vsm_fault_hit(point)) ? -1 : (call))
 
-int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void **data, size_t *size)
+int vsm_file_read_fd(int fd, const char *path, size_t limit, enum vsm_status status, void **data,
+                     size_t *size)
 {
-    int fd = FAULTY("file.open", open(path, O_RDONLY | O_CLOEXEC));
-    uint8_t *bytes = NULL;
+    uint8_t *bytes;
     size_t used = 0;
     struct stat info;
-    int result;
 
-    if (fd < 0)
-        return vsm_fail(status, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-        result = vsm_fail(status, "%s: not a regular file", path);
-        goto done;
-    }
-    if ((uint64_t)info.st_size > limit) {
-        result = vsm_fail(status, "%s: %lld bytes, more than the %zu allowed here", path,
-                          (long long)info.st_size, limit);
-        goto done;
-    }
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        return vsm_fail(status, "%s: not a regular file", path);
+    if ((uint64_t)info.st_size > limit)
+        return vsm_fail(status, "%s: %lld bytes, more than the %zu allowed here", path,
+                        (long long)info.st_size, limit);
     bytes = vsm_mem_alloc_raw(path, (size_t)info.st_size + 1, 1);
-    if (!bytes) {
-        result = VSM_E_NOMEM;
-        goto done;
-    }
+    if (!bytes)
+        return VSM_E_NOMEM;
     while (used < (size_t)info.st_size) {
-        ssize_t n = FAULTY("file.read", read(fd, bytes + used, (size_t)info.st_size - used));
+        ssize_t n = FAULTY("file.read", pread(fd, bytes + used, (size_t)info.st_size - used, (off_t)used));
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            result = vsm_fail(status, "%s: cannot be read: %s", path, strerror(errno));
-            goto done;
+            int error = errno;
+
+            vsm_mem_free(bytes);
+            return vsm_fail(status, "%s: cannot be read: %s", path, strerror(error));
         }
         if (n == 0)
             break;
@@ -55,10 +48,17 @@ int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void *
     bytes[used] = 0;
     *data = bytes;
     *size = used;
-    bytes = NULL;
-    result = VSM_OK;
-done:
-    vsm_mem_free(bytes);
+    return VSM_OK;
+}
+
+int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void **data, size_t *size)
+{
+    int fd = FAULTY("file.open", open(path, O_RDONLY | O_CLOEXEC));
+    int result;
+
+    if (fd < 0)
+        return vsm_fail(status, "%s: cannot be opened: %s", path, strerror(errno));
+    result = vsm_file_read_fd(fd, path, limit, status, data, size);
     close(fd);
     return result;
 }
@@ -83,7 +83,8 @@ int vsm_file_write_all(int fd, const char *path, const void *data, size_t size)
 
 int vsm_file_sync(int fd, const char *path)
 {
-    if (FAULTY("file.fsync", fsync(fd)) != 0)
+    /* EINVAL: a file system, such as some network ones, that cannot sync folders and needs no syncing of them. */
+    if (FAULTY("file.fsync", fsync(fd)) != 0 && errno != EINVAL)
         return vsm_fail(VSM_E_OUTPUT, "%s: cannot be made durable: %s", path, strerror(errno));
     return VSM_OK;
 }

@@ -16,6 +16,10 @@
 int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void **data,
                   size_t *size) VSM_NODISCARD;
 
+/* As vsm_file_read() from the start of an open file; `path` is for messages. The file stays open. */
+int vsm_file_read_fd(int fd, const char *path, size_t limit, enum vsm_status status, void **data,
+                     size_t *size) VSM_NODISCARD;
+
 /* Writes `size` bytes at `path` atomically and durably: PATH.XXXXXX.tmp created with O_EXCL and mode 0600 &
  * ~umask becomes 0644-style only by rename of a complete, fsynced file; the folder is fsynced. VSM_E_OUTPUT
  * on failure, leaving an older file at `path` as it was and no temporary file. */

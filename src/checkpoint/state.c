@@ -30,7 +30,7 @@ bool vsm_state_name_is_valid(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._") == length;
 }
 
-const struct vsm_record *vsm_state_find(const struct vsm_state *state, const char *name)
+const struct vsm_state_record *vsm_state_find(const struct vsm_state *state, const char *name)
 {
     for (size_t i = 0; i < state->count; i++)
         if (strcmp(state->records[i].name, name) == 0)
@@ -42,7 +42,7 @@ const struct vsm_record *vsm_state_find(const struct vsm_state *state, const cha
 static int prepare(struct vsm_state *state, const char *name)
 {
     size_t capacity = state->capacity ? state->capacity * 2 : 16;
-    struct vsm_record *grown;
+    struct vsm_state_record *grown;
 
     if (!vsm_state_name_is_valid(name))
         return vsm_fail(VSM_E_INTERNAL,
@@ -68,9 +68,9 @@ static int prepare(struct vsm_state *state, const char *name)
 
 static void append(struct vsm_state *state, const char *name, void *data, size_t size)
 {
-    struct vsm_record *record = &state->records[state->count++];
+    struct vsm_state_record *record = &state->records[state->count++];
 
-    *record = (struct vsm_record){.data = data, .size = size};
+    *record = (struct vsm_state_record){.data = data, .size = size};
     memcpy(record->name, name, strlen(name));
 }
 

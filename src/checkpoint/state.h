@@ -18,14 +18,14 @@
 /* Most records in one state, 1..; a pipeline of 8 stages with 3 outputs needs about 30. */
 #define VSM_STATE_MAX_RECORDS 256
 
-struct vsm_record {
+struct vsm_state_record {
     char name[VSM_STATE_NAME_SIZE]; /* 1 to 31 of [a-z0-9._], NUL-padded to the end */
     void *data;                     /* owned */
     size_t size;
 };
 
 struct vsm_state {
-    struct vsm_record *records; /* owned, in the order they were added */
+    struct vsm_state_record *records; /* owned, in the order they were added */
     size_t count, capacity;
 };
 
@@ -44,7 +44,7 @@ int vsm_state_add_bytes(struct vsm_state *state, const char *name,
                         struct vsm_bytes_out *writer) VSM_NODISCARD;
 
 /* The record of that name, borrowed; NULL if there is none. */
-const struct vsm_record *vsm_state_find(const struct vsm_state *state, const char *name);
+const struct vsm_state_record *vsm_state_find(const struct vsm_state *state, const char *name);
 
 /* Whether `name` may name a record. */
 bool vsm_state_name_is_valid(const char *name);
