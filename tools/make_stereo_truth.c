@@ -1,0 +1,500 @@
+/* Makes VR180 scenes of real people with exact alpha, depth and disparity, to measure stereo matting by.
+ *
+ *   make_stereo_truth [options] SCENE PREFIX      writes PREFIX.source.mkv, PREFIX.alpha.mkv and PREFIX.json
+ *   make_stereo_truth --list
+ *
+ * Scenes: tools/truth_scenes.c; options override what the scene says of the cameras. Both videos are side by
+ * side; the alpha is 8-bit grey, full range, FFV1. In the JSON, lengths are metres, angles degrees, u and v
+ * pixels of one eye, and disparity is left u - right u (vertical: left v - right v) of the true eyes, also if
+ * they are swapped. Faults change the right eye's colours only: the truth stays what ought to be found. Same
+ * options, same pixels.
+ */
+#include "base/mem.h"
+#include "base/status.h"
+#include "media/still.h"
+#include "tools/billboards.h"
+#include "tools/clip_writer.h"
+#include "tools/truth_scenes.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAMES_PER_SECOND 30
+#define BASELINE          0.064 /* metres */
+#define FINGER_RADIUS     0.28  /* of the eye's side */
+
+enum fault { FAULT_NONE, FAULT_BLACK, FAULT_FROZEN, FAULT_BLURRED, FAULT_FINGER };
+
+struct options {
+    const char *data, *codec;
+    const struct vsm_truth_scenes_scene *scene;
+    struct vsm_truth_scenes_scene camera; /* the scene as overridden */
+    int frames, eye;
+    enum fault fault;
+    int fault_from, fault_count;
+    const char *prefix;
+};
+
+struct stage {
+    const struct options *options;
+    struct vsm_billboards_rig rig;
+    struct vsm_canvas canvas;
+    float *background; /* the canvas without people */
+    float *kept;       /* the last good right eye, for FAULT_FROZEN */
+    struct vsm_cutout cutouts[VSM_TRUTH_SCENES_MAX_CAST];
+    int cast_count;
+    struct vsm_video_writer *source, *alpha;
+    FILE *json;
+};
+
+static size_t canvas_floats(const struct stage *stage)
+{
+    return 8 * (size_t)stage->options->eye * (size_t)stage->options->eye;
+}
+
+/* The left (0) or right half of a side-by-side picture. */
+static struct vsm_image half_of(const struct vsm_image *image, int side)
+{
+    struct vsm_image half = {.format = image->format, .colour = image->colour, .height = image->height};
+
+    half.width = image->width / 2;
+    half.data[0] = image->data[0] + side * half.width * (image->format.planes == VSM_PLANES_RGBA ? 4 : 3);
+    half.stride[0] = image->stride[0];
+    return half;
+}
+
+static int paint_background(struct stage *stage)
+{
+    char *path = vsm_mem_format("path", "%s/%s", stage->options->data, stage->options->scene->plate);
+    struct vsm_image *image = NULL;
+    struct vsm_texture plate[2] = {0};
+    int status = path ? vsm_still_read(path, &image) : VSM_E_NOMEM;
+
+    for (int eye = 0; status == VSM_OK && eye < 2; eye++) {
+        struct vsm_image half = half_of(image, eye);
+
+        status = vsm_texture_of_image(&half, VSM_TEXTURE_MIRROR, &plate[eye]);
+    }
+    if (status == VSM_OK) {
+        vsm_billboards_background(&stage->canvas, &stage->rig, plate);
+        memcpy(stage->background, stage->canvas.rgba, canvas_floats(stage) * sizeof(float));
+    }
+    vsm_texture_destroy(&plate[0]);
+    vsm_texture_destroy(&plate[1]);
+    vsm_image_unref(&image);
+    vsm_mem_free(path);
+    return status;
+}
+
+static double degrees(double angle)
+{
+    return angle / M_PI * 180.0;
+}
+
+static double radians(double angle)
+{
+    return angle / 180.0 * M_PI;
+}
+
+static int put_people_in_place(struct stage *stage, int number, struct vsm_billboards_person *people)
+{
+    double t = stage->options->frames > 1 ? (double)number / (stage->options->frames - 1) : 0.0;
+    int status = VSM_OK;
+
+    for (int n = 0; status == VSM_OK && n < stage->cast_count; n++) {
+        const struct vsm_truth_scenes_role *role = &stage->options->scene->cast[n];
+        const struct vsm_cutout_person *person = vsm_cutout_find(role->person);
+
+        people[n] = (struct vsm_billboards_person){
+            .cutout = &stage->cutouts[n],
+            .azimuth = radians(role->from_azimuth + t * (role->to_azimuth - role->from_azimuth)),
+            .distance = role->from_distance + t * (role->to_distance - role->from_distance)};
+        if (!person)
+            return vsm_fail(VSM_E_INTERNAL, "scene %s: nobody is called %s", stage->options->scene->name,
+                            role->person);
+        people[n].bottom = person->bottom;
+        status = vsm_cutout_load(person, stage->options->data, number, &stage->cutouts[n]);
+    }
+    return status;
+}
+
+static void write_bands(const struct stage *stage, const struct vsm_billboards_seen *seen)
+{
+    int rows = stage->options->eye * VSM_BILLBOARDS_BAND / 1024, written = 0;
+
+    fprintf(stage->json, "\"bands\": [");
+    for (int i = 0; i < 1024 / VSM_BILLBOARDS_BAND; i++) {
+        const struct vsm_billboards_band *band = &seen->bands[i];
+
+        if (band->pixels > 0)
+            fprintf(stage->json,
+                    "%s{\"v\": %d, \"rows\": %d, \"pixels\": %ld, \"disparity\": %.3f, \"vertical\": %.3f}",
+                    written++ ? ", " : "", i * rows, rows, band->pixels, band->u_sum / (double)band->pixels,
+                    band->v_sum / (double)band->pixels);
+    }
+    fprintf(stage->json, "]");
+}
+
+static void write_person(const struct stage *stage, int n, const struct vsm_billboards_person *person,
+                         const struct vsm_billboards_seen *seen)
+{
+    double height = vsm_cutout_find(stage->options->scene->cast[n].person)->height;
+    double middle[3] = {person->distance * sin(person->azimuth), person->bottom + 0.5 * height,
+                        person->distance * cos(person->azimuth)};
+    double left[2] = {0}, right[2] = {0};
+    bool seen_left = vsm_billboards_project(&stage->canvas, &stage->rig, 0, middle, &left[0], &left[1]);
+    bool seen_right = vsm_billboards_project(&stage->canvas, &stage->rig, 1, middle, &right[0], &right[1]);
+
+    fprintf(stage->json,
+            "%s{\"person\": %d, \"distance\": %.4f, \"azimuth\": %.3f, \"area_left\": %.1f, \"area_right\": "
+            "%.1f, ",
+            n ? ",\n   " : "", n, person->distance, degrees(person->azimuth), seen->area[0], seen->area[1]);
+    if (seen_left && seen_right)
+        fprintf(stage->json,
+                "\"left\": [%.3f, %.3f], \"right\": [%.3f, %.3f], \"disparity\": %.3f, \"vertical\": %.3f, ",
+                left[0], left[1], right[0], right[1], left[0] - right[0], left[1] - right[1]);
+    write_bands(stage, seen);
+    fprintf(stage->json, "}");
+}
+
+static void write_head(const struct stage *stage)
+{
+    const struct options *o = stage->options;
+
+    fprintf(
+        stage->json,
+        "{\"scene\": \"%s\", \"eye\": %d, \"frames\": %d, \"fps\": %d, \"baseline\": %g, \"swapped\": %s,\n"
+        " \"vertical_offset\": %g, \"vertical_pixels\": %.3f, \"gain_right\": %g, \"noise\": %g,\n"
+        " \"fault\": {\"kind\": %d, \"from\": %d, \"count\": %d},\n \"people\": [",
+        o->scene->name, o->eye, o->frames, FRAMES_PER_SECOND, BASELINE, o->camera.swapped ? "true" : "false",
+        o->camera.vertical, o->camera.vertical / 180.0 * o->eye, o->camera.gain, o->camera.noise,
+        (int)o->fault, o->fault_from, o->fault_count);
+    for (int n = 0; n < stage->cast_count; n++)
+        fprintf(stage->json, "%s\"%s\"", n ? ", " : "", o->scene->cast[n].person);
+    fprintf(stage->json, "],\n \"truth\": [\n");
+}
+
+/* A soft-edged disc the colour of a fingertip over the middle of the right eye's lens. */
+static void cover(const struct vsm_canvas *canvas)
+{
+    static const float skin[3] = {0.45f, 0.22f, 0.16f};
+
+    for (int y = 0; y < canvas->eye; y++) {
+        for (int x = 0; x < canvas->eye; x++) {
+            float *rgba = vsm_canvas_at(canvas, 1, x, y);
+            double r = hypot(x - 0.5 * canvas->eye, y - 0.55 * canvas->eye) / (FINGER_RADIUS * canvas->eye);
+            float cover = (float)fmin(fmax((1.15 - r) / 0.3, 0.0), 1.0);
+
+            for (int c = 0; c < 3; c++)
+                rgba[c] += cover * (skin[c] - rgba[c]);
+        }
+    }
+}
+
+/* Averages the colours of stretches of a row or column of the right eye: one pass of a box filter. */
+static void blur_line(const struct vsm_canvas *canvas, bool column, int line, int radius, float *kept)
+{
+    for (int i = 0; i < canvas->eye; i++)
+        memcpy(kept + 3 * i, vsm_canvas_at(canvas, 1, column ? line : i, column ? i : line),
+               3 * sizeof(float));
+    for (int i = 0; i < canvas->eye; i++) {
+        float *rgba = vsm_canvas_at(canvas, 1, column ? line : i, column ? i : line), sum[3] = {0};
+        int from = i > radius ? i - radius : 0, to = i + radius < canvas->eye ? i + radius : canvas->eye - 1;
+
+        for (int k = from; k <= to; k++) {
+            for (int c = 0; c < 3; c++)
+                sum[c] += kept[3 * k + c];
+        }
+        for (int c = 0; c < 3; c++)
+            rgba[c] = sum[c] / (float)(to - from + 1);
+    }
+}
+
+static void keep_or_restore(const struct stage *stage, bool restore)
+{
+    for (int y = 0; y < stage->canvas.eye; y++) {
+        float *now = vsm_canvas_at(&stage->canvas, 1, 0, y),
+              *kept = stage->kept + 4 * (size_t)y * (size_t)stage->canvas.eye;
+
+        for (int x = 0; x < stage->canvas.eye; x++)
+            memcpy(restore ? now + 4 * x : kept + 4 * x, restore ? kept + 4 * x : now + 4 * x,
+                   3 * sizeof(float));
+    }
+}
+
+static void apply_fault(const struct stage *stage, int number)
+{
+    const struct options *o = stage->options;
+    int radius = o->eye / 40;
+
+    if (o->fault == FAULT_NONE || number < o->fault_from || number >= o->fault_from + o->fault_count) {
+        keep_or_restore(stage, false);
+        return;
+    }
+    switch (o->fault) {
+    case FAULT_BLACK:
+        for (int i = 0; i < o->eye * o->eye; i++)
+            memset(vsm_canvas_at(&stage->canvas, 1, i % o->eye, i / o->eye), 0, 3 * sizeof(float));
+        break;
+    case FAULT_FROZEN:
+        keep_or_restore(stage, true);
+        break;
+    case FAULT_BLURRED:
+        for (int i = 0; i < 2 * o->eye; i++)
+            blur_line(&stage->canvas, i >= o->eye, i % o->eye, radius, stage->kept);
+        break;
+    case FAULT_FINGER:
+        cover(&stage->canvas);
+        break;
+    case FAULT_NONE:
+        break;
+    }
+}
+
+/* Exposure, noise and exchanged eyes: what the cameras do to the scene. */
+static void film(struct stage *stage, int number)
+{
+    const struct options *o = stage->options;
+
+    for (int y = 0; y < o->eye; y++) {
+        for (int x = 0; x < o->eye; x++) {
+            float *left = vsm_canvas_at(&stage->canvas, 0, x, y),
+                  *right = vsm_canvas_at(&stage->canvas, 1, x, y);
+
+            for (int c = 0; c < 3; c++)
+                right[c] *= (float)o->camera.gain;
+            for (int c = 0; o->camera.swapped && c < 4; c++) {
+                float kept = left[c];
+
+                left[c] = right[c];
+                right[c] = kept;
+            }
+        }
+    }
+    apply_fault(stage, number);
+    if (o->camera.noise > 0.0)
+        vsm_canvas_noise(&stage->canvas, o->camera.noise / 255.0, (uint64_t)number + 1);
+}
+
+static int write_picture(struct vsm_video_writer *writer, const struct vsm_canvas *canvas, bool alpha,
+                         int number)
+{
+    struct vsm_image *image = alpha ? vsm_canvas_grey_image(canvas) : vsm_canvas_yuv_image(canvas);
+    int status;
+
+    if (!image)
+        return VSM_E_NOMEM;
+    if (alpha)
+        vsm_canvas_to_grey(canvas, image);
+    else
+        vsm_canvas_to_yuv(canvas, image);
+    status = vsm_video_writer_put(writer, image, number, 1);
+    vsm_image_unref(&image);
+    return status;
+}
+
+static int make_frame(struct stage *stage, int number)
+{
+    struct vsm_billboards_person people[VSM_TRUTH_SCENES_MAX_CAST];
+    struct vsm_billboards_seen seen[VSM_TRUTH_SCENES_MAX_CAST];
+    int status = put_people_in_place(stage, number, people);
+
+    memcpy(stage->canvas.rgba, stage->background, canvas_floats(stage) * sizeof(float));
+    if (status == VSM_OK)
+        status = vsm_billboards_paint(&stage->canvas, &stage->rig, people, stage->cast_count, seen);
+    if (status != VSM_OK)
+        return status;
+    fprintf(stage->json, "  {\"frame\": %d, \"people\": [", number);
+    for (int n = 0; n < stage->cast_count; n++)
+        write_person(stage, n, &people[n], &seen[n]);
+    fprintf(stage->json, "]}%s\n", number + 1 < stage->options->frames ? "," : "");
+    film(stage, number);
+    status = write_picture(stage->source, &stage->canvas, false, number);
+    return status == VSM_OK ? write_picture(stage->alpha, &stage->canvas, true, number) : status;
+}
+
+static int open_video(const struct stage *stage, const char *suffix, bool alpha,
+                      struct vsm_video_writer **writer)
+{
+    char *path = vsm_mem_format("path", "%s.%s.mkv", stage->options->prefix, suffix);
+    struct vsm_image *like =
+        alpha ? vsm_canvas_grey_image(&stage->canvas) : vsm_canvas_yuv_image(&stage->canvas);
+    struct vsm_clip_writer_options options = {.path = path,
+                                              .codec = alpha ? "ffv1" : stage->options->codec,
+                                              .crf = alpha || strcmp(stage->options->codec, "ffv1") == 0
+                                                         ? -1.0
+                                                         : 10.0,
+                                              .frames_per_second = FRAMES_PER_SECOND,
+                                              .vr180 = true};
+    int status = path && like ? vsm_clip_writer_open(&options, like, writer) : VSM_E_NOMEM;
+
+    vsm_image_unref(&like);
+    vsm_mem_free(path);
+    return status;
+}
+
+static int set_up(struct stage *stage)
+{
+    const struct options *o = stage->options;
+    char *path = vsm_mem_format("path", "%s.json", o->prefix);
+    int status = path ? vsm_canvas_create(o->eye, &stage->canvas) : VSM_E_NOMEM;
+
+    stage->rig = (struct vsm_billboards_rig){.baseline = BASELINE,
+                                             .pose = {vsm_rotation_of(0, 0, 0),
+                                                      vsm_rotation_of(0, radians(o->camera.vertical), 0)}};
+    while (stage->cast_count < VSM_TRUTH_SCENES_MAX_CAST && o->scene->cast[stage->cast_count].person)
+        stage->cast_count++;
+    stage->background = vsm_mem_alloc_raw("background", canvas_floats(stage), sizeof(float));
+    stage->kept = vsm_mem_alloc("kept eye", canvas_floats(stage) / 2, sizeof(float));
+    if (!stage->background || !stage->kept)
+        status = VSM_E_NOMEM;
+    if (status == VSM_OK && !(stage->json = fopen(path, "w")))
+        status = vsm_fail(VSM_E_OUTPUT, "%s: cannot be written", path);
+    if (status == VSM_OK)
+        status = open_video(stage, "source", false, &stage->source);
+    if (status == VSM_OK)
+        status = open_video(stage, "alpha", true, &stage->alpha);
+    if (status == VSM_OK)
+        status = paint_background(stage);
+    vsm_mem_free(path);
+    return status;
+}
+
+static int make_scene(const struct options *options)
+{
+    struct stage stage = {.options = options};
+    int status = set_up(&stage);
+
+    if (status == VSM_OK)
+        write_head(&stage);
+    for (int n = 0; status == VSM_OK && n < options->frames; n++)
+        status = make_frame(&stage, n);
+    if (status == VSM_OK)
+        status = vsm_video_writer_finish(stage.source);
+    if (status == VSM_OK)
+        status = vsm_video_writer_finish(stage.alpha);
+    if (stage.json) {
+        fprintf(stage.json, " ]}\n");
+        if (fclose(stage.json) != 0 && status == VSM_OK)
+            status = vsm_fail(VSM_E_OUTPUT, "%s.json: cannot be written", options->prefix);
+    }
+    vsm_video_writer_close(stage.source, false);
+    vsm_video_writer_close(stage.alpha, false);
+    for (int n = 0; n < VSM_TRUTH_SCENES_MAX_CAST; n++)
+        vsm_cutout_destroy(&stage.cutouts[n]);
+    vsm_canvas_destroy(&stage.canvas);
+    vsm_mem_free(stage.background);
+    vsm_mem_free(stage.kept);
+    return status;
+}
+
+/* KIND:FROM:COUNT */
+static bool parse_fault(const char *text, struct options *options)
+{
+    static const char *const names[] = {"none", "black", "frozen", "blurred", "finger"};
+    char kind[16];
+
+    if (sscanf(text, "%15[a-z]:%d:%d", kind, &options->fault_from, &options->fault_count) != 3)
+        return false;
+    for (int i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++) {
+        if (strcmp(kind, names[i]) == 0) {
+            options->fault = (enum fault)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int list_scenes(void)
+{
+    const struct vsm_truth_scenes_scene *scene;
+
+    for (int i = 0; (scene = vsm_truth_scenes_get(i)); i++)
+        printf("%s\n", scene->name);
+    return VSM_EXIT_OK;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: make_stereo_truth [--data FOLDER] [--frames N] [--eye PIXELS] [--codec ENCODER]\n"
+                    "           [--vertical DEGREES] [--gain FACTOR] [--swap] [--noise STEPS]\n"
+                    "           [--fault black|frozen|blurred|finger:FROM:COUNT] SCENE PREFIX\n"
+                    "       make_stereo_truth --list\n");
+    return VSM_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option known[] = {{"data", required_argument, NULL, 'd'},
+                                          {"frames", required_argument, NULL, 'f'},
+                                          {"eye", required_argument, NULL, 'e'},
+                                          {"codec", required_argument, NULL, 'c'},
+                                          {"vertical", required_argument, NULL, 'v'},
+                                          {"gain", required_argument, NULL, 'g'},
+                                          {"swap", no_argument, NULL, 's'},
+                                          {"noise", required_argument, NULL, 'n'},
+                                          {"fault", required_argument, NULL, 'x'},
+                                          {"list", no_argument, NULL, 'l'},
+                                          {0}};
+    struct options options = {.data = "../shared/data", .codec = "libx264", .frames = 60, .eye = 1024};
+    struct vsm_truth_scenes_scene over = {.vertical = NAN, .gain = NAN, .noise = NAN};
+    int letter, status;
+
+    while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (letter) {
+        case 'd':
+            options.data = optarg;
+            break;
+        case 'f':
+            options.frames = atoi(optarg);
+            break;
+        case 'e':
+            options.eye = atoi(optarg);
+            break;
+        case 'c':
+            options.codec = optarg;
+            break;
+        case 'v':
+            over.vertical = atof(optarg);
+            break;
+        case 'g':
+            over.gain = atof(optarg);
+            break;
+        case 's':
+            over.swapped = true;
+            break;
+        case 'n':
+            over.noise = atof(optarg);
+            break;
+        case 'x':
+            if (!parse_fault(optarg, &options))
+                return usage();
+            break;
+        case 'l':
+            return list_scenes();
+        default:
+            return usage();
+        }
+    }
+    if (argc - optind != 2 || options.frames < 1 || options.eye < 64 || options.eye > 8192 ||
+        options.eye % 64 != 0)
+        return usage();
+    options.scene = vsm_truth_scenes_find(argv[optind]);
+    options.prefix = argv[optind + 1];
+    if (!options.scene) {
+        fprintf(stderr, "make_stereo_truth: no scene is called %s; see --list\n", argv[optind]);
+        return VSM_EXIT_USAGE;
+    }
+    options.camera = *options.scene;
+    options.camera.vertical = isnan(over.vertical) ? options.scene->vertical : over.vertical;
+    options.camera.gain = isnan(over.gain) ? options.scene->gain : over.gain;
+    options.camera.noise = isnan(over.noise) ? options.scene->noise : over.noise;
+    options.camera.swapped = over.swapped || options.scene->swapped;
+    status = make_scene(&options);
+    if (status != VSM_OK)
+        fprintf(stderr, "make_stereo_truth: %s\n", vsm_error_message());
+    return (int)vsm_status_exit_code(status);
+}
