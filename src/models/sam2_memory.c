@@ -1,0 +1,87 @@
+/* The memory encoder: a mask and the picture's features become 64 channels a pixel. */
+#include "base/mem.h"
+#include "models/sam2_graphs.h"
+
+#include <stdio.h>
+
+#define EPSILON 1e-6f
+#define DIM     VSM_SAM2_DIM
+#define ENCODER "memory_encoder."
+
+static vsm_value downsample_mask(struct vsm_sam2_build *b, vsm_value x)
+{
+    static const char key[] = ENCODER "mask_downsampler.encoder.%d";
+    int64_t size = b->config->image_size, channels = 1;
+
+    for (int i = 0; i < 4; i++) {
+        x = vsm_sam2_build_conv(b, x, channels, 4 * channels, 3, 2, 1, key, 3 * i);
+        size /= 2;
+        channels *= 4;
+        x = vsm_sam2_build_norm(b, vsm_sam2_build_to_tokens(b, x, channels), channels, EPSILON, key,
+                                3 * i + 1);
+        x = vsm_sam2_build_gelu(b, x);
+        if (i < 3)
+            x = vsm_sam2_build_to_nchw(b, x, size, size, channels);
+    }
+    return vsm_sam2_build_linear(b, x, DIM, DIM, key, 12);
+}
+
+/* The block's last layer with its learned scale of every channel folded in. */
+static vsm_value scaled_linear(struct vsm_sam2_build *b, vsm_value x, int layer)
+{
+    static const char key[] = ENCODER "fuser.layers.%d.%s";
+    float *w = vsm_sam2_build_read(b, 4 * DIM * DIM, key, layer, "pwconv2.weight");
+    float *bias = vsm_sam2_build_read(b, DIM, key, layer, "pwconv2.bias");
+    float *gamma = vsm_sam2_build_read(b, DIM, key, layer, "gamma");
+
+    for (int i = 0; i < DIM && b->status == VSM_OK; i++) {
+        bias[i] *= gamma[i];
+        for (int j = 0; j < 4 * DIM; j++)
+            w[i * 4 * DIM + j] *= gamma[i];
+    }
+    x = vsm_sam2_build_gemm(b, x, vsm_sam2_build_constant(b, 2, VSM_DIMS(DIM, 4 * DIM), w),
+                            vsm_sam2_build_constant(b, 1, VSM_DIMS(DIM), bias));
+    vsm_mem_free(w);
+    vsm_mem_free(bias);
+    vsm_mem_free(gamma);
+    return x;
+}
+
+static vsm_value fuse(struct vsm_sam2_build *b, vsm_value x, int layer)
+{
+    static const char key[] = ENCODER "fuser.layers.%d.%s";
+    const int64_t n = b->config->grid;
+    vsm_value y = vsm_sam2_build_to_nchw(b, x, n, n, DIM);
+
+    y = vsm_sam2_build_conv(b, y, DIM, DIM, 7, 1, DIM, key, layer, "dwconv");
+    y = vsm_sam2_build_norm(b, vsm_sam2_build_to_tokens(b, y, DIM), DIM, EPSILON, key, layer, "norm");
+    y = vsm_sam2_build_gelu(b, vsm_sam2_build_linear(b, y, DIM, 4 * DIM, key, layer, "pwconv1"));
+    return vsm_sam2_build_add(b, x, scaled_linear(b, y, layer));
+}
+
+void vsm_sam2_memory_graph(struct vsm_sam2_build *b, const struct vsm_weights *weights,
+                           const struct vsm_sam2_config *config)
+{
+    const int64_t s = config->image_size, pixels = (int64_t)config->grid * config->grid;
+    const bool edgetam = config->family == VSM_SAM2_EDGETAM;
+    vsm_value feat, x, y;
+
+    vsm_sam2_build_start(b, "memory_encoder", weights, config);
+    vsm_sam2_build_input(b, &feat, "feat", 3, VSM_DIMS(-1, pixels, DIM));
+    vsm_sam2_build_input(b, &x, "mask", 4, VSM_DIMS(-1, 1, s, s));
+    x = downsample_mask(b, x);
+    if (b->trace)
+        vsm_sam2_build_output(b, vsm_sam2_build_batched(b, x, pixels, DIM), "mask_downsampled", 3,
+                              VSM_DIMS(-1, pixels, DIM));
+    y = vsm_sam2_build_linear(b, vsm_sam2_build_flat(b, feat, DIM), DIM, DIM, ENCODER "pix_feat_proj");
+    x = vsm_sam2_build_add(b, y, x);
+    for (int i = 0; i < 2; i++)
+        x = fuse(b, x, i);
+    x = vsm_sam2_build_linear(b, x, DIM, VSM_SAM2_MEMORY_DIM, ENCODER "out_proj");
+    if (edgetam && b->trace)
+        vsm_sam2_build_output(b, vsm_sam2_build_batched(b, x, pixels, VSM_SAM2_MEMORY_DIM), "raw", 3,
+                              VSM_DIMS(-1, pixels, VSM_SAM2_MEMORY_DIM));
+    x = edgetam ? vsm_edgetam_perceiver_build(b, x)
+                : vsm_sam2_build_batched(b, x, pixels, VSM_SAM2_MEMORY_DIM);
+    vsm_sam2_build_output(b, x, "memory", 3, VSM_DIMS(-1, config->memory_tokens, VSM_SAM2_MEMORY_DIM));
+}
