@@ -54,16 +54,6 @@ static void print_escaped(FILE *out, const char *text, const char *special, cons
     }
 }
 
-static void print_today(FILE *out, const struct vsm_option *option)
-{
-    for (const char *c = option->today; *c; c++) {
-        if (*c == '|')
-            fputs(" or ", out);
-        else
-            fputc(*c, out);
-    }
-}
-
 /* Text for groff: hyphens are minus signs to copy, and no line is a request. */
 static void print_roff(FILE *out, const char *text)
 {
@@ -110,15 +100,11 @@ static void man_key(FILE *out, const struct vsm_option *option)
     fputs("\nTakes ", out);
     vsm_options_print_allowed(out, option);
     fprintf(out, "%s%s.\nDefault: ", option->unit ? "; unit: " : "", option->unit ? option->unit : "");
-    print_roff(out, *option->initial ? option->initial : "empty");
-    if (option->empty) {
-        fputs("; empty: ", out);
-        print_roff(out, option->empty);
-    }
+    vsm_options_print_default(out, option);
     fputs(".\n", out);
     if (option->today) {
         fputs("This build can only do ", out);
-        print_today(out, option);
+        vsm_options_print_today(out, option);
         fputs("; it does not have ", out);
         print_roff(out, option->needs);
         fputs(".\n", out);
@@ -370,7 +356,7 @@ static void markdown_row(FILE *out, const struct vsm_option *option)
                 option->letter ? &option->letter : "", option->letter ? "`" : "");
     if (option->today) {
         fputs(" *This build: only ", out);
-        print_today(out, option);
+        vsm_options_print_today(out, option);
         fprintf(out, "; it does not have %s.*", option->needs);
     }
     fputs(" |\n", out);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "config/options.h"
 #include "config/spelling.h"
+#include "config/wrap.h"
 #include "config/yaml.h"
 #include "config/yaml_template.h"
 
@@ -14,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+
+#define HELP_WIDTH 100
 
 enum flag { SET, DRY_RUN, GENERATE_CONFIG, FORCE, RESUME, RESTART, QUIET, VERBOSE, VERSION, HELP };
 
@@ -381,7 +384,25 @@ static void print_option(FILE *out, char letter, const char *name, const char *m
 
     snprintf(left, sizeof(left), "%c%c%s --%s%s%s", letter ? '-' : ' ', letter ? letter : ' ',
              letter ? "," : " ", name, metavar ? " " : "", metavar ? metavar : "");
-    fprintf(out, "  %-27s %s\n", left, help);
+    fprintf(out, "  %-27s ", left);
+    vsm_wrap_print(out, help, "                              ", 30, HELP_WIDTH);
+}
+
+static void print_key(FILE *out, const struct vsm_option *option)
+{
+    fprintf(out, "  %s=%s\n      ", option->key, option->initial);
+    vsm_wrap_print(out, option->help, "      ", 6, HELP_WIDTH);
+    fputs("      ", out);
+    vsm_options_print_allowed(out, option);
+    if (option->unit)
+        fprintf(out, "; unit: %s", option->unit);
+    if (option->empty)
+        fprintf(out, "; empty: %s", option->empty);
+    if (option->today) {
+        fputs("; this build: only ", out);
+        vsm_options_print_today(out, option);
+    }
+    fputc('\n', out);
 }
 
 void vsm_cli_print_help(FILE *out)
@@ -401,20 +422,10 @@ void vsm_cli_print_help(FILE *out)
         print_option(out, vsm_cli_flags[i].letter, vsm_cli_flags[i].name, vsm_cli_flags[i].metavar,
                      vsm_cli_flags[i].help);
     fputs("\nKeys of the configuration file and of --set, with their defaults:\n", out);
-    for (int i = 0; i < vsm_options_count; i++) {
-        const struct vsm_option *option = &vsm_options_table[i];
-
-        fprintf(out, "  %s=%s\n      %s\n      ", option->key, option->initial, option->help);
-        vsm_options_print_allowed(out, option);
-        if (option->unit)
-            fprintf(out, "; unit: %s", option->unit);
-        if (option->empty)
-            fprintf(out, "; empty: %s", option->empty);
-        fputc('\n', out);
-    }
-    fputs("\nArguments beat the configuration file. Relative paths, also those in the file, start from the "
-          "current "
-          "folder.\n\nExit codes:\n",
+    for (int i = 0; i < vsm_options_count; i++)
+        print_key(out, &vsm_options_table[i]);
+    fputs("\nArguments beat the configuration file.\n"
+          "Relative paths, also those in the file, start from the current folder.\n\nExit codes:\n",
           out);
     for (int i = 0; i < vsm_cli_exits_count; i++)
         fprintf(out, "  %2d  %s\n", vsm_cli_exits[i].code, vsm_cli_exits[i].meaning);

@@ -375,12 +375,14 @@ void vsm_options_print_allowed(FILE *out, const struct vsm_option *option)
         break;
     case VSM_OPTIONS_INT:
     case VSM_OPTIONS_COUNT:
-    case VSM_OPTIONS_RATE:
     case VSM_OPTIONS_REAL:
         fprintf(out, option->min_excluded ? "above %.15g, up to %.15g" : "%.15g to %.15g", option->min,
                 option->max);
         if (option->automatic)
             fputs(", or auto", out);
+        break;
+    case VSM_OPTIONS_RATE:
+        fprintf(out, "%.15g to %.15gG, with k, M or G where wanted", option->min, option->max / 1e9);
         break;
     case VSM_OPTIONS_CHOICE:
         for (int i = 0; option->choices[i]; i++)
@@ -395,6 +397,24 @@ void vsm_options_print_allowed(FILE *out, const struct vsm_option *option)
     case VSM_OPTIONS_COLOR:
         fputs("RRGGBB in hexadecimal digits, such as \"#00B140\"", out);
         break;
+    }
+}
+
+void vsm_options_print_default(FILE *out, const struct vsm_option *option)
+{
+    if (*option->initial)
+        fputs(option->initial, out);
+    else
+        fprintf(out, "empty (%s)", option->empty);
+}
+
+void vsm_options_print_today(FILE *out, const struct vsm_option *option)
+{
+    for (const char *c = option->today; c && *c; c++) {
+        if (*c == '|')
+            fputs(" or ", out);
+        else
+            fputc(*c, out);
     }
 }
 
@@ -439,8 +459,7 @@ static bool print_unavailable(FILE *out, const struct vsm_config *config, const 
         return false;
     fprintf(out, "\n  %s%s: %s is not possible, this build does not have %s; set it to ",
             origin_text(origin, where, sizeof(where)), option->key, value, option->needs);
-    for (const char *c = option->today; *c; c++)
-        fputs(*c == '|' ? " or " : (char[]){*c, 0}, out);
+    vsm_options_print_today(out, option);
     return true;
 }
 

@@ -98,6 +98,12 @@ void vsm_options_print(FILE *out, const struct vsm_config *config, const struct 
 /* Prints what the option takes, e.g. "0 to 63, or auto". */
 void vsm_options_print_allowed(FILE *out, const struct vsm_option *option);
 
+/* Prints the default, or for an empty one "empty (what that means)". */
+void vsm_options_print_default(FILE *out, const struct vsm_option *option);
+
+/* Prints what this build can do, e.g. "auto or cpu"; nothing if it can do all. */
+void vsm_options_print_today(FILE *out, const struct vsm_option *option);
+
 /* Whether two structs hold the same value of the option. */
 bool vsm_options_equal(const struct vsm_option *option, const struct vsm_config *a,
                        const struct vsm_config *b);

@@ -2,44 +2,25 @@
 
 #include "build_config.h"
 #include "config/utf8.h"
+#include "config/wrap.h"
 
 #include <string.h>
 
 #define COMMENT_WIDTH 100
 
-static void print_comment(FILE *out, const char *text)
-{
-    int column = 0;
-
-    for (const char *word = text; *word;) {
-        int length = (int)strcspn(word, " ");
-
-        if (column > 0 && column + 1 + length > COMMENT_WIDTH)
-            column = 0;
-        if (column == 0)
-            column = fprintf(out, "%s  #", word == text ? "" : "\n") - (word != text);
-        column += fprintf(out, " %.*s", length, word);
-        word += length;
-        word += *word == ' ';
-    }
-    fputc('\n', out);
-}
-
-static void print_facts(FILE *out, const struct vsm_option *option)
+static void print_comment(FILE *out, const struct vsm_option *option)
 {
     fputs("  # ", out);
+    vsm_wrap_print(out, option->help, "  # ", 4, COMMENT_WIDTH);
+    fputs("  # ", out);
     vsm_options_print_allowed(out, option);
-    if (option->unit)
-        fprintf(out, "; unit: %s", option->unit);
-    fprintf(out, "; default: %s", *option->initial ? option->initial : "empty");
-    if (option->empty)
-        fprintf(out, "; empty: %s", option->empty);
+    fprintf(out, "%s%s; default: ", option->unit ? "; unit: " : "", option->unit ? option->unit : "");
+    vsm_options_print_default(out, option);
     fputc('\n', out);
     if (option->today) {
-        fputs("  # This build: ", out);
-        for (const char *c = option->today; *c; c++)
-            fputs(*c == '|' ? " or " : (char[]){*c, 0}, out);
-        fprintf(out, " only (it does not have %s)\n", option->needs);
+        fputs("  # This build: only ", out);
+        vsm_options_print_today(out, option);
+        fprintf(out, " (it does not have %s)\n", option->needs);
     }
 }
 
@@ -100,8 +81,7 @@ int vsm_yaml_template_print(FILE *out, const struct vsm_config *config)
             length = (size_t)(name - option->key);
             fprintf(out, "\n%.*s:\n", (int)length - 1, section);
         }
-        print_comment(out, option->help);
-        print_facts(out, option);
+        print_comment(out, option);
         fprintf(out, "  %s: ", name);
         status = print_value(out, config, option);
         fputc('\n', out);

@@ -256,10 +256,13 @@ static void test_help_is_complete(void)
 
         snprintf(wanted, sizeof(wanted), "  %s=%s\n", vsm_options_table[i].key, vsm_options_table[i].initial);
         CHECK_HAS(text, wanted);
-        CHECK_HAS(text, vsm_options_table[i].help);
+        snprintf(wanted, sizeof(wanted), "      %.60s", vsm_options_table[i].help);
+        CHECK_HAS(text, wanted);
     }
     for (int i = 0; i < vsm_cli_flags_count; i++)
         CHECK_HAS(text, vsm_cli_flags[i].name);
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+        CHECK(strcspn(line, "\n") <= 130);
     free(text);
 }
 
