@@ -51,7 +51,7 @@ tap "main is at most 100 lines" "$(wc -l <src/app/main.c | awk '$1 > 100 {print 
 bad=
 for file in $(find src -name '*.c'); do
     stem=$(basename "$file" .c)
-    names=$(grep -oE '^[a-z][a-zA-Z0-9_ *]*[ *](vsm_[a-z0-9_]+)\(' "$file" | grep -v '^static' | grep -oE 'vsm_[a-z0-9_]+' || true)
+    names=$(grep -oE '^[a-z][a-zA-Z0-9_ *]*[ *](vsm_[a-z0-9_]+)\(' "$file" | grep -v '^static' | grep -oE 'vsm_[a-z0-9_]+[(]' | tr -d '(' || true)
     for name in $names; do
         case $name in
         vsm_${stem}_* | vsm_${stem} | vsm_fail | vsm_fail_nomem | vsm_error_*) ;;
