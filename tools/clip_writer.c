@@ -8,11 +8,12 @@ int vsm_clip_writer_open(const struct vsm_clip_writer_options *options, const st
     const char *dot = strrchr(options->path, '.');
     bool matroska = dot && strcmp(dot, ".mkv") == 0;
     const char *codec = options->codec ? options->codec : matroska ? "ffv1" : "libx264";
+    bool lossless = strcmp(codec, "ffv1") == 0;
     struct vsm_video_writer_options full = {
         .path = options->path,
         .encoder = {.codec = codec,
-                    .preset = strcmp(codec, "libx264") == 0 ? "veryfast" : NULL,
-                    .crf = options->crf,
+                    .preset = lossless ? NULL : "veryfast",
+                    .crf = lossless ? -1.0 : options->crf,
                     .width = like->width,
                     .height = like->height,
                     .format = like->format,

@@ -14,6 +14,7 @@
 #include "media/still.h"
 #include "tools/billboards.h"
 #include "tools/clip_writer.h"
+#include "tools/eye_faults.h"
 #include "tools/truth_scenes.h"
 
 #include <getopt.h>
@@ -24,17 +25,13 @@
 
 #define FRAMES_PER_SECOND 30
 #define BASELINE          0.064 /* metres */
-#define FINGER_RADIUS     0.28  /* of the eye's side */
-
-enum fault { FAULT_NONE, FAULT_BLACK, FAULT_FROZEN, FAULT_BLURRED, FAULT_FINGER };
 
 struct options {
     const char *data, *codec;
     const struct vsm_truth_scenes_scene *scene;
     struct vsm_truth_scenes_scene camera; /* the scene as overridden */
     int frames, eye;
-    enum fault fault;
-    int fault_from, fault_count;
+    struct vsm_eye_faults_fault fault;
     const char *prefix;
 };
 
@@ -43,7 +40,7 @@ struct stage {
     struct vsm_billboards_rig rig;
     struct vsm_canvas canvas;
     float *background; /* the canvas without people */
-    float *kept;       /* the last good right eye, for FAULT_FROZEN */
+    float *kept;       /* room for the last good right eye */
     struct vsm_cutout cutouts[VSM_TRUTH_SCENES_MAX_CAST];
     int cast_count;
     struct vsm_video_writer *source, *alpha;
@@ -168,90 +165,13 @@ static void write_head(const struct stage *stage)
         stage->json,
         "{\"scene\": \"%s\", \"eye\": %d, \"frames\": %d, \"fps\": %d, \"baseline\": %g, \"swapped\": %s,\n"
         " \"vertical_offset\": %g, \"vertical_pixels\": %.3f, \"gain_right\": %g, \"noise\": %g,\n"
-        " \"fault\": {\"kind\": %d, \"from\": %d, \"count\": %d},\n \"people\": [",
+        " \"fault\": {\"kind\": \"%s\", \"from\": %d, \"count\": %d},\n \"people\": [",
         o->scene->name, o->eye, o->frames, FRAMES_PER_SECOND, BASELINE, o->camera.swapped ? "true" : "false",
         o->camera.vertical, o->camera.vertical / 180.0 * o->eye, o->camera.gain, o->camera.noise,
-        (int)o->fault, o->fault_from, o->fault_count);
+        vsm_eye_faults_name(o->fault.kind), o->fault.from, o->fault.count);
     for (int n = 0; n < stage->cast_count; n++)
         fprintf(stage->json, "%s\"%s\"", n ? ", " : "", o->scene->cast[n].person);
     fprintf(stage->json, "],\n \"truth\": [\n");
-}
-
-/* A soft-edged disc the colour of a fingertip over the middle of the right eye's lens. */
-static void cover(const struct vsm_canvas *canvas)
-{
-    static const float skin[3] = {0.45f, 0.22f, 0.16f};
-
-    for (int y = 0; y < canvas->eye; y++) {
-        for (int x = 0; x < canvas->eye; x++) {
-            float *rgba = vsm_canvas_at(canvas, 1, x, y);
-            double r = hypot(x - 0.5 * canvas->eye, y - 0.55 * canvas->eye) / (FINGER_RADIUS * canvas->eye);
-            float cover = (float)fmin(fmax((1.15 - r) / 0.3, 0.0), 1.0);
-
-            for (int c = 0; c < 3; c++)
-                rgba[c] += cover * (skin[c] - rgba[c]);
-        }
-    }
-}
-
-/* Averages the colours of stretches of a row or column of the right eye: one pass of a box filter. */
-static void blur_line(const struct vsm_canvas *canvas, bool column, int line, int radius, float *kept)
-{
-    for (int i = 0; i < canvas->eye; i++)
-        memcpy(kept + 3 * i, vsm_canvas_at(canvas, 1, column ? line : i, column ? i : line),
-               3 * sizeof(float));
-    for (int i = 0; i < canvas->eye; i++) {
-        float *rgba = vsm_canvas_at(canvas, 1, column ? line : i, column ? i : line), sum[3] = {0};
-        int from = i > radius ? i - radius : 0, to = i + radius < canvas->eye ? i + radius : canvas->eye - 1;
-
-        for (int k = from; k <= to; k++) {
-            for (int c = 0; c < 3; c++)
-                sum[c] += kept[3 * k + c];
-        }
-        for (int c = 0; c < 3; c++)
-            rgba[c] = sum[c] / (float)(to - from + 1);
-    }
-}
-
-static void keep_or_restore(const struct stage *stage, bool restore)
-{
-    for (int y = 0; y < stage->canvas.eye; y++) {
-        float *now = vsm_canvas_at(&stage->canvas, 1, 0, y),
-              *kept = stage->kept + 4 * (size_t)y * (size_t)stage->canvas.eye;
-
-        for (int x = 0; x < stage->canvas.eye; x++)
-            memcpy(restore ? now + 4 * x : kept + 4 * x, restore ? kept + 4 * x : now + 4 * x,
-                   3 * sizeof(float));
-    }
-}
-
-static void apply_fault(const struct stage *stage, int number)
-{
-    const struct options *o = stage->options;
-    int radius = o->eye / 40;
-
-    if (o->fault == FAULT_NONE || number < o->fault_from || number >= o->fault_from + o->fault_count) {
-        keep_or_restore(stage, false);
-        return;
-    }
-    switch (o->fault) {
-    case FAULT_BLACK:
-        for (int i = 0; i < o->eye * o->eye; i++)
-            memset(vsm_canvas_at(&stage->canvas, 1, i % o->eye, i / o->eye), 0, 3 * sizeof(float));
-        break;
-    case FAULT_FROZEN:
-        keep_or_restore(stage, true);
-        break;
-    case FAULT_BLURRED:
-        for (int i = 0; i < 2 * o->eye; i++)
-            blur_line(&stage->canvas, i >= o->eye, i % o->eye, radius, stage->kept);
-        break;
-    case FAULT_FINGER:
-        cover(&stage->canvas);
-        break;
-    case FAULT_NONE:
-        break;
-    }
 }
 
 /* Exposure, noise and exchanged eyes: what the cameras do to the scene. */
@@ -274,7 +194,7 @@ static void film(struct stage *stage, int number)
             }
         }
     }
-    apply_fault(stage, number);
+    vsm_eye_faults_apply(&o->fault, &stage->canvas, number, stage->kept);
     if (o->camera.noise > 0.0)
         vsm_canvas_noise(&stage->canvas, o->camera.noise / 255.0, (uint64_t)number + 1);
 }
@@ -348,7 +268,7 @@ static int set_up(struct stage *stage)
     while (stage->cast_count < VSM_TRUTH_SCENES_MAX_CAST && o->scene->cast[stage->cast_count].person)
         stage->cast_count++;
     stage->background = vsm_mem_alloc_raw("background", canvas_floats(stage), sizeof(float));
-    stage->kept = vsm_mem_alloc("kept eye", canvas_floats(stage) / 2, sizeof(float));
+    stage->kept = vsm_mem_alloc("kept eye", canvas_floats(stage) / 2, sizeof(float)); /* black at first */
     if (!stage->background || !stage->kept)
         status = VSM_E_NOMEM;
     if (status == VSM_OK && !(stage->json = fopen(path, "w")))
@@ -391,23 +311,6 @@ static int make_scene(const struct options *options)
     return status;
 }
 
-/* KIND:FROM:COUNT */
-static bool parse_fault(const char *text, struct options *options)
-{
-    static const char *const names[] = {"none", "black", "frozen", "blurred", "finger"};
-    char kind[16];
-
-    if (sscanf(text, "%15[a-z]:%d:%d", kind, &options->fault_from, &options->fault_count) != 3)
-        return false;
-    for (int i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++) {
-        if (strcmp(kind, names[i]) == 0) {
-            options->fault = (enum fault)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int list_scenes(void)
 {
     const struct vsm_truth_scenes_scene *scene;
@@ -426,73 +329,61 @@ static int usage(void)
     return VSM_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static bool parse(int argc, char **argv, struct options *options)
 {
-    static const struct option known[] = {{"data", required_argument, NULL, 'd'},
-                                          {"frames", required_argument, NULL, 'f'},
-                                          {"eye", required_argument, NULL, 'e'},
-                                          {"codec", required_argument, NULL, 'c'},
-                                          {"vertical", required_argument, NULL, 'v'},
-                                          {"gain", required_argument, NULL, 'g'},
-                                          {"swap", no_argument, NULL, 's'},
-                                          {"noise", required_argument, NULL, 'n'},
-                                          {"fault", required_argument, NULL, 'x'},
-                                          {"list", no_argument, NULL, 'l'},
-                                          {0}};
-    struct options options = {.data = "../shared/data", .codec = "libx264", .frames = 60, .eye = 1024};
+    static const struct option known[] = {
+        {"data", required_argument, NULL, 'd'},     {"frames", required_argument, NULL, 'f'},
+        {"eye", required_argument, NULL, 'e'},      {"codec", required_argument, NULL, 'c'},
+        {"vertical", required_argument, NULL, 'v'}, {"gain", required_argument, NULL, 'g'},
+        {"swap", no_argument, NULL, 's'},           {"noise", required_argument, NULL, 'n'},
+        {"fault", required_argument, NULL, 'x'},    {0}};
     struct vsm_truth_scenes_scene over = {.vertical = NAN, .gain = NAN, .noise = NAN};
-    int letter, status;
+    int letter;
 
     while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        switch (letter) {
-        case 'd':
-            options.data = optarg;
-            break;
-        case 'f':
-            options.frames = atoi(optarg);
-            break;
-        case 'e':
-            options.eye = atoi(optarg);
-            break;
-        case 'c':
-            options.codec = optarg;
-            break;
-        case 'v':
+        if (letter == 'd')
+            options->data = optarg;
+        else if (letter == 'f')
+            options->frames = atoi(optarg);
+        else if (letter == 'e')
+            options->eye = atoi(optarg);
+        else if (letter == 'c')
+            options->codec = optarg;
+        else if (letter == 'v')
             over.vertical = atof(optarg);
-            break;
-        case 'g':
+        else if (letter == 'g')
             over.gain = atof(optarg);
-            break;
-        case 's':
+        else if (letter == 's')
             over.swapped = true;
-            break;
-        case 'n':
+        else if (letter == 'n')
             over.noise = atof(optarg);
-            break;
-        case 'x':
-            if (!parse_fault(optarg, &options))
-                return usage();
-            break;
-        case 'l':
-            return list_scenes();
-        default:
-            return usage();
-        }
+        else if (letter != 'x' || !vsm_eye_faults_parse(optarg, &options->fault))
+            return false;
     }
-    if (argc - optind != 2 || options.frames < 1 || options.eye < 64 || options.eye > 8192 ||
-        options.eye % 64 != 0)
+    if (argc - optind != 2 || options->frames < 1 || options->eye < 64 || options->eye > 8192 ||
+        options->eye % 64 != 0 || !(options->scene = vsm_truth_scenes_find(argv[optind])))
+        return false;
+    options->prefix = argv[optind + 1];
+    options->camera = *options->scene;
+    if (!isnan(over.vertical))
+        options->camera.vertical = over.vertical;
+    if (!isnan(over.gain))
+        options->camera.gain = over.gain;
+    if (!isnan(over.noise))
+        options->camera.noise = over.noise;
+    options->camera.swapped |= over.swapped;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.data = "../shared/data", .codec = "libx264", .frames = 60, .eye = 1024};
+    int status;
+
+    if (argc == 2 && strcmp(argv[1], "--list") == 0)
+        return list_scenes();
+    if (!parse(argc, argv, &options))
         return usage();
-    options.scene = vsm_truth_scenes_find(argv[optind]);
-    options.prefix = argv[optind + 1];
-    if (!options.scene) {
-        fprintf(stderr, "make_stereo_truth: no scene is called %s; see --list\n", argv[optind]);
-        return VSM_EXIT_USAGE;
-    }
-    options.camera = *options.scene;
-    options.camera.vertical = isnan(over.vertical) ? options.scene->vertical : over.vertical;
-    options.camera.gain = isnan(over.gain) ? options.scene->gain : over.gain;
-    options.camera.noise = isnan(over.noise) ? options.scene->noise : over.noise;
-    options.camera.swapped = over.swapped || options.scene->swapped;
     status = make_scene(&options);
     if (status != VSM_OK)
         fprintf(stderr, "make_stereo_truth: %s\n", vsm_error_message());
