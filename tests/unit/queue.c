@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* A frame that claims `width` bytes of picture; its release is counted. */
-static int released;
+static _Atomic int released;
 
 static void release(struct vsm_image *image)
 {
