@@ -100,9 +100,17 @@ static int open_container(struct vsm_demux *d)
 static int probe_streams(struct vsm_demux *d)
 {
     unsigned count = d->format->nb_streams;
-    AVDictionary **options = vsm_mem_alloc("stream options", count, sizeof(AVDictionary *));
+    AVDictionary **options;
     int error = 0;
 
+    for (unsigned i = 0; i < count; i++) {
+        const AVCodecParameters *par = d->format->streams[i]->codecpar;
+        bool claims = par->codec_type == AVMEDIA_TYPE_VIDEO && (par->width || par->height);
+
+        if (claims && vsm_ff_check_size(d->path, par->width, par->height))
+            return VSM_E_INPUT;
+    }
+    options = vsm_mem_alloc("stream options", count, sizeof(AVDictionary *));
     if (!options)
         return VSM_E_NOMEM;
     for (unsigned i = 0; i < count && error >= 0; i++) {

@@ -42,6 +42,7 @@ static int open_decoder(struct vsm_video_reader *r, int threads)
 {
     const AVCodecParameters *par = vsm_demux_stream(r->demux)->codecpar;
     const AVCodec *decoder = avcodec_find_decoder(par->codec_id);
+    const AVCodecDescriptor *descriptor = avcodec_descriptor_get(par->codec_id);
     int error;
 
     if (!decoder)
@@ -58,6 +59,9 @@ static int open_decoder(struct vsm_video_reader *r, int threads)
     r->codec->thread_count = threads;
     r->codec->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
     r->codec->flags |= AV_CODEC_FLAG_UNALIGNED; /* crop exactly, also where planes then begin unaligned */
+    /* Where every picture stands alone, one with an error is left out; elsewhere decoders flag what they conceal. */
+    if (descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY))
+        r->codec->err_recognition |= AV_EF_CRCCHECK | AV_EF_EXPLODE;
     error = avcodec_open2(r->codec, decoder, NULL);
     if (error < 0)
         return vsm_ff_fail(VSM_E_INPUT, error, "%s: decoder %s cannot be opened", r->path, decoder->name);
@@ -418,9 +422,11 @@ static int decode_first(struct vsm_video_reader *r)
     int status = peek(r);
 
     if (status == VSM_EOF)
-        return vsm_fail(VSM_E_INPUT,
-                        "%s: contains no picture that can be decoded (%s); it is cut off or damaged", r->path,
-                        r->codec->codec->name);
+        return vsm_fail(
+            VSM_E_INPUT,
+            "%s: contains no picture that can be decoded (%s): it is cut off, damaged, or larger than "
+            "%dx%d",
+            r->path, r->codec->codec->name, VSM_FF_MAX_SIDE, VSM_FF_MAX_SIDE);
     if (status)
         return status;
     r->lead = r->slot;
