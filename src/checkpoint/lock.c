@@ -1,5 +1,7 @@
 #include "checkpoint/lock.h"
 
+#include "base/fault.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -8,6 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Runs a system call that may be made to fail by a fault point. */
+#define FAULTY(point, call) ((errno = vsm_fault_hit(point)) ? -1 : (call))
 
 #define TEXT_SIZE 300 /* a pid and a host name of at most 253 characters */
 
@@ -60,12 +65,12 @@ int vsm_lock_take(int folder, const char *name, const char *subject, struct vsm_
 {
     for (;;) {
         struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        int fd = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int fd = FAULTY("lock.open", openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
         int status = VSM_OK;
 
         if (fd < 0)
             return vsm_fail(VSM_E_OUTPUT, "%s: its lock file cannot be opened: %s", subject, strerror(errno));
-        if (fcntl(fd, F_OFD_SETLK, &whole) != 0)
+        if (FAULTY("lock.take", fcntl(fd, F_OFD_SETLK, &whole)) != 0)
             status = errno == EAGAIN || errno == EACCES
                          ? refuse(fd, subject)
                          : vsm_fail(VSM_E_OUTPUT, "%s: cannot be locked: %s", subject, strerror(errno));

@@ -4,6 +4,7 @@
  * the process, however that dies, so a lock file left behind by a dead process is taken over without
  * guessing. The file holds "PID HOST\n" for messages only. Works on network file systems that support fcntl
  * locks.
+ * Fault points: lock.open, lock.take.
  */
 #ifndef VSM_CHECKPOINT_LOCK_H
 #define VSM_CHECKPOINT_LOCK_H

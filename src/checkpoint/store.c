@@ -102,11 +102,11 @@ static int sync_folder(const struct vsm_store *store)
 static int open_folder(struct vsm_store *store)
 {
     struct stat info;
-    bool made = mkdir(store->path, 0700) == 0;
+    bool made = FAULTY("ckpt.mkdir", mkdir(store->path, 0700)) == 0;
 
     if (!made && errno != EEXIST)
         return vsm_fail(VSM_E_OUTPUT, "%s: job folder cannot be made: %s", store->path, strerror(errno));
-    store->folder = open(store->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    store->folder = FAULTY("ckpt.open", open(store->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (store->folder < 0)
         return vsm_fail(VSM_E_OUTPUT, "%s: not a job folder: %s; choose another output", store->path,
                         strerror(errno));

@@ -13,9 +13,9 @@
  * At any moment the folder thus holds a valid checkpoint of at least the generation before, whatever fails or
  * dies. Files in the folder are never opened through symbolic links, and a folder of another user is refused.
  *
- * Fault points: ckpt.create, ckpt.write, ckpt.fsync, ckpt.rename, ckpt.fsync_folder, ckpt.prune, ckpt.done
- * (each before its step, the last one after all of them), ckpt.remove before each file of a finished job is
- * removed. Not thread-safe: one thread at a time.
+ * Fault points, each before its step: ckpt.mkdir, ckpt.open; ckpt.create, ckpt.write, ckpt.fsync,
+ * ckpt.rename, ckpt.fsync_folder, ckpt.prune; ckpt.remove for each file of a finished job; and ckpt.done
+ * after a commit. Not thread-safe: one thread at a time.
  */
 #ifndef VSM_CHECKPOINT_STORE_H
 #define VSM_CHECKPOINT_STORE_H
@@ -40,7 +40,7 @@ int vsm_store_load(struct vsm_store *store, struct vsm_checkpoint *checkpoint) V
 
 /* Makes the checkpoint durable as the newest; sets its generation. Only after vsm_store_load() gave VSM_OK or
  * VSM_EOF, or after vsm_store_discard(); else VSM_E_INTERNAL. On failure (VSM_E_OUTPUT, VSM_E_INTERNAL,
- * VSM_E_NOMEM) the checkpoint before remains the newest, or this one is visible but may not be durable yet. */
+ * VSM_E_NOMEM) the checkpoint before remains the newest, or this one is visible but not yet durable. */
 int vsm_store_commit(struct vsm_store *store, struct vsm_checkpoint *checkpoint) VSM_NODISCARD;
 
 /* Forgets all checkpoints durably, to start over; files of the job's owner stay. Before the output is

@@ -1,5 +1,5 @@
-/* A whole small job (pipeline, job folder, growing output) in a child process that is killed, stopped and failed
- * again and again. In the end its output must be what an undisturbed run writes, byte by byte.
+/* A whole small job (pipeline, job folder, growing output) in a child process that is killed, stopped and
+ * failed again and again. In the end its output must be what an undisturbed run writes, byte by byte.
  */
 #include "base/clock.h"
 #include "base/fault.h"
@@ -196,7 +196,7 @@ struct tally {
     int killed, stopped, failed;
 };
 
-/* One life of the job's process. `disturb` runs in the child before the job; a signal comes after delay_us. */
+/* One life of the process: `disturb` runs in the child before the job, a signal comes after delay_us. */
 static int live(void (*disturb)(unsigned), unsigned argument, int signal_number, unsigned delay_us)
 {
     sigset_t term, before;

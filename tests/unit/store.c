@@ -316,7 +316,7 @@ static const char *const points[] = {"ckpt.create",       "ckpt.write", "ckpt.fs
 
 #define POINTS (sizeof(points) / sizeof(points[0]))
 
-/* Commits 10, 20 ... until the armed fault kills it. Returns the last commit that was reported as done, via pipe. */
+/* Commits 10, 20 ... until the armed fault kills it. Returns the last commit that it said was done. */
 static int64_t commit_until_killed(const char *point, unsigned long n)
 {
     int64_t done = 0, last = 0;
@@ -413,6 +413,39 @@ static void test_every_call_fails_once(void)
     printf("# %d failures\n", failures);
 }
 
+static void test_open_and_load_fail_once(void)
+{
+    int failures = 0;
+    bool hit = true;
+
+    vsm_log_set_level(VSM_LOG_ERROR);
+    for (unsigned long n = 1; hit; n++) {
+        struct vsm_store *s = open_fresh();
+        int64_t found = VSM_E_OUTPUT;
+        int status;
+
+        CHECK_INT(load(s), VSM_EOF);
+        CHECK_INT(commit(s, 10), VSM_OK);
+        CHECK_INT(commit(s, 20), VSM_OK);
+        vsm_store_close(s);
+        vsm_fault_arm("*", n, EIO, 0);
+        status = vsm_store_open(output, &s);
+        if (status == VSM_OK)
+            found = load(s);
+        hit = vsm_fault_hits() >= n;
+        vsm_fault_arm(NULL, 0, 0, 0);
+        failures += status != VSM_OK || found < 0;
+        CHECK((status == VSM_OK) == (s != NULL));
+        CHECK(found == 20 || found == VSM_E_NOMEM || found == VSM_E_OUTPUT || (hit && found == 10));
+        vsm_store_close(s);
+        s = reopen();
+        CHECK_INT(load(s), 20);
+        CHECK_INT(vsm_store_remove(s), VSM_OK);
+    }
+    CHECK(failures > 8);
+    printf("# %d failures\n", failures);
+}
+
 static void test_disk_stays_full(void)
 {
     struct vsm_store *s = open_fresh();
@@ -470,6 +503,11 @@ static void test_every_call_fails_once(void)
     tap_skip("needs -Dfault_points=true");
 }
 
+static void test_open_and_load_fail_once(void)
+{
+    tap_skip("needs -Dfault_points=true");
+}
+
 static void test_disk_stays_full(void)
 {
     tap_skip("needs -Dfault_points=true");
@@ -501,6 +539,7 @@ int main(void)
     RUN(test_status_file);
     RUN(test_killed_at_every_point);
     RUN(test_every_call_fails_once);
+    RUN(test_open_and_load_fail_once);
     RUN(test_disk_stays_full);
     RUN(test_killed_while_removing);
     return rmdir(root) != 0 || tap_done();
