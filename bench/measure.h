@@ -1,6 +1,6 @@
 /* Timing of one kernel against memcpy of the same bytes, taken in turns in one run, so that both see the same load.
  *
- * Medians: the machine may be shared. memcpy is the yardstick because these kernels can at best be bound by memory. */
+ * Medians of the CPU time of this thread: the machine may be shared. memcpy is the yardstick because these kernels can at best be bound by memory. */
 #ifndef MEASURE_H
 #define MEASURE_H
 
@@ -39,14 +39,14 @@ static void measure(const char *name, size_t bytes, int (*body)(void *context), 
     memset(from, 1, bytes);
     memset(to, 2, bytes);
     for (int i = 0; i < MEASURE_ROUNDS; i++) {
-        uint64_t start = vsm_clock_ns(), middle, end;
+        uint64_t start = vsm_clock_thread_cpu_ns(), middle, end;
 
         if (body(context))
             exit(1);
-        middle = vsm_clock_ns();
+        middle = vsm_clock_thread_cpu_ns();
         memcpy(to, from, bytes);
         __asm__ volatile("" ::"r"(to) : "memory");
-        end = vsm_clock_ns();
+        end = vsm_clock_thread_cpu_ns();
         own[i] = (double)(middle - start) / 1e6;
         copy[i] = (double)(end - middle) / 1e6;
     }

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define BAND 32 /* row pairs a job */
+#define BAND       64 /* row pairs a job */
+#define CACHE_LINE 64
 
 /* A strip of one view: columns first..last-1 of the picture, begin the even column at which the rows begin.
  */
@@ -234,6 +235,26 @@ static void refine_chroma(const struct strip *s, int pass, int row, int a, int b
             write_chroma(s, &plan->outputs[i], row, skip, n);
 }
 
+/* Asks for the source of a strip's pair ahead of time: strips are too short for the hardware to see the pattern. */
+static void prefetch_pair(const struct strip *s, int pair)
+{
+    const struct vsm_image *source = s->plan->source;
+    int planes = vsm_format_plane_count(source->format);
+
+    for (int p = 0; p < planes && p < 3; p++) {
+        int sx = p ? source->format.chroma_x : 0, sy = p ? source->format.chroma_y : 0;
+        int height = vsm_format_plane_height(source->format, p, source->height);
+
+        for (int row = (2 * pair) >> sy; row <= (2 * pair + 1) >> sy && row < height; row++) {
+            const uint8_t *from = sample_at(source, p, s->begin >> sx, row);
+            const uint8_t *end = sample_at(source, p, (s->last - 1) >> sx, row);
+
+            for (; from <= end; from += CACHE_LINE)
+                __builtin_prefetch(from);
+        }
+    }
+}
+
 /* Rows 2 * pair and 2 * pair + 1, as far as they belong to the view. */
 static void refine_pair(const struct strip *s, int pair)
 {
@@ -275,8 +296,10 @@ static void refine_strip(struct strip *s, int start, int first_pair, int last_pa
         vsm_sampler_strip(&w->pass[p], view->maps, view->width, view->height, &view->pass[p], start >> shift,
                           (n + shift) >> shift);
     }
-    for (int pair = first_pair; pair < last_pair; pair++)
+    for (int pair = first_pair; pair < last_pair; pair++) {
+        prefetch_pair(s, pair + 1);
         refine_pair(s, pair);
+    }
 }
 
 static void run_band(void *context, int index, int worker)
@@ -297,6 +320,7 @@ static void run_band(void *context, int index, int worker)
         for (int start = 0; start < width && from < to; start += VSM_REFINE_STRIP)
             refine_strip(&strip, start, from, to);
     }
+    plan->kernels->finish();
 }
 
 int vsm_refine(const struct vsm_image *source, const struct vsm_matte *mattes, int matte_count,

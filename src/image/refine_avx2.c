@@ -4,11 +4,22 @@
 
 /* Float rows may be read and written up to the next multiple of 16, so that only samples have tails. */
 
-static __m256 plane_at(const struct vsm_refine_planes *planes, int plane, __m256 fraction, int i)
-{
-    __m256 step = _mm256_mul_ps(fraction, _mm256_load_ps(planes->delta[plane] + i));
+/* A plane's rows, copied out of the structure so that the compiler need not fear that stores change them. */
+struct plane {
+    const float *top, *delta;
+    __m256 fraction;
+};
 
-    return _mm256_add_ps(_mm256_load_ps(planes->top[plane] + i), step);
+static struct plane get_plane(const struct vsm_refine_planes *planes, int plane)
+{
+    return (struct plane){planes->top[plane], planes->delta[plane], _mm256_set1_ps(planes->fraction)};
+}
+
+static __m256 plane_at(struct plane plane, int i)
+{
+    __m256 step = _mm256_mul_ps(plane.fraction, _mm256_load_ps(plane.delta + i));
+
+    return _mm256_add_ps(_mm256_load_ps(plane.top + i), step);
 }
 
 static __m256 to_float(__m256i value, __m256 offset)
@@ -71,11 +82,25 @@ static __m256i to_code(const float *value, __m256 scale, __m256 offset)
     return _mm256_cvtps_epi32(_mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(value), scale), offset));
 }
 
+static void write_block(uint8_t *to, __m256i block, bool stream)
+{
+    if (stream && ((uintptr_t)to & 31) == 0)
+        _mm256_stream_si256((__m256i *)to, block);
+    else
+        _mm256_storeu_si256((__m256i *)to, block);
+}
+
+static void finish(void)
+{
+    _mm_sfence();
+}
+
 static void store(const float *value, const struct vsm_refine_code *code, int n, uint8_t *to)
 {
     __m256 scale = _mm256_set1_ps(code->scale), offset = _mm256_set1_ps(code->offset);
     __m256i maximum = _mm256_set1_epi16((short)code->maximum);
     __m128i shift = _mm_cvtsi32_si128(code->samples.shift);
+    bool stream = code->stream;
     int i = 0;
 
     if (code->samples.bytes == 1) {
@@ -87,8 +112,7 @@ static void store(const float *value, const struct vsm_refine_code *code, int n,
             __m256i b = _mm256_packs_epi32(to_code(value + i + 16, scale, offset),
                                            to_code(value + i + 24, scale, offset));
 
-            _mm256_storeu_si256((__m256i *)(to + i),
-                                _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), order));
+            write_block(to + i, _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), order), stream);
         }
     } else {
         for (; i + 16 <= n; i += 16) {
@@ -96,7 +120,7 @@ static void store(const float *value, const struct vsm_refine_code *code, int n,
                 _mm256_packus_epi32(to_code(value + i, scale, offset), to_code(value + i + 8, scale, offset));
 
             v = _mm256_sll_epi16(_mm256_min_epu16(v, maximum), shift);
-            _mm256_storeu_si256((__m256i *)(to + 2 * (ptrdiff_t)i), _mm256_permute4x64_epi64(v, 0xd8));
+            write_block(to + 2 * (ptrdiff_t)i, _mm256_permute4x64_epi64(v, 0xd8), stream);
         }
     }
     vsm_refine_kernels_c.store(value + i, code, n - i, to + (ptrdiff_t)i * code->samples.bytes);
@@ -134,27 +158,31 @@ static void store_pairs(const float *first, const float *second, const struct vs
     vsm_refine_kernels_c.store_pairs(first + i, second + i, code, n - i, to + 2 * (ptrdiff_t)i * bytes);
 }
 
+static __m256 mix_block(const float *at, ptrdiff_t stride, const struct vsm_coefficient_plane *plane)
+{
+    __m256 sum = _mm256_mul_ps(_mm256_set1_ps(plane->weight[0]), _mm256_loadu_ps(at));
+
+    if (plane->count == 1)
+        return sum;
+    sum = _mm256_add_ps(sum, _mm256_mul_ps(_mm256_set1_ps(plane->weight[1]), _mm256_loadu_ps(at + stride)));
+    return _mm256_add_ps(sum,
+                         _mm256_mul_ps(_mm256_set1_ps(plane->weight[2]), _mm256_loadu_ps(at + 2 * stride)));
+}
+
+/* The last block overlaps the one before it, so that nothing behind the maps is read. */
 static void mix(const float *map, ptrdiff_t stride, const struct vsm_coefficient_plane *plane, int n,
                 float *out)
 {
-    const float *at = map + plane->first * stride;
-    __m256 a = _mm256_set1_ps(plane->weight[0]), b = _mm256_set1_ps(plane->weight[1]);
-    __m256 c = _mm256_set1_ps(plane->weight[2]);
-    int i = 0;
+    const struct vsm_coefficient_plane copy = *plane;
+    const float *at = map + copy.first * stride;
 
-    if (plane->count == 1) {
-        for (; i + 8 <= n; i += 8)
-            _mm256_storeu_ps(out + i, _mm256_mul_ps(a, _mm256_loadu_ps(at + i)));
-    } else {
-        for (; i + 8 <= n; i += 8) {
-            __m256 sum = _mm256_add_ps(_mm256_mul_ps(a, _mm256_loadu_ps(at + i)),
-                                       _mm256_mul_ps(b, _mm256_loadu_ps(at + i + stride)));
-
-            sum = _mm256_add_ps(sum, _mm256_mul_ps(c, _mm256_loadu_ps(at + i + 2 * stride)));
-            _mm256_storeu_ps(out + i, sum);
-        }
+    if (n < 8) {
+        vsm_refine_kernels_c.mix(map, stride, plane, n, out);
+        return;
     }
-    vsm_refine_kernels_c.mix(map + i, stride, plane, n - i, out + i);
+    for (int i = 0; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(out + i, mix_block(at + i, stride, &copy));
+    _mm256_storeu_ps(out + n - 8, mix_block(at + n - 8, stride, &copy));
 }
 
 static __m256 between(__m256 a, __m256 b, const float *fraction)
@@ -163,31 +191,27 @@ static __m256 between(__m256 a, __m256 b, const float *fraction)
 }
 
 static void upsample(const float *cells, const int32_t *index, const float *fraction, bool near, int n,
-                     float *out)
+                     const float *top, float *out, float *delta)
 {
-    if (near) {
-        for (int i = 0; i < n; i += 8) {
-            __m256i at = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(index + i)),
-                                          _mm256_set1_epi32(index[i]));
-            __m256 a = _mm256_permutevar8x32_ps(_mm256_loadu_ps(cells + index[i]), at);
-            __m256 b = _mm256_permutevar8x32_ps(_mm256_loadu_ps(cells + index[i] + 1), at);
-
-            _mm256_store_ps(out + i, between(a, b, fraction + i));
-        }
-        return;
-    }
     for (int i = 0; i < n; i += 8) {
         __m256i at = _mm256_loadu_si256((const __m256i *)(index + i));
-        __m256 a = _mm256_i32gather_ps(cells, at, 4), b = _mm256_i32gather_ps(cells + 1, at, 4);
+        __m256 a, b;
 
-        _mm256_store_ps(out + i, between(a, b, fraction + i));
+        if (near) {
+            const float *from = cells + index[i];
+
+            at = _mm256_sub_epi32(at, _mm256_set1_epi32(index[i]));
+            a = _mm256_permutevar8x32_ps(_mm256_loadu_ps(from), at);
+            b = _mm256_permutevar8x32_ps(_mm256_loadu_ps(from + 1), at);
+        } else {
+            a = _mm256_i32gather_ps(cells, at, 4);
+            b = _mm256_i32gather_ps(cells + 1, at, 4);
+        }
+        a = between(a, b, fraction + i);
+        _mm256_store_ps(out + i, a);
+        if (top)
+            _mm256_store_ps(delta + i, _mm256_sub_ps(a, _mm256_load_ps(top + i)));
     }
-}
-
-static void subtract(const float *a, const float *b, int n, float *out)
-{
-    for (int i = 0; i < n; i += 8)
-        _mm256_store_ps(out + i, _mm256_sub_ps(_mm256_load_ps(a + i), _mm256_load_ps(b + i)));
 }
 
 static void store_twice(__m256 v, float *out)
@@ -201,14 +225,14 @@ static void store_twice(__m256 v, float *out)
 static void tint(const float *u, const float *v, const struct vsm_refine_planes *planes, float mean_u,
                  float mean_v, bool twice, int n, float *mean_out, float *tint_out)
 {
-    __m256 fraction = _mm256_set1_ps(planes->fraction), by_u = _mm256_set1_ps(mean_u),
-           by_v = _mm256_set1_ps(mean_v);
+    const struct plane tint_u = get_plane(planes, VSM_TINT_U), tint_v = get_plane(planes, VSM_TINT_V);
+    const __m256 by_u = _mm256_set1_ps(mean_u), by_v = _mm256_set1_ps(mean_v);
 
     for (int i = 0; i < n; i += 8) {
         __m256 cu = _mm256_load_ps(u + i), cv = _mm256_load_ps(v + i);
         __m256 m = _mm256_add_ps(_mm256_mul_ps(by_u, cu), _mm256_mul_ps(by_v, cv));
-        __m256 t = _mm256_add_ps(_mm256_mul_ps(plane_at(planes, VSM_TINT_U, fraction, i), cu),
-                                 _mm256_mul_ps(plane_at(planes, VSM_TINT_V, fraction, i), cv));
+        __m256 t =
+            _mm256_add_ps(_mm256_mul_ps(plane_at(tint_u, i), cu), _mm256_mul_ps(plane_at(tint_v, i), cv));
 
         if (twice) {
             store_twice(m, mean_out + 2 * i);
@@ -226,16 +250,16 @@ static void solve_luma(const float *y, const float *mean, const float *tint_row,
 {
     const __m256 zero = _mm256_setzero_ps(), one = _mm256_set1_ps(1), white = _mm256_set1_ps(range);
     const __m256 snap = _mm256_set1_ps(VSM_REFINE_SNAP), snap_high = _mm256_set1_ps(1 - VSM_REFINE_SNAP);
-    const __m256 fraction = _mm256_set1_ps(planes->fraction);
+    const struct plane luma_alpha_y = get_plane(planes, VSM_LUMA_ALPHA_Y);
+    const struct plane luma_alpha_1 = get_plane(planes, VSM_LUMA_ALPHA_1);
+    const struct plane luma_y = get_plane(planes, VSM_LUMA_Y), luma_1 = get_plane(planes, VSM_LUMA_1);
 
     for (int i = 0; i < n; i += 8) {
         __m256 l = _mm256_load_ps(y + i), a, f;
 
-        a = _mm256_mul_ps(plane_at(planes, VSM_LUMA_ALPHA_Y, fraction, i),
-                          _mm256_add_ps(l, _mm256_load_ps(mean + i)));
-        a = _mm256_add_ps(a, plane_at(planes, VSM_LUMA_ALPHA_1, fraction, i));
-        f = _mm256_add_ps(_mm256_mul_ps(plane_at(planes, VSM_LUMA_Y, fraction, i), l),
-                          plane_at(planes, VSM_LUMA_1, fraction, i));
+        a = _mm256_mul_ps(plane_at(luma_alpha_y, i), _mm256_add_ps(l, _mm256_load_ps(mean + i)));
+        a = _mm256_add_ps(a, plane_at(luma_alpha_1, i));
+        f = _mm256_add_ps(_mm256_mul_ps(plane_at(luma_y, i), l), plane_at(luma_1, i));
         f = _mm256_add_ps(l, _mm256_add_ps(f, _mm256_load_ps(tint_row + i)));
         a = _mm256_min_ps(_mm256_max_ps(a, zero), one);
         a = _mm256_andnot_ps(_mm256_cmp_ps(a, snap, _CMP_LT_OQ), a);
@@ -246,17 +270,6 @@ static void solve_luma(const float *y, const float *mean, const float *tint_row,
     }
 }
 
-static __m256 residual(const struct vsm_refine_planes *planes, int first, __m256 fraction, int i, __m256 y,
-                       __m256 u, __m256 v)
-{
-    __m256 a = _mm256_add_ps(_mm256_mul_ps(plane_at(planes, first, fraction, i), y),
-                             _mm256_mul_ps(plane_at(planes, first + 1, fraction, i), u));
-    __m256 b = _mm256_add_ps(_mm256_mul_ps(plane_at(planes, first + 2, fraction, i), v),
-                             plane_at(planes, first + 3, fraction, i));
-
-    return _mm256_add_ps(a, b);
-}
-
 static __m256 limit(__m256 value, __m256 residue, __m256 low, __m256 high)
 {
     __m256 f = _mm256_max_ps(_mm256_add_ps(value, residue), _mm256_min_ps(value, low));
@@ -264,21 +277,31 @@ static __m256 limit(__m256 value, __m256 residue, __m256 low, __m256 high)
     return _mm256_min_ps(f, _mm256_max_ps(value, high));
 }
 
+/* One component: its four planes begin with `first`, and `own` is the component itself (u or v). */
+static void solve_component(const float *y, const float *u, const float *v,
+                            const struct vsm_refine_planes *planes, int first, const float *own, float low,
+                            float high, int n, float *foreground)
+{
+    const struct plane by_y = get_plane(planes, first), by_u = get_plane(planes, first + 1);
+    const struct plane by_v = get_plane(planes, first + 2), constant = get_plane(planes, first + 3);
+    const __m256 least = _mm256_set1_ps(low), most = _mm256_set1_ps(high);
+
+    for (int i = 0; i < n; i += 8) {
+        __m256 a = _mm256_add_ps(_mm256_mul_ps(plane_at(by_y, i), _mm256_load_ps(y + i)),
+                                 _mm256_mul_ps(plane_at(by_u, i), _mm256_load_ps(u + i)));
+        __m256 b =
+            _mm256_add_ps(_mm256_mul_ps(plane_at(by_v, i), _mm256_load_ps(v + i)), plane_at(constant, i));
+
+        _mm256_store_ps(foreground + i, limit(_mm256_load_ps(own + i), _mm256_add_ps(a, b), least, most));
+    }
+}
+
 static void solve_chroma(const float *y, const float *u, const float *v,
                          const struct vsm_refine_planes *planes, float low, float high, int n,
                          float *foreground_u, float *foreground_v)
 {
-    const __m256 least = _mm256_set1_ps(low), most = _mm256_set1_ps(high);
-    const __m256 fraction = _mm256_set1_ps(planes->fraction);
-
-    for (int i = 0; i < n; i += 8) {
-        __m256 l = _mm256_load_ps(y + i), cu = _mm256_load_ps(u + i), cv = _mm256_load_ps(v + i);
-        __m256 ru = residual(planes, VSM_CHROMA_U_Y, fraction, i, l, cu, cv);
-        __m256 rv = residual(planes, VSM_CHROMA_V_Y, fraction, i, l, cu, cv);
-
-        _mm256_store_ps(foreground_u + i, limit(cu, ru, least, most));
-        _mm256_store_ps(foreground_v + i, limit(cv, rv, least, most));
-    }
+    solve_component(y, u, v, planes, VSM_CHROMA_U_Y, u, low, high, n, foreground_u);
+    solve_component(y, u, v, planes, VSM_CHROMA_V_Y, v, low, high, n, foreground_v);
 }
 
 static void average(const float *a, const float *b, bool pairs, int n, float *out)
@@ -334,6 +357,6 @@ static void blend_chroma(const float *alpha, const float *foreground_u, const fl
 }
 
 const struct vsm_refine_kernels vsm_refine_kernels_avx2 = {
-    load, load_pairs, store,        store_pairs, mix,        upsample,     subtract,
+    load, load_pairs, store,        store_pairs, finish,     mix,          upsample,
     tint, solve_luma, solve_chroma, average,     blend_luma, blend_chroma,
 };

@@ -67,6 +67,10 @@ static void store_pairs(const float *first, const float *second, const struct vs
     }
 }
 
+static void finish(void)
+{
+}
+
 static void mix(const float *map, ptrdiff_t stride, const struct vsm_coefficient_plane *plane, int n,
                 float *out)
 {
@@ -82,20 +86,16 @@ static void mix(const float *map, ptrdiff_t stride, const struct vsm_coefficient
 }
 
 static void upsample(const float *cells, const int32_t *index, const float *fraction, bool near, int n,
-                     float *out)
+                     const float *top, float *out, float *delta)
 {
     (void)near;
     for (int i = 0; i < n; i++) {
         float c = cells[index[i]], next = cells[index[i] + 1];
 
         out[i] = c + fraction[i] * (next - c);
+        if (top)
+            delta[i] = out[i] - top[i];
     }
-}
-
-static void subtract(const float *a, const float *b, int n, float *out)
-{
-    for (int i = 0; i < n; i++)
-        out[i] = a[i] - b[i];
 }
 
 static float plane_at(const struct vsm_refine_planes *planes, int plane, int i)
@@ -179,6 +179,6 @@ static void blend_chroma(const float *alpha, const float *foreground_u, const fl
 }
 
 const struct vsm_refine_kernels vsm_refine_kernels_c = {
-    load, load_pairs, store,        store_pairs, mix,        upsample,     subtract,
+    load, load_pairs, store,        store_pairs, finish,     mix,          upsample,
     tint, solve_luma, solve_chroma, average,     blend_luma, blend_chroma,
 };

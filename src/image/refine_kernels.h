@@ -29,6 +29,7 @@ struct vsm_refine_code {
     float scale, offset;
     int maximum;
     struct vsm_refine_samples samples;
+    bool stream; /* write past the caches */
 };
 
 /* One plane at a row: value = top + fraction * delta. */
@@ -51,15 +52,16 @@ struct vsm_refine_kernels {
     void (*store)(const float *value, const struct vsm_refine_code *code, int n, uint8_t *to);
     void (*store_pairs)(const float *first, const float *second, const struct vsm_refine_code *code, int n,
                         uint8_t *to);
+    /* Makes what store wrote visible to other threads. */
+    void (*finish)(void);
 
     /* Sum of weighted maps; map i is at map + i * stride, unaligned. */
     void (*mix)(const float *map, ptrdiff_t stride, const struct vsm_coefficient_plane *plane, int n,
                 float *out);
-    /* out = c + fraction * (next - c), c = cells[index], next = cells[index + 1]. `near`: within each aligned
-     * block of 8 the indices ascend and differ by at most 6. delta = out - top. */
+    /* out = c + fraction * (next - c), c = cells[index], next = cells[index + 1]; delta = out - top, if top is given.
+     * `near`: within each aligned block of 8 the indices ascend and differ by at most 6. */
     void (*upsample)(const float *cells, const int32_t *index, const float *fraction, bool near, int n,
-                     float *out);
-    void (*subtract)(const float *a, const float *b, int n, float *out);
+                     const float *top, float *out, float *delta);
 
     /* n chroma samples: mean = mean_u u + mean_v v, tint = TINT_U u + TINT_V v; each result twice if `twice`.
      */

@@ -5,8 +5,10 @@
 
 #include <math.h>
 
-#define PAD  16
-#define ROWS 20 /* float rows of struct vsm_refine_worker, samplers apart */
+#define PAD 16
+/* Pictures above this do not stay in a cache until the encoder reads them. */
+#define STREAM_BYTES ((size_t)8 << 20)
+#define ROWS         20 /* float rows of struct vsm_refine_worker, samplers apart */
 
 static bool samples_known(const struct vsm_image *image)
 {
@@ -93,7 +95,9 @@ static void set_key(struct vsm_refine_output *output, const struct vsm_colour_mo
 static struct vsm_refine_code code_of(const struct vsm_image *image, const struct vsm_colour_model *model,
                                       double scale, double offset)
 {
-    return (struct vsm_refine_code){(float)scale, (float)offset, model->maximum, samples_of(image)};
+    return (struct vsm_refine_code){(float)scale, (float)offset, model->maximum, samples_of(image),
+                                    vsm_format_bytes(image->format, image->width, image->height) >
+                                        STREAM_BYTES};
 }
 
 static int set_output(struct vsm_refine_plan *plan, const struct vsm_composite_output *wanted, float despill)

@@ -87,12 +87,14 @@ static void fill_cells(struct vsm_sampler *s, int plane, int row)
         s->cells[s->width + 1] = s->cells[s->width];
 }
 
-static void spread(struct vsm_sampler *s, int row, float *const out[])
+/* Grid row `row` to `out`; below a row that is there already, also the difference. */
+static void spread(struct vsm_sampler *s, int row, float *const top[], float *const out[])
 {
     row = row < 0 ? 0 : row > s->height - 1 ? s->height - 1 : row;
     for (int p = 0; p < s->plane_count; p++) {
         fill_cells(s, p, row);
-        s->kernels->upsample(s->cells, s->index, s->fraction, s->near, s->n, out[p]);
+        s->kernels->upsample(s->cells, s->index, s->fraction, s->near, s->n, top ? top[p] : NULL, out[p],
+                             s->delta[p]);
     }
 }
 
@@ -108,13 +110,12 @@ static void seek(struct vsm_sampler *s, int row)
             s->bottom[p] = top;
         }
     } else {
-        spread(s, row, s->top);
+        spread(s, row, NULL, s->top);
     }
-    spread(s, row + 1, s->bottom);
+    spread(s, row + 1, s->top, s->bottom);
     s->row = row;
     s->filled = true;
     for (int p = 0; p < s->plane_count; p++) {
-        s->kernels->subtract(s->bottom[p], s->top[p], s->n, s->delta[p]);
         s->at.top[p] = s->top[p];
         s->at.delta[p] = s->delta[p];
     }
