@@ -1,9 +1,7 @@
 #include "image/coefficients.h"
 
 #define FIRST_A 0
-#define ALPHA_A 3
 #define FIRST_B 4
-#define ALPHA_B 7
 
 static struct vsm_coefficient_plane sum(int first, const double d[3], const double factor[3], double scale)
 {
@@ -31,8 +29,8 @@ void vsm_coefficients_init(struct vsm_coefficients *k, const struct vsm_colour_m
 
     k->mean_u = (float)(luma_of_chroma * (of_u[1] + of_u[2]) / 3);
     k->mean_v = (float)(luma_of_chroma * (of_v[0] + of_v[1]) / 3);
-    k->luma[VSM_LUMA_ALPHA_Y] = one(ALPHA_A, 1 / m->luma_range);
-    k->luma[VSM_LUMA_ALPHA_1] = one(ALPHA_B, 1);
+    k->luma[VSM_LUMA_ALPHA_Y] = one(VSM_COEFFICIENT_ALPHA_A, 1 / m->luma_range);
+    k->luma[VSM_LUMA_ALPHA_1] = one(VSM_COEFFICIENT_ALPHA_B, 1);
     k->luma[VSM_LUMA_Y] = sum(FIRST_A, to_y, ones, 1);
     k->luma[VSM_LUMA_1] = sum(FIRST_B, to_y, ones, m->luma_range);
     k->tint[VSM_TINT_U] = sum(FIRST_A, to_y, of_u, luma_of_chroma);

@@ -2,10 +2,14 @@
 
 #include "image/refine_plan.h"
 
-#include <string.h>
+#include <limits.h>
 
 #define BAND       64 /* row pairs a job */
 #define CACHE_LINE 64
+#define REMEMBERED 4 /* a power of two, at least the grid rows that a pair of picture rows lies between */
+
+/* Alpha below this becomes 0 for certain, rounding included. */
+#define EMPTY (VSM_REFINE_SNAP - 1e-4f)
 
 /* A strip of one view: columns first..last-1 of the picture, begin the even column at which the rows begin.
  */
@@ -14,6 +18,8 @@ struct strip {
     const struct vsm_refine_view *view;
     struct vsm_refine_worker *worker;
     int begin, first, last;
+    int known[REMEMBERED]; /* grid rows of which `empty` tells whether they are empty across the strip */
+    bool empty[REMEMBERED];
 };
 
 static uint8_t *sample_at(const struct vsm_image *image, int plane, int x, int y)
@@ -24,25 +30,19 @@ static uint8_t *sample_at(const struct vsm_image *image, int plane, int x, int y
            (ptrdiff_t)x * channels * vsm_format_bytes_per_sample(image->format);
 }
 
-static void fill(const struct vsm_image *image, int plane, int x, int y, int n, int first, int second)
+/* n samples (of each of two interleaved channels) of an output's plane become its background. */
+static void fill(const struct vsm_refine_plan *plan, const struct vsm_refine_output *output, int plane, int x,
+                 int y, int n)
 {
+    const struct vsm_image *image = output->image;
     bool pairs = plane && image->format.planes == VSM_PLANES_NV;
-    uint8_t *to = sample_at(image, plane, x, y);
+    int bytes = vsm_format_bytes_per_sample(image->format);
+    uint32_t first = (uint32_t)output->background[plane] << image->format.shift;
+    uint32_t second = pairs ? (uint32_t)output->background[2] << image->format.shift : first;
+    uint32_t pattern = bytes == 2 ? first | second << 16 : (first | second << 8) * 0x10001u;
 
-    if (vsm_format_bytes_per_sample(image->format) == 1) {
-        if (!pairs)
-            memset(to, first, (size_t)n);
-        for (int i = 0; pairs && i < n; i++) {
-            to[2 * i] = (uint8_t)first;
-            to[2 * i + 1] = (uint8_t)second;
-        }
-        return;
-    }
-    for (int i = 0; i < (pairs ? 2 * n : n); i++) {
-        uint16_t word = (uint16_t)((pairs && i % 2 ? second : first) << image->format.shift);
-
-        memcpy(to + 2 * (ptrdiff_t)i, &word, 2);
-    }
+    plan->kernels->fill(sample_at(image, plane, x, y), (size_t)n * (size_t)(pairs ? 2 * bytes : bytes),
+                        pattern, output->luma.stream);
 }
 
 /* First column at or after x that no view covers (`covered` false) or that one covers (true), on a plane
@@ -88,7 +88,7 @@ static void fill_gaps(const struct vsm_refine_plan *plan, const struct vsm_refin
 
         if (begin >= width)
             break;
-        fill(image, plane, begin, row, end - begin, output->background[plane], output->background[2]);
+        fill(plan, output, plane, begin, row, end - begin);
         x = end;
     }
 }
@@ -235,6 +235,67 @@ static void refine_chroma(const struct strip *s, int pass, int row, int a, int b
             write_chroma(s, &plan->outputs[i], row, skip, n);
 }
 
+/* True if alpha is 0 between all cells of grid row `row` that the strip touches, whatever the picture shows. */
+static bool row_empty(const struct strip *s, int row)
+{
+    const struct vsm_refine_plan *plan = s->plan;
+    const struct vsm_sampler *sampler = &s->worker->luma;
+    ptrdiff_t plane = (ptrdiff_t)s->view->width * s->view->height;
+    int first = sampler->first_cell > 1 ? sampler->first_cell - 1 : 0;
+    int last = sampler->first_cell + sampler->cell_count - 1;
+    const float *a, *b;
+    bool empty = true;
+
+    row = row < 0 ? 0 : row >= s->view->height ? s->view->height - 1 : row;
+    a = s->view->maps + VSM_COEFFICIENT_ALPHA_A * plane + (ptrdiff_t)row * s->view->width;
+    b = s->view->maps + VSM_COEFFICIENT_ALPHA_B * plane + (ptrdiff_t)row * s->view->width;
+    last = last < s->view->width ? last : s->view->width;
+    for (int i = first; i < last && empty; i++)
+        empty = a[i] * plan->mean_low + b[i] < EMPTY && a[i] * plan->mean_high + b[i] < EMPTY;
+    return empty;
+}
+
+/* True if the pair is background throughout the strip. Grid rows are looked at once: the answers are remembered. */
+static bool pair_empty(struct strip *s, int pair)
+{
+    const struct vsm_rect *r = &s->view->rect;
+    int top = 2 * pair > r->y ? 2 * pair : r->y;
+    int bottom = 2 * pair + 1 < r->y + r->height ? 2 * pair + 1 : r->y + r->height - 1;
+    int first = vsm_sampler_grid_row(2 * (top - r->y) + 1, r->height, s->view->height);
+    int last = vsm_sampler_grid_row(2 * (bottom - r->y) + 1, r->height, s->view->height) + 1;
+    bool empty = true;
+
+    for (int row = first; row <= last && empty; row++) {
+        int slot = row & (REMEMBERED - 1);
+
+        if (s->known[slot] != row) {
+            s->known[slot] = row;
+            s->empty[slot] = row_empty(s, row);
+        }
+        empty = s->empty[slot];
+    }
+    return empty;
+}
+
+static void fill_pair(const struct strip *s, int pair)
+{
+    int top = s->view->rect.y, bottom = top + s->view->rect.height;
+
+    for (int i = 0; i < s->plan->output_count; i++) {
+        const struct vsm_refine_output *output = &s->plan->outputs[i];
+        int planes = output->pass < 0 ? 1 : vsm_format_plane_count(output->image->format);
+
+        for (int p = 0; p < planes; p++) {
+            int sx = p ? output->image->format.chroma_x : 0, sy = p ? output->image->format.chroma_y : 0;
+            int first = (s->first + sx) >> sx, last = (s->last + sx) >> sx;
+
+            for (int row = (2 * pair) >> sy; row <= (2 * pair + 1) >> sy; row++)
+                if (row << sy >= top && row << sy < bottom)
+                    fill(s->plan, output, p, first, row, last - first);
+        }
+    }
+}
+
 /* Asks for the source of a strip's pair ahead of time: strips are too short for the hardware to see the pattern. */
 static void prefetch_pair(const struct strip *s, int pair)
 {
@@ -288,6 +349,8 @@ static void refine_strip(struct strip *s, int start, int first_pair, int last_pa
     s->first = s->begin > view->rect.x ? s->begin : view->rect.x;
     s->last = s->begin + VSM_REFINE_STRIP < right ? s->begin + VSM_REFINE_STRIP : right;
     n = s->last - s->begin;
+    for (int i = 0; i < REMEMBERED; i++)
+        s->known[i] = INT_MIN;
     vsm_sampler_strip(&w->luma, view->maps, view->width, view->height, &view->luma, start, n);
     vsm_sampler_strip(&w->tint, view->maps, view->width, view->height, &view->tint, start >> shift,
                       (n + shift) >> shift);
@@ -297,6 +360,10 @@ static void refine_strip(struct strip *s, int start, int first_pair, int last_pa
                           (n + shift) >> shift);
     }
     for (int pair = first_pair; pair < last_pair; pair++) {
+        if (pair_empty(s, pair)) {
+            fill_pair(s, pair);
+            continue;
+        }
         prefetch_pair(s, pair + 1);
         refine_pair(s, pair);
     }

@@ -90,6 +90,16 @@ static void write_block(uint8_t *to, __m256i block, bool stream)
         _mm256_storeu_si256((__m256i *)to, block);
 }
 
+static void fill(uint8_t *to, size_t bytes, uint32_t pattern, bool stream)
+{
+    const __m256i block = _mm256_set1_epi32((int)pattern);
+    size_t i = 0;
+
+    for (; i + 32 <= bytes; i += 32)
+        write_block(to + i, block, stream);
+    vsm_refine_kernels_c.fill(to + i, bytes - i, pattern, false);
+}
+
 static void finish(void)
 {
     _mm_sfence();
@@ -357,6 +367,6 @@ static void blend_chroma(const float *alpha, const float *foreground_u, const fl
 }
 
 const struct vsm_refine_kernels vsm_refine_kernels_avx2 = {
-    load, load_pairs, store,        store_pairs, finish,     mix,          upsample,
-    tint, solve_luma, solve_chroma, average,     blend_luma, blend_chroma,
+    load,     load_pairs, store,      store_pairs,  fill,    finish,     mix,
+    upsample, tint,       solve_luma, solve_chroma, average, blend_luma, blend_chroma,
 };

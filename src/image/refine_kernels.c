@@ -67,6 +67,13 @@ static void store_pairs(const float *first, const float *second, const struct vs
     }
 }
 
+static void fill(uint8_t *to, size_t bytes, uint32_t pattern, bool stream)
+{
+    (void)stream;
+    for (size_t i = 0; i < bytes; i++)
+        to[i] = (uint8_t)(pattern >> (8 * (i % 4)));
+}
+
 static void finish(void)
 {
 }
@@ -179,6 +186,6 @@ static void blend_chroma(const float *alpha, const float *foreground_u, const fl
 }
 
 const struct vsm_refine_kernels vsm_refine_kernels_c = {
-    load, load_pairs, store,        store_pairs, finish,     mix,          upsample,
-    tint, solve_luma, solve_chroma, average,     blend_luma, blend_chroma,
+    load,     load_pairs, store,      store_pairs,  fill,    finish,     mix,
+    upsample, tint,       solve_luma, solve_chroma, average, blend_luma, blend_chroma,
 };

@@ -52,7 +52,9 @@ struct vsm_refine_kernels {
     void (*store)(const float *value, const struct vsm_refine_code *code, int n, uint8_t *to);
     void (*store_pairs)(const float *first, const float *second, const struct vsm_refine_code *code, int n,
                         uint8_t *to);
-    /* Makes what store wrote visible to other threads. */
+    /* `bytes` bytes of a repeated little-endian 4-byte pattern. */
+    void (*fill)(uint8_t *to, size_t bytes, uint32_t pattern, bool stream);
+    /* Makes what store and fill wrote visible to other threads. */
     void (*finish)(void);
 
     /* Sum of weighted maps; map i is at map + i * stride, unaligned. */

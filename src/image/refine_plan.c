@@ -41,6 +41,15 @@ static int check_matte(const struct vsm_image *source, const struct vsm_matte *m
     return VSM_OK;
 }
 
+static void set_mean_bounds(struct vsm_refine_plan *plan)
+{
+    const struct vsm_colour_model *m = &plan->model;
+    double chroma = (fabsf(plan->coefficients.mean_u) + fabsf(plan->coefficients.mean_v)) * m->chroma_offset;
+
+    plan->mean_low = (float)((-m->luma_offset - chroma) / m->luma_range);
+    plan->mean_high = (float)((m->maximum - m->luma_offset + chroma) / m->luma_range);
+}
+
 static int set_source(struct vsm_refine_plan *plan, const struct vsm_image *source)
 {
     int status;
@@ -59,6 +68,7 @@ static int set_source(struct vsm_refine_plan *plan, const struct vsm_image *sour
     plan->chroma_low = (float)(plan->model.chroma_low - plan->model.chroma_offset);
     plan->chroma_high = (float)(plan->model.chroma_high - plan->model.chroma_offset);
     vsm_coefficients_init(&plan->coefficients, &plan->model);
+    set_mean_bounds(plan);
     return VSM_OK;
 }
 

@@ -23,6 +23,13 @@ static int locate(int centre, int extent, int cells, float *fraction)
     return (int)cell;
 }
 
+int vsm_sampler_grid_row(int centre, int extent, int cells)
+{
+    float fraction;
+
+    return locate(centre, extent, cells, &fraction);
+}
+
 void vsm_sampler_axis_fill(struct vsm_sampler_axis *axis, int first, int step, int n, int extent, int cells)
 {
     axis->near = true;

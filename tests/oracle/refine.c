@@ -74,7 +74,7 @@ static void paint(struct vsm_image *image, const struct vsm_colour_model *m)
             }
 }
 
-/* A round person with a soft edge, a guided filter's slope at the edge, and a small residual. */
+/* A person with a soft edge in the left part of the picture (the right strips are empty), a guided filter's slope at the edge, and a small residual. */
 static void person(struct vsm_tensor *t, double residual)
 {
     int h = (int)t->dims[1], w = (int)t->dims[2];
@@ -82,7 +82,7 @@ static void person(struct vsm_tensor *t, double residual)
 
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
-            double d = hypot((x + 0.5) / w - 0.5, (y + 0.5) / h - 0.5),
+            double d = hypot((x + 0.5) / w - 0.2, (y + 0.5) / h - 0.5),
                    edge = fmin(fmax((0.4 - d) * 6, -0.2), 1.2);
 
             for (int c = 0; c < 3; c++) {
@@ -103,17 +103,17 @@ static const struct vsm_colour bt709 = {1, 1, 1, false, 0};
 static struct difference measure(struct vsm_format format, double residual)
 {
     const uint8_t green[3] = {0x00, 0xb1, 0x40};
-    struct vsm_image *source = vsm_image_create(format, 96, 64, bt709), *keyed, *matte_image;
-    struct vsm_matte matte = {.view = {.source = {0, 0, 96, 64}, .width = 20, .height = 16},
-                              .coefficients = maps(20, 16)};
+    struct vsm_image *source = vsm_image_create(format, 1300, 64, bt709), *keyed, *matte_image;
+    struct vsm_matte matte = {.view = {.source = {0, 0, 1300, 64}, .width = 220, .height = 16},
+                              .coefficients = maps(220, 16)};
     struct vsm_refine_options options = {0};
     struct difference worst = {0};
     struct vsm_colour_model m;
     int key_code[3], sx = format.chroma_x, sy = format.chroma_y;
     double unit = 1 << (format.depth - 8), key[3];
 
-    keyed = vsm_image_create(format, 96, 64, bt709);
-    matte_image = vsm_image_create(format, 96, 64, bt709);
+    keyed = vsm_image_create(format, 1300, 64, bt709);
+    matte_image = vsm_image_create(format, 1300, 64, bt709);
     CHECK_INT(vsm_colour_model(bt709, 64, format.depth, &m), VSM_OK);
     paint(source, &m);
     person(matte.coefficients, residual);
@@ -132,7 +132,7 @@ static struct difference measure(struct vsm_format format, double residual)
         CHECK_INT(vsm_refine(source, &matte, 1, outputs, 2, &options, NULL), VSM_OK);
     }
     for (int y = 0; y < 64; y += 1 << sy)
-        for (int x = 0; x < 96; x += 1 << sx) {
+        for (int x = 0; x < 1300; x += 1 << sx) {
             double sum[3] = {0}, yuv[3];
             int n = 0;
 
