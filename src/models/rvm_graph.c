@@ -55,7 +55,10 @@ struct builder {
 struct part {
     vsm_value input;
     int64_t from, count; /* input channels */
+    bool enlarge; /* to the grid: upsampled just before its convolution, which needs less memory at a time */
 };
+
+#define MAX_PARTS 4
 
 struct conv {
     char kernel[NAME_MAX_LENGTH], bias[NAME_MAX_LENGTH]; /* names; bias "" = none */
@@ -190,22 +193,38 @@ static vsm_value activate(struct builder *b, vsm_value x, enum activation activa
     return x;
 }
 
+/* Twice the size, then without the last row or column if the level below was rounded up. */
+static vsm_value upsample(struct builder *b, vsm_value x, int level)
+{
+    static const float scales[] = {1, 1, 2, 2};
+    static const int64_t four = 4, starts[] = {0, 0}, axes[] = {2, 3};
+    const int64_t ends[] = {b->height[level], b->width[level]};
+    const struct vsm_attr attrs[] = {VSM_ATTR_S("mode", "linear"),
+                                     VSM_ATTR_S("coordinate_transformation_mode", "half_pixel")};
+    vsm_value weights = vsm_graph_weight_copy(b->graph, VSM_F32, 1, &four, scales);
+
+    x = vsm_graph_node(b->graph, "Resize", (const vsm_value[]){x, VSM_VALUE_NONE, weights}, 3, attrs, 2);
+    if (b->height[level] == 2 * b->height[level + 1] && b->width[level] == 2 * b->width[level + 1])
+        return x;
+    return vsm_graph_op(b->graph, "Slice", x, vsm_graph_ints(b->graph, starts, 2),
+                        vsm_graph_ints(b->graph, ends, 2), vsm_graph_ints(b->graph, axes, 2));
+}
+
 /* A convolution over inputs that the network concatenates. A sum of convolutions needs no concatenated copy,
- * leaves each input in the blocked layout whatever its channel count, and the library adds in place. */
+ * leaves each input in the blocked layout whatever its channel count, and the library adds in place. The last part is
+ * made first, so that the library enlarges one input after the other and not all at once. */
 static vsm_value conv_parts(struct builder *b, const struct conv *c, const struct part *parts, size_t count)
 {
     struct vsm_tensor *kernel = load(b, c->kernel, 4);
-    vsm_value sum = VSM_VALUE_NONE;
+    vsm_value nodes[MAX_PARTS] = {VSM_VALUE_NONE}, sum;
     int64_t channels = 0;
 
-    for (size_t i = 0; kernel && i < count; i++) {
+    for (size_t i = count; kernel && i-- > 0; channels += parts[i].count) {
         vsm_value weight = transpose_kernel(b, c, &parts[i], kernel);
         vsm_value bias = i == 0 && c->bias[0] ? load_bias(b, c) : VSM_VALUE_NONE;
-        vsm_value part =
-            conv_node(b, parts[i].input, weight, bias, (int)kernel->dims[0], c->stride, c->dilation, 1);
+        vsm_value input = parts[i].enlarge ? upsample(b, parts[i].input, 0) : parts[i].input;
 
-        sum = i == 0 ? part : vsm_graph_op(b->graph, "Add", sum, part);
-        channels += parts[i].count;
+        nodes[i] = conv_node(b, input, weight, bias, (int)kernel->dims[0], c->stride, c->dilation, 1);
     }
     if (kernel && channels != kernel->dims[2])
         vsm_graph_fail(
@@ -213,6 +232,9 @@ static vsm_value conv_parts(struct builder *b, const struct conv *c, const struc
                                "tensor \"%s\": has %lld input channels, %lld are wanted; it is another model",
                                c->kernel, (long long)kernel->dims[2], (long long)channels));
     vsm_tensor_unref(&kernel);
+    sum = nodes[0];
+    for (size_t i = 1; i < count; i++)
+        sum = vsm_graph_op(b->graph, "Add", sum, nodes[i]);
     return activate(b, sum, c->activation);
 }
 
@@ -398,6 +420,16 @@ static struct conv gate_conv(struct builder *b)
     return c;
 }
 
+/* Brings an input into the blocked layout before elementwise operators, which stay in the layout of their operands: a
+ * pool over one cell changes nothing. */
+static vsm_value blocked(struct builder *b, vsm_value x)
+{
+    static const int64_t one[] = {1, 1};
+    const struct vsm_attr shape = VSM_ATTR_IS("kernel_shape", one, 2);
+
+    return vsm_graph_node(b->graph, "AveragePool", &x, 1, &shape, 1);
+}
+
 /* Convolutional GRU of `channels` channels on x, with the state of `level`. Source: arXiv 2108.11515,
  * equation 1. The gates are separate convolutions, since splitting a result would leave the blocked layout.
  */
@@ -407,10 +439,11 @@ static vsm_value recur(struct builder *b, const char *scope, int number, vsm_val
     const int64_t dims[] = {b->batch, channels, b->height[level], b->width[level]};
     char path[NAME_MAX_LENGTH / 2], layer[48], name[8];
     struct conv gates, candidate;
-    vsm_value h, reset, update, kept, next;
+    vsm_value input, h, reset, update, kept, next;
 
     snprintf(name, sizeof(name), "r%di", level);
-    h = vsm_graph_input(b->graph, name, VSM_F32, 4, dims);
+    input = vsm_graph_input(b->graph, name, VSM_F32, 4, dims);
+    h = blocked(b, input);
     snprintf(path, sizeof(path), "recurrent_decoder/%s/%s/", scope, numbered(layer, "conv_gru", number));
     gates = next_conv(b, path, false, ACT_SIGMOID);
     candidate = next_conv(b, path, false, ACT_TANH);
@@ -420,31 +453,12 @@ static vsm_value recur(struct builder *b, const char *scope, int number, vsm_val
     update = conv_parts(b, &gates, (const struct part[]){{x, 0, channels}, {h, channels, channels}}, 2);
     kept = vsm_graph_op(b->graph, "Mul", reset, h);
     next = conv_parts(b, &candidate, (const struct part[]){{x, 0, channels}, {kept, channels, channels}}, 2);
-    next =
-        vsm_graph_op(b->graph, "Add",
-                     vsm_graph_op(b->graph, "Mul",
-                                  vsm_graph_op(b->graph, "Sub", vsm_graph_scalar(b->graph, 1.0f), update), h),
-                     vsm_graph_op(b->graph, "Mul", update, next));
+    /* h + update * (candidate - h), without a subtraction, which would leave the blocked layout. */
+    next = vsm_graph_op(b->graph, "Add", next, blocked(b, vsm_graph_op(b->graph, "Neg", input)));
+    next = vsm_graph_op(b->graph, "Add", h, vsm_graph_op(b->graph, "Mul", update, next));
     name[2] = 'o';
     vsm_graph_output(b->graph, next, name, VSM_F32, 4, dims);
     return next;
-}
-
-/* Twice the size, then without the last row or column if the level below was rounded up. */
-static vsm_value upsample(struct builder *b, vsm_value x, int level)
-{
-    static const float scales[] = {1, 1, 2, 2};
-    static const int64_t four = 4, starts[] = {0, 0}, axes[] = {2, 3};
-    const int64_t ends[] = {b->height[level], b->width[level]};
-    const struct vsm_attr attrs[] = {VSM_ATTR_S("mode", "linear"),
-                                     VSM_ATTR_S("coordinate_transformation_mode", "half_pixel")};
-    vsm_value weights = vsm_graph_weight_copy(b->graph, VSM_F32, 1, &four, scales);
-
-    x = vsm_graph_node(b->graph, "Resize", (const vsm_value[]){x, VSM_VALUE_NONE, weights}, 3, attrs, 2);
-    if (b->height[level] == 2 * b->height[level + 1] && b->width[level] == 2 * b->width[level + 1])
-        return x;
-    return vsm_graph_op(b->graph, "Slice", x, vsm_graph_ints(b->graph, starts, 2),
-                        vsm_graph_ints(b->graph, ends, 2), vsm_graph_ints(b->graph, axes, 2));
 }
 
 /* The image at the size of `level`, from the level above. */
@@ -524,9 +538,7 @@ static vsm_value decode_output(struct builder *b, struct halves below, vsm_value
     struct conv first = next_conv(b, "recurrent_decoder/output_block/sequential_19/", true, ACT_RELU);
     struct conv second = next_conv(b, "recurrent_decoder/output_block/sequential_19/", true, ACT_RELU);
     struct conv last = next_conv(b, "", false, ACT_NONE);
-    const struct part parts[] = {{upsample(b, below.plain, 0), 0, 16},
-                                 {upsample(b, below.recurrent, 0), 16, 16},
-                                 {image, 32, 3}};
+    const struct part parts[] = {{below.plain, 0, 16, true}, {below.recurrent, 16, 16, true}, {image, 32, 3}};
     vsm_value x = conv_parts(b, &first, parts, 3);
 
     x = conv_parts(b, &second, &(const struct part){x, 0, 16}, 1);
@@ -549,24 +561,31 @@ static vsm_value concat(struct builder *b, const vsm_value *values, size_t count
     return vsm_graph_node(b->graph, "Concat", values, count, &axis, 1);
 }
 
-/* The guided filter's fit: A and b for each of the matte's channels with the guide R, G, B, mean. The guide
- * is centred on grey, which changes nothing but the rounding of the small differences of squares. */
+/* R, G, B and their mean, centred on grey: that changes nothing in the fit but the rounding of small differences of
+ * squares. In the plain layout, where four channels are not padded to a block. */
+static vsm_value make_guide(struct builder *b, vsm_value src)
+{
+    static const int64_t channel_axis[] = {1};
+    const struct vsm_attr axes = VSM_ATTR_IS("axes", channel_axis, 1);
+    vsm_value centred = vsm_graph_op(b->graph, "Sub", src, vsm_graph_scalar(b->graph, 0.5f));
+    vsm_value mean = vsm_graph_node(b->graph, "ReduceMean", &centred, 1, &axes, 1);
+
+    return concat(b, (const vsm_value[]){centred, mean}, 2);
+}
+
+/* The guided filter's fit: slope and offset for each of the matte's channels over the guide. What depends on the guide
+ * only is made first: the library runs what was made last first, and so holds the guide's maps after the decoder's
+ * peak of memory only. */
 static vsm_value fit(struct builder *b, vsm_value src, vsm_value matte)
 {
-    static const float to_guide[12] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 1.0f / 3, 1.0f / 3, 1.0f / 3};
-    static const float to_grey[4] = {-0.5f, -0.5f, -0.5f, -0.5f};
     struct vsm_graph *g = b->graph;
-    vsm_value weight = vsm_graph_weight_copy(g, VSM_F32, 4, (const int64_t[]){4, 3, 1, 1}, to_guide);
-    vsm_value bias = vsm_graph_weight_copy(g, VSM_F32, 1, (const int64_t[]){4}, to_grey);
-    vsm_value x = conv_node(b, src, weight, bias, 1, 1, 1, 1);
-    vsm_value mean_x = box(b, x), mean_y = box(b, matte);
-    vsm_value mean_xy = box(b, vsm_graph_op(g, "Mul", x, matte)),
-              mean_xx = box(b, vsm_graph_op(g, "Mul", x, x));
-    vsm_value covariance = vsm_graph_op(g, "Sub", mean_xy, vsm_graph_op(g, "Mul", mean_x, mean_y));
+    vsm_value x = make_guide(b, src), mean_x = box(b, x), mean_xx = box(b, vsm_graph_op(g, "Mul", x, x));
     vsm_value variance = vsm_graph_op(g, "Sub", mean_xx, vsm_graph_op(g, "Mul", mean_x, mean_x));
-    vsm_value slope =
-        vsm_graph_op(g, "Div", covariance, vsm_graph_op(g, "Add", variance, vsm_graph_scalar(g, GUIDED_EPS)));
+    vsm_value divisor = vsm_graph_op(g, "Add", variance, vsm_graph_scalar(g, GUIDED_EPS));
     vsm_value centre = vsm_graph_op(g, "Add", mean_x, vsm_graph_scalar(g, 0.5f));
+    vsm_value mean_xy = box(b, vsm_graph_op(g, "Mul", x, matte)), mean_y = box(b, matte);
+    vsm_value covariance = vsm_graph_op(g, "Sub", mean_xy, vsm_graph_op(g, "Mul", mean_x, mean_y));
+    vsm_value slope = vsm_graph_op(g, "Div", covariance, divisor);
     vsm_value offset = vsm_graph_op(g, "Sub", mean_y, vsm_graph_op(g, "Mul", slope, centre));
 
     return concat(b, (const vsm_value[]){slope, offset}, 2);

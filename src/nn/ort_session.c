@@ -4,8 +4,11 @@
 #include "base/mem.h"
 #include "nn/backend.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 struct ort_state {
     const OrtApi *api;
@@ -80,6 +83,10 @@ static int set_options(struct ort_state *ort, const struct vsm_session_options *
     if (!status)
         status = vsm_ort_api_check(api->SetSessionGraphOptimizationLevel(options, ORT_ENABLE_ALL),
                                    VSM_E_DEVICE, ort->subject);
+    /* Planning all of a run's memory in advance keeps what the first, unplanned run has taken: 282 MB instead of 180 for
+     * RVM at 512x512, 548 instead of 315 at 768x768, at the same speed. Without the arena runs take a third longer. */
+    if (!status)
+        status = vsm_ort_api_check(api->DisableMemPattern(options), VSM_E_DEVICE, ort->subject);
     for (size_t i = 0; !status && i < sizeof(config) / sizeof(config[0]); i++)
         status = vsm_ort_api_check(api->AddSessionConfigEntry(options, config[i][0], config[i][1]),
                                    VSM_E_DEVICE, ort->subject);
@@ -126,6 +133,10 @@ static int make_session(struct ort_state *ort, const struct vsm_graph *graph,
     }
     ort->api->ReleaseSessionOptions(options);
     ort->api->ReleaseModel(model);
+#ifdef __GLIBC__
+    /* Optimising the graph leaves holes: 17 MB for RVM. */
+    malloc_trim(0);
+#endif
     return status;
 }
 
