@@ -1,0 +1,179 @@
+#include "app/dry_run.h"
+
+#include "base/clock.h"
+#include "base/parallel.h"
+#include "nn/session.h"
+#include "stages/composite_stage.h"
+#include "stages/matte_stage.h"
+
+static const char *projection_name(enum vsm_projection projection)
+{
+    static const char *const names[] = {"half-equirectangular", "fisheye", "rectilinear"};
+
+    return names[projection];
+}
+
+static const char *layout_name(enum vsm_layout layout)
+{
+    static const char *const names[] = {"mono", "side by side", "top-bottom"};
+
+    return names[layout];
+}
+
+static const char *planes_name(struct vsm_format f)
+{
+    if (f.planes == VSM_PLANES_GRAY)
+        return "grey";
+    if (f.planes == VSM_PLANES_RGB || f.planes == VSM_PLANES_RGBA)
+        return "RGB";
+    return f.chroma_x == 0 ? "4:4:4" : f.chroma_y == 0 ? "4:2:2" : "4:2:0";
+}
+
+static void print_input(const struct vsm_plan *plan, FILE *out)
+{
+    const struct vsm_video_info *v = vsm_video_reader_info(plan->reader);
+    const struct vsm_vr_layout *l = &plan->layout;
+
+    fprintf(out, "input       %s\n", plan->config->input.path);
+    fprintf(out, "            %s, %s, %dx%d, %d-bit %s, %.3f fps, ", v->container, v->codec, v->width,
+            v->height, v->format.depth, planes_name(v->format),
+            v->frame_rate.den ? (double)v->frame_rate.num / v->frame_rate.den : 0);
+    if (v->frames >= 0)
+        fprintf(out, "%s%lld frames\n", v->frames_exact ? "" : "about ", (long long)v->frames);
+    else
+        fprintf(out, "unknown length\n");
+    fprintf(out, "            colour primaries %d, transfer %d, matrix %d (H.273), %s range%s\n",
+            v->colour.primaries, v->colour.transfer, v->colour.matrix,
+            v->colour.full_range ? "full" : "limited", v->hdr ? ", HDR metadata" : "");
+    fprintf(out, "            %d audio and %d other streams, VR boxes: %s%s\n", v->audio_streams,
+            v->data_streams, v->boxes.has_stereo ? "st3d " : "",
+            v->boxes.has_projection ? "sv3d"
+            : v->boxes.has_stereo   ? ""
+                                    : "none");
+    fprintf(out, "layout      %s%s: %s\n", layout_name(l->layout), l->right_left ? ", right eye first" : "",
+            l->layout_reason);
+    fprintf(out, "projection  %s, %g degrees: %s\n", projection_name(l->projection), l->field_of_view,
+            l->projection_reason);
+    for (int i = 0; i < l->eye_count; i++)
+        fprintf(out, "            %s eye %dx%d at %d,%d\n", i == VSM_LEFT ? "left" : "right",
+                l->eyes[i].width, l->eyes[i].height, l->eyes[i].x, l->eyes[i].y);
+    if (plan->frames >= 0)
+        fprintf(out, "frames      %lld, from %lld\n", (long long)plan->frames, (long long)plan->first_frame);
+}
+
+static void print_network(const struct vsm_plan *plan, const struct vsm_rvm *rvm, FILE *out)
+{
+    struct vsm_sha256 hash = vsm_rvm_hash(rvm);
+    char hex[VSM_SHA256_HEX];
+
+    vsm_hash_hex(&hash, hex);
+    fprintf(out, "model       Robust Video Matting, MobileNetV3 (weights GPL-3.0): %s\n", plan->model_path);
+    fprintf(out, "            SHA-256 %s\n", hex);
+    for (int i = 0; i < plan->view_count; i++)
+        fprintf(out, "view        %s eye, direct, grid %dx%d\n",
+                plan->views[i].eye == VSM_LEFT ? "left" : "right", plan->views[i].width,
+                plan->views[i].height);
+    fprintf(out, "provider    CPU, %s, %d threads, %d view%s a run\n", vsm_session_backend_version(),
+            plan->threads, plan->batch, plan->batch > 1 ? "s" : "");
+}
+
+static void print_outputs(const struct vsm_plan *plan, FILE *out)
+{
+    for (int i = 0; i < plan->output_count; i++) {
+        const struct vsm_plan_output *o = &plan->outputs[i];
+        const struct vsm_video_encoder_options *e = &o->writer.encoder;
+
+        fprintf(out, "output      %s: %s\n", o->name, o->path);
+        fprintf(out, "            %s, %d-bit", e->codec, o->format.depth);
+        if (e->bitrate > 0)
+            fprintf(out, ", %lld bit/s", (long long)e->bitrate);
+        else if (e->crf >= 0)
+            fprintf(out, ", crf %g", e->crf);
+        if (o->kind == VSM_COMPOSITE_KEY)
+            fprintf(out, ", key colour #%02X%02X%02X", o->key[0], o->key[1], o->key[2]);
+        fprintf(out, ", audio %s%s\n", o->writer.source_path ? "copied" : "none",
+                o->writer.write_vr_boxes ? ", VR boxes" : "");
+    }
+}
+
+static void print_memory(const struct vsm_plan *plan, FILE *out)
+{
+    const struct vsm_plan_memory *m = &plan->memory;
+
+    fprintf(out,
+            "memory      about %zu bytes: program %zu, decoder %zu, queues up to %zu, network %zu, encoders "
+            "%zu\n",
+            m->program + m->decoder + m->queues + m->network + m->encoders, m->program, m->decoder, m->queues,
+            m->network, m->encoders);
+}
+
+/* Makes one frame through the stages' own functions, twice, and times the second. */
+static int time_frame(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
+{
+    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
+    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
+    const struct vsm_refine_options refine = {.despill = (float)plan->config->matting.despill};
+    struct vsm_parallel *pool = vsm_parallel_create(plan->threads);
+    struct vsm_composite_stage *composite = NULL;
+    struct vsm_matte_stage *matte = NULL;
+    struct vsm_frame *frame = NULL;
+    uint64_t start = 0;
+    int status;
+
+    for (int i = 0; i < plan->output_count; i++)
+        targets[i] = (struct vsm_composite_target){.kind = plan->outputs[i].kind,
+                                                   .format = plan->outputs[i].format,
+                                                   .colour = plan->outputs[i].colour};
+    status = pool ? vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, pool, &matte)
+                  : VSM_E_NOMEM;
+    if (status == VSM_OK)
+        status = vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &refine,
+                                            pool, &composite);
+    for (int pass = 0; status == VSM_OK && pass < 2; pass++) {
+        struct vsm_stage stages[2] = {vsm_matte_stage_describe(matte),
+                                      vsm_composite_stage_describe(composite)};
+
+        vsm_frame_destroy(&frame);
+        frame = vsm_frame_create();
+        start = vsm_clock_ns();
+        status = frame ? vsm_video_reader_next(plan->reader, frame) : VSM_E_NOMEM;
+        if (status == VSM_EOF && pass > 0) {
+            status = VSM_OK;
+            break;
+        }
+        for (int s = 0; s < 2 && status == VSM_OK; s++)
+            status = stages[s].run(stages[s].self, frame);
+    }
+    if (status == VSM_EOF)
+        status = vsm_fail(VSM_E_INPUT, "%s: has no pictures", plan->config->input.path);
+    if (status == VSM_OK) {
+        double seconds = (double)(vsm_clock_ns() - start) / 1e9;
+
+        fprintf(out, "speed       %.3f s a frame without encoding (one frame tried)", seconds);
+        if (plan->frames > 0)
+            fprintf(out, ", about %.0f min in all", seconds * (double)plan->frames / 60);
+        fprintf(out, "\n");
+    }
+    vsm_frame_destroy(&frame);
+    vsm_composite_stage_destroy(composite);
+    vsm_matte_stage_destroy(matte);
+    vsm_parallel_destroy(pool);
+    return status;
+}
+
+int vsm_dry_run(const struct vsm_plan *plan, FILE *out)
+{
+    struct vsm_rvm *rvm = NULL;
+    int status;
+
+    print_input(plan, out);
+    status = vsm_plan_create_matter(plan, &rvm);
+    if (status == VSM_OK) {
+        print_network(plan, rvm, out);
+        print_outputs(plan, out);
+        print_memory(plan, out);
+        status = time_frame(plan, rvm, out);
+    }
+    vsm_rvm_destroy(rvm);
+    return status;
+}

@@ -1,0 +1,232 @@
+#include "app/job.h"
+
+#include "app/monitor.h"
+#include "app/recovery.h"
+#include "app/report.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "pipeline/runner.h"
+#include "stages/composite_stage.h"
+#include "stages/matte_stage.h"
+#include "stages/read_stage.h"
+#include "stages/write_stage.h"
+
+#include <string.h>
+
+/* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. */
+#define QUEUE_BYTES ((size_t)192 << 20)
+
+struct job {
+    const struct vsm_plan *plan;
+    struct vsm_parallel *pool; /* shared by the pixel stages */
+    struct vsm_rvm *rvm;
+    struct vsm_read_stage read;
+    struct vsm_matte_stage *matte;
+    struct vsm_composite_stage *composite;
+    struct vsm_write_stage write;
+    struct vsm_video_writer *writers[VSM_MAX_OUTPUTS];
+    struct vsm_runner *runner;
+    struct vsm_recovery *recovery; /* NULL: without checkpoints */
+    int64_t resumed;               /* frames that earlier runs made */
+};
+
+static int create_composite(struct job *job)
+{
+    const struct vsm_plan *plan = job->plan;
+    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
+    const struct vsm_refine_options options = {.despill = (float)plan->config->matting.despill};
+    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
+
+    for (int i = 0; i < plan->output_count; i++) {
+        const struct vsm_plan_output *output = &plan->outputs[i];
+
+        targets[i] = (struct vsm_composite_target){.kind = output->kind,
+                                                   .format = output->format,
+                                                   .colour = output->colour};
+        memcpy(targets[i].key, output->key, sizeof(targets[i].key));
+    }
+    return vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &options,
+                                      job->pool, &job->composite);
+}
+
+static int open_writer(struct job *job, int i, const struct vsm_checkpoint *checkpoint)
+{
+    const struct vsm_video_writer_options *options = &job->plan->outputs[i].writer;
+    const struct vsm_state_record *record;
+    struct vsm_bytes_in in;
+    char name[VSM_STATE_NAME_SIZE];
+
+    if (!checkpoint)
+        return vsm_video_writer_open(options, &job->writers[i]);
+    vsm_write_stage_record_name(i, name);
+    record = vsm_state_find(checkpoint->state, name);
+    in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+    return vsm_video_writer_resume(options, &in, &job->writers[i]);
+}
+
+static int open_writers(struct job *job, const struct vsm_checkpoint *checkpoint)
+{
+    for (int i = 0; i < job->plan->output_count; i++) {
+        int status = open_writer(job, i, checkpoint);
+
+        if (status != VSM_OK)
+            return status;
+        job->write.writers[i] = job->writers[i];
+        if (vsm_video_writer_remarks(job->writers[i])[0])
+            vsm_log(VSM_LOG_WARN, job->plan->outputs[i].path, "%s",
+                    vsm_video_writer_remarks(job->writers[i]));
+    }
+    job->write.count = job->plan->output_count;
+    if (job->recovery) {
+        job->write.commit = vsm_recovery_commit;
+        job->write.opaque = job->recovery;
+    }
+    return VSM_OK;
+}
+
+/* Puts every stage where the checkpoint left it, or at the start. */
+static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
+{
+    const struct vsm_plan *plan = job->plan;
+    int status =
+        vsm_read_stage_init(&job->read, plan->reader, checkpoint ? 0 : plan->first_frame, plan->end_frame);
+
+    if (status == VSM_OK && checkpoint)
+        status = vsm_read_stage_restore(&job->read, checkpoint->state);
+    if (status == VSM_OK && checkpoint)
+        status = vsm_matte_stage_restore(job->matte, checkpoint->state);
+    if (status == VSM_OK)
+        status = open_writers(job, checkpoint);
+    job->resumed = checkpoint ? checkpoint->next_seq : 0;
+    job->write.next_seq = job->resumed;
+    return status;
+}
+
+static int create_runner(struct job *job)
+{
+    const struct vsm_config *config = job->plan->config;
+    const struct vsm_runner_options options = {
+        .buffer_frames = config->streaming.buffer_frames,
+        .buffer_bytes = QUEUE_BYTES,
+        .first_seq = job->resumed,
+        .barrier_interval = job->recovery ? config->recovery.checkpoint_interval : 0,
+    };
+    const struct vsm_stage stages[] = {
+        vsm_read_stage_describe(&job->read),
+        vsm_matte_stage_describe(job->matte),
+        vsm_composite_stage_describe(job->composite),
+        vsm_write_stage_describe(&job->write),
+    };
+
+    job->runner = vsm_runner_create(stages, 4, &options);
+    return job->runner ? VSM_OK : VSM_E_NOMEM;
+}
+
+static int set_up(struct job *job, enum vsm_cli_resume wish)
+{
+    const struct vsm_plan *plan = job->plan;
+    int status = vsm_plan_create_matter(plan, &job->rvm);
+
+    job->pool = vsm_parallel_create(plan->threads);
+    if (!job->pool)
+        status = VSM_E_NOMEM;
+    if (status == VSM_OK)
+        status = vsm_recovery_open(plan, wish, vsm_rvm_hash(job->rvm), &job->recovery);
+    if (status == VSM_OK)
+        status = vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool,
+                                        &job->matte);
+    if (status == VSM_OK)
+        status = create_composite(job);
+    if (status == VSM_OK)
+        status = position(job, vsm_recovery_checkpoint(job->recovery));
+    if (status == VSM_OK)
+        status = create_runner(job);
+    return status;
+}
+
+static int run(struct job *job)
+{
+    const struct vsm_monitor_options options = {
+        .style = job->plan->config->logging.progress,
+        .file = job->plan->config->logging.progress_file,
+        .frames = job->plan->frames,
+        .resumed = job->resumed,
+        .written = &job->write.written,
+        .checkpoints = job->recovery != NULL,
+        .observe = job->recovery ? vsm_recovery_observe : NULL,
+        .opaque = job->recovery,
+    };
+    struct vsm_monitor *monitor = NULL;
+    int status = vsm_monitor_start(job->runner, &options, &monitor);
+
+    if (status == VSM_OK)
+        status = vsm_runner_start(job->runner);
+    if (status == VSM_OK)
+        status = vsm_runner_wait(job->runner);
+    vsm_monitor_stop(monitor);
+    return status;
+}
+
+static void tear_down(struct job *job)
+{
+    bool keep = vsm_recovery_resumable(job->recovery);
+
+    vsm_runner_destroy(job->runner);
+    for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
+        vsm_video_writer_close(job->writers[i], keep);
+    vsm_composite_stage_destroy(job->composite);
+    vsm_matte_stage_destroy(job->matte);
+    vsm_rvm_destroy(job->rvm);
+    vsm_parallel_destroy(job->pool);
+}
+
+static int report(struct job *job, int status, uint64_t wall_ns)
+{
+    struct vsm_matte_counters counters = vsm_matte_stage_counters(job->matte);
+    struct vsm_report r = {
+        .plan = job->plan,
+        .result = status == VSM_OK            ? "complete"
+                  : status == VSM_E_CANCELLED ? "cancelled"
+                                              : "failed",
+        .error = status == VSM_OK ? NULL : vsm_error_message(),
+        .frames = atomic_load(&job->write.written),
+        .resumed_frames = job->resumed,
+        .scene_cuts = counters.scene_cuts,
+        .state_resets = counters.state_resets,
+        .repeated_frames = job->read.repeated,
+        .wall_ns = wall_ns,
+        .model_hash = vsm_rvm_hash(job->rvm),
+    };
+
+    r.stage_count = vsm_runner_stats(job->runner, r.stats);
+    vsm_report_summarise(&r);
+    return vsm_report_write(&r);
+}
+
+static void explain_resume(const struct job *job)
+{
+    if (vsm_recovery_resumable(job->recovery))
+        vsm_log(VSM_LOG_INFO, "stop", "the same command again goes on from the last checkpoint");
+}
+
+int vsm_job_run(const struct vsm_plan *plan, enum vsm_cli_resume wish)
+{
+    struct job job = {.plan = plan};
+    uint64_t start = vsm_clock_ns();
+    int status = set_up(&job, wish), end_status;
+
+    if (status == VSM_OK) {
+        int report_status;
+
+        status = run(&job);
+        report_status = report(&job, status, vsm_clock_ns() - start);
+        if (status == VSM_OK)
+            status = report_status;
+        if (status != VSM_OK)
+            explain_resume(&job);
+    }
+    tear_down(&job);
+    end_status = vsm_recovery_close(job.recovery, status == VSM_OK);
+    return status == VSM_OK ? end_status : status;
+}

@@ -1,0 +1,290 @@
+#include "app/plan.h"
+
+#include "base/mem.h"
+#include "build_config.h"
+#include "config/naming.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Long side of the grid for a direct half-equirect eye, in cells. Measured: shared truth of doc/quality.md; below
+ * 256 people fall apart, above 768 the network costs more than it gives. */
+#define GRID_DEFAULT 768
+#define GRID_MIN     256
+
+/* Pictures that decoders and encoders keep; upper bounds of H.264/H.265 at the levels in use. */
+#define DECODER_REFERENCES 6
+#define ENCODER_PICTURES   24
+
+/* Peak working memory of the network in bytes a grid cell and view, measured by bench_infer at 512x512. */
+#define NETWORK_BYTES_PER_CELL 480
+
+/* Resident size without any picture: program, FFmpeg, ONNX Runtime and weights; measured. */
+#define PROGRAM_BYTES ((size_t)90 << 20)
+
+static int round_to_grid(double size)
+{
+    int cells = (int)(size / VSM_RVM_GRID + 0.5) * VSM_RVM_GRID;
+
+    return cells < VSM_RVM_GRID ? VSM_RVM_GRID : cells;
+}
+
+static void plan_views(struct vsm_plan *plan)
+{
+    for (int i = 0; i < plan->layout.eye_count; i++) {
+        struct vsm_rect eye = plan->layout.eyes[i];
+        double longest = eye.width > eye.height ? eye.width : eye.height;
+        double scale = plan->config->processing.scale_factor;
+
+        if (scale < 0)
+            scale = longest > GRID_DEFAULT ? GRID_DEFAULT / longest : 1;
+        if (longest * scale < GRID_MIN)
+            scale = GRID_MIN / longest;
+        plan->views[i] = (struct vsm_view){
+            .kind = VSM_VIEW_DIRECT,
+            .eye = (enum vsm_eye)i,
+            .source = eye,
+            .width = round_to_grid(eye.width * scale),
+            .height = round_to_grid(eye.height * scale),
+        };
+    }
+    plan->view_count = plan->layout.eye_count;
+}
+
+static int plan_range(struct vsm_plan *plan)
+{
+    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
+    int64_t wanted = plan->config->input.max_frames;
+
+    plan->first_frame = plan->config->input.start_frame;
+    plan->end_frame = wanted > 0 ? plan->first_frame + wanted : INT64_MAX;
+    if (info->frames >= 0 && info->frames_exact) {
+        if (plan->first_frame >= info->frames)
+            return vsm_fail(VSM_E_INPUT, "%s: start frame %lld, but the video has %lld frames (0 to %lld)",
+                            plan->config->input.path, (long long)plan->first_frame, (long long)info->frames,
+                            (long long)info->frames - 1);
+        if (plan->end_frame > info->frames)
+            plan->end_frame = info->frames;
+    }
+    plan->frames = plan->end_frame < INT64_MAX ? plan->end_frame - plan->first_frame : -1;
+    if (plan->frames < 0 && info->frames > plan->first_frame)
+        plan->frames = info->frames - plan->first_frame;
+    return VSM_OK;
+}
+
+static const char *extension_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot ? dot + 1 : "";
+}
+
+static int plan_output(struct vsm_plan *plan, const char *name, enum vsm_composite kind, const char *path)
+{
+    const struct vsm_config *config = plan->config;
+    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
+    struct vsm_plan_output *output = &plan->outputs[plan->output_count++];
+    bool vr180 = plan->layout.projection == VSM_HALF_EQUIRECT && plan->layout.layout != VSM_LAYOUT_MONO;
+    const char *codec = config->output.codec;
+    int status;
+
+    output->name = name;
+    output->kind = kind;
+    output->path = vsm_mem_string("output path", path);
+    output->temporary_path = vsm_mem_format("output path", "%s.part", path);
+    if (!output->path || !output->temporary_path)
+        return VSM_E_NOMEM;
+    status = vsm_naming_check(config->input.path, path);
+    if (status != VSM_OK)
+        return status;
+    output->colour = info->colour;
+    output->format = info->format;
+    if (kind == VSM_COMPOSITE_MATTE) {
+        output->colour.full_range = false;
+        output->format =
+            (struct vsm_format){.planes = VSM_PLANES_GRAY, .depth = info->format.depth > 8 ? 10 : 8};
+    } else if (info->format.planes == VSM_PLANES_GRAY) {
+        output->format = (struct vsm_format){.planes = VSM_PLANES_YUV,
+                                             .depth = info->format.depth,
+                                             .chroma_x = 1,
+                                             .chroma_y = 1};
+    }
+    for (int i = 0; i < 3; i++)
+        output->key[i] = (uint8_t)(config->output.key_color >> (16 - 8 * i));
+    if (strcmp(codec, "auto") == 0)
+        codec = vsm_video_encoder_auto(extension_of(path), output->format.depth, info->width, false);
+    if (!codec)
+        return vsm_fail(VSM_E_OUTPUT, "%s: the linked FFmpeg has no encoder that fits; set output.codec",
+                        path);
+    output->writer = (struct vsm_video_writer_options){
+        .path = output->path,
+        .temporary_path = output->temporary_path,
+        .encoder =
+            {
+                .codec = codec,
+                .preset = config->output.preset,
+                .crf = config->output.crf,
+                .bitrate = config->output.bitrate,
+                .pix_fmt = config->output.pix_fmt,
+                .threads = plan->threads,
+                .width = info->width,
+                .height = info->height,
+                .format = output->format,
+                .colour = output->colour,
+                .time_base = info->time_base,
+                .frame_rate = info->frame_rate,
+                .sample_aspect = info->sample_aspect,
+                .source = kind == VSM_COMPOSITE_MATTE ? NULL : plan->reader,
+            },
+        .source_path = config->output.audio == VSM_CONFIG_AUDIO_COPY ? config->input.path : NULL,
+        .end_pts = INT64_MAX,
+        .write_vr_boxes = vr180,
+        .right_left = plan->layout.right_left,
+        .layout = plan->layout.layout,
+    };
+    return VSM_OK;
+}
+
+static int plan_outputs(struct vsm_plan *plan)
+{
+    const struct vsm_config *config = plan->config;
+    enum vsm_config_output_format format = config->output.format;
+    const struct vsm_naming naming = {
+        .layout = plan->layout.layout,
+        .projection = plan->layout.projection,
+        .right_left = plan->layout.right_left,
+        .format = format,
+        .codec = config->output.codec,
+    };
+    char *first = NULL, *matte = NULL;
+    int status = VSM_OK;
+
+    if (config->output.path)
+        first = vsm_mem_string("output path", config->output.path);
+    else
+        status = vsm_naming_output(config->input.path, &naming, &first);
+    if (status == VSM_OK && !first)
+        status = VSM_E_NOMEM;
+    if (status == VSM_OK)
+        status = format == VSM_CONFIG_OUTPUT_MATTE ? plan_output(plan, "matte", VSM_COMPOSITE_MATTE, first)
+                                                   : plan_output(plan, "green", VSM_COMPOSITE_KEY, first);
+    if (status == VSM_OK && format == VSM_CONFIG_OUTPUT_GREEN_MATTE) {
+        status = vsm_naming_matte(first, &matte);
+        if (status == VSM_OK)
+            status = plan_output(plan, "matte", VSM_COMPOSITE_MATTE, matte);
+    }
+    vsm_mem_free(first);
+    vsm_mem_free(matte);
+    return status;
+}
+
+static void plan_memory(struct vsm_plan *plan)
+{
+    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
+    size_t source = vsm_format_bytes(info->format, info->width, info->height), outputs = 0;
+    size_t cells = (size_t)plan->views[0].width * (size_t)plan->views[0].height;
+    size_t buffer = (size_t)plan->config->streaming.buffer_frames;
+
+    for (int i = 0; i < plan->output_count; i++)
+        outputs += vsm_format_bytes(plan->outputs[i].format, info->width, info->height);
+    plan->memory = (struct vsm_plan_memory){
+        .program = PROGRAM_BYTES,
+        .decoder = source * (DECODER_REFERENCES + (size_t)plan->threads),
+        .queues = buffer * (2 * source + outputs + 8 * sizeof(float) * cells * (size_t)plan->view_count),
+        .network = NETWORK_BYTES_PER_CELL * cells * (size_t)plan->batch,
+        .encoders = outputs * ENCODER_PICTURES,
+    };
+}
+
+static int detect_layout(struct vsm_plan *plan)
+{
+    static const int layouts[] = {
+        [VSM_CONFIG_LAYOUT_AUTO] = VSM_LAYOUT_AUTO,
+        [VSM_CONFIG_LAYOUT_SBS] = VSM_LAYOUT_SBS,
+        [VSM_CONFIG_LAYOUT_TB] = VSM_LAYOUT_TB,
+        [VSM_CONFIG_LAYOUT_MONO] = VSM_LAYOUT_MONO,
+    };
+    static const int projections[] = {
+        [VSM_CONFIG_PROJECTION_AUTO] = VSM_PROJECTION_AUTO,
+        [VSM_CONFIG_PROJECTION_HALF_EQUIRECT] = VSM_HALF_EQUIRECT,
+        [VSM_CONFIG_PROJECTION_FISHEYE] = VSM_FISHEYE,
+        [VSM_CONFIG_PROJECTION_RECTILINEAR] = VSM_RECTILINEAR,
+    };
+    const struct vsm_config *config = plan->config;
+
+    return vsm_vr_layout_detect(config->input.path, vsm_video_reader_info(plan->reader),
+                                layouts[config->input.layout], projections[config->input.projection],
+                                config->input.swap_eyes, &plan->layout);
+}
+
+static int resolve(struct vsm_plan *plan)
+{
+    const struct vsm_config *config = plan->config;
+    const char *models = config->models.dir ? config->models.dir : VSM_MODELS_DIR;
+    int status;
+
+    plan->threads = config->processing.threads;
+    if (plan->threads == 0)
+        plan->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    status =
+        vsm_video_reader_open(config->input.path,
+                              &(struct vsm_video_reader_options){.threads = plan->threads}, &plan->reader);
+    if (status == VSM_OK)
+        status = detect_layout(plan);
+    if (status == VSM_OK)
+        status = plan_range(plan);
+    if (status != VSM_OK)
+        return status;
+    plan_views(plan);
+    plan->batch = 1;
+    plan->model_path = vsm_mem_format("model path", "%s/rvm.json", models);
+    if (!plan->model_path)
+        return VSM_E_NOMEM;
+    status = plan_outputs(plan);
+    plan_memory(plan);
+    return status;
+}
+
+int vsm_plan_create(const struct vsm_config *config, struct vsm_plan **plan)
+{
+    struct vsm_plan *p = vsm_mem_alloc("plan", 1, sizeof(*p));
+    int status;
+
+    if (!p)
+        return VSM_E_NOMEM;
+    p->config = config;
+    status = resolve(p);
+    if (status != VSM_OK) {
+        vsm_plan_destroy(p);
+        return status;
+    }
+    *plan = p;
+    return VSM_OK;
+}
+
+void vsm_plan_destroy(struct vsm_plan *plan)
+{
+    if (!plan)
+        return;
+    for (int i = 0; i < plan->output_count; i++) {
+        vsm_mem_free(plan->outputs[i].path);
+        vsm_mem_free(plan->outputs[i].temporary_path);
+    }
+    vsm_mem_free(plan->model_path);
+    vsm_video_reader_close(plan->reader);
+    vsm_mem_free(plan);
+}
+
+int vsm_plan_create_matter(const struct vsm_plan *plan, struct vsm_rvm **rvm)
+{
+    const struct vsm_rvm_options options = {
+        .graph_path = plan->model_path,
+        .width = plan->views[0].width,
+        .height = plan->views[0].height,
+        .batch = plan->batch,
+        .session = {.device = VSM_DEVICE_CPU, .threads = plan->threads},
+    };
+
+    return vsm_rvm_create(&options, rvm);
+}

@@ -1,0 +1,64 @@
+/* Everything that a job will do, decided before it does anything: what the input is and why, which network on which
+ * grid, which outputs, how much memory. --dry-run prints it; the job carries it out.
+ */
+#ifndef VSM_APP_PLAN_H
+#define VSM_APP_PLAN_H
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "frame/frame.h"
+#include "image/refine.h"
+#include "media/video_reader.h"
+#include "media/video_writer.h"
+#include "media/vr_layout.h"
+#include "models/rvm.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct vsm_plan_output {
+    const char *name; /* "green", "matte" */
+    enum vsm_composite kind;
+    char *path;           /* owned */
+    char *temporary_path; /* owned; in the same folder */
+    struct vsm_format format;
+    struct vsm_colour colour;
+    uint8_t key[3];
+    struct vsm_video_writer_options writer; /* borrows from the plan */
+};
+
+/* Bytes by part, estimated; measured against the peak RSS in doc/performance.md. */
+struct vsm_plan_memory {
+    size_t program; /* code, libraries, weights */
+    size_t decoder;
+    size_t queues; /* frames between stages */
+    size_t network;
+    size_t encoders;
+};
+
+struct vsm_plan {
+    const struct vsm_config *config; /* borrowed */
+    struct vsm_video_reader *reader; /* owned */
+    struct vsm_vr_layout layout;
+    int64_t first_frame, end_frame; /* range of the input; end INT64_MAX if the length is unknown */
+    int64_t frames;                 /* to be made; -1 = unknown */
+    struct vsm_view views[VSM_MAX_VIEWS];
+    int view_count;
+    int threads;
+    char *model_path; /* owned; rvm.json */
+    int batch;        /* views in one network run */
+    struct vsm_plan_output outputs[VSM_MAX_OUTPUTS];
+    int output_count;
+    struct vsm_plan_memory memory;
+};
+
+/* Opens and examines the input, resolves every "auto". Writes nothing. The plan borrows the config. */
+int vsm_plan_create(const struct vsm_config *config, struct vsm_plan **plan) VSM_NODISCARD;
+void vsm_plan_destroy(struct vsm_plan *plan);
+
+/* Builds the matter for the plan's grid. */
+int vsm_plan_create_matter(const struct vsm_plan *plan, struct vsm_rvm **rvm) VSM_NODISCARD;
+
+#endif

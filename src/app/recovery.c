@@ -1,0 +1,147 @@
+#include "app/recovery.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "checkpoint/status_file.h"
+#include "checkpoint/store.h"
+#include "config/options.h"
+
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+struct vsm_recovery {
+    const char *output; /* borrowed: path of the first output, which names the job */
+    struct vsm_store *store;
+    struct vsm_checkpoint checkpoint; /* found at the start; next_seq 0 = none */
+    struct vsm_identity identity;
+    char *status_path;
+    uint64_t start_ns;
+    int64_t started;
+    atomic_llong committed; /* frames in the newest checkpoint; 0 = none */
+};
+
+/* Decides between going on and beginning anew. */
+static int choose(struct vsm_recovery *r, const struct vsm_config *config, enum vsm_cli_resume wish)
+{
+    int status = vsm_store_load(r->store, &r->checkpoint);
+    bool found = status == VSM_OK;
+
+    if (status != VSM_OK && status != VSM_EOF && wish != VSM_CLI_RESTART)
+        return status;
+    if (wish == VSM_CLI_RESTART || (wish == VSM_CLI_RESUME_AUTO && !config->recovery.auto_resume)) {
+        if (found)
+            vsm_log(VSM_LOG_INFO, r->output, "beginning anew; the checkpoint at frame %lld is discarded",
+                    (long long)r->checkpoint.next_seq);
+        vsm_checkpoint_clear(&r->checkpoint);
+        return vsm_store_discard(r->store);
+    }
+    if (!found && wish == VSM_CLI_RESUME)
+        return vsm_fail(VSM_E_USAGE, "%s: there is no checkpoint to resume from; start without --resume",
+                        r->output);
+    if (!found)
+        return VSM_OK;
+    status = vsm_identity_compare(r->output, &r->checkpoint.identity, &r->identity);
+    if (status != VSM_OK)
+        return status;
+    atomic_store(&r->committed, r->checkpoint.next_seq);
+    vsm_log(VSM_LOG_INFO, r->output, "resuming at frame %lld", (long long)r->checkpoint.next_seq);
+    return VSM_OK;
+}
+
+int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, struct vsm_sha256 models,
+                      struct vsm_recovery **recovery)
+{
+    struct vsm_recovery *r;
+    int status;
+
+    *recovery = NULL;
+    if (!plan->config->recovery.enable_checkpoints)
+        return wish == VSM_CLI_RESUME
+                   ? vsm_fail(VSM_E_USAGE, "--resume needs recovery.enable_checkpoints; it is off")
+                   : VSM_OK;
+    r = vsm_mem_alloc("recovery", 1, sizeof(*r));
+    if (!r)
+        return VSM_E_NOMEM;
+    r->output = plan->outputs[0].path;
+    r->identity.models = models;
+    r->start_ns = vsm_clock_ns();
+    r->started = (int64_t)time(NULL);
+    r->status_path = vsm_store_path(r->output, "status");
+    status = r->status_path ? vsm_options_hash(plan->config, &r->identity.settings) : VSM_E_NOMEM;
+    if (status == VSM_OK)
+        status = vsm_identity_read_input(plan->config->input.path, &r->identity);
+    if (status == VSM_OK)
+        status = vsm_store_open(r->output, &r->store);
+    if (status == VSM_OK)
+        status = choose(r, plan->config, wish);
+    if (status != VSM_OK) {
+        int close_status = vsm_recovery_close(r, false);
+
+        (void)close_status;
+        return status;
+    }
+    *recovery = r;
+    return VSM_OK;
+}
+
+const struct vsm_checkpoint *vsm_recovery_checkpoint(const struct vsm_recovery *recovery)
+{
+    return recovery && recovery->checkpoint.next_seq > 0 ? &recovery->checkpoint : NULL;
+}
+
+bool vsm_recovery_resumable(const struct vsm_recovery *recovery)
+{
+    return recovery && atomic_load(&recovery->committed) > 0;
+}
+
+int vsm_recovery_commit(void *recovery, int64_t after_seq, const struct vsm_state *state)
+{
+    struct vsm_recovery *r = recovery;
+    struct vsm_checkpoint next = {
+        .next_seq = after_seq + 1,
+        .elapsed_ns = r->checkpoint.elapsed_ns + vsm_clock_ns() - r->start_ns,
+        .resumes = r->checkpoint.resumes + (r->checkpoint.next_seq > 0),
+        .identity = r->identity,
+        .state = (struct vsm_state *)state,
+    };
+    int status = vsm_store_commit(r->store, &next);
+
+    if (status == VSM_OK)
+        atomic_store(&r->committed, next.next_seq);
+    return status;
+}
+
+void vsm_recovery_observe(void *recovery, const struct vsm_progress *progress)
+{
+    const struct vsm_recovery *r = recovery;
+    struct vsm_status_file file = {
+        .total_frames = progress->frames > 0 ? progress->frames : 0,
+        .done_frames = progress->done,
+        .checkpoint_frames = atomic_load(&r->committed),
+        .milli_fps = (int64_t)(progress->fps * 1000),
+        .pid = getpid(),
+        .started = r->started,
+        .updated = (int64_t)time(NULL),
+    };
+
+    if (vsm_status_file_write(r->status_path, &file) != VSM_OK)
+        vsm_log(VSM_LOG_DEBUG, "status", "%s", vsm_error_message());
+}
+
+int vsm_recovery_close(struct vsm_recovery *recovery, bool complete)
+{
+    int status = VSM_OK;
+
+    if (!recovery)
+        return VSM_OK;
+    if (complete)
+        status = vsm_store_remove(recovery->store);
+    else
+        vsm_store_close(recovery->store);
+    vsm_checkpoint_clear(&recovery->checkpoint);
+    vsm_mem_free(recovery->status_path);
+    vsm_mem_free(recovery);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* Checkpoints of a job: whether there is one to go on from, committing new ones, and the end.
+ *
+ * Joins the job folder (checkpoint/store.h), the identity of input, settings and models, and the command line's
+ * wish. With recovery.enable_checkpoints off, everything here does nothing.
+ */
+#ifndef VSM_APP_RECOVERY_H
+#define VSM_APP_RECOVERY_H
+
+#include "app/monitor.h"
+#include "app/plan.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "checkpoint/checkpoint.h"
+#include "config/cli.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vsm_recovery;
+
+/* Takes the job folder and looks for a checkpoint. VSM_E_OUTPUT if another process works on the output, VSM_E_USAGE
+ * if --resume finds nothing or something else than this job stands there. */
+int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, struct vsm_sha256 models,
+                      struct vsm_recovery **recovery) VSM_NODISCARD;
+
+/* The checkpoint to go on from, borrowed; NULL: begin anew. */
+const struct vsm_checkpoint *vsm_recovery_checkpoint(const struct vsm_recovery *recovery);
+
+/* Whether a checkpoint exists by now, so that unfinished outputs are worth keeping. */
+bool vsm_recovery_resumable(const struct vsm_recovery *recovery);
+
+/* For the write stage: makes `state` after frame `after_seq` durable. */
+int vsm_recovery_commit(void *recovery, int64_t after_seq, const struct vsm_state *state);
+
+/* For the monitor: writes the status file. */
+void vsm_recovery_observe(void *recovery, const struct vsm_progress *progress);
+
+/* Ends it: `complete` removes the job folder, else it stays if it can be resumed. NULL is allowed. */
+int vsm_recovery_close(struct vsm_recovery *recovery, bool complete) VSM_NODISCARD;
+
+#endif

@@ -1,0 +1,92 @@
+#include "app/report.h"
+
+#include "app/monitor.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "build_config.h"
+#include "config/options.h"
+#include "media/media_version.h"
+#include "nn/session.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *stage_json(const struct vsm_stage_stats *s)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I}", "name", s->name, "frames",
+                     (json_int_t)s->frames, "busy_ns", (json_int_t)s->busy_ns, "cpu_ns",
+                     (json_int_t)s->cpu_ns, "wait_in_ns", (json_int_t)s->wait_in_ns, "wait_out_ns",
+                     (json_int_t)s->wait_out_ns, "queue_high_frames", s->queue_high_frames,
+                     "queue_high_bytes", (json_int_t)s->queue_high_bytes);
+}
+
+static json_t *outputs_json(const struct vsm_plan *plan)
+{
+    json_t *outputs = json_array();
+
+    for (int i = 0; i < plan->output_count; i++)
+        json_array_append_new(outputs, json_pack("{s:s, s:s, s:s}", "kind", plan->outputs[i].name, "path",
+                                                 plan->outputs[i].path, "codec",
+                                                 plan->outputs[i].writer.encoder.codec));
+    return outputs;
+}
+
+static json_t *report_json(const struct vsm_report *r)
+{
+    char model[VSM_SHA256_HEX], settings[VSM_SHA256_HEX] = "";
+    struct vsm_sha256 settings_hash;
+    json_t *stages = json_array();
+
+    vsm_hash_hex(&r->model_hash, model);
+    if (vsm_options_hash(r->plan->config, &settings_hash) == VSM_OK)
+        vsm_hash_hex(&settings_hash, settings);
+    for (int i = 0; i < r->stage_count; i++)
+        json_array_append_new(stages, stage_json(&r->stats[i]));
+    return json_pack("{s:s, s:s*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:o, s:o}",
+                     "result", r->result, "error", r->error, "program", VSM_VERSION, "onnxruntime",
+                     vsm_session_backend_version(), "ffmpeg", vsm_media_version(), "frames", "made",
+                     (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames, "scene_cuts",
+                     (json_int_t)r->scene_cuts, "state_resets", (json_int_t)r->state_resets, "repeated",
+                     (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns, "peak_rss_bytes",
+                     (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings, "model_sha256", model,
+                     "outputs", outputs_json(r->plan), "stages", stages);
+}
+
+int vsm_report_write(const struct vsm_report *report)
+{
+    const char *given = report->plan->config->logging.report;
+    char *path = given ? vsm_mem_string("report path", given)
+                       : vsm_mem_format("report path", "%s.report.json", report->plan->outputs[0].path);
+    json_t *json = report_json(report);
+    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    int status;
+
+    if (!path || !text)
+        status = vsm_fail(VSM_E_NOMEM, "report: out of memory");
+    else
+        status = vsm_file_write_atomic(path, text, strlen(text));
+    free(text);
+    json_decref(json);
+    vsm_mem_free(path);
+    return status;
+}
+
+void vsm_report_summarise(const struct vsm_report *r)
+{
+    double seconds = (double)r->wall_ns / 1e9;
+    int limit = vsm_runner_bottleneck(r->stats, r->stage_count);
+
+    vsm_log(VSM_LOG_INFO, "done", "%lld frames in %.1f s (%.3f s a frame), limited by %s, peak RSS %zu MB",
+            (long long)r->frames, seconds, r->frames > 0 ? seconds / (double)r->frames : 0,
+            r->stats[limit].name, vsm_monitor_peak_rss() >> 20);
+    if (r->scene_cuts > 0)
+        vsm_log(VSM_LOG_INFO, "done", "%lld scene cuts", (long long)r->scene_cuts);
+    if (r->repeated_frames > 0)
+        vsm_log(VSM_LOG_WARN, "input", "%lld frames could not be decoded; the frame before each stands in",
+                (long long)r->repeated_frames);
+    if (r->state_resets > 0)
+        vsm_log(VSM_LOG_WARN, "matte", "the network's state became non-finite %lld times and was reset",
+                (long long)r->state_resets);
+}

@@ -1,0 +1,29 @@
+/* The report of a finished, cancelled or failed job: PATH.report.json, and a short summary for people. */
+#ifndef VSM_APP_REPORT_H
+#define VSM_APP_REPORT_H
+
+#include "app/plan.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "pipeline/runner.h"
+
+#include <stdint.h>
+
+struct vsm_report {
+    const struct vsm_plan *plan;
+    const char *result; /* "complete", "cancelled", "failed" */
+    const char *error;  /* message, NULL if none */
+    int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
+    uint64_t wall_ns;
+    struct vsm_sha256 model_hash;
+    struct vsm_stage_stats stats[VSM_MAX_STAGES];
+    int stage_count;
+};
+
+/* Writes the report atomically beside the first output (or where logging.report says). */
+int vsm_report_write(const struct vsm_report *report) VSM_NODISCARD;
+
+/* One log line per fact. */
+void vsm_report_summarise(const struct vsm_report *report);
+
+#endif

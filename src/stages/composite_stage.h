@@ -1,0 +1,29 @@
+/* Transform stage: makes every output's picture from the source and the coefficient maps, in one fused pass.
+ *
+ * Has no state, hence no barrier record.
+ */
+#ifndef VSM_STAGES_COMPOSITE_STAGE_H
+#define VSM_STAGES_COMPOSITE_STAGE_H
+
+#include "base/status.h"
+#include "image/refine.h"
+#include "pipeline/stage.h"
+
+/* One picture to be made of every frame. */
+struct vsm_composite_target {
+    enum vsm_composite kind;
+    struct vsm_format format;
+    struct vsm_colour colour;
+    uint8_t key[3]; /* R, G, B */
+};
+
+struct vsm_composite_stage;
+
+/* `width` x `height` is the source picture's size. */
+int vsm_composite_stage_create(const struct vsm_composite_target *targets, int count, int width, int height,
+                               const struct vsm_refine_options *options, struct vsm_parallel *pool,
+                               struct vsm_composite_stage **stage) VSM_NODISCARD;
+void vsm_composite_stage_destroy(struct vsm_composite_stage *stage);
+struct vsm_stage vsm_composite_stage_describe(struct vsm_composite_stage *stage);
+
+#endif

@@ -1,0 +1,34 @@
+/* Transform stage: from the source picture to coefficient maps of every view, through the recurrent matter.
+ *
+ * Per frame: area-average each view onto its grid, look for a scene cut in all views together, reset the recurrent
+ * states on the first frame of a new scene, run the network. Barrier record "matte": the scene-cut detector, all
+ * recurrent states bit by bit, and the counters.
+ */
+#ifndef VSM_STAGES_MATTE_STAGE_H
+#define VSM_STAGES_MATTE_STAGE_H
+
+#include "base/parallel.h"
+#include "base/status.h"
+#include "frame/view.h"
+#include "models/rvm.h"
+#include "pipeline/stage.h"
+
+#include <stdint.h>
+
+struct vsm_matte_counters {
+    int64_t scene_cuts;
+    int64_t state_resets; /* recurrent states that had become non-finite */
+};
+
+struct vsm_matte_stage;
+
+/* The views' grids must be the matter's; view_count a multiple of its batch. Matter and pool are borrowed. */
+int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view *views, int view_count,
+                           struct vsm_parallel *pool, struct vsm_matte_stage **stage) VSM_NODISCARD;
+void vsm_matte_stage_destroy(struct vsm_matte_stage *stage);
+int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
+/* Only when the pipeline does not run. */
+struct vsm_matte_counters vsm_matte_stage_counters(const struct vsm_matte_stage *stage);
+struct vsm_stage vsm_matte_stage_describe(struct vsm_matte_stage *stage);
+
+#endif
