@@ -45,6 +45,7 @@ struct stage {
     int cast_count;
     struct vsm_video_writer *source, *alpha;
     FILE *json;
+    char *json_path;
 };
 
 static size_t canvas_floats(const struct stage *stage)
@@ -259,8 +260,9 @@ static int open_video(const struct stage *stage, const char *suffix, bool alpha,
 static int set_up(struct stage *stage)
 {
     const struct options *o = stage->options;
-    char *path = vsm_mem_format("path", "%s.json", o->prefix);
-    int status = path ? vsm_canvas_create(o->eye, &stage->canvas) : VSM_E_NOMEM;
+    int status = (stage->json_path = vsm_mem_format("path", "%s.json", o->prefix))
+                     ? vsm_canvas_create(o->eye, &stage->canvas)
+                     : VSM_E_NOMEM;
 
     stage->rig = (struct vsm_billboards_rig){.baseline = BASELINE,
                                              .pose = {vsm_rotation_of(0, 0, 0),
@@ -271,15 +273,14 @@ static int set_up(struct stage *stage)
     stage->kept = vsm_mem_alloc("kept eye", canvas_floats(stage) / 2, sizeof(float)); /* black at first */
     if (!stage->background || !stage->kept)
         status = VSM_E_NOMEM;
-    if (status == VSM_OK && !(stage->json = fopen(path, "w")))
-        status = vsm_fail(VSM_E_OUTPUT, "%s: cannot be written", path);
+    if (status == VSM_OK && !(stage->json = fopen(stage->json_path, "w")))
+        status = vsm_fail(VSM_E_OUTPUT, "%s: cannot be written", stage->json_path);
     if (status == VSM_OK)
         status = open_video(stage, "source", false, &stage->source);
     if (status == VSM_OK)
         status = open_video(stage, "alpha", true, &stage->alpha);
     if (status == VSM_OK)
         status = paint_background(stage);
-    vsm_mem_free(path);
     return status;
 }
 
@@ -303,9 +304,12 @@ static int make_scene(const struct options *options)
     }
     vsm_video_writer_close(stage.source, false);
     vsm_video_writer_close(stage.alpha, false);
+    if (status != VSM_OK && stage.json)
+        remove(stage.json_path);
     for (int n = 0; n < VSM_TRUTH_SCENES_MAX_CAST; n++)
         vsm_cutout_destroy(&stage.cutouts[n]);
     vsm_canvas_destroy(&stage.canvas);
+    vsm_mem_free(stage.json_path);
     vsm_mem_free(stage.background);
     vsm_mem_free(stage.kept);
     return status;

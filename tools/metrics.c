@@ -268,7 +268,7 @@ static void find_largest(struct regions *r, int width, int height)
         }
         used += size;
     }
-    memset(r->largest, 0, (size_t)count);
+    memset(r->largest, 0, (size_t)width * (size_t)height);
     for (int i = 0; i < best_size; i++)
         r->largest[r->stack[best_begin + i]] = 1;
 }

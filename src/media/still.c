@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "frame/format.h"
+#include "media/ff.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -16,12 +17,7 @@ static const struct vsm_colour rgb_colour = {.primaries = 1, .transfer = 13, .ma
 
 static int fail_read(const char *path, const char *what, int error)
 {
-    char text[AV_ERROR_MAX_STRING_SIZE] = "";
-
-    if (error == AVERROR(ENOMEM))
-        return vsm_fail_nomem(path, 0);
-    av_strerror(error, text, sizeof(text));
-    return vsm_fail(VSM_E_INPUT, "%s: %s (%s); give a JPEG or PNG picture", path, what, text);
+    return vsm_ff_fail(VSM_E_INPUT, error, "%s: %s; give a JPEG or PNG picture", path, what);
 }
 
 static int open_decoder(const char *path, AVFormatContext *format, AVCodecContext **decoder)
@@ -75,6 +71,7 @@ static int decode_file(const char *path, AVFrame *frame)
     AVDictionary *options = NULL;
     int error, status;
 
+    vsm_ff_init();
     /* A % in the path is a % in the name, not a numbered series. Other demuxers do not know the option. */
     av_dict_set(&options, "pattern_type", "none", 0);
     error = avformat_open_input(&format, path, NULL, &options);
@@ -250,11 +247,9 @@ int vsm_still_write_png(const char *path, const struct vsm_image *image)
         status = vsm_fail_nomem("PNG encoder", sizeof(*encoder));
     if (status == VSM_OK) {
         int error = encode_png(image, encoder, frame, packet);
-        char text[AV_ERROR_MAX_STRING_SIZE] = "";
 
-        av_strerror(error, text, sizeof(text));
         if (error < 0)
-            status = vsm_fail(VSM_E_OUTPUT, "%s: PNG encoding failed (%s)", path, text);
+            status = vsm_ff_fail(VSM_E_OUTPUT, error, "%s: PNG encoding failed", path);
     }
     if (status == VSM_OK)
         status = vsm_file_write_atomic(path, packet->data, (size_t)packet->size);
