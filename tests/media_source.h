@@ -16,12 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A path in a folder of this process that media_source_clean() removes. Four calls may be in use at once. */
+/* A path in a folder of this process that media_source_clean() removes. The last 64 stay valid. */
 static const char *media_source_path(const char *name)
 {
-    static char folder[64], paths[4][256];
+    static char folder[64], paths[64][256];
     static int turn;
-    char *path = paths[turn++ % 4];
+    char *path = paths[turn++ % 64];
 
     if (!folder[0]) {
         snprintf(folder, sizeof(folder), "/tmp/vsm-test-XXXXXX");
@@ -146,13 +146,14 @@ static int media_source_tone(AVFormatContext *out, AVStream *stream, AVCodecCont
 }
 
 /* A file with an MJPEG video of 32x32 at 30 pictures a second and these audio tracks. False if an encoder is missing
- * or fails. `timecode`: MOV gets a tmcd track as well. */
+ * or fails. `movflags`: of FFmpeg's MP4 muxer, NULL = none; "timecode" gives MOV a tmcd track. */
 __attribute__((unused)) static bool media_source_make(const char *path, double seconds,
                                                       const struct media_source_audio *audio, int audio_count,
-                                                      bool timecode)
+                                                      const char *movflags)
 {
     AVCodecContext *video = avcodec_alloc_context3(avcodec_find_encoder_by_name("mjpeg")), *contexts[4] = {0};
     AVFormatContext *out = NULL;
+    AVDictionary *settings = NULL;
     AVStream *streams[4], *video_stream;
     bool ok = true;
 
@@ -168,15 +169,18 @@ __attribute__((unused)) static bool media_source_make(const char *path, double s
     avcodec_parameters_from_context(video_stream->codecpar, video);
     video_stream->time_base = video->time_base;
     video_stream->avg_frame_rate = video->framerate;
-    if (timecode)
+    if (movflags && strcmp(movflags, "timecode") == 0)
         av_dict_set(&video_stream->metadata, "timecode", "01:00:00:00", 0);
+    else if (movflags)
+        av_dict_set(&settings, "movflags", movflags, 0);
     for (int i = 0; ok && i < audio_count; i++) {
         streams[i] = media_source_add_audio(out, &audio[i], &contexts[i]);
         ok = streams[i] != NULL;
         if (ok)
             av_dict_set(&streams[i]->metadata, "language", i ? "deu" : "eng", 0);
     }
-    ok = ok && avio_open(&out->pb, path, AVIO_FLAG_WRITE) >= 0 && avformat_write_header(out, NULL) >= 0;
+    ok = ok && avio_open(&out->pb, path, AVIO_FLAG_WRITE) >= 0 && avformat_write_header(out, &settings) >= 0;
+    av_dict_free(&settings);
     for (int n = 0; ok && n < (int)(seconds * 30); n++) {
         AVFrame *frame = av_frame_alloc();
 

@@ -5,6 +5,7 @@
 #include "media/output_file.h"
 #include "media/packet.h"
 #include "media/packet_index.h"
+#include "media/vr_boxes.h"
 
 #include <libavutil/mathematics.h>
 #include <libavutil/opt.h>
@@ -16,9 +17,6 @@
 
 #define MAX_STREAMS  64
 #define BUFFER_BYTES (256 * 1024)
-
-/* 90 degrees of 360 cut off at either side: a half sphere, in 0.32 fixed point (Google VR180, formats note 3.1). */
-#define HALF_SPHERE_BOUND 0x3FFFFFFFu
 
 struct vsm_muxer {
     AVFormatContext *context;
@@ -226,7 +224,7 @@ static int set_vr(AVStream *stream, const struct vsm_muxer_video *video)
                                                         : AV_STEREO3D_2D;
         stereo->flags = video->right_left ? AV_STEREO3D_FLAG_INVERT : 0;
         sphere->projection = AV_SPHERICAL_EQUIRECTANGULAR_TILE;
-        sphere->bound_left = sphere->bound_right = HALF_SPHERE_BOUND;
+        sphere->bound_left = sphere->bound_right = VSM_VR_BOXES_QUARTER;
         status = vsm_ff_stream_set_side_data(stream, AV_PKT_DATA_STEREO3D, stereo, sizeof(*stereo));
         if (status == VSM_OK)
             status = vsm_ff_stream_set_side_data(stream, AV_PKT_DATA_SPHERICAL, sphere, spherical_size);
@@ -420,6 +418,11 @@ static int flush_muxer(struct vsm_muxer *muxer)
         return fail(muxer, error, "cannot be flushed");
     avio_flush(muxer->io);
     return vsm_output_file_status(&muxer->file);
+}
+
+int vsm_muxer_replay_flush(struct vsm_muxer *muxer)
+{
+    return flush_muxer(muxer);
 }
 
 int vsm_muxer_end_replay(struct vsm_muxer *muxer)

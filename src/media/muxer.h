@@ -67,8 +67,10 @@ int vsm_muxer_begin(struct vsm_muxer *muxer) VSM_NODISCARD;
 /* One packet (borrowed), time stamps in the time base its stream was added with. VSM_E_OUTPUT when the disk fails. */
 int vsm_muxer_write(struct vsm_muxer *muxer, int stream, const struct vsm_packet *packet) VSM_NODISCARD;
 
-/* In replay, instead of writing: a video packet as the index has it. */
+/* In replay, instead of vsm_muxer_write(): a video packet as the index has it. */
 int vsm_muxer_replay(struct vsm_muxer *muxer, int stream, const struct vsm_packet_entry *entry) VSM_NODISCARD;
+/* Likewise, for a vsm_muxer_flush(). */
+int vsm_muxer_replay_flush(struct vsm_muxer *muxer) VSM_NODISCARD;
 /* Ends the replay: cuts the file at the mark. VSM_E_INPUT if the muxer is not where it was then. */
 int vsm_muxer_end_replay(struct vsm_muxer *muxer) VSM_NODISCARD;
 

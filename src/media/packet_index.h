@@ -1,11 +1,12 @@
-/* What a muxer was told of every video packet, on disk: enough to bring a new muxer into the same state.
+/* What a muxer was told of every video packet, and when it was flushed, on disk: enough to bring a new muxer into the
+ * same state.
  *
  * The file lies beside the growing output and goes when that is complete. Layout, little-endian, VSM_PACKET_INDEX_ENTRY
- * bytes a packet and nothing else:
+ * bytes a packet or flush and nothing else:
  *
  *   0  i64 pts    8  i64 dts    16  i64 duration    24  u32 payload bytes    28  u32 flags (AV_PKT_FLAG_*)
  *
- * It has no header: count and CRC-32 of what counts are in the writer's state (video_writer.c), and bytes behind that
+ * A flush (mark) has payload bytes 0xFFFFFFFF and zeros else. It has no header: count and CRC-32 of what counts are in the writer's state (video_writer.c), and bytes behind that
  * are cut. 100,000 packets take 3.2 MB.
  */
 #ifndef VSM_MEDIA_PACKET_INDEX_H
@@ -20,9 +21,12 @@
 
 #define VSM_PACKET_INDEX_ENTRY 32
 
+#define VSM_PACKET_INDEX_FLUSH 0xFFFFFFFFu
+
 struct vsm_packet_entry {
     int64_t pts, dts, duration; /* in the encoder's time base */
-    uint32_t size, flags;
+    uint32_t size;              /* VSM_PACKET_INDEX_FLUSH: no packet, the muxer was flushed here */
+    uint32_t flags;
 };
 
 struct vsm_packet_index {

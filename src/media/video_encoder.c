@@ -7,6 +7,7 @@
 #include "media/nal.h"
 #include "media/packet.h"
 #include "media/stamp_queue.h"
+#include "media/video_reader_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 struct vsm_video_encoder {
     struct vsm_video_encoder_options options; /* strings owned */
     const AVCodec *codec;
+    struct vsm_ff_static_data hdr; /* without a profile */
     enum AVPixelFormat pixel_format;
     int threads;
     AVCodecContext *context; /* the open segment; NULL between segments */
@@ -116,7 +118,8 @@ static int open_context(struct vsm_video_encoder *encoder)
     if (!context)
         return vsm_fail_nomem("encoder", sizeof(*context));
     set_picture_fields(encoder, context);
-    status = vsm_encoder_codec_setup(&encoder->options, NULL, encoder->threads, context, &dictionary);
+    status =
+        vsm_encoder_codec_setup(&encoder->options, &encoder->hdr, encoder->threads, context, &dictionary);
     if (status == VSM_OK) {
         error = avcodec_open2(context, encoder->codec, &dictionary);
         if (error < 0)
@@ -227,6 +230,12 @@ static int copy_options(struct vsm_video_encoder *encoder, const struct vsm_vide
     if (!own->codec || (options->preset && !own->preset) || (options->pix_fmt && !own->pix_fmt))
         return VSM_E_NOMEM;
     encoder->threads = options->threads > 0 ? options->threads : processors();
+    if (options->source) {
+        encoder->hdr = *vsm_video_reader_static_data(options->source);
+        encoder->hdr.icc_profile = NULL;
+        encoder->hdr.icc_size = 0;
+    }
+    own->source = NULL;
     return VSM_OK;
 }
 

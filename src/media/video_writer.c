@@ -7,6 +7,8 @@
 #include "media/packet.h"
 #include "media/packet_index.h"
 #include "media/stream_copier.h"
+#include "media/video_reader_internal.h"
+#include "media/vr_boxes_write.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@ struct vsm_video_writer {
     struct vsm_packet_index index;
     uint64_t pictures;
     uint64_t copied; /* packets of the copier that were muxed */
+    bool created;    /* the temporary file is ours */
     bool finished;
 };
 
@@ -112,7 +115,7 @@ static int open_muxer(struct vsm_video_writer *writer, int64_t resume_size)
         .parameters = vsm_video_encoder_parameters(writer->encoder),
         .time_base = options->encoder.time_base,
         .frame_rate = options->encoder.frame_rate,
-        .hdr = NULL,
+        .hdr = options->encoder.source ? vsm_video_reader_static_data(options->encoder.source) : NULL,
         .vr = options->write_vr_boxes,
         .right_left = options->right_left,
         .layout = options->layout,
@@ -120,6 +123,7 @@ static int open_muxer(struct vsm_video_writer *writer, int64_t resume_size)
     int count = writer->copier ? vsm_stream_copier_count(writer->copier) : 0;
     int status = vsm_muxer_create(options->temporary_path, writer->format, resume_size, &writer->muxer);
 
+    writer->created = status == VSM_OK;
     if (status == VSM_OK)
         status = vsm_muxer_add_video(writer->muxer, &video);
     for (int i = 0; status == VSM_OK && i < count; i++)
@@ -226,11 +230,14 @@ static int end_segment(struct vsm_video_writer *writer)
 
 int vsm_video_writer_mark(struct vsm_video_writer *writer, struct vsm_bytes_out *state)
 {
+    static const struct vsm_packet_entry flush = {.size = VSM_PACKET_INDEX_FLUSH};
     int64_t size = 0;
     int status = end_segment(writer);
 
     if (status == VSM_OK)
         status = vsm_muxer_flush(writer->muxer, &size);
+    if (status == VSM_OK)
+        status = vsm_packet_index_add(&writer->index, &flush);
     if (status == VSM_OK)
         status = vsm_packet_index_sync(&writer->index);
     if (status != VSM_OK)
@@ -253,7 +260,7 @@ static int read_state(const char *path, struct vsm_bytes_in *in, struct state *s
     state->entries = vsm_bytes_get_le64(in);
     state->crc = vsm_bytes_get_le32(in);
     state->copied = vsm_bytes_get_le64(in);
-    if (in->failed || magic != STATE_MAGIC || state->size > INT64_MAX || state->entries != state->pictures)
+    if (in->failed || magic != STATE_MAGIC || state->size > INT64_MAX || state->entries < state->pictures)
         return vsm_fail(VSM_E_INPUT, "%s: the state to resume from is damaged; start anew", path);
     return VSM_OK;
 }
@@ -261,8 +268,11 @@ static int read_state(const char *path, struct vsm_bytes_in *in, struct state *s
 static int replay_entry(void *opaque, const struct vsm_packet_entry *entry)
 {
     struct vsm_video_writer *writer = opaque;
-    int status = copy_until(writer, entry->dts);
+    int status;
 
+    if (entry->size == VSM_PACKET_INDEX_FLUSH)
+        return vsm_muxer_replay_flush(writer->muxer);
+    status = copy_until(writer, entry->dts);
     return status == VSM_OK ? vsm_muxer_replay(writer->muxer, VIDEO_STREAM, entry) : status;
 }
 
@@ -305,6 +315,12 @@ int vsm_video_writer_resume(const struct vsm_video_writer_options *options, stru
     return VSM_OK;
 }
 
+/* Matroska's elements are written by the muxer. */
+static bool has_boxes(const struct vsm_video_writer *writer)
+{
+    return strcmp(writer->format, "mp4") == 0 || strcmp(writer->format, "mov") == 0;
+}
+
 int vsm_video_writer_finish(struct vsm_video_writer *writer)
 {
     const struct vsm_video_writer_options *options = &writer->options;
@@ -314,6 +330,10 @@ int vsm_video_writer_finish(struct vsm_video_writer *writer)
         status = copy_until(writer, INT64_MAX);
     if (status == VSM_OK)
         status = vsm_muxer_finish(writer->muxer);
+    vsm_muxer_destroy(writer->muxer);
+    writer->muxer = NULL;
+    if (status == VSM_OK && options->write_vr_boxes && has_boxes(writer))
+        status = vsm_vr_boxes_write(options->temporary_path, options->layout, options->right_left);
     if (status == VSM_OK)
         status = vsm_file_rename(options->temporary_path, options->path);
     if (status != VSM_OK)
@@ -327,7 +347,7 @@ void vsm_video_writer_close(struct vsm_video_writer *writer, bool keep)
 {
     if (!writer)
         return;
-    if (writer->muxer && !writer->finished && !keep) {
+    if (writer->created && !writer->finished && !keep) {
         unlink(writer->options.temporary_path);
         unlink(writer->index_path);
     }

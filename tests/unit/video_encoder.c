@@ -4,10 +4,11 @@
 #include "media_source.h"
 #include "tap.h"
 
-#define WIDTH  128
 #define HEIGHT 64
 #define FRAMES 30
 #define SPLIT  15
+
+static int width = 128;
 
 static const struct vsm_format yuv420 = {.planes = VSM_PLANES_YUV, .depth = 8, .chroma_x = 1, .chroma_y = 1};
 
@@ -23,7 +24,7 @@ static struct vsm_video_encoder_options options_of(const char *codec, struct vsm
         .codec = codec,
         .crf = -1,
         .threads = 2,
-        .width = WIDTH,
+        .width = width,
         .height = HEIGHT,
         .format = format,
         .colour = {1, 1, 1, false, 1},
@@ -57,7 +58,7 @@ static int encode(struct vsm_video_encoder *encoder, struct vsm_format format, i
                   struct recorded *packets, int count)
 {
     for (int n = first; n < end; n++) {
-        struct vsm_image *image = media_source_picture(format, WIDTH, HEIGHT, n);
+        struct vsm_image *image = media_source_picture(format, width, HEIGHT, n);
 
         CHECK_INT(vsm_video_encoder_put(encoder, image, pts_of(n), 3000), VSM_OK);
         vsm_image_unref(&image);
@@ -124,6 +125,13 @@ static void test_x264_segments(void)
 static void test_x265_segments(void)
 {
     check_segments("libx265", yuv420);
+}
+
+static void test_x265_narrow(void)
+{
+    width = 64;
+    check_segments("libx265", yuv420);
+    width = 128;
 }
 
 static void test_x265_ten_bits(void)
@@ -221,7 +229,7 @@ static void test_refusals_name_both_sides(void)
 static void test_time_must_increase(void)
 {
     struct vsm_video_encoder_options options = options_of("ffv1", yuv420);
-    struct vsm_image *image = media_source_picture(yuv420, WIDTH, HEIGHT, 0);
+    struct vsm_image *image = media_source_picture(yuv420, width, HEIGHT, 0);
     struct vsm_video_encoder *encoder = NULL;
 
     CHECK_INT(vsm_video_encoder_open(&options, &encoder), VSM_OK);
@@ -258,6 +266,7 @@ int main(void)
 {
     RUN(test_x264_segments);
     RUN(test_x265_segments);
+    RUN(test_x265_narrow);
     RUN(test_x265_ten_bits);
     RUN(test_ffv1_gray_segments);
     RUN(test_vp9_segments);

@@ -1,7 +1,9 @@
 #include "media/video_writer.h"
 
 #include "base/file.h"
-#include "base/mem.h"
+#include "media/ff.h"
+#include "media/vr_boxes.h"
+#include "media/vr_boxes_write.h"
 #include "media_source.h"
 #include "tap.h"
 
@@ -141,17 +143,17 @@ static void test_audio_is_copied(void)
     const struct media_source_audio two[] = {aac, {"aac", 48000, 1}};
     const char *source = media_source_path("aac.mp4");
 
-    CHECK(media_source_make(source, 1.5, &aac, 1, false));
+    CHECK(media_source_make(source, 1.5, &aac, 1, NULL));
     check_copied(source, 1, write_whole("out.mp4", "libx264", source), 1, true);
     source = media_source_path("two.mp4");
-    CHECK(media_source_make(source, 1.5, two, 2, false));
+    CHECK(media_source_make(source, 1.5, two, 2, NULL));
     check_copied(source, 1, write_whole("out.mp4", "libx264", source), 1, true);
     check_copied(source, 2, media_source_path("out.mp4"), 2, true);
     source = media_source_path("pcm.mov");
-    CHECK(media_source_make(source, 1.5, &pcm, 1, false));
+    CHECK(media_source_make(source, 1.5, &pcm, 1, NULL));
     check_copied(source, 1, write_whole("out.mov", "libx264", source), 1, true);
     source = media_source_path("opus.mkv");
-    if (!media_source_make(source, 1.5, &opus, 1, false)) {
+    if (!media_source_make(source, 1.5, &opus, 1, NULL)) {
         tap_skip("no Opus encoder");
         return;
     }
@@ -159,8 +161,212 @@ static void test_audio_is_copied(void)
     check_copied(source, 1, write_whole("out.webm", "libvpx-vp9", source), 1, true);
 }
 
+static void test_uncopyable_streams_are_named(void)
+{
+    static const struct media_source_audio pcm = {"pcm_s16le", 48000, 2};
+    const char *source = media_source_path("timecode.mov"), *path = media_source_path("remarks.mp4");
+    struct vsm_video_writer_options options = options_of(path, "libx264", source);
+    struct vsm_video_writer *writer = NULL;
+
+    CHECK(media_source_make(source, 1, &pcm, 1, "timecode"));
+    CHECK_INT(vsm_video_writer_open(&options, &writer), VSM_OK);
+    CHECK_HAS(vsm_video_writer_remarks(writer), "data stream 2 (tmcd)");
+    CHECK_HAS(vsm_video_writer_remarks(writer), "container cannot hold it");
+    CHECK_INT(put(writer, 0, 3), VSM_OK);
+    vsm_video_writer_close(writer, false);
+    CHECK(!exists(path));
+    CHECK(!exists(media_source_path("remarks.mp4.part")));
+    CHECK(!exists(media_source_path("remarks.mp4.part.index")));
+}
+
+/* From 0.5 s to 1 s of a source of 1.5 s. */
+static void test_trimming(void)
+{
+    static const struct media_source_audio aac = {"aac", 48000, 2};
+    static struct media_source_packet all[MAX], audio[MAX], before[MAX];
+    const char *source = media_source_path("trim.mp4"), *path = media_source_path("trimmed.mp4");
+    struct vsm_video_writer_options options = options_of(path, "libx264", source);
+    struct vsm_video_writer *writer = NULL;
+    int count, source_count, at = 0;
+
+    CHECK(media_source_make(source, 1.5, &aac, 1, NULL));
+    options.first_pts = 45000;
+    options.end_pts = 90000;
+    CHECK_INT(vsm_video_writer_open(&options, &writer), VSM_OK);
+    for (int n = 0; n < 15; n++) {
+        struct vsm_image *image = media_source_picture(yuv420, WIDTH, HEIGHT, n);
+
+        CHECK_INT(vsm_video_writer_put(writer, image, 45000 + n * 3000, 3000), VSM_OK);
+        vsm_image_unref(&image);
+    }
+    CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
+    vsm_video_writer_close(writer, false);
+    count = media_source_packets(path, all, MAX);
+    CHECK_INT(of_stream(all, count, 0, audio), 15);
+    CHECK_INT(audio[0].pts, 0);
+    count = of_stream(all, count, 1, audio);
+    CHECK(count >= 22 && count <= 24);
+    source_count = of_stream(all, media_source_packets(source, all, MAX), 1, before);
+    while (at < source_count && before[at].crc != audio[0].crc)
+        at++;
+    for (int i = 0; i < count; i++) {
+        CHECK(at + i < source_count && audio[i].crc == before[at + i].crc);
+        CHECK(llabs(audio[i].pts - (before[at + i].pts - 500000)) <= 1);
+        CHECK(audio[i].pts >= 0 && audio[i].pts < 500000);
+    }
+}
+
+static void refuse(const char *name, const char *codec, const char *part, const char *other)
+{
+    const char *path = media_source_path(name);
+    struct vsm_video_writer_options options = options_of(path, codec, NULL);
+    struct vsm_video_writer *writer = NULL;
+
+    CHECK_INT(vsm_video_writer_open(&options, &writer), VSM_E_USAGE);
+    CHECK_HAS(vsm_error_message(), part);
+    CHECK_HAS(vsm_error_message(), other);
+    CHECK(!exists(path));
+}
+
+static void test_containers_refuse_what_they_cannot_hold(void)
+{
+    refuse("a.mp4", "ffv1", "ffv1", ".mkv");
+    refuse("a.webm", "libx264", "h264", ".mp4");
+    refuse("a.mp4", "prores_ks", "prores", ".mov");
+    refuse("a.avi", "libx264", "a.avi", ".mkv");
+}
+
+static void test_output_folder_missing(void)
+{
+    struct vsm_video_writer_options options = options_of(media_source_path("no/such.mp4"), "libx264", NULL);
+    struct vsm_video_writer *writer = NULL;
+
+    CHECK_INT(vsm_video_writer_open(&options, &writer), VSM_E_OUTPUT);
+    CHECK_HAS(vsm_error_message(), "no/such.mp4.part");
+    CHECK_HAS(vsm_error_message(), "No such file");
+}
+
+static void test_symbolic_link_is_not_followed(void)
+{
+    const char *target = media_source_path("target"), *link_path = media_source_path("linked.mp4.part");
+    struct vsm_video_writer_options options = options_of(media_source_path("linked.mp4"), "libx264", NULL);
+    struct vsm_video_writer *writer = NULL;
+
+    CHECK_INT(symlink(target, link_path), 0);
+    CHECK_INT(vsm_video_writer_open(&options, &writer), VSM_OK);
+    vsm_video_writer_close(writer, false);
+    CHECK(!exists(target));
+}
+
+static const AVStream *open_video(const char *path, AVFormatContext **in)
+{
+    *in = NULL;
+    if (avformat_open_input(in, path, NULL, NULL) < 0 || avformat_find_stream_info(*in, NULL) < 0)
+        return NULL;
+    return (*in)->streams[0];
+}
+
+static void check_boxes(const struct vsm_vr_boxes *boxes, enum vsm_layout layout, bool right_left)
+{
+    CHECK(boxes->has_stereo && boxes->has_projection && boxes->equirect);
+    CHECK_INT(boxes->stereo, layout);
+    CHECK_INT(boxes->right_left, right_left);
+    CHECK_INT(boxes->bound_left, VSM_VR_BOXES_QUARTER);
+    CHECK_INT(boxes->bound_right, VSM_VR_BOXES_QUARTER);
+    CHECK_INT(boxes->bound_top | boxes->bound_bottom, 0);
+}
+
+static void check_vr(const char *name, const char *codec, enum vsm_layout layout, bool right_left)
+{
+    const char *path = media_source_path(name);
+    struct vsm_video_writer_options options = options_of(path, codec, NULL);
+    struct vsm_video_writer *writer = NULL;
+    struct vsm_vr_boxes boxes = {0};
+    struct vsm_vr_boxes_found found;
+    AVFormatContext *in;
+    const AVStream *stream;
+
+    options.write_vr_boxes = true;
+    options.layout = layout;
+    options.right_left = right_left;
+    CHECK_INT(vsm_video_writer_open(&options, &writer), VSM_OK);
+    CHECK_INT(put(writer, 0, 20), VSM_OK);
+    CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
+    vsm_video_writer_close(writer, false);
+    if (strstr(name, ".m") && !strstr(name, ".mkv")) {
+        CHECK_INT(vsm_vr_boxes_read_path(path, 0, &found), VSM_OK);
+        CHECK(found.video);
+        check_boxes(&found.boxes, layout, right_left);
+        if (right_left) /* not known to FFmpeg */
+            return;
+    }
+    stream = open_video(path, &in);
+    CHECK(stream != NULL);
+    if (stream)
+        vsm_ff_stream_boxes(stream, &boxes);
+    avformat_close_input(&in);
+    check_boxes(&boxes, layout, right_left);
+}
+
+static void test_vr_boxes_in_every_container(void)
+{
+    check_vr("vr.mp4", "libx264", VSM_LAYOUT_SBS, false);
+    check_vr("vr.mov", "libx264", VSM_LAYOUT_SBS, true);
+    check_vr("vr5.mp4", "libx265", VSM_LAYOUT_TB, false);
+    check_vr("vr.mkv", "libx264", VSM_LAYOUT_SBS, true);
+    check_vr("vr.webm", "libvpx-vp9", VSM_LAYOUT_TB, false);
+}
+
+/* Any place of moov: the packets stay where they are and as they were. */
+static void check_moov_place(const char *movflags)
+{
+    static const struct media_source_audio aac = {"aac", 48000, 2};
+    static struct media_source_packet before[MAX], after[MAX];
+    const char *path = media_source_path("moov.mp4");
+    struct vsm_vr_boxes_found found;
+    int count;
+
+    CHECK(media_source_make(path, 1, &aac, 1, movflags));
+    count = media_source_packets(path, before, MAX);
+    for (int round = 0; round < 2; round++) {
+        CHECK_INT(vsm_vr_boxes_write(path, VSM_LAYOUT_SBS, round == 1), VSM_OK);
+        CHECK_INT(media_source_packets(path, after, MAX), count);
+        CHECK(count > 40 && memcmp(before, after, (size_t)count * sizeof(before[0])) == 0);
+        CHECK_INT(vsm_vr_boxes_read_path(path, 0, &found), VSM_OK);
+        CHECK(found.boxes.equirect && found.boxes.has_stereo);
+        CHECK_INT(found.boxes.right_left, round == 1);
+    }
+}
+
+static void test_vr_boxes_wherever_moov_is(void)
+{
+    check_moov_place(NULL);
+    check_moov_place("faststart");
+}
+
+static void test_vr_boxes_refuse_other_files(void)
+{
+    const char *path = media_source_path("frag.mp4");
+
+    CHECK(media_source_make(path, 1, NULL, 0, "frag_keyframe+empty_moov"));
+    CHECK_INT(vsm_vr_boxes_write(path, VSM_LAYOUT_SBS, false), VSM_E_INPUT);
+    CHECK_HAS(vsm_error_message(), "fragmented");
+    path = media_source_path("text.mp4");
+    CHECK_INT(vsm_file_write_atomic(path, "\0\0\0\10free", 8), VSM_OK);
+    CHECK_INT(vsm_vr_boxes_write(path, VSM_LAYOUT_SBS, false), VSM_E_INPUT);
+    CHECK_HAS(vsm_error_message(), "no moov");
+}
+
 int main(void)
 {
+    RUN(test_uncopyable_streams_are_named);
+    RUN(test_trimming);
+    RUN(test_containers_refuse_what_they_cannot_hold);
+    RUN(test_output_folder_missing);
+    RUN(test_symbolic_link_is_not_followed);
+    RUN(test_vr_boxes_in_every_container);
+    RUN(test_vr_boxes_wherever_moov_is);
+    RUN(test_vr_boxes_refuse_other_files);
     RUN(test_presentation_times_survive);
     RUN(test_audio_is_copied);
     media_source_clean();
