@@ -85,7 +85,8 @@ const enum AVPixelFormat *vsm_ff_encoder_formats(const AVCodec *codec);
  * sv3d). */
 void vsm_ff_stream_boxes(const AVStream *stream, struct vsm_vr_boxes *boxes);
 
-/* Adds the container's own cropping (Matroska PixelCrop, MP4 clap; FFmpeg reports it from 7.1 on) to frame->crop_*. */
+/* Adds the container's own cropping (Matroska PixelCrop, MP4 clap; FFmpeg reports it from 7.1 on) to
+ * frame->crop_*. */
 void vsm_ff_stream_crop(const AVStream *stream, AVFrame *frame);
 
 /* Rotation a player applies, in degrees clockwise, from the stream's display matrix: 0, 90, 180 or 270. */

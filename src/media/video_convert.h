@@ -1,8 +1,8 @@
-/* Converts decoded pictures of formats that struct vsm_format cannot say (planar RGB, palettes, 4:1:1, big endian ...)
- * to the nearest one that it can (vsm_ff_format_nearest), with swscale, one thread.
+/* Converts decoded pictures of formats that struct vsm_format cannot say (planar RGB, palettes, 4:1:1, big
+ * endian ...) to the nearest one that it can (vsm_ff_format_nearest), with swscale, one thread.
  *
- * RGB becomes BT.709, limited range, because players that ignore range flags show that right; everything else keeps
- * its matrix and range. Alpha is dropped. Results come from a pool.
+ * RGB becomes BT.709, limited range, because players that ignore range flags show that right; everything else
+ * keeps its matrix and range. Alpha is dropped. Results come from a pool.
  */
 #ifndef VSM_MEDIA_VIDEO_CONVERT_H
 #define VSM_MEDIA_VIDEO_CONVERT_H
@@ -18,7 +18,8 @@ bool vsm_video_convert_needed(enum AVPixelFormat pixel_format);
 int vsm_video_convert_open(const AVFrame *frame, struct vsm_video_convert **convert) VSM_NODISCARD;
 void vsm_video_convert_close(struct vsm_video_convert *convert);
 
-/* The frame (borrowed) must be like the one at opening: VSM_E_INPUT otherwise. *image belongs to the caller. */
+/* The frame (borrowed) must be like the one at opening: VSM_E_INPUT otherwise. *image belongs to the caller.
+ */
 int vsm_video_convert_run(struct vsm_video_convert *convert, const AVFrame *frame,
                           struct vsm_image **image) VSM_NODISCARD;
 

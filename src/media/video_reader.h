@@ -2,13 +2,20 @@
  * exactly.
  *
  * FFmpeg demuxes and decodes; each decoded picture is wrapped into a vsm_image that gives it back when
- * released. At most one frame plus the decoder's own reference pictures are held. Picture number N is the
- * N-th picture that a straight decode from the beginning presents; seeking to N gives the same picture and
- * time stamp.
+ * released. Picture number N is the N-th picture that a straight decode from the beginning presents; seeking
+ * to N gives the same picture and time stamp. Pictures come as the decoder makes them where struct vsm_format
+ * can say how (gray, 4:2:0 to 4:4:4, 8 to 16 bits); alpha is left out; other formats are converted
+ * (video_convert.h). A file of a single picture is a video of one.
  *
- * Damage: a packet or picture that cannot be decoded is skipped to the next good one; the last good picture
- * is given again for each picture that is missing by time stamp or count, with frame->repeated set, so that
- * numbering and timing stay those of the source.
+ * Damage: a packet or picture that cannot be decoded is skipped to the next good one; for each packet whose
+ * picture is missing the last good picture is given again, with frame->repeated set, so that numbering and
+ * timing stay those of the source. Packets that the container itself lost leave a gap in time. Packets at the
+ * beginning that cannot be decoded (a stream cut inside a group of pictures) do not count as pictures. A file
+ * that is cut off just ends early. A picture that a decoder conceals without saying so (FFmpeg's FFV1 decoder
+ * does) passes as good.
+ *
+ * Memory: the last good picture, the next one, the decoder's references, and one picture more for each thread
+ * beyond the first. Decoded pictures outlive the reader.
  *
  * One thread at a time, except vsm_video_reader_interrupt().
  */
@@ -35,12 +42,15 @@ void vsm_video_reader_close(struct vsm_video_reader *reader);
 /* Valid until close. */
 const struct vsm_video_info *vsm_video_reader_info(const struct vsm_video_reader *reader);
 
-/* The next picture: sets source, index, pts, duration and repeated of the frame. VSM_EOF behind the last one.
- */
+/* The next picture: sets source (dropping what was there), index, pts (which increases strictly), duration
+ * (the container's; 0 = unknown) and repeated of the frame. VSM_EOF behind the last one; VSM_E_INPUT if
+ * pictures change their size or format. */
 int vsm_video_reader_next(struct vsm_video_reader *reader, struct vsm_frame *frame) VSM_NODISCARD;
 
-/* Makes picture `index` the next one. Cost: decoding from the key picture before it; from the beginning where
- * the container has no usable index. VSM_EOF if there is no such picture. */
+/* Makes picture `index` the next one. Cost: decoding from the key picture before it. Where the container has
+ * no index of all packets (anything but unfragmented MP4 and QuickTime) the file is first read up to that
+ * place, once, without decoding; a stream without presentation times is decoded from its beginning. VSM_EOF
+ * if there is no such picture, VSM_E_USAGE if index < 0. After any other failure only close() is allowed. */
 int vsm_video_reader_seek(struct vsm_video_reader *reader, int64_t index) VSM_NODISCARD;
 
 /* Pictures repeated so far because of damage. */

@@ -1,20 +1,21 @@
 /* Decides how a picture holds the eyes and through which projection, and says why.
  *
- * Evidence in this order, for layout and projection each: what the user set, VR boxes, the file's name (vr_name.h),
- * the picture's aspect ratio. By aspect ratio alone (within 3 %):
- *   2:1    two half-equirectangular eyes side by side (a mono 360 picture has this shape too, and cannot be told)
+ * Evidence in this order, for layout and projection each: what the user set, VR boxes, the file's name
+ * (vr_name.h), the picture's aspect ratio. By aspect ratio alone (within 3 %):
+ *   2:1    two half-equirectangular eyes side by side (a mono 360 picture has this shape too)
  *   1:2    two half-equirectangular eyes one above the other
  *   1:1    one half-equirectangular eye
  *   32:9   two flat 16:9 eyes side by side
  *   other  one flat eye
- * With the layout known, an eye of 1:1 is half-equirectangular and any other flat. With the projection known (180 or
- * fisheye), a picture of 3:2 or wider is side by side, of 2:3 or narrower top-bottom, else mono.
+ * With the layout known, an eye of 1:1 is half-equirectangular and any other flat. With the projection known
+ * (180 or fisheye), a picture of 3:2 or wider is side by side, of 2:3 or narrower top-bottom, else mono.
  *
  * Squeezed eyes (HSBS: each eye at half its width) need nothing special: half-equirectangular eyes fill their
- * rectangle whatever its shape. For fisheye and flat eyes, whose pixels are taken as square, they are refused.
+ * rectangle whatever its shape. For fisheye and flat eyes, whose pixels are taken as square, they are
+ * refused.
  *
- * Refused, unless the user sets the projection: whole-sphere (360), cube map and mesh projections, and equirectangular
- * crops other than 180 degrees.
+ * Refused, unless the user sets the projection: whole-sphere (360), cube map and mesh projections, and
+ * equirectangular crops other than 180 degrees.
  */
 #ifndef VSM_MEDIA_VR_LAYOUT_H
 #define VSM_MEDIA_VR_LAYOUT_H
@@ -28,7 +29,8 @@
 #define VSM_LAYOUT_AUTO     (-1)
 #define VSM_PROJECTION_AUTO (-1)
 
-/* Degrees across a flat picture, where nothing tells: a 28 mm lens on 35 mm film (65.5), the usual phone camera. */
+/* Degrees across a flat picture, where nothing tells: a 28 mm lens on 35 mm film (65.5), the usual phone
+ * camera. */
 #define VSM_VR_LAYOUT_FLAT_VIEW 65.0
 
 struct vsm_vr_layout {

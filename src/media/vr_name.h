@@ -6,7 +6,7 @@
  *   HSBS                  side by side, each eye squeezed to half its width
  *   TB OU 3DV 3DVF        left eye above          BT    right eye above
  *   180 180x180 VR180     half equirectangular    360 VR360 360x180 EAC360   whole sphere
- *   F180 180F FISHEYE FISHEYE<degrees> RF52 MKX200 MKX22 MKX220 VRCA220      fisheye, with its lens's field of view
+ *   F180 180F FISHEYE FISHEYE<degrees> RF52 MKX200 MKX22 MKX220 VRCA220   fisheye, by its lens
  * Two-letter markers between spaces or brackets count in capitals only: they are also words ("ou").
  * Fisheye markers win over 180, which accompanies them ("_LR_180_FISHEYE190"). Pure function, any thread.
  */

@@ -1,5 +1,5 @@
-/* Every picture of small files in many containers and codecs: a straight decode must give what the ffmpeg program
- * gives, and seeking to each N, in any order, what the straight decode gave. */
+/* Every picture of small files in many containers and codecs: a straight decode must give what the ffmpeg
+ * program gives, and seeking to each N, in any order, what the straight decode gave. */
 #include "media/video_reader.h"
 
 #include "base/hash.h"
@@ -131,7 +131,7 @@ static const struct {
      SOURCE "-c:v libx264 -x264-params open-gop=1:keyint=12:bframes=3:b-adapt=0", 50},
     {"MPEG-2 in a transport stream", "e.ts", SOURCE "-c:v mpeg2video -g 10 -bf 2 -pix_fmt yuv420p", 50},
     {"H.264 of variable frame rate in Matroska", "f.mkv", SOURCE VFR "-fps_mode vfr -c:v libx264 -g 9 -bf 2",
-     40},
+     50},
     {"H.264 of variable frame rate in MP4", "g.mp4", SOURCE VFR "-fps_mode vfr -c:v libx264 -g 9 -bf 2", 50},
     {"HEVC 10 bit open GOP in MP4", "h.mp4",
      SOURCE "-c:v libx265 -pix_fmt yuv420p10 -x265-params log-level=error:open-gop=1:keyint=12:bframes=3",
@@ -154,6 +154,15 @@ static const struct {
     {"H.264 elementary stream, without time stamps", "s.h264", SOURCE "-c:v libx264 -g 12 -bf 2", 50},
     {"H.264 in fragmented MP4", "t.mp4", SOURCE "-c:v libx264 -g 12 -bf 2 -movflags frag_keyframe+empty_moov",
      50},
+    {"H.264 cropped on all sides", "v.mp4",
+     SOURCE "-c:v libx264 -g 12 -bf 2 -bsf:v h264_metadata=crop_left=6:crop_right=4:crop_top=2:crop_bottom=8",
+     50},
+    {"HEVC 4:2:2 12 bit with B-pyramid", "w.mkv",
+     SOURCE "-c:v libx265 -pix_fmt yuv422p12 -x265-params log-level=error:keyint=20:bframes=6:b-pyramid=1",
+     50},
+    {"H.264 with periodic intra refresh in a transport stream", "x.ts",
+     SOURCE "-c:v libx264 -x264-params intra-refresh=1:keyint=12:bframes=0", 50},
+    {"MPEG-4 with B-frames in AVI", "y.avi", SOURCE "-c:v mpeg4 -g 12 -bf 2", 50},
     {"H.264 gray in Matroska", "u.mkv", SOURCE "-c:v libx264 -g 12 -bf 2 -pix_fmt gray", 50},
 };
 
@@ -189,7 +198,9 @@ static void test_case(void)
         tap_skip("this ffmpeg cannot encode it");
         return;
     }
-    CHECK_INT(shell("ffmpeg -nostdin -v error -i %s -fps_mode passthrough -f rawvideo -y %s", path, raw), 0);
+    CHECK_INT(shell("ffmpeg -nostdin -v error -flags unaligned -i %s -fps_mode passthrough -f rawvideo -y %s",
+                    path, raw),
+              0);
     check_with_threads(path, raw, cases[current].pictures);
 }
 
@@ -204,7 +215,9 @@ static void test_edit_list(void)
         tap_skip("this ffmpeg cannot encode it");
         return;
     }
-    CHECK_INT(shell("ffmpeg -nostdin -v error -i %s -fps_mode passthrough -f rawvideo -y %s", path, raw), 0);
+    CHECK_INT(shell("ffmpeg -nostdin -v error -flags unaligned -i %s -fps_mode passthrough -f rawvideo -y %s",
+                    path, raw),
+              0);
     check_with_threads(path, raw, 32);
 }
 
@@ -219,7 +232,8 @@ static void test_joined_streams(void)
         tap_skip("no transport stream");
         return;
     }
-    CHECK_INT(shell("ffmpeg -nostdin -v error -i %s -fps_mode passthrough -f rawvideo -y %s 2>/dev/null",
+    CHECK_INT(shell("ffmpeg -nostdin -v error -flags unaligned -i %s -fps_mode passthrough -f rawvideo -y %s "
+                    "2>/dev/null",
                     path, raw),
               0);
     check_with_threads(path, raw, 100);

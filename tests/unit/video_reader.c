@@ -271,7 +271,7 @@ static int walk(const char *path, struct walk *w)
     return r;
 }
 
-/* reported: the decoder tells of damage. FFmpeg 5.1's FFV1 decoder fills from the last picture and does not. */
+/* reported: the decoder tells of damage. FFmpeg 5.1's FFV1 decoder fills from the last picture silently. */
 static void check_damage(const char *name, const char *codec, enum AVPixelFormat pixel_format, bool reported)
 {
     const struct tiny_video video = {
