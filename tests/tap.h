@@ -15,8 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static int tap_count, tap_failed_tests, tap_failed_checks;
-static const char *tap_skip_reason;
+/* Weak: one set of counters for all files of a program. */
+__attribute__((weak)) int tap_count, tap_failed_tests, tap_failed_checks;
+__attribute__((weak)) const char *tap_skip_reason;
 
 #define CHECK(condition)                                                                                     \
     do {                                                                                                     \

@@ -2,6 +2,7 @@
  *
  * Argument: the name of a set. Weights are made from the set's recipe. Prints the largest differences. */
 #include "sam2_set.h"
+#include "sam2_stream.h"
 #include "sam2_weights.h"
 
 #include "base/clock.h"
@@ -402,10 +403,27 @@ static void test_memory(void)
     sam2_set_report(set.name);
 }
 
+static void test_stream(void)
+{
+    sam2_stream_run(&set, net);
+}
+
+/* Sets that take long: many frames, large pictures, large models. */
+static bool is_slow(const char *name)
+{
+    return strstr(name, "1024") || strstr(name, "large") || strstr(name, "base_plus") ||
+           strcmp(name, "edgetam512_long") == 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2 || !sam2_set_open(&set, argv[1])) {
         printf("1..0 # SKIP no golden data\n");
+        return 0;
+    }
+    if (is_slow(argv[1]) && !getenv("VSM_SLOW_TESTS")) {
+        printf("1..0 # SKIP slow: set VSM_SLOW_TESTS=1\n");
+        sam2_set_close(&set);
         return 0;
     }
     size = sam2_set_int(&set, "image_size");
@@ -414,10 +432,13 @@ int main(int argc, char **argv)
     if (net) {
         RUN(test_constants);
         RUN(test_frames);
-        RUN(test_encoder);
-        RUN(test_attention);
-        RUN(test_decoder);
-        RUN(test_memory);
+        if (!strstr(argv[1], "_long")) {
+            RUN(test_encoder);
+            RUN(test_attention);
+            RUN(test_decoder);
+            RUN(test_memory);
+        }
+        RUN(test_stream);
     }
     vsm_sam2_net_destroy(net);
     sam2_set_close(&set);

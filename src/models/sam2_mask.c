@@ -1,0 +1,168 @@
+#include "models/sam2_mask.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+#define STABILITY_MARGIN 0.05f
+#define HOLE_LOGIT       0.1f
+#define OTHER_LOGIT      (-10.0f)
+
+/* The two samples and the weight of the second for output i of an axis. */
+struct tap {
+    int first, second;
+    float weight;
+};
+
+static struct tap tap_of(int i, int from, int to)
+{
+    float at = ((float)i + 0.5f) * ((float)from / (float)to) - 0.5f;
+    struct tap t;
+
+    at = at < 0 ? 0 : at;
+    t.first = (int)at < from - 1 ? (int)at : from - 1;
+    t.second = t.first < from - 1 ? t.first + 1 : t.first;
+    t.weight = at - (float)t.first;
+    return t;
+}
+
+void vsm_sam2_mask_resize(const float *from, int h, int w, float *to, int to_h, int to_w)
+{
+    for (int y = 0; y < to_h; y++) {
+        const struct tap v = tap_of(y, h, to_h);
+        const float *top = from + (int64_t)v.first * w, *bottom = from + (int64_t)v.second * w;
+
+        for (int x = 0; x < to_w; x++) {
+            const struct tap u = tap_of(x, w, to_w);
+            float a = top[u.first] * (1 - u.weight) + top[u.second] * u.weight;
+            float b = bottom[u.first] * (1 - u.weight) + bottom[u.second] * u.weight;
+
+            *to++ = a * (1 - v.weight) + b * v.weight;
+        }
+    }
+}
+
+/* One axis of the smooth resize: `lines` lines whose elements are `step` apart, `from_line` and `to_line` being the
+ * distances between lines. */
+static void reduce_axis(const float *from, float *to, int in, int out, int lines, int64_t from_line,
+                        int64_t to_line, int64_t step)
+{
+    const double scale = (double)in / out, support = scale > 1 ? scale : 1;
+
+    for (int i = 0; i < out; i++) {
+        double centre = (i + 0.5) * scale, sum = 0;
+        int first = (int)(centre - support + 0.5), last = (int)(centre + support + 0.5);
+
+        first = first < 0 ? 0 : first;
+        last = last > in ? in : last;
+        for (int j = first; j < last; j++)
+            sum += fmax(0, 1 - fabs(j - centre + 0.5) / support);
+        for (int line = 0; line < lines; line++) {
+            double value = 0;
+
+            for (int j = first; j < last; j++)
+                value += fmax(0, 1 - fabs(j - centre + 0.5) / support) / sum *
+                         (double)from[line * from_line + j * step];
+            to[line * to_line + i * step] = (float)value;
+        }
+    }
+}
+
+int vsm_sam2_mask_resize_smooth(const float *from, int h, int w, float *to, int to_h, int to_w)
+{
+    float *middle = vsm_mem_alloc_raw("mask", (size_t)h * (size_t)to_w, sizeof(*middle));
+
+    if (!middle)
+        return VSM_E_NOMEM;
+    reduce_axis(from, middle, w, to_w, h, w, to_w, 1);
+    reduce_axis(middle, to, h, to_h, to_w, 1, 1, to_w);
+    vsm_mem_free(middle);
+    return VSM_OK;
+}
+
+void vsm_sam2_mask_memory_input(float *logits, int64_t count, bool binary)
+{
+    for (int64_t i = 0; i < count; i++) {
+        float p = binary ? (logits[i] > 0 ? 1.0f : 0.0f) : 1 / (1 + expf(-logits[i]));
+
+        logits[i] = p * 20 - 10;
+    }
+}
+
+double vsm_sam2_mask_stability(const float *logits, int64_t count)
+{
+    int64_t sure = 0, possible = 0;
+
+    for (int64_t i = 0; i < count; i++) {
+        sure += logits[i] > STABILITY_MARGIN;
+        possible += logits[i] > -STABILITY_MARGIN;
+    }
+    return possible ? (double)sure / (double)possible : 1;
+}
+
+int64_t vsm_sam2_mask_area(const float *logits, int64_t count)
+{
+    int64_t area = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        area += logits[i] > 0;
+    return area;
+}
+
+/* Pixels of the region of `seed` that are not yet seen, at most limit + 1 of them in `stack`; marks all as seen. */
+static int flood(const float *logits, uint8_t *seen, int h, int w, int seed, int *stack)
+{
+    int count = 0;
+
+    stack[count++] = seed;
+    seen[seed] = 1;
+    for (int done = 0; done < count; done++) {
+        int y = stack[done] / w, x = stack[done] % w;
+
+        for (int ny = y - 1; ny <= y + 1; ny++)
+            for (int nx = x - 1; nx <= x + 1; nx++) {
+                int at = ny * w + nx;
+
+                if (ny < 0 || nx < 0 || ny >= h || nx >= w || seen[at] || logits[at] > 0)
+                    continue;
+                seen[at] = 1;
+                stack[count++] = at;
+            }
+    }
+    return count;
+}
+
+int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area)
+{
+    uint8_t *seen;
+    int *stack;
+
+    if (area <= 0)
+        return VSM_OK;
+    seen = vsm_mem_alloc("hole filling", (size_t)h * (size_t)w, sizeof(*seen));
+    stack = vsm_mem_alloc_raw("hole filling", (size_t)h * (size_t)w, sizeof(*stack));
+    for (int i = 0; seen && stack && i < h * w; i++) {
+        int count = !seen[i] && logits[i] <= 0 ? flood(logits, seen, h, w, i, stack) : 0;
+
+        for (int j = 0; count <= area && j < count; j++)
+            logits[stack[j]] = HOLE_LOGIT;
+    }
+    vsm_mem_free(seen);
+    vsm_mem_free(stack);
+    return seen && stack ? VSM_OK : VSM_E_NOMEM;
+}
+
+void vsm_sam2_mask_separate(float *const *masks, int mask_count, int64_t pixels)
+{
+    for (int64_t i = 0; i < pixels; i++) {
+        int best = 0;
+
+        for (int k = 1; k < mask_count; k++)
+            if (masks[k][i] > masks[best][i])
+                best = k;
+        for (int k = 0; k < mask_count; k++)
+            if (k != best && masks[k][i] > OTHER_LOGIT)
+                masks[k][i] = OTHER_LOGIT;
+    }
+}

@@ -1,0 +1,644 @@
+#include "models/sam2_tracker.h"
+
+#include "base/mem.h"
+#include "models/sam2_bank.h"
+#include "models/sam2_mask.h"
+#include "models/sam2_prompt.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_CONDITIONING 4
+#define PROMPT_CLAMP         32.0f       /* of earlier logits given back as a prompt */
+#define MASK_SCORE           10.0f       /* object score of a mask prompt, or minus it if the mask is empty */
+#define STATE_MAGIC          0x324d4153u /* "SAM2" */
+#define MAX_OBJECTS          256
+
+struct object {
+    struct vsm_sam2_result result; /* result.logits is `logits` */
+    struct vsm_sam2_points points; /* of the present frame */
+    struct vsm_sam2_bank *bank;
+    float *logits;        /* [side * side], holes filled */
+    bool pending;         /* the result is of a prompt and not remembered yet */
+    bool as_conditioning; /* where it will be remembered */
+    bool tracked;         /* by memory, on the present frame */
+};
+
+struct vsm_sam2_tracker {
+    struct vsm_sam2_net *net;
+    const struct vsm_sam2_config *config;
+    const struct vsm_sam2_learned *learned;
+    struct vsm_sam2_tracker_options options;
+    int64_t frames;
+    struct vsm_tensor *feat, *f0, *f1; /* of the present frame, [views, ...] */
+    struct object *objects[MAX_OBJECTS];
+    int count;
+    int64_t pixels; /* of the feature grid */
+    int side;       /* of masks */
+    int64_t mask_pixels;
+};
+
+/* What the decoder said of up to VSM_SAM2_MAX_BATCH objects. */
+struct decoded {
+    struct vsm_binding masks, iou, score, pointers;
+};
+
+int vsm_sam2_tracker_create(struct vsm_sam2_net *net, const struct vsm_sam2_tracker_options *options,
+                            struct vsm_sam2_tracker **tracker)
+{
+    struct vsm_sam2_tracker *t = vsm_mem_alloc("tracker", 1, sizeof(*t));
+
+    *tracker = NULL;
+    if (!t)
+        return VSM_E_NOMEM;
+    t->net = net;
+    t->config = vsm_sam2_net_config(net);
+    t->learned = vsm_sam2_net_learned(net);
+    t->options = *options;
+    if (t->options.max_conditioning_frames == 0)
+        t->options.max_conditioning_frames = DEFAULT_CONDITIONING;
+    t->pixels = (int64_t)t->config->grid * t->config->grid;
+    t->side = t->config->image_size / 4;
+    t->mask_pixels = (int64_t)t->side * t->side;
+    if (t->options.views < 1 || t->options.max_conditioning_frames < 2 ||
+        t->options.max_conditioning_frames > VSM_SAM2_BANK_MAX_CONDITIONING ||
+        t->options.fill_hole_area < 0) {
+        vsm_mem_free(t);
+        return vsm_fail(VSM_E_USAGE, "tracker: %d views, %d conditioning frames (2 to %d)", options->views,
+                        options->max_conditioning_frames, VSM_SAM2_BANK_MAX_CONDITIONING);
+    }
+    *tracker = t;
+    return VSM_OK;
+}
+
+static void destroy_object(struct object *o)
+{
+    if (!o)
+        return;
+    vsm_sam2_bank_destroy(o->bank);
+    vsm_mem_free(o->logits);
+    vsm_mem_free(o);
+}
+
+static void drop_features(struct vsm_sam2_tracker *t)
+{
+    vsm_tensor_unref(&t->feat);
+    vsm_tensor_unref(&t->f0);
+    vsm_tensor_unref(&t->f1);
+}
+
+void vsm_sam2_tracker_destroy(struct vsm_sam2_tracker *tracker)
+{
+    if (!tracker)
+        return;
+    vsm_sam2_tracker_clear(tracker);
+    drop_features(tracker);
+    vsm_mem_free(tracker);
+}
+
+static struct object *create_object(const struct vsm_sam2_tracker *t, int view, int id)
+{
+    struct object *o = vsm_mem_alloc("tracked object", 1, sizeof(*o));
+
+    if (!o)
+        return NULL;
+    o->logits = vsm_mem_alloc("mask", (size_t)t->mask_pixels, sizeof(*o->logits));
+    o->bank = vsm_sam2_bank_create(t->config->memory_tokens, t->options.max_conditioning_frames);
+    if (!o->logits || !o->bank) {
+        destroy_object(o);
+        return NULL;
+    }
+    o->result =
+        (struct vsm_sam2_result){.view = view, .id = id, .frame = -1, .logits = o->logits, .side = t->side};
+    return o;
+}
+
+static int index_of(const struct vsm_sam2_tracker *t, int view, int id)
+{
+    for (int i = 0; i < t->count; i++)
+        if (t->objects[i]->result.view == view && t->objects[i]->result.id == id)
+            return i;
+    return -1;
+}
+
+void vsm_sam2_tracker_normalise(float *planes, int64_t count)
+{
+    static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
+
+    for (int c = 0; c < 3; c++)
+        for (int64_t i = 0; i < count; i++, planes++)
+            *planes = (*planes - mean[c]) / deviation[c];
+}
+
+int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *images)
+{
+    const struct vsm_binding in = {"image", images};
+    struct vsm_binding out[] = {{"feat", NULL}, {"f0", NULL}, {"f1", NULL}};
+    int status;
+
+    if (images->rank != 4 || images->dims[0] != tracker->options.views)
+        return vsm_fail(VSM_E_INTERNAL, "tracker: %lld pictures where %d are expected",
+                        (long long)images->dims[0], tracker->options.views);
+    for (int i = 0; i < tracker->count; i++)
+        if (tracker->objects[i]->pending)
+            return vsm_fail(VSM_E_INTERNAL,
+                            "tracker: a prompt of the last frame was not followed by track()");
+    status = vsm_sam2_net_run(tracker->net, VSM_SAM2_ENCODER, &in, 1, out, 3);
+    if (status)
+        return status;
+    drop_features(tracker);
+    tracker->feat = out[0].tensor;
+    tracker->f0 = out[1].tensor;
+    tracker->f1 = out[2].tensor;
+    tracker->frames++;
+    for (int i = 0; i < tracker->count; i++) {
+        tracker->objects[i]->result.frame = -1;
+        tracker->objects[i]->result.prompted = false;
+        tracker->objects[i]->tracked = false;
+        tracker->objects[i]->points.count = 0;
+    }
+    return VSM_OK;
+}
+
+static struct vsm_tensor *new_tensor(int rank, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    const int64_t dims[] = {a, b, c, d};
+
+    return vsm_tensor_create(VSM_F32, rank, dims);
+}
+
+/* The rows of `from` [views, ...] of each object's view; a new reference if they are all of them in order. */
+static struct vsm_tensor *views_of(struct vsm_tensor *from, struct object *const *objects, int count)
+{
+    size_t bytes = vsm_tensor_bytes(from) / (size_t)from->dims[0];
+    bool same = count == from->dims[0];
+    struct vsm_tensor *t;
+
+    for (int i = 0; i < count; i++)
+        same = same && objects[i]->result.view == i;
+    if (same)
+        return vsm_tensor_ref(from);
+    t = new_tensor(3, count, from->dims[1], from->dims[2], 0);
+    for (int i = 0; t && i < count; i++)
+        memcpy((char *)t->data + (size_t)i * bytes,
+               (char *)from->data + (size_t)objects[i]->result.view * bytes, bytes);
+    return t;
+}
+
+static void release(struct vsm_binding *bindings, int count)
+{
+    for (int i = 0; i < count; i++)
+        vsm_tensor_unref(&bindings[i].tensor);
+}
+
+static bool have_all(const struct vsm_binding *bindings, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!bindings[i].tensor)
+            return false;
+    return true;
+}
+
+/* Features conditioned on the memory of `count` objects with equally many memories and pointers. */
+static int attend(struct vsm_sam2_tracker *t, struct object *const *objects, int count,
+                  struct vsm_tensor **conditioned)
+{
+    const int64_t frame = t->frames - 1, tokens = t->config->memory_tokens;
+    const struct vsm_sam2_bank_size size = vsm_sam2_bank_size(objects[0]->bank, frame);
+    struct vsm_binding out = {"conditioned", NULL},
+                       in[] = {
+                           {"feat", views_of(t->feat, objects, count)},
+                           {"memory", new_tensor(4, count, size.memories, tokens, VSM_SAM2_MEMORY_DIM)},
+                           {"temporal", new_tensor(4, count, size.memories, 1, VSM_SAM2_MEMORY_DIM)},
+                           {"pointers", new_tensor(3, count, 4 * size.pointers, VSM_SAM2_MEMORY_DIM, 0)},
+                           {"pointer_position",
+                            new_tensor(3, count, 4 * size.pointers, VSM_SAM2_MEMORY_DIM, 0)},
+                       };
+    int status = have_all(in, 5) ? VSM_OK : VSM_E_NOMEM;
+
+    for (int i = 0; !status && i < count; i++) {
+        const int64_t dim = VSM_SAM2_MEMORY_DIM;
+
+        vsm_sam2_bank_gather(objects[i]->bank, t->learned, t->config->family, frame,
+                             vsm_tensor_f32(in[1].tensor) + i * size.memories * tokens * dim,
+                             vsm_tensor_f32(in[2].tensor) + i * size.memories * dim,
+                             vsm_tensor_f32(in[3].tensor) + i * 4 * size.pointers * dim,
+                             vsm_tensor_f32(in[4].tensor) + i * 4 * size.pointers * dim);
+    }
+    if (!status)
+        status = vsm_sam2_net_run(t->net, VSM_SAM2_ATTENTION, in, 5, &out, 1);
+    release(in, 5);
+    *conditioned = out.tensor;
+    return status;
+}
+
+/* Runs the decoder on `image` (taken). `dense`: a prompt's logits [side * side], or NULL. */
+static int decode(struct vsm_sam2_tracker *t, struct object *const *objects, int count,
+                  struct vsm_tensor *image, const struct vsm_sam2_points *points, const float *dense,
+                  struct decoded *d)
+{
+    struct vsm_binding in[] = {
+        {"image", image},
+        {"dense", NULL},
+        {"tokens", vsm_sam2_prompt_tokens(t->learned, points, t->config->image_size, count)},
+        {"f0", views_of(t->f0, objects, count)},
+        {"f1", views_of(t->f1, objects, count)},
+    };
+    struct vsm_binding out[] = {{"masks", NULL}, {"iou", NULL}, {"score", NULL}, {"pointers", NULL}};
+    int status = VSM_OK;
+
+    if (dense) {
+        struct vsm_binding mask = {"mask", new_tensor(4, 1, 1, t->side, t->side)}, made = {"dense", NULL};
+
+        if (mask.tensor) {
+            memcpy(mask.tensor->data, dense, vsm_tensor_bytes(mask.tensor));
+            status = vsm_sam2_net_run(t->net, VSM_SAM2_PROMPT, &mask, 1, &made, 1);
+        }
+        in[1].tensor = made.tensor;
+        vsm_tensor_unref(&mask.tensor);
+    } else {
+        in[1].tensor = new_tensor(3, 1, 1, VSM_SAM2_DIM, 0);
+        if (in[1].tensor)
+            memcpy(in[1].tensor->data, t->learned->no_mask, sizeof(t->learned->no_mask));
+    }
+    if (!status && !have_all(in, 5))
+        status = VSM_E_NOMEM;
+    if (!status)
+        status = vsm_sam2_net_run(t->net, VSM_SAM2_DECODER, in, 5, out, 4);
+    release(in, 5);
+    *d = (struct decoded){out[0], out[1], out[2], out[3]};
+    return status;
+}
+
+static void release_decoded(struct decoded *d)
+{
+    release(&d->masks, 1);
+    release(&d->iou, 1);
+    release(&d->score, 1);
+    release(&d->pointers, 1);
+}
+
+/* Chooses object i's mask and pointer. An ambiguous prompt (tracking, one click) takes the best of masks 1 to 3 with
+ * its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but always pointer 0. */
+static void choose(const struct vsm_sam2_tracker *t, const struct decoded *d, int i, bool ambiguous,
+                   struct vsm_sam2_result *r, float *logits)
+{
+    const float *masks = vsm_tensor_f32(d->masks.tensor) + i * VSM_SAM2_MASKS * t->mask_pixels;
+    const float *ious = vsm_tensor_f32(d->iou.tensor) + i * VSM_SAM2_MASKS;
+    const float *pointers = vsm_tensor_f32(d->pointers.tensor) + i * VSM_SAM2_MASKS * VSM_SAM2_DIM;
+    int best = 1;
+
+    for (int k = 2; k < VSM_SAM2_MASKS; k++)
+        if (ious[k] > ious[best])
+            best = k;
+    r->stability = -1;
+    r->mask = r->token = best;
+    if (!ambiguous) {
+        r->token = 0;
+        r->stability = vsm_sam2_mask_stability(masks, t->mask_pixels);
+        if (r->stability >= VSM_SAM2_MASK_STABLE)
+            r->mask = 0;
+    }
+    r->score = vsm_tensor_f32(d->score.tensor)[i];
+    r->absent = !(r->score > 0);
+    memcpy(r->ious, ious, sizeof(r->ious));
+    r->iou = ious[r->mask];
+    memcpy(r->pointer, r->absent ? t->learned->no_object_pointer : pointers + r->token * VSM_SAM2_DIM,
+           sizeof(r->pointer));
+    memcpy(logits, masks + r->mask * t->mask_pixels, (size_t)t->mask_pixels * sizeof(*logits));
+    for (int64_t k = 0; r->absent && k < t->mask_pixels; k++)
+        logits[k] = VSM_SAM2_MASK_ABSENT;
+}
+
+/* Encodes the present frame's masks of `count` objects and stores them. `binary`: of prompts. */
+static int remember(struct vsm_sam2_tracker *t, struct object *const *objects, const float *const *logits,
+                    int count, bool binary)
+{
+    const int size = t->config->image_size;
+    const int64_t tokens = t->config->memory_tokens, pixels = (int64_t)size * size;
+    struct vsm_binding in[] = {{"feat", views_of(t->feat, objects, count)},
+                               {"mask", new_tensor(4, count, 1, size, size)}};
+    struct vsm_binding out = {"memory", NULL};
+    int status = have_all(in, 2) ? VSM_OK : VSM_E_NOMEM;
+
+    for (int i = 0; !status && i < count; i++) {
+        float *mask = vsm_tensor_f32(in[1].tensor) + i * pixels;
+
+        vsm_sam2_mask_resize(logits[i], t->side, t->side, mask, size, size);
+        vsm_sam2_mask_memory_input(mask, pixels, binary);
+    }
+    if (!status)
+        status = vsm_sam2_net_run(t->net, VSM_SAM2_MEMORY, in, 2, &out, 1);
+    for (int i = 0; !status && i < count; i++) {
+        float *memory = vsm_tensor_f32(out.tensor) + i * tokens * VSM_SAM2_MEMORY_DIM;
+
+        for (int64_t k = 0; objects[i]->result.absent && k < tokens * VSM_SAM2_MEMORY_DIM; k++)
+            memory[k] += t->learned->no_object_memory[k % VSM_SAM2_MEMORY_DIM];
+        vsm_sam2_bank_store(objects[i]->bank, t->frames - 1, objects[i]->as_conditioning, memory,
+                            objects[i]->result.pointer);
+    }
+    release(in, 2);
+    vsm_tensor_unref(&out.tensor);
+    return status;
+}
+
+/* feat, plus no_mem_embed if the decoder is to see that there is no memory. */
+static struct vsm_tensor *memoryless(const struct vsm_sam2_tracker *t, struct object *o, bool marked)
+{
+    struct vsm_tensor *image = new_tensor(3, 1, t->pixels, VSM_SAM2_DIM, 0);
+    float *out = image ? vsm_tensor_f32(image) : NULL;
+    const float *from = vsm_tensor_f32(t->feat) + o->result.view * t->pixels * VSM_SAM2_DIM;
+
+    for (int64_t i = 0; image && i < t->pixels * VSM_SAM2_DIM; i++)
+        out[i] = marked ? from[i] + t->learned->no_memory[i % VSM_SAM2_DIM] : from[i];
+    return image;
+}
+
+/* A prompt by clicks. The object's own logits on this frame, if any, go in as a hint. */
+static int prompt_points(struct vsm_sam2_tracker *t, struct object *o, const struct vsm_sam2_prompt *prompt,
+                         struct vsm_sam2_result *r, float *logits)
+{
+    struct vsm_sam2_points points = o->points;
+    struct vsm_tensor *image = NULL;
+    struct decoded d = {{0}};
+    float *hint = NULL;
+    int status = vsm_sam2_prompt_points(&points, prompt, t->config->image_size);
+
+    if (!status && o->tracked) {
+        status = attend(t, &o, 1, &image);
+    } else if (!status) {
+        image = memoryless(t, o, true);
+        status = image ? VSM_OK : VSM_E_NOMEM;
+    }
+    if (!status && o->result.frame >= 0) {
+        hint = vsm_mem_copy("mask", o->logits, (size_t)t->mask_pixels * sizeof(*hint));
+        for (int64_t i = 0; hint && i < t->mask_pixels; i++)
+            hint[i] = fminf(fmaxf(hint[i], -PROMPT_CLAMP), PROMPT_CLAMP);
+        status = hint ? VSM_OK : VSM_E_NOMEM;
+    }
+    if (!status)
+        status = decode(t, &o, 1, image, &points, hint, &d);
+    else
+        vsm_tensor_unref(&image);
+    if (!status) {
+        choose(t, &d, 0, points.count <= 1, r, logits);
+        o->points = points;
+    }
+    release_decoded(&d);
+    vsm_mem_free(hint);
+    return status;
+}
+
+/* A prompt by a mask: the mask is the result; the decoder runs for the pointer only. */
+static int prompt_mask(struct vsm_sam2_tracker *t, struct object *o, const struct vsm_sam2_prompt *prompt,
+                       struct vsm_sam2_result *r, float *logits)
+{
+    const int size = t->config->image_size;
+    const int64_t pixels = (int64_t)size * size;
+    float *mask = vsm_mem_alloc("mask prompt", (size_t)pixels, sizeof(*mask));
+    struct decoded d = {{0}};
+    struct vsm_tensor *image;
+    int status = mask ? vsm_sam2_prompt_mask(prompt, size, mask) : VSM_E_NOMEM;
+    bool any = false;
+
+    if (!status) {
+        vsm_sam2_prompt_reduce(t->learned, mask, size, logits);
+        image = memoryless(t, o, false);
+        status = image ? decode(t, &o, 1, image, NULL, logits, &d) : VSM_E_NOMEM;
+    }
+    if (!status) {
+        choose(t, &d, 0, false, r, logits);
+        for (int64_t i = 0; i < pixels; i++) {
+            any = any || mask[i] > 0;
+            mask[i] = mask[i] * 20 - 10;
+        }
+        status = vsm_sam2_mask_resize_smooth(mask, size, size, logits, t->side, t->side);
+    }
+    if (!status) {
+        if (!any)
+            memcpy(r->pointer, t->learned->no_object_pointer, sizeof(r->pointer));
+        r->absent = !any;
+        r->score = any ? MASK_SCORE : -MASK_SCORE;
+        r->mask = -1;
+        r->iou = r->ious[0] = 1;
+        r->ious[1] = r->ious[2] = r->ious[3] = 0;
+        o->points.count = 0;
+    }
+    release_decoded(&d);
+    vsm_mem_free(mask);
+    return status;
+}
+
+int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
+                            const struct vsm_sam2_prompt *prompt, const struct vsm_sam2_result **result)
+{
+    int at = index_of(tracker, view, id), status;
+    struct object *o = at >= 0 ? tracker->objects[at] : NULL;
+    struct vsm_sam2_result r;
+    float *logits;
+
+    if (!tracker->feat || view < 0 || view >= tracker->options.views)
+        return vsm_fail(VSM_E_INTERNAL, "tracker: a prompt for view %d without a picture", view);
+    if (!o && tracker->count == MAX_OBJECTS)
+        return vsm_fail(VSM_E_USAGE, "tracker: more than %d objects", MAX_OBJECTS);
+    if (!o)
+        o = create_object(tracker, view, id);
+    logits = vsm_mem_alloc_raw("mask", (size_t)tracker->mask_pixels, sizeof(*logits));
+    if (!o || !logits) {
+        status = VSM_E_NOMEM;
+        goto done;
+    }
+    r = o->result;
+    status = prompt->mask ? prompt_mask(tracker, o, prompt, &r, logits)
+                          : prompt_points(tracker, o, prompt, &r, logits);
+    if (!status)
+        status =
+            vsm_sam2_mask_fill_holes(logits, tracker->side, tracker->side, tracker->options.fill_hole_area);
+    if (status)
+        goto done;
+    memcpy(o->logits, logits, (size_t)tracker->mask_pixels * sizeof(*logits));
+    r.frame = tracker->frames - 1;
+    r.prompted = true;
+    o->result = r;
+    o->pending = true;
+    o->as_conditioning = !o->tracked || prompt->conditioning;
+    if (at < 0)
+        tracker->objects[tracker->count++] = o;
+    if (result)
+        *result = &o->result;
+done:
+    vsm_mem_free(logits);
+    if (status && at < 0)
+        destroy_object(o);
+    return status;
+}
+
+/* Objects that are still to be tracked and have as many memories and pointers as the first such one. */
+static int next_group(const struct vsm_sam2_tracker *t, struct object *group[VSM_SAM2_MAX_BATCH])
+{
+    struct vsm_sam2_bank_size size = {0}, other;
+    int count = 0;
+
+    for (int i = 0; i < t->count && count < VSM_SAM2_MAX_BATCH; i++) {
+        struct object *o = t->objects[i];
+
+        if (o->result.frame >= 0 || !vsm_sam2_bank_usable(o->bank, t->frames - 1))
+            continue;
+        other = vsm_sam2_bank_size(o->bank, t->frames - 1);
+        if (count == 0)
+            size = other;
+        if (other.memories == size.memories && other.pointers == size.pointers)
+            group[count++] = o;
+    }
+    return count;
+}
+
+static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, int count)
+{
+    const float *logits[VSM_SAM2_MAX_BATCH];
+    struct vsm_tensor *image = NULL;
+    struct decoded d = {{0}};
+    int status = attend(t, group, count, &image);
+
+    if (!status)
+        status = decode(t, group, count, image, NULL, NULL, &d);
+    for (int i = 0; !status && i < count; i++) {
+        choose(t, &d, i, true, &group[i]->result, group[i]->logits);
+        group[i]->as_conditioning = false;
+        logits[i] = group[i]->logits;
+    }
+    if (!status)
+        status = remember(t, group, logits, count, false);
+    for (int i = 0; !status && i < count; i++) {
+        status = vsm_sam2_mask_fill_holes(group[i]->logits, t->side, t->side, t->options.fill_hole_area);
+        group[i]->result.frame = t->frames - 1;
+        group[i]->tracked = true;
+    }
+    release_decoded(&d);
+    return status;
+}
+
+int vsm_sam2_tracker_track(struct vsm_sam2_tracker *tracker)
+{
+    struct object *group[VSM_SAM2_MAX_BATCH];
+    int status = VSM_OK, count;
+
+    if (!tracker->feat)
+        return vsm_fail(VSM_E_INTERNAL, "tracker: nothing to track on without a picture");
+    for (int i = 0; !status && i < tracker->count; i++) {
+        struct object *o = tracker->objects[i];
+        const float *logits = o->logits;
+
+        if (!o->pending)
+            continue;
+        status = remember(tracker, &o, &logits, 1, true);
+        if (!status)
+            o->pending = false;
+    }
+    while (!status && (count = next_group(tracker, group)) > 0)
+        status = track_group(tracker, group, count);
+    return status;
+}
+
+int vsm_sam2_tracker_count(const struct vsm_sam2_tracker *tracker)
+{
+    return tracker->count;
+}
+
+const struct vsm_sam2_result *vsm_sam2_tracker_at(const struct vsm_sam2_tracker *tracker, int index)
+{
+    return &tracker->objects[index]->result;
+}
+
+const struct vsm_sam2_result *vsm_sam2_tracker_find(const struct vsm_sam2_tracker *tracker, int view, int id)
+{
+    int at = index_of(tracker, view, id);
+
+    return at < 0 ? NULL : &tracker->objects[at]->result;
+}
+
+void vsm_sam2_tracker_remove(struct vsm_sam2_tracker *tracker, int view, int id)
+{
+    int at = index_of(tracker, view, id);
+
+    if (at < 0)
+        return;
+    destroy_object(tracker->objects[at]);
+    tracker->count--;
+    memmove(tracker->objects + at, tracker->objects + at + 1,
+            (size_t)(tracker->count - at) * sizeof(tracker->objects[0]));
+}
+
+void vsm_sam2_tracker_clear(struct vsm_sam2_tracker *tracker)
+{
+    for (int i = 0; i < tracker->count; i++)
+        destroy_object(tracker->objects[i]);
+    tracker->count = 0;
+}
+
+int64_t vsm_sam2_tracker_frames(const struct vsm_sam2_tracker *tracker)
+{
+    return tracker->frames;
+}
+
+int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_bytes_out *out)
+{
+    vsm_bytes_put_le32(out, STATE_MAGIC);
+    vsm_bytes_put_le32(out, (uint32_t)tracker->config->family);
+    vsm_bytes_put_le32(out, (uint32_t)tracker->config->image_size);
+    vsm_bytes_put_le64(out, (uint64_t)tracker->frames);
+    vsm_bytes_put_le32(out, (uint32_t)tracker->count);
+    for (int i = 0; i < tracker->count; i++) {
+        const struct object *o = tracker->objects[i];
+
+        if (o->pending)
+            return vsm_fail(VSM_E_INTERNAL, "tracker: saved between a prompt and track()");
+        vsm_bytes_put_le32(out, (uint32_t)o->result.view);
+        vsm_bytes_put_le32(out, (uint32_t)o->result.id);
+        vsm_sam2_bank_save(o->bank, out);
+    }
+    return out->failed ? VSM_E_NOMEM : VSM_OK;
+}
+
+static int load_objects(struct vsm_sam2_tracker *t, uint32_t count, struct vsm_bytes_in *in)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t view = vsm_bytes_get_le32(in), id = vsm_bytes_get_le32(in);
+        struct object *o;
+        int status;
+
+        if (in->failed || view >= (uint32_t)t->options.views)
+            return vsm_fail(VSM_E_INPUT, "tracker: the saved state has an object of view %u", view);
+        o = create_object(t, (int)view, (int)id);
+        if (!o)
+            return VSM_E_NOMEM;
+        t->objects[t->count++] = o;
+        status = vsm_sam2_bank_load(o->bank, in);
+        if (status)
+            return status;
+    }
+    return VSM_OK;
+}
+
+int vsm_sam2_tracker_load(struct vsm_sam2_tracker *tracker, struct vsm_bytes_in *in)
+{
+    uint32_t magic = vsm_bytes_get_le32(in), family = vsm_bytes_get_le32(in), size = vsm_bytes_get_le32(in),
+             count;
+    int status;
+
+    vsm_sam2_tracker_clear(tracker);
+    drop_features(tracker);
+    tracker->frames = (int64_t)vsm_bytes_get_le64(in);
+    count = vsm_bytes_get_le32(in);
+    if (in->failed || magic != STATE_MAGIC || family != (uint32_t)tracker->config->family ||
+        size != (uint32_t)tracker->config->image_size || count > MAX_OBJECTS || tracker->frames < 0) {
+        tracker->frames = 0;
+        return vsm_fail(VSM_E_INPUT, "tracker: the saved state is damaged or of another model than %s at %d",
+                        tracker->config->name, tracker->config->image_size);
+    }
+    status = load_objects(tracker, count, in);
+    if (status)
+        vsm_sam2_tracker_clear(tracker);
+    return status;
+}
