@@ -67,7 +67,6 @@ static const struct part_rule parts[] = {
     {"memory_encoder.", ".norm", ".layer_norm"},
     {"sam_mask_decoder.", "out_proj", "o_proj"},
     {"sam_mask_decoder.", ".norm", ".layer_norm"},
-    {"sam_mask_decoder.transformer.norm_final", "norm_final", "layer_norm_final"},
     {"sam_mask_decoder.transformer.", "mlp.layers.0", "mlp.proj_in"},
     {"sam_mask_decoder.transformer.", "mlp.layers.1", "mlp.proj_out"},
     {"spatial_perceiver.", "self_attn.norm", "layer_norm_self"},
