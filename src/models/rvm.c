@@ -11,10 +11,16 @@
 #define KNOWN_JSON "62f87ca8acb7f8318c4b37e340175df73bb2ecc9c0b8333c80c00515e1502bc2"
 #define KNOWN_BIN  "64cf47fe743d510c2e1c5114af76c994d67e342a94bbc51a6ef9eaffbf4c8f90"
 
+/* Results of earlier frames that may be written again once nobody else holds them: at 512x512 a fresh tensor costs
+ * as much as clearing and faulting in 14 MB. Three: one is read as the state, one is written, one waits for the
+ * full-size pass. */
+#define KEPT 3
+
 struct vsm_rvm {
     struct vsm_session *session;
     int width, height, batch;
     struct vsm_sha256 hash;
+    struct vsm_tensor *kept[1 + VSM_RVM_STATES][KEPT];
 };
 
 static const char *const state_inputs[VSM_RVM_STATES] = {"r1i", "r2i", "r3i", "r4i"};
@@ -73,7 +79,7 @@ static int make_session(struct vsm_rvm *rvm, const struct vsm_rvm_options *optio
     int status = vsm_tfjs_open(options->graph_path, &weights);
 
     if (!status)
-        status = vsm_rvm_graph_build(weights, options->width, options->height, options->batch, &graph);
+        status = vsm_rvm_graph_build(weights, options->width, options->height, options->batch, true, &graph);
     vsm_tfjs_close(weights);
     if (!status)
         status = vsm_session_create(graph, &options->session, &rvm->session);
@@ -110,6 +116,10 @@ void vsm_rvm_destroy(struct vsm_rvm *rvm)
     if (!rvm)
         return;
     vsm_session_destroy(rvm->session);
+    for (int i = 0; i <= VSM_RVM_STATES; i++) {
+        for (int k = 0; k < KEPT; k++)
+            vsm_tensor_unref(&rvm->kept[i][k]);
+    }
     vsm_mem_free(rvm);
 }
 
@@ -123,7 +133,7 @@ void vsm_rvm_interrupt(struct vsm_rvm *rvm)
     vsm_session_interrupt(rvm->session);
 }
 
-static void release_slice(struct vsm_tensor *tensor)
+static void release_view(struct vsm_tensor *tensor)
 {
     struct vsm_tensor *whole = tensor->opaque;
 
@@ -131,42 +141,95 @@ static void release_slice(struct vsm_tensor *tensor)
     vsm_mem_free(tensor);
 }
 
-/* Element `index` of the first dimension, sharing the memory of `whole`. */
+/* A tensor of another shape that shares the memory of `whole` from `offset` bytes. */
+static struct vsm_tensor *make_view(struct vsm_tensor *whole, int rank, const int64_t *dims, size_t offset)
+{
+    struct vsm_tensor *view = vsm_mem_alloc("tensor", 1, sizeof(*view));
+
+    if (!view)
+        return NULL;
+    view->dtype = whole->dtype;
+    view->rank = rank;
+    memcpy(view->dims, dims, (size_t)rank * sizeof(*dims));
+    view->data = (char *)whole->data + offset;
+    view->opaque = vsm_tensor_ref(whole);
+    view->release = release_view;
+    atomic_init(&view->references, 1);
+    return view;
+}
+
+/* Element `index` of the first dimension. */
 static struct vsm_tensor *make_slice(struct vsm_tensor *whole, int index)
 {
-    struct vsm_tensor *slice = vsm_mem_alloc("tensor", 1, sizeof(*slice));
+    const size_t bytes = vsm_tensor_bytes(whole) / (size_t)whole->dims[0];
 
-    if (!slice)
-        return NULL;
-    slice->dtype = whole->dtype;
-    slice->rank = whole->rank - 1;
-    memcpy(slice->dims, whole->dims + 1, (size_t)slice->rank * sizeof(*slice->dims));
-    slice->data = (char *)whole->data + (size_t)index * vsm_tensor_bytes(slice);
-    slice->opaque = vsm_tensor_ref(whole);
-    slice->release = release_slice;
-    atomic_init(&slice->references, 1);
-    return slice;
+    return make_view(whole, whole->rank - 1, whole->dims + 1, (size_t)index * bytes);
+}
+
+static void state_dims(const struct vsm_rvm *rvm, int level, int64_t dims[3])
+{
+    dims[0] = vsm_rvm_graph_state_channels[level];
+    dims[1] = vsm_rvm_graph_level(rvm->height, level + 1);
+    dims[2] = vsm_rvm_graph_level(rvm->width, level + 1);
+}
+
+static int check_states(const struct vsm_rvm *rvm, const struct vsm_rvm_state *states)
+{
+    for (int i = 0; i < rvm->batch * VSM_RVM_STATES; i++) {
+        const struct vsm_rvm_state *state = &states[i / VSM_RVM_STATES];
+        const struct vsm_tensor *t = state->r[i % VSM_RVM_STATES];
+        int64_t dims[3];
+
+        state_dims(rvm, i % VSM_RVM_STATES, dims);
+        if (!t != !state->r[0] ||
+            (t && (t->dtype != VSM_F32 || t->rank != 3 || memcmp(t->dims, dims, sizeof(dims)) != 0)))
+            return vsm_fail(VSM_E_INTERNAL, "RVM: state %d of view %d does not fit the grid %dx%d",
+                            i % VSM_RVM_STATES + 1, i / VSM_RVM_STATES, rvm->width, rvm->height);
+    }
+    return VSM_OK;
 }
 
 /* One level's states of all views in one tensor; views without a state begin with zeros. */
 static struct vsm_tensor *gather(const struct vsm_rvm *rvm, const struct vsm_rvm_state *states, int level)
 {
-    const int64_t dims[] = {rvm->batch, vsm_rvm_graph_state_channels[level],
-                            vsm_rvm_graph_level(rvm->height, level + 1),
-                            vsm_rvm_graph_level(rvm->width, level + 1)};
-    struct vsm_tensor *all = vsm_tensor_create(VSM_F32, 4, dims);
-    char *to = all ? all->data : NULL;
+    int64_t dims[4] = {rvm->batch};
+    struct vsm_tensor *all;
 
+    state_dims(rvm, level, dims + 1);
+    if (rvm->batch == 1 && states[0].r[level])
+        return make_view(states[0].r[level], 4, dims, 0);
+    all = vsm_tensor_create(VSM_F32, 4, dims);
     for (int i = 0; all && i < rvm->batch; i++) {
         const struct vsm_tensor *one = states[i].r[level];
         const size_t bytes = vsm_tensor_bytes(all) / (size_t)rvm->batch;
 
-        if (one && vsm_tensor_bytes(one) == bytes)
-            memcpy(to + (size_t)i * bytes, one->data, bytes);
+        if (one)
+            memcpy((char *)all->data + (size_t)i * bytes, one->data, bytes);
     }
     return all;
 }
 
+/* A kept result that nobody else holds any more, NULL if there is none. */
+static struct vsm_tensor *reuse(struct vsm_tensor *const kept[KEPT])
+{
+    for (int k = 0; k < KEPT; k++) {
+        if (kept[k] && atomic_load_explicit(&kept[k]->references, memory_order_acquire) == 1)
+            return vsm_tensor_ref(kept[k]);
+    }
+    return NULL;
+}
+
+static void keep(struct vsm_tensor *kept[KEPT], struct vsm_tensor *tensor)
+{
+    int k = 0;
+
+    while (k < KEPT && kept[k] && kept[k] != tensor)
+        k++;
+    if (k < KEPT && !kept[k])
+        kept[k] = vsm_tensor_ref(tensor);
+}
+
+/* out[0] coefficients, then the states: the whole batch's tensors, owned by the caller also on failure. */
 static int run_once(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
                     struct vsm_binding out[1 + VSM_RVM_STATES])
 {
@@ -177,8 +240,12 @@ static int run_once(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct
         in[1 + i] = (struct vsm_binding){state_inputs[i], gather(rvm, states, i)};
         status = in[1 + i].tensor ? VSM_OK : VSM_E_NOMEM;
     }
+    for (int i = 0; i <= VSM_RVM_STATES; i++)
+        out[i] = (struct vsm_binding){i ? state_outputs[i - 1] : "coefficients", reuse(rvm->kept[i])};
     if (!status)
         status = vsm_session_run(rvm->session, in, 1 + VSM_RVM_STATES, out, 1 + VSM_RVM_STATES);
+    for (int i = 0; !status && i <= VSM_RVM_STATES; i++)
+        keep(rvm->kept[i], out[i].tensor);
     for (int i = 0; i < VSM_RVM_STATES; i++)
         vsm_tensor_unref(&in[1 + i].tensor);
     return status;
@@ -217,12 +284,9 @@ static int cut_results(const struct vsm_rvm *rvm, const struct vsm_binding out[1
 static int run_views(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
                      struct results *results)
 {
-    struct vsm_binding out[1 + VSM_RVM_STATES] = {{"coefficients", NULL}};
-    int status;
+    struct vsm_binding out[1 + VSM_RVM_STATES];
+    int status = run_once(rvm, source, states, out);
 
-    for (int i = 0; i < VSM_RVM_STATES; i++)
-        out[1 + i].name = state_outputs[i];
-    status = run_once(rvm, source, states, out);
     if (!status)
         status = cut_results(rvm, out, results);
     for (int i = 0; i <= VSM_RVM_STATES; i++)
@@ -263,8 +327,10 @@ int vsm_rvm_run(struct vsm_rvm *rvm, struct vsm_tensor *source, struct vsm_rvm_s
                 struct vsm_tensor **coefficients, int *reset_count)
 {
     struct results results = {0};
-    int status = run_views(rvm, source, states, &results);
+    int status = check_states(rvm, states);
 
+    if (!status)
+        status = run_views(rvm, source, states, &results);
     if (!status)
         status = repair(rvm, source, states, &results, reset_count);
     if (status) {

@@ -591,7 +591,7 @@ static vsm_value fit(struct builder *b, vsm_value src, vsm_value matte)
     return concat(b, (const vsm_value[]){slope, offset}, 2);
 }
 
-static void build(struct builder *b)
+static void build(struct builder *b, bool fitted)
 {
     const int64_t src_dims[] = {b->batch, 3, b->height[0], b->width[0]};
     const int64_t matte_dims[] = {b->batch, 4, b->height[0], b->width[0]};
@@ -607,10 +607,11 @@ static void build(struct builder *b)
         h = decode_level(b, h, skips[level - 1], blocks[skip_blocks[level - 1]].out, images[level], level);
     matte = decode_output(b, h, src);
     vsm_graph_output(b->graph, matte, "matte", VSM_F32, 4, matte_dims);
-    vsm_graph_output(b->graph, fit(b, src, matte), "coefficients", VSM_F32, 4, fit_dims);
+    if (fitted)
+        vsm_graph_output(b->graph, fit(b, src, matte), "coefficients", VSM_F32, 4, fit_dims);
 }
 
-int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch,
+int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch, bool fitted,
                         struct vsm_graph **graph)
 {
     struct builder b = {.weights = weights, .batch = batch};
@@ -623,7 +624,7 @@ int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, i
         b.width[level] = vsm_rvm_graph_level(width, level);
         b.height[level] = vsm_rvm_graph_level(height, level);
     }
-    build(&b);
+    build(&b, fitted);
     status = vsm_graph_status(b.graph);
     if (status) {
         vsm_graph_destroy(b.graph);

@@ -12,6 +12,8 @@
 #include "nn/graph.h"
 #include "nn/tfjs.h"
 
+#include <stdbool.h>
+
 #define VSM_RVM_LEVELS 4
 
 /* Channels of the recurrent states at 1/2, 1/4, 1/8 and 1/16 of the grid. */
@@ -21,13 +23,13 @@ extern const int vsm_rvm_graph_state_channels[VSM_RVM_LEVELS];
 int vsm_rvm_graph_level(int size, int level);
 
 /* Inputs, all float32: "src" [batch, 3, height, width], RGB 0..1; "r1i" to "r4i" [batch, C, h, w].
- * Outputs: "coefficients" [batch, 8, height, width] as in frame/frame.h; "r1o" to "r4o"; "matte" [batch, 4,
- * height, width], what the filter is fitted to: foreground residual R, G, B and raw alpha.
+ * Outputs: "r1o" to "r4o"; "matte" [batch, 4, height, width]: foreground residual R, G, B and raw alpha; and, if
+ * `fitted`, "coefficients" [batch, 8, height, width] as in frame/frame.h, the guided filter's fit to the matte.
  *
- * The box filter is 3x3, and averages over the cells inside the picture only. (The TensorFlow network drops
- * the border cells and stretches the rest instead; inside, both are the same, which the golden test shows.)
- * Sizes that are not multiples of 16 cost crops. The graph owns its weights. */
-int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch,
+ * The box filter is 3x3, and averages over the cells inside the picture only. (The TensorFlow network drops the
+ * border cells and stretches the rest instead; inside, both are the same, which the golden test shows.) Sizes that
+ * are not multiples of 16 cost crops. The graph owns its weights. */
+int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch, bool fitted,
                         struct vsm_graph **graph) VSM_NODISCARD;
 
 #endif

@@ -18,9 +18,10 @@ enum vsm_sam2_family { VSM_SAM2_0, VSM_SAM2_1, VSM_SAM2_EDGETAM };
 #define VSM_SAM2_MEMORY_DIM 64  /* of memory tokens; a pointer is 4 of them */
 #define VSM_SAM2_MASKS      4   /* masks the decoder proposes: 0 for clear prompts, 1..3 for ambiguous ones */
 #define VSM_SAM2_RECENT     6   /* recent frames whose memory is attended to */
-#define VSM_SAM2_POINTERS   16 /* object pointers attended to, conditioning ones beyond the first not counted \
+#define VSM_SAM2_POINTERS                                                                                    \
+    16                      /* object pointers attended to, conditioning ones beyond the first not counted \
                                 */
-#define VSM_SAM2_TEMPORAL 7    /* temporal encodings: RECENT, and one for conditioning frames */
+#define VSM_SAM2_TEMPORAL 7 /* temporal encodings: RECENT, and one for conditioning frames */
 
 struct vsm_sam2_config {
     enum vsm_sam2_family family;

@@ -29,7 +29,7 @@ static bool open_network(struct network *n, int width, int height)
     CHECK_INT(vsm_tfjs_open(VSM_MODELS_DIR "/rvm.json", &weights), VSM_OK);
     if (!weights)
         return false;
-    CHECK_INT(vsm_rvm_graph_build(weights, width, height, 1, &graph), VSM_OK);
+    CHECK_INT(vsm_rvm_graph_build(weights, width, height, 1, true, &graph), VSM_OK);
     vsm_tfjs_close(weights);
     if (graph)
         CHECK_INT(vsm_session_create(graph, &options, &n->session), VSM_OK);

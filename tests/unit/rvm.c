@@ -189,6 +189,38 @@ static void fill_state(struct vsm_rvm_state *s)
     vsm_tensor_f32(s->r[0])[1] = -0.0f;
 }
 
+/* Results that were let go are written again; those that are held are not touched. */
+static void test_held_results_stay(void)
+{
+    struct vsm_rvm *rvm = have_model() ? open_rvm(1) : NULL;
+    struct vsm_rvm_state state = {0}, other = {0};
+    struct vsm_tensor *source, *held, *copy, *c;
+    int resets = 0;
+
+    if (!rvm)
+        return;
+    source = make_source(1, 0);
+    CHECK_INT(vsm_rvm_run(rvm, source, &state, &held, &resets), VSM_OK);
+    copy = vsm_tensor_create(VSM_F32, 3, held->dims);
+    memcpy(copy->data, held->data, vsm_tensor_bytes(copy));
+    for (int i = 0; i < 5; i++) {
+        CHECK_INT(vsm_rvm_run(rvm, source, &state, &c, &resets), VSM_OK);
+        CHECK(c->data != held->data);
+        vsm_tensor_unref(&c);
+    }
+    CHECK(same(held, copy));
+    other.r[0] = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){16, 8, 8});
+    CHECK_INT(vsm_rvm_run(rvm, source, &other, &c, &resets), VSM_E_INTERNAL);
+    CHECK_HAS(vsm_error_message(), "state 1 of view 0");
+    vsm_rvm_destroy(rvm);
+    CHECK(same(held, copy));
+    vsm_rvm_state_reset(&state);
+    vsm_rvm_state_reset(&other);
+    vsm_tensor_unref(&held);
+    vsm_tensor_unref(&copy);
+    vsm_tensor_unref(&source);
+}
+
 static void test_state_survives_saving(void)
 {
     struct vsm_rvm_state s = {0}, t = {0};
@@ -290,6 +322,7 @@ int main(void)
     RUN(test_altered_file_is_refused);
     RUN(test_batch_equals_single_views);
     RUN(test_nan_states_are_reset);
+    RUN(test_held_results_stay);
     RUN(test_state_survives_saving);
     RUN(test_every_finite_value_is_seen);
     RUN(test_every_allocation_may_fail);
