@@ -4,6 +4,9 @@
 
 #include "media/ff.h"
 
+#include <libavutil/spherical.h>
+#include <libavutil/stereo3d.h>
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -15,6 +18,7 @@ struct tiny_video {
     int gop, b_frames;
     struct vsm_colour colour;
     bool turned; /* a display matrix turns it by 90 degrees clockwise */
+    int vr;      /* half-equirectangular boxes: 1 left-right, 2 right-left (Matroska only) */
     bool hdr;    /* mastering display and light level */
 };
 
@@ -98,6 +102,25 @@ static void tiny_side_data(AVStream *stream, const struct tiny_video *video)
         return;
 }
 
+static void tiny_vr_data(AVStream *stream, bool right_left)
+{
+    size_t size;
+    AVSphericalMapping *sphere = av_spherical_alloc(&size);
+    AVStereo3D *stereo = av_stereo3d_alloc();
+    bool good = sphere && stereo;
+
+    if (good) {
+        sphere->projection = AV_SPHERICAL_EQUIRECTANGULAR_TILE;
+        sphere->bound_left = sphere->bound_right = 0x3FFFFFFF;
+        stereo->type = AV_STEREO3D_SIDEBYSIDE;
+        stereo->flags = right_left ? AV_STEREO3D_FLAG_INVERT : 0;
+        good = vsm_ff_stream_set_side_data(stream, AV_PKT_DATA_SPHERICAL, sphere, size) == VSM_OK &&
+               vsm_ff_stream_set_side_data(stream, AV_PKT_DATA_STEREO3D, stereo, sizeof(*stereo)) == VSM_OK;
+    }
+    av_free(sphere);
+    av_free(stereo);
+}
+
 static AVCodecContext *tiny_encoder(const AVFormatContext *format, const struct tiny_video *video)
 {
     const AVCodec *encoder = avcodec_find_encoder_by_name(video->codec ? video->codec : "mpeg4");
@@ -147,6 +170,8 @@ static bool tiny_video_write(const char *path, const struct tiny_video *video)
         stream->time_base = codec->time_base;
         stream->avg_frame_rate = codec->framerate;
         tiny_side_data(stream, video);
+        if (video->vr)
+            tiny_vr_data(stream, video->vr == 2);
         if (!(format->oformat->flags & AVFMT_NOFILE))
             good = avio_open(&format->pb, path, AVIO_FLAG_WRITE) >= 0;
         good = good && avformat_write_header(format, NULL) >= 0 && tiny_encode(format, codec, video) &&

@@ -132,6 +132,41 @@ static void test_info_of_mp4(void)
     vsm_video_reader_close(reader);
 }
 
+static void test_vr_boxes(void)
+{
+    static const char *const names[] = {"vr.mp4", "vr.mkv"};
+
+    for (int i = 0; i < 2; i++) {
+        const struct tiny_video video = {
+            .pixel_format = AV_PIX_FMT_YUV420P, .width = 64, .height = 32, .frames = 3, .vr = 1 + i};
+        const struct vsm_vr_boxes *boxes;
+        struct vsm_video_reader *reader;
+
+        CHECK(tiny_video_write(in_folder(names[i]), &video));
+        CHECK_INT(vsm_video_reader_open(in_folder(names[i]), &options, &reader), VSM_OK);
+        boxes = &vsm_video_reader_info(reader)->boxes;
+        CHECK(boxes->has_stereo && boxes->has_projection && boxes->equirect);
+        CHECK_INT(boxes->stereo, VSM_LAYOUT_SBS);
+        CHECK_INT(boxes->right_left, i);
+        CHECK_INT(boxes->bound_left, 0x3FFFFFFF);
+        CHECK_INT(boxes->bound_right, 0x3FFFFFFF);
+        vsm_video_reader_close(reader);
+    }
+}
+
+static void test_second_layer_is_refused(void)
+{
+    size_t size;
+    uint8_t *data = read_bytes(in_folder("vr.mp4"), &size), *box = memmem(data, size, "btrt", 4);
+
+    CHECK(box != NULL);
+    if (box)
+        memcpy(box, "lhvC", 4);
+    write_bytes(in_folder("layers.mp4"), data, size);
+    check_refused(in_folder("layers.mp4"), "has two views coded as MV-HEVC");
+    free(data);
+}
+
 static void check_format(const char *name, const char *codec, enum AVPixelFormat pixel_format,
                          const char *expected)
 {
@@ -402,6 +437,8 @@ int main(void)
     RUN(test_what_is_no_video);
     RUN(test_huge_claims);
     RUN(test_info_of_mp4);
+    RUN(test_vr_boxes);
+    RUN(test_second_layer_is_refused);
     RUN(test_formats);
     RUN(test_rgb_values);
     RUN(test_images_outlive_the_reader);
