@@ -28,7 +28,7 @@ struct vsm_muxer {
     uint8_t *zeros; /* payload for replay */
     size_t zeros_size;
     int64_t resume_size; /* < 0: not replaying */
-    bool begun;
+    int64_t header_size;
 };
 
 const char *vsm_muxer_format_of(const char *path)
@@ -144,18 +144,35 @@ static int create_context(struct vsm_muxer *muxer, const char *format)
     return VSM_OK;
 }
 
-int vsm_muxer_create(const char *path, const char *format, int64_t resume_size, struct vsm_muxer **result)
+int vsm_muxer_mark_check(const char *path, const struct vsm_muxer_mark *mark)
+{
+    struct vsm_output_file file = {0};
+    int status = vsm_output_file_open(path, true, &file);
+    uint32_t crc = 0;
+
+    if (status == VSM_OK)
+        status = vsm_output_file_check_size(&file, mark->size);
+    if (status == VSM_OK)
+        status = vsm_output_file_crc(&file, mark->size - mark->tail, mark->tail, &crc);
+    if (status == VSM_OK && crc != mark->crc)
+        status = vsm_fail(VSM_E_INPUT, "%s: is not what was written before byte %lld; start anew", path,
+                          (long long)mark->size);
+    vsm_output_file_close(&file);
+    return status;
+}
+
+int vsm_muxer_create(const char *path, const char *format, const struct vsm_muxer_mark *mark,
+                     struct vsm_muxer **result)
 {
     struct vsm_muxer *muxer = vsm_mem_alloc("muxer", 1, sizeof(*muxer));
-    int status;
+    int status = mark ? vsm_muxer_mark_check(path, mark) : VSM_OK;
 
     if (!muxer)
         return VSM_E_NOMEM;
     vsm_ff_init();
-    muxer->resume_size = resume_size;
-    status = vsm_output_file_open(path, resume_size >= 0, &muxer->file);
-    if (status == VSM_OK && resume_size >= 0)
-        status = vsm_output_file_check_size(&muxer->file, resume_size);
+    muxer->resume_size = mark ? mark->size : -1;
+    if (status == VSM_OK)
+        status = vsm_output_file_open(path, mark != NULL, &muxer->file);
     if (status == VSM_OK)
         status = create_context(muxer, format);
     if (status != VSM_OK) {
@@ -334,7 +351,7 @@ int vsm_muxer_begin(struct vsm_muxer *muxer)
     if (error < 0)
         return fail(muxer, error, "the header cannot be written");
     avio_flush(muxer->io);
-    muxer->begun = true;
+    muxer->header_size = avio_tell(muxer->io);
     /* The header is written again when resuming: a finish that was cut short may have changed sizes in it. */
     muxer->file.suppressed = muxer->resume_size >= 0;
     return vsm_output_file_status(&muxer->file);
@@ -446,14 +463,19 @@ int vsm_muxer_end_replay(struct vsm_muxer *muxer)
     return status;
 }
 
-int vsm_muxer_flush(struct vsm_muxer *muxer, int64_t *size)
+int vsm_muxer_flush(struct vsm_muxer *muxer, struct vsm_muxer_mark *mark)
 {
     int status = flush_muxer(muxer);
+    int64_t tail;
 
     if (status == VSM_OK)
         status = vsm_output_file_sync(&muxer->file);
-    *size = muxer->file.size;
-    return status;
+    if (status != VSM_OK)
+        return status;
+    tail = muxer->file.size - muxer->header_size;
+    mark->size = muxer->file.size;
+    mark->tail = tail < VSM_MUXER_TAIL ? (uint32_t)tail : VSM_MUXER_TAIL;
+    return vsm_output_file_crc(&muxer->file, mark->size - mark->tail, mark->tail, &mark->crc);
 }
 
 int vsm_muxer_finish(struct vsm_muxer *muxer)

@@ -52,8 +52,20 @@ int vsm_muxer_check_codec(const char *format, int codec_id) VSM_NODISCARD;
 /* Whether `format` can hold a copied stream. */
 bool vsm_muxer_can_copy(const char *format, const struct AVStream *stream);
 
-/* resume_size < 0: creates the file; else opens the one that has (at least) that many bytes, in replay. */
-int vsm_muxer_create(const char *path, const char *format, int64_t resume_size,
+/* A place where the file can be cut, and by what it is known again: the CRC-32 of the bytes before it, which no later
+ * write changes (at most VSM_MUXER_TAIL, none of the header). */
+struct vsm_muxer_mark {
+    int64_t size; /* of the file */
+    uint32_t tail, crc;
+};
+
+#define VSM_MUXER_TAIL 65536
+
+/* VSM_E_INPUT, with a reason, unless `path` is a file that was once at this mark. */
+int vsm_muxer_mark_check(const char *path, const struct vsm_muxer_mark *mark) VSM_NODISCARD;
+
+/* mark NULL: creates the file; else opens the one that was at this mark, in replay. */
+int vsm_muxer_create(const char *path, const char *format, const struct vsm_muxer_mark *mark,
                      struct vsm_muxer **muxer) VSM_NODISCARD;
 /* Closes without finishing; the file stays. NULL is allowed. */
 void vsm_muxer_destroy(struct vsm_muxer *muxer);
@@ -74,8 +86,8 @@ int vsm_muxer_replay_flush(struct vsm_muxer *muxer) VSM_NODISCARD;
 /* Ends the replay: cuts the file at the mark. VSM_E_INPUT if the muxer is not where it was then. */
 int vsm_muxer_end_replay(struct vsm_muxer *muxer) VSM_NODISCARD;
 
-/* Makes everything written so far durable; *size is the mark. */
-int vsm_muxer_flush(struct vsm_muxer *muxer, int64_t *size) VSM_NODISCARD;
+/* Makes everything written so far durable. */
+int vsm_muxer_flush(struct vsm_muxer *muxer, struct vsm_muxer_mark *mark) VSM_NODISCARD;
 
 /* Writes what a complete file needs, makes it durable and readable to others, and closes it. */
 int vsm_muxer_finish(struct vsm_muxer *muxer) VSM_NODISCARD;

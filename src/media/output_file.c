@@ -1,6 +1,7 @@
 #include "media/output_file.h"
 
 #include "base/fault.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static int keep(struct vsm_output_file *file, int status)
 
 int vsm_output_file_open(const char *path, bool resume, struct vsm_output_file *file)
 {
-    int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | (resume ? 0 : O_CREAT | O_EXCL);
+    int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (resume ? 0 : O_CREAT | O_EXCL);
     struct stat info;
 
     *file = (struct vsm_output_file){.fd = -1, .path = vsm_mem_string("path", path)};
@@ -122,6 +123,27 @@ int vsm_output_file_truncate(struct vsm_output_file *file, int64_t size)
         return keep(file, vsm_fail(VSM_E_OUTPUT, "%s: cannot be cut to %lld bytes: %s", file->path,
                                    (long long)size, strerror(errno)));
     file->size = size;
+    return VSM_OK;
+}
+
+int vsm_output_file_crc(struct vsm_output_file *file, int64_t from, size_t size, uint32_t *crc)
+{
+    uint8_t buffer[4096];
+
+    *crc = 0;
+    while (size > 0) {
+        size_t want = size < sizeof(buffer) ? size : sizeof(buffer);
+        ssize_t n = FAULTY("mux.read", pread(file->fd, buffer, want, (off_t)from));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return vsm_fail(n < 0 ? VSM_E_OUTPUT : VSM_E_INPUT, "%s: cannot be read at byte %lld: %s",
+                            file->path, (long long)from, n < 0 ? strerror(errno) : "it is too short");
+        *crc = vsm_hash_crc32(*crc, buffer, (size_t)n);
+        from += n;
+        size -= (size_t)n;
+    }
     return VSM_OK;
 }
 

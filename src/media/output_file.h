@@ -24,7 +24,7 @@ struct vsm_output_file {
 };
 
 /* Creates a file with mode 0600 in place of one of that name, or opens an existing one to go on (`resume`); never
- * follows a symbolic link. VSM_E_OUTPUT. The descriptor is write-only and closed on exec. */
+ * follows a symbolic link. VSM_E_OUTPUT. The descriptor is closed on exec. */
 int vsm_output_file_open(const char *path, bool resume, struct vsm_output_file *file) VSM_NODISCARD;
 /* Closes; the file stays. A zeroed struct is allowed. */
 void vsm_output_file_close(struct vsm_output_file *file);
@@ -36,6 +36,9 @@ int vsm_output_file_sync(struct vsm_output_file *file) VSM_NODISCARD;
 int vsm_output_file_check_size(struct vsm_output_file *file, int64_t size) VSM_NODISCARD;
 /* Cuts what is behind `size`. VSM_E_INPUT if the file is shorter than that. */
 int vsm_output_file_truncate(struct vsm_output_file *file, int64_t size) VSM_NODISCARD;
+
+/* CRC-32 of `size` bytes from `from`. VSM_E_INPUT if they are not there. Fault point: mux.read. */
+int vsm_output_file_crc(struct vsm_output_file *file, int64_t from, size_t size, uint32_t *crc) VSM_NODISCARD;
 
 /* Gives the file the mode that the user's umask allows, once it is complete. */
 int vsm_output_file_publish_mode(struct vsm_output_file *file) VSM_NODISCARD;

@@ -10,11 +10,12 @@
 #include "media/video_reader_internal.h"
 #include "media/vr_boxes_write.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-/* State at a mark, little-endian: u32 magic, u64 pictures, u64 file bytes, u64 index entries, u32 index CRC-32,
- * u64 copied packets, then the encoder's state. */
+/* State at a mark, little-endian: u32 magic, u64 pictures, u64 file bytes, u32 tail bytes, u32 tail CRC-32 (struct
+ * vsm_muxer_mark), u64 index entries, u32 index CRC-32, u64 copied packets, then the encoder's state. */
 #define STATE_MAGIC 0x31775356u /* "VSw1" */
 
 #define VIDEO_STREAM 0 /* the copied ones follow */
@@ -32,10 +33,13 @@ struct vsm_video_writer {
     uint64_t copied; /* packets of the copier that were muxed */
     bool created;    /* the temporary file is ours */
     bool finished;
+    struct vsm_bytes_out
+        known_state; /* resumed after it was finished: pictures are passed over, marks say this */
 };
 
 struct state {
-    uint64_t pictures, size, entries, copied;
+    struct vsm_muxer_mark mark;
+    uint64_t pictures, entries, copied;
     uint32_t crc;
 };
 
@@ -108,7 +112,8 @@ static int open_copier(struct vsm_video_writer *writer)
     return options.path ? vsm_stream_copier_open(&options, &writer->copier) : VSM_OK;
 }
 
-static int open_muxer(struct vsm_video_writer *writer, int64_t resume_size)
+/* mark as in vsm_muxer_create(). */
+static int open_muxer(struct vsm_video_writer *writer, const struct vsm_muxer_mark *mark)
 {
     const struct vsm_video_writer_options *options = &writer->options;
     struct vsm_muxer_video video = {
@@ -121,7 +126,7 @@ static int open_muxer(struct vsm_video_writer *writer, int64_t resume_size)
         .layout = options->layout,
     };
     int count = writer->copier ? vsm_stream_copier_count(writer->copier) : 0;
-    int status = vsm_muxer_create(options->temporary_path, writer->format, resume_size, &writer->muxer);
+    int status = vsm_muxer_create(options->temporary_path, writer->format, mark, &writer->muxer);
 
     writer->created = status == VSM_OK;
     if (status == VSM_OK)
@@ -131,7 +136,7 @@ static int open_muxer(struct vsm_video_writer *writer, int64_t resume_size)
     return status == VSM_OK ? vsm_muxer_begin(writer->muxer) : status;
 }
 
-/* All parts but the index. resume_size as in vsm_muxer_create(). */
+/* All parts but muxer and index. On failure *result, if set, is to be closed. */
 static int create(const struct vsm_video_writer_options *options, struct vsm_video_writer **result)
 {
     struct vsm_video_writer *writer = vsm_mem_alloc("video writer", 1, sizeof(*writer));
@@ -156,7 +161,7 @@ int vsm_video_writer_open(const struct vsm_video_writer_options *options, struct
     int status = create(options, &writer);
 
     if (status == VSM_OK)
-        status = open_muxer(writer, -1);
+        status = open_muxer(writer, NULL);
     if (status == VSM_OK)
         status = vsm_packet_index_create(writer->index_path, &writer->index);
     if (status != VSM_OK) {
@@ -215,10 +220,12 @@ static int write_ready(struct vsm_video_writer *writer)
 int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image *image, int64_t pts,
                          int64_t duration)
 {
-    int status = vsm_video_encoder_put(writer->encoder, image, pts - writer->options.first_pts, duration);
+    int status = VSM_OK;
 
+    if (!writer->finished)
+        status = vsm_video_encoder_put(writer->encoder, image, pts - writer->options.first_pts, duration);
     writer->pictures += status == VSM_OK;
-    return status == VSM_OK ? write_ready(writer) : status;
+    return status == VSM_OK && !writer->finished ? write_ready(writer) : status;
 }
 
 static int end_segment(struct vsm_video_writer *writer)
@@ -231,11 +238,16 @@ static int end_segment(struct vsm_video_writer *writer)
 int vsm_video_writer_mark(struct vsm_video_writer *writer, struct vsm_bytes_out *state)
 {
     static const struct vsm_packet_entry flush = {.size = VSM_PACKET_INDEX_FLUSH};
-    int64_t size = 0;
-    int status = end_segment(writer);
+    struct vsm_muxer_mark mark;
+    int status;
 
+    if (writer->finished) {
+        vsm_bytes_put(state, writer->known_state.data, writer->known_state.size);
+        return state->failed ? VSM_E_NOMEM : VSM_OK;
+    }
+    status = end_segment(writer);
     if (status == VSM_OK)
-        status = vsm_muxer_flush(writer->muxer, &size);
+        status = vsm_muxer_flush(writer->muxer, &mark);
     if (status == VSM_OK)
         status = vsm_packet_index_add(&writer->index, &flush);
     if (status == VSM_OK)
@@ -244,7 +256,9 @@ int vsm_video_writer_mark(struct vsm_video_writer *writer, struct vsm_bytes_out 
         return status;
     vsm_bytes_put_le32(state, STATE_MAGIC);
     vsm_bytes_put_le64(state, writer->pictures);
-    vsm_bytes_put_le64(state, (uint64_t)size);
+    vsm_bytes_put_le64(state, (uint64_t)mark.size);
+    vsm_bytes_put_le32(state, mark.tail);
+    vsm_bytes_put_le32(state, mark.crc);
     vsm_bytes_put_le64(state, writer->index.count);
     vsm_bytes_put_le32(state, writer->index.crc);
     vsm_bytes_put_le64(state, writer->copied);
@@ -256,11 +270,14 @@ static int read_state(const char *path, struct vsm_bytes_in *in, struct state *s
     uint32_t magic = vsm_bytes_get_le32(in);
 
     state->pictures = vsm_bytes_get_le64(in);
-    state->size = vsm_bytes_get_le64(in);
+    state->mark.size = (int64_t)vsm_bytes_get_le64(in);
+    state->mark.tail = vsm_bytes_get_le32(in);
+    state->mark.crc = vsm_bytes_get_le32(in);
     state->entries = vsm_bytes_get_le64(in);
     state->crc = vsm_bytes_get_le32(in);
     state->copied = vsm_bytes_get_le64(in);
-    if (in->failed || magic != STATE_MAGIC || state->size > INT64_MAX || state->entries < state->pictures)
+    if (in->failed || magic != STATE_MAGIC || state->mark.size < 0 || state->mark.tail > state->mark.size ||
+        state->mark.tail > VSM_MUXER_TAIL || state->entries < state->pictures)
         return vsm_fail(VSM_E_INPUT, "%s: the state to resume from is damaged; start anew", path);
     return VSM_OK;
 }
@@ -292,21 +309,39 @@ static int replay(struct vsm_video_writer *writer, const struct state *state)
     return status;
 }
 
+/* The file got its final name, but the job ended before it could say so. */
+static bool is_complete(const struct vsm_video_writer *writer, const struct state *state)
+{
+    return access(writer->options.temporary_path, F_OK) != 0 && errno == ENOENT &&
+           vsm_muxer_mark_check(writer->options.path, &state->mark) == VSM_OK;
+}
+
+static int resume(struct vsm_video_writer *writer, const struct state *state, struct vsm_bytes_in *in)
+{
+    int status = vsm_video_encoder_load(writer->encoder, in);
+
+    if (status == VSM_OK)
+        status = open_muxer(writer, &state->mark);
+    return status == VSM_OK ? replay(writer, state) : status;
+}
+
 int vsm_video_writer_resume(const struct vsm_video_writer_options *options, struct vsm_bytes_in *in,
                             struct vsm_video_writer **result)
 {
+    struct vsm_bytes_in whole = *in;
     struct vsm_video_writer *writer = NULL;
     struct state state;
     int status = read_state(options->path, in, &state);
 
     if (status == VSM_OK)
         status = create(options, &writer);
-    if (status == VSM_OK)
-        status = vsm_video_encoder_load(writer->encoder, in);
-    if (status == VSM_OK)
-        status = open_muxer(writer, (int64_t)state.size);
-    if (status == VSM_OK)
-        status = replay(writer, &state);
+    if (status == VSM_OK && is_complete(writer, &state)) {
+        writer->finished = true;
+        vsm_bytes_put(&writer->known_state, whole.data + whole.pos, whole.size - whole.pos);
+        status = writer->known_state.failed ? VSM_E_NOMEM : VSM_OK;
+    } else if (status == VSM_OK) {
+        status = resume(writer, &state, in);
+    }
     if (status != VSM_OK) {
         vsm_video_writer_close(writer, true);
         return status;
@@ -324,8 +359,11 @@ static bool has_boxes(const struct vsm_video_writer *writer)
 int vsm_video_writer_finish(struct vsm_video_writer *writer)
 {
     const struct vsm_video_writer_options *options = &writer->options;
-    int status = end_segment(writer);
+    int status;
 
+    if (writer->finished)
+        return VSM_OK;
+    status = end_segment(writer);
     if (status == VSM_OK)
         status = copy_until(writer, INT64_MAX);
     if (status == VSM_OK)
@@ -339,7 +377,6 @@ int vsm_video_writer_finish(struct vsm_video_writer *writer)
     if (status != VSM_OK)
         return status;
     writer->finished = true;
-    unlink(writer->index_path);
     return vsm_file_sync_folder_of(options->path);
 }
 
@@ -347,14 +384,15 @@ void vsm_video_writer_close(struct vsm_video_writer *writer, bool keep)
 {
     if (!writer)
         return;
-    if (writer->created && !writer->finished && !keep) {
+    if (writer->created && !writer->finished && !keep)
         unlink(writer->options.temporary_path);
+    if (writer->finished || (writer->created && !keep))
         unlink(writer->index_path);
-    }
     vsm_video_encoder_close(writer->encoder);
     vsm_stream_copier_close(writer->copier);
     vsm_muxer_destroy(writer->muxer);
     vsm_packet_index_close(&writer->index);
+    vsm_bytes_out_finish(&writer->known_state);
     vsm_mem_free((char *)writer->options.path);
     vsm_mem_free((char *)writer->options.temporary_path);
     vsm_mem_free((char *)writer->options.source_path);

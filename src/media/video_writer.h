@@ -52,9 +52,11 @@ int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image *imag
 int vsm_video_writer_mark(struct vsm_video_writer *writer, struct vsm_bytes_out *state) VSM_NODISCARD;
 
 /* Opens the temporary file of an earlier process as it was at the mark that wrote `state`; the options must be those
- * of then. What was written behind the mark is cut, but only after everything is verified. VSM_E_INPUT if file, index,
- * source or state are not what they were, VSM_E_OUTPUT / VSM_E_USAGE as open(). Cost: reads the source's copied
- * streams up to the mark, no decoding, no encoding. */
+ * of then. What was written behind the mark is cut, but only after everything is verified. A file that got its final
+ * name meanwhile (the process died between finish() and its own book-keeping) is known again: pictures are then
+ * passed over and everything succeeds at once. VSM_E_INPUT if file, index, source or state are not what they were,
+ * VSM_E_OUTPUT / VSM_E_USAGE as open(). Cost: reads the source's copied streams up to the mark, no decoding, no
+ * encoding. */
 int vsm_video_writer_resume(const struct vsm_video_writer_options *options, struct vsm_bytes_in *state,
                             struct vsm_video_writer **writer) VSM_NODISCARD;
 
