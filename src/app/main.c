@@ -1,5 +1,6 @@
 #include "app/dry_run.h"
 #include "app/job.h"
+#include "app/models_command.h"
 #include "app/monitor.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "nn/session.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int print_version(void)
 {
@@ -28,11 +30,20 @@ static int process(const struct vsm_cli *cli)
     return status;
 }
 
+static int finish(int status)
+{
+    if (status < 0 && status != VSM_E_CANCELLED)
+        vsm_log(VSM_LOG_ERROR, "vr180-streaming", "%s", vsm_error_message());
+    return (int)vsm_status_exit_code(status);
+}
+
 int main(int argc, char **argv)
 {
     struct vsm_cli cli = {0};
     int status;
 
+    if (argc > 1 && strcmp(argv[1], "models") == 0)
+        return finish(vsm_models_command_run(argc - 1, argv + 1));
     vsm_monitor_block_signals();
     vsm_fault_arm_from_env();
     status = vsm_cli_parse(argc, argv, &cli);
@@ -53,8 +64,7 @@ int main(int argc, char **argv)
             break;
         }
     }
-    if (status < 0 && status != VSM_E_CANCELLED)
-        vsm_log(VSM_LOG_ERROR, "vr180-streaming", "%s", vsm_error_message());
+    status = finish(status);
     vsm_cli_finish(&cli);
-    return (int)vsm_status_exit_code(status);
+    return status;
 }
