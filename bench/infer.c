@@ -145,7 +145,7 @@ static void open_bare(struct bare *b)
     struct vsm_tfjs *weights;
     struct vsm_graph *graph;
 
-    require(!vsm_tfjs_open(MODEL, &weights) && !vsm_rvm_graph_build(weights, grid, grid, 1, false, &graph));
+    require(!vsm_tfjs_open(MODEL, &weights) && !vsm_rvm_graph_build(weights, grid, grid, 1, &graph));
     require(!vsm_session_create(graph, &(struct vsm_session_options){.threads = threads}, &b->session));
     vsm_graph_destroy(graph);
     vsm_tfjs_close(weights);

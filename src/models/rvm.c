@@ -1,6 +1,8 @@
 #include "models/rvm.h"
 
 #include "base/mem.h"
+#include "base/parallel.h"
+#include "image/guided_fit.h"
 #include "models/rvm_graph.h"
 
 #include <string.h>
@@ -20,7 +22,9 @@ struct vsm_rvm {
     struct vsm_session *session;
     int width, height, batch;
     struct vsm_sha256 hash;
-    struct vsm_tensor *kept[1 + VSM_RVM_STATES][KEPT];
+    struct vsm_parallel *pool;
+    struct vsm_tensor *matte;                          /* of the last run */
+    struct vsm_tensor *kept[1 + VSM_RVM_STATES][KEPT]; /* coefficients, then states */
 };
 
 static const char *const state_inputs[VSM_RVM_STATES] = {"r1i", "r2i", "r3i", "r4i"};
@@ -79,7 +83,7 @@ static int make_session(struct vsm_rvm *rvm, const struct vsm_rvm_options *optio
     int status = vsm_tfjs_open(options->graph_path, &weights);
 
     if (!status)
-        status = vsm_rvm_graph_build(weights, options->width, options->height, options->batch, true, &graph);
+        status = vsm_rvm_graph_build(weights, options->width, options->height, options->batch, &graph);
     vsm_tfjs_close(weights);
     if (!status)
         status = vsm_session_create(graph, &options->session, &rvm->session);
@@ -101,6 +105,10 @@ int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm)
     made->height = options->height;
     made->batch = options->batch;
     status = check_files(options->graph_path, &made->hash);
+    if (!status) {
+        made->pool = vsm_parallel_create(options->session.threads);
+        status = made->pool ? VSM_OK : VSM_E_NOMEM;
+    }
     if (!status)
         status = make_session(made, options);
     if (status) {
@@ -116,6 +124,8 @@ void vsm_rvm_destroy(struct vsm_rvm *rvm)
     if (!rvm)
         return;
     vsm_session_destroy(rvm->session);
+    vsm_parallel_destroy(rvm->pool);
+    vsm_tensor_unref(&rvm->matte);
     for (int i = 0; i <= VSM_RVM_STATES; i++) {
         for (int k = 0; k < KEPT; k++)
             vsm_tensor_unref(&rvm->kept[i][k]);
@@ -229,26 +239,58 @@ static void keep(struct vsm_tensor *kept[KEPT], struct vsm_tensor *tensor)
         kept[k] = vsm_tensor_ref(tensor);
 }
 
-/* out[0] coefficients, then the states: the whole batch's tensors, owned by the caller also on failure. */
-static int run_once(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
-                    struct vsm_binding out[1 + VSM_RVM_STATES])
+/* The batch's new states in out[1 + level], and its matte in out[0], all owned by the caller also on failure. */
+static int run_network(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
+                       struct vsm_binding out[1 + VSM_RVM_STATES])
 {
     struct vsm_binding in[1 + VSM_RVM_STATES] = {{"src", source}};
     int status = VSM_OK;
 
+    out[0] = (struct vsm_binding){"matte", rvm->matte ? vsm_tensor_ref(rvm->matte) : NULL};
     for (int i = 0; !status && i < VSM_RVM_STATES; i++) {
         in[1 + i] = (struct vsm_binding){state_inputs[i], gather(rvm, states, i)};
         status = in[1 + i].tensor ? VSM_OK : VSM_E_NOMEM;
     }
-    for (int i = 0; i <= VSM_RVM_STATES; i++)
-        out[i] = (struct vsm_binding){i ? state_outputs[i - 1] : "coefficients", reuse(rvm->kept[i])};
+    for (int i = 0; i < VSM_RVM_STATES; i++)
+        out[1 + i] = (struct vsm_binding){state_outputs[i], reuse(rvm->kept[1 + i])};
     if (!status)
         status = vsm_session_run(rvm->session, in, 1 + VSM_RVM_STATES, out, 1 + VSM_RVM_STATES);
-    for (int i = 0; !status && i <= VSM_RVM_STATES; i++)
-        keep(rvm->kept[i], out[i].tensor);
+    for (int i = 0; !status && i < VSM_RVM_STATES; i++)
+        keep(rvm->kept[1 + i], out[1 + i].tensor);
+    if (!status && !rvm->matte)
+        rvm->matte = vsm_tensor_ref(out[0].tensor);
     for (int i = 0; i < VSM_RVM_STATES; i++)
         vsm_tensor_unref(&in[1 + i].tensor);
     return status;
+}
+
+/* The coefficient maps of all views; NULL if out of memory. */
+static struct vsm_tensor *fit(struct vsm_rvm *rvm, const struct vsm_tensor *source,
+                              const struct vsm_tensor *matte)
+{
+    const int64_t dims[] = {rvm->batch, 8, rvm->height, rvm->width};
+    const size_t cells = (size_t)rvm->width * (size_t)rvm->height;
+    struct vsm_tensor *maps = reuse(rvm->kept[0]);
+
+    if (!maps)
+        maps = vsm_tensor_create(VSM_F32, 4, dims);
+    for (size_t i = 0; maps && i < (size_t)rvm->batch; i++)
+        vsm_guided_fit(vsm_tensor_f32(source) + i * 3 * cells, vsm_tensor_f32(matte) + i * 4 * cells,
+                       rvm->width, rvm->height, vsm_tensor_f32(maps) + i * 8 * cells, rvm->pool);
+    if (maps)
+        keep(rvm->kept[0], maps);
+    return maps;
+}
+
+static int run_once(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
+                    struct vsm_binding out[1 + VSM_RVM_STATES])
+{
+    int status = run_network(rvm, source, states, out);
+    struct vsm_tensor *maps = status ? NULL : fit(rvm, source, out[0].tensor);
+
+    vsm_tensor_unref(&out[0].tensor);
+    out[0].tensor = maps;
+    return status ? status : maps ? VSM_OK : VSM_E_NOMEM;
 }
 
 /* The results cut into views. */

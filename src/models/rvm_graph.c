@@ -8,9 +8,6 @@
 
 #define OPSET 17
 
-/* Guided filter's regulariser, as trained (float32 of 1e-5). */
-#define GUIDED_EPS 1e-5f
-
 #define NETWORK         "StatefulPartitionedCall/matting_network_wrapper/StatefulPartitionedCall/"
 #define NAME_MAX_LENGTH 320
 
@@ -545,57 +542,10 @@ static vsm_value decode_output(struct builder *b, struct halves below, vsm_value
     return conv_parts(b, &last, &(const struct part){x, 0, 16}, 1);
 }
 
-/* Mean of the 3x3 cells around, as far as they are inside the picture. */
-static vsm_value box(struct builder *b, vsm_value x)
-{
-    static const int64_t three[] = {3, 3}, pads[] = {1, 1, 1, 1};
-    const struct vsm_attr attrs[] = {VSM_ATTR_IS("kernel_shape", three, 2), VSM_ATTR_IS("pads", pads, 4)};
-
-    return vsm_graph_node(b->graph, "AveragePool", &x, 1, attrs, 2);
-}
-
-static vsm_value concat(struct builder *b, const vsm_value *values, size_t count)
-{
-    const struct vsm_attr axis = VSM_ATTR_I("axis", 1);
-
-    return vsm_graph_node(b->graph, "Concat", values, count, &axis, 1);
-}
-
-/* R, G, B and their mean, centred on grey: that changes nothing in the fit but the rounding of small differences of
- * squares. In the plain layout, where four channels are not padded to a block. */
-static vsm_value make_guide(struct builder *b, vsm_value src)
-{
-    static const int64_t channel_axis[] = {1};
-    const struct vsm_attr axes = VSM_ATTR_IS("axes", channel_axis, 1);
-    vsm_value centred = vsm_graph_op(b->graph, "Sub", src, vsm_graph_scalar(b->graph, 0.5f));
-    vsm_value mean = vsm_graph_node(b->graph, "ReduceMean", &centred, 1, &axes, 1);
-
-    return concat(b, (const vsm_value[]){centred, mean}, 2);
-}
-
-/* The guided filter's fit: slope and offset for each of the matte's channels over the guide. What depends on the guide
- * only is made first: the library runs what was made last first, and so holds the guide's maps after the decoder's
- * peak of memory only. */
-static vsm_value fit(struct builder *b, vsm_value src, vsm_value matte)
-{
-    struct vsm_graph *g = b->graph;
-    vsm_value x = make_guide(b, src), mean_x = box(b, x), mean_xx = box(b, vsm_graph_op(g, "Mul", x, x));
-    vsm_value variance = vsm_graph_op(g, "Sub", mean_xx, vsm_graph_op(g, "Mul", mean_x, mean_x));
-    vsm_value divisor = vsm_graph_op(g, "Add", variance, vsm_graph_scalar(g, GUIDED_EPS));
-    vsm_value centre = vsm_graph_op(g, "Add", mean_x, vsm_graph_scalar(g, 0.5f));
-    vsm_value mean_xy = box(b, vsm_graph_op(g, "Mul", x, matte)), mean_y = box(b, matte);
-    vsm_value covariance = vsm_graph_op(g, "Sub", mean_xy, vsm_graph_op(g, "Mul", mean_x, mean_y));
-    vsm_value slope = vsm_graph_op(g, "Div", covariance, divisor);
-    vsm_value offset = vsm_graph_op(g, "Sub", mean_y, vsm_graph_op(g, "Mul", slope, centre));
-
-    return concat(b, (const vsm_value[]){slope, offset}, 2);
-}
-
-static void build(struct builder *b, bool fitted)
+static void build(struct builder *b)
 {
     const int64_t src_dims[] = {b->batch, 3, b->height[0], b->width[0]};
     const int64_t matte_dims[] = {b->batch, 4, b->height[0], b->width[0]};
-    const int64_t fit_dims[] = {b->batch, 8, b->height[0], b->width[0]};
     vsm_value src = vsm_graph_input(b->graph, "src", VSM_F32, 4, src_dims);
     vsm_value images[4] = {src}, skips[3], matte;
     struct halves h;
@@ -607,11 +557,9 @@ static void build(struct builder *b, bool fitted)
         h = decode_level(b, h, skips[level - 1], blocks[skip_blocks[level - 1]].out, images[level], level);
     matte = decode_output(b, h, src);
     vsm_graph_output(b->graph, matte, "matte", VSM_F32, 4, matte_dims);
-    if (fitted)
-        vsm_graph_output(b->graph, fit(b, src, matte), "coefficients", VSM_F32, 4, fit_dims);
 }
 
-int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch, bool fitted,
+int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch,
                         struct vsm_graph **graph)
 {
     struct builder b = {.weights = weights, .batch = batch};
@@ -624,7 +572,7 @@ int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, i
         b.width[level] = vsm_rvm_graph_level(width, level);
         b.height[level] = vsm_rvm_graph_level(height, level);
     }
-    build(&b, fitted);
+    build(&b);
     status = vsm_graph_status(b.graph);
     if (status) {
         vsm_graph_destroy(b.graph);

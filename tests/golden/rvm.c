@@ -1,4 +1,5 @@
 /* RVM against tensors made with the pure JavaScript back end of TensorFlow.js from the same weight files. */
+#include "image/guided_fit.h"
 #include "models/rvm_graph.h"
 #include "nn/session.h"
 #include "npy.h"
@@ -29,12 +30,13 @@ static bool open_network(struct network *n, int width, int height)
     CHECK_INT(vsm_tfjs_open(VSM_MODELS_DIR "/rvm.json", &weights), VSM_OK);
     if (!weights)
         return false;
-    CHECK_INT(vsm_rvm_graph_build(weights, width, height, 1, true, &graph), VSM_OK);
+    CHECK_INT(vsm_rvm_graph_build(weights, width, height, 1, &graph), VSM_OK);
     vsm_tfjs_close(weights);
     if (graph)
         CHECK_INT(vsm_session_create(graph, &options, &n->session), VSM_OK);
     vsm_graph_destroy(graph);
     n->src = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, height, width});
+    n->coefficients = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, height, width});
     for (int i = 0; i < VSM_RVM_LEVELS; i++)
         n->states[i] = vsm_tensor_create(VSM_F32, 4,
                                          (const int64_t[]){1, vsm_rvm_graph_state_channels[i],
@@ -62,18 +64,17 @@ static void run_network(struct network *n)
                                      {"r2i", n->states[1]},
                                      {"r3i", n->states[2]},
                                      {"r4i", n->states[3]}};
-    struct vsm_binding out[] = {{"matte", NULL}, {"coefficients", NULL}, {"r1o", NULL},
-                                {"r2o", NULL},   {"r3o", NULL},          {"r4o", NULL}};
+    struct vsm_binding out[] = {{"matte", NULL}, {"r1o", NULL}, {"r2o", NULL}, {"r3o", NULL}, {"r4o", NULL}};
 
-    CHECK_INT(vsm_session_run(n->session, in, 5, out, 6), VSM_OK);
+    CHECK_INT(vsm_session_run(n->session, in, 5, out, 5), VSM_OK);
     vsm_tensor_unref(&n->matte);
-    vsm_tensor_unref(&n->coefficients);
     n->matte = out[0].tensor;
-    n->coefficients = out[1].tensor;
     for (int i = 0; i < VSM_RVM_LEVELS; i++) {
         vsm_tensor_unref(&n->states[i]);
-        n->states[i] = out[2 + i].tensor;
+        n->states[i] = out[1 + i].tensor;
     }
+    vsm_guided_fit(vsm_tensor_f32(n->src), vsm_tensor_f32(n->matte), n->width, n->height,
+                   vsm_tensor_f32(n->coefficients), NULL);
 }
 
 /* Bilinear with half-pixel centres and without antialias: how the network takes and stretches pictures.

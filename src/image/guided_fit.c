@@ -1,0 +1,126 @@
+#include "image/guided_fit.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define EPS 1e-5f
+
+/* Rows for one call of a worker, and columns at a time: all sums of a tile stay in the first-level cache. */
+#define BAND 16
+#define TILE 256
+
+/* A tile and one more column on either side. */
+#define SPAN (TILE + 2)
+
+struct job {
+    const float *rgb, *matte;
+    float *coefficients;
+    int width, height;
+};
+
+/* Three rows of guide and matte, zero outside the picture, and their sums down the columns. */
+struct tile {
+    float x[3][SPAN], y[3][SPAN];
+    float sum_x[SPAN], sum_y[SPAN], sum_xy[SPAN], sum_xx[SPAN];
+    float share[TILE]; /* 1 / number of cells inside the picture */
+};
+
+/* The guide is centred on grey: that changes nothing but the rounding of small differences of squares. */
+static void fill_row(const struct job *job, int channel, int row, int from, int count, float *x, float *y)
+{
+    const size_t plane = (size_t)job->width * (size_t)job->height;
+    const size_t at = (size_t)row * (size_t)job->width + (size_t)from;
+    const float *r = job->rgb + at, *g = r + plane, *b = g + plane, *one = r + (size_t)channel * plane;
+
+    memcpy(y, job->matte + (size_t)channel * plane + at, (size_t)count * sizeof(*y));
+    if (channel < 3) {
+        for (int i = 0; i < count; i++)
+            x[i] = one[i] - 0.5f;
+    } else {
+        for (int i = 0; i < count; i++)
+            x[i] = (r[i] + g[i] + b[i]) * (1.0f / 3.0f) - 0.5f;
+    }
+}
+
+static void fill_tile(const struct job *job, struct tile *t, int channel, int row, int column, int count)
+{
+    const int left = column > 0 ? 1 : 0, right = column + count < job->width ? 1 : 0;
+    int rows = 0;
+
+    for (int k = 0; k < 3; k++) {
+        const int from = row + k - 1;
+
+        memset(t->x[k], 0, sizeof(t->x[k]));
+        memset(t->y[k], 0, sizeof(t->y[k]));
+        if (from < 0 || from >= job->height)
+            continue;
+        fill_row(job, channel, from, column - left, left + count + right, t->x[k] + 1 - left,
+                 t->y[k] + 1 - left);
+        rows++;
+    }
+    for (int i = 0; i < count; i++)
+        t->share[i] = 1.0f / (float)(3 * rows);
+    if (!left)
+        t->share[0] = 1.0f / (float)(2 * rows);
+    if (!right)
+        t->share[count - 1] = 1.0f / (float)(2 * rows);
+}
+
+static void sum_columns(struct tile *t)
+{
+    for (int i = 0; i < SPAN; i++) {
+        const float x0 = t->x[0][i], x1 = t->x[1][i], x2 = t->x[2][i];
+        const float y0 = t->y[0][i], y1 = t->y[1][i], y2 = t->y[2][i];
+
+        t->sum_x[i] = x0 + x1 + x2;
+        t->sum_y[i] = y0 + y1 + y2;
+        t->sum_xy[i] = x0 * y0 + x1 * y1 + x2 * y2;
+        t->sum_xx[i] = x0 * x0 + x1 * x1 + x2 * x2;
+    }
+}
+
+static void fit_tile(const struct tile *t, int count, float *restrict slope, float *restrict offset)
+{
+    for (int i = 0; i < count; i++) {
+        const float share = t->share[i];
+        const float x = (t->sum_x[i] + t->sum_x[i + 1] + t->sum_x[i + 2]) * share;
+        const float y = (t->sum_y[i] + t->sum_y[i + 1] + t->sum_y[i + 2]) * share;
+        const float xy = (t->sum_xy[i] + t->sum_xy[i + 1] + t->sum_xy[i + 2]) * share;
+        const float xx = (t->sum_xx[i] + t->sum_xx[i + 1] + t->sum_xx[i + 2]) * share;
+        const float a = (xy - x * y) / (xx - x * x + EPS);
+
+        slope[i] = a;
+        offset[i] = y - a * (x + 0.5f);
+    }
+}
+
+static void fit_band(void *context, int index, int worker)
+{
+    const struct job *job = context;
+    const int end = (index + 1) * BAND < job->height ? (index + 1) * BAND : job->height;
+    const size_t plane = (size_t)job->width * (size_t)job->height;
+    struct tile t;
+
+    (void)worker;
+    for (int row = index * BAND; row < end; row++) {
+        for (int channel = 0; channel < 4; channel++) {
+            for (int column = 0; column < job->width; column += TILE) {
+                const int count = job->width - column < TILE ? job->width - column : TILE;
+                float *slope =
+                    job->coefficients + (size_t)channel * plane + (size_t)row * (size_t)job->width + column;
+
+                fill_tile(job, &t, channel, row, column, count);
+                sum_columns(&t);
+                fit_tile(&t, count, slope, slope + 4 * plane);
+            }
+        }
+    }
+}
+
+void vsm_guided_fit(const float *rgb, const float *matte, int width, int height, float *coefficients,
+                    struct vsm_parallel *pool)
+{
+    struct job job = {rgb, matte, coefficients, width, height};
+
+    vsm_parallel_for(pool, (height + BAND - 1) / BAND, fit_band, &job);
+}
