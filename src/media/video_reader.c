@@ -31,9 +31,11 @@ struct vsm_video_reader {
     int64_t slot;           /* number of the head slot in the stream */
     int64_t lead;           /* slots at the stream's beginning that cannot be decoded: not pictures */
     int64_t sent;           /* number of the next packet from the demuxer */
+    int64_t error_slot;     /* head slot when the decoder first complained since the last restart */
     int64_t last_pts;
     int64_t damaged;
     bool drained; /* the decoder has given all */
+    bool warned;  /* that the file ends too early */
     struct vsm_video_info info;
     struct vsm_ff_static_data static_data;
 };
@@ -148,6 +150,12 @@ static int64_t untimed_pts(const struct vsm_video_reader *r, const struct vsm_de
     return av_rescale_q(entry->number, av_inv_q(rate), stream->time_base);
 }
 
+static void note_error(struct vsm_video_reader *r)
+{
+    if (r->slot < r->error_slot)
+        r->error_slot = r->slot;
+}
+
 /* Gives one packet, or the end, to the decoder. Damaged packets are no failure: their slots stay empty. */
 static int feed(struct vsm_video_reader *r)
 {
@@ -176,6 +184,8 @@ static int feed(struct vsm_video_reader *r)
     }
     if (error == AVERROR(ENOMEM))
         return vsm_ff_fail(VSM_E_INPUT, error, "%s: picture cannot be decoded", r->path);
+    if (error < 0)
+        note_error(r);
     return VSM_OK;
 }
 
@@ -200,6 +210,8 @@ static int decode(struct vsm_video_reader *r)
         } else if (error == AVERROR_EOF || ++errors > MAX_ERRORS) {
             r->drained = true;
             r->missing = (int64_t)r->slots.count;
+        } else {
+            note_error(r);
         }
         if (status)
             return status;
@@ -242,11 +254,24 @@ static struct vsm_picture_slot take(struct vsm_video_reader *r, bool *repeated)
     return slot;
 }
 
+static void warn_of_cut(struct vsm_video_reader *r)
+{
+    int64_t index = r->slot - r->lead;
+
+    if (r->warned || !r->info.frames_exact || index >= r->info.frames)
+        return;
+    vsm_log(VSM_LOG_WARN, r->path, "ends after %" PRId64 " of %" PRId64 " pictures: the file is cut off",
+            index, r->info.frames);
+    r->warned = true;
+}
+
 int vsm_video_reader_next(struct vsm_video_reader *r, struct vsm_frame *frame)
 {
     struct vsm_picture_slot slot;
     int status = peek(r);
 
+    if (status == VSM_EOF)
+        warn_of_cut(r);
     if (status)
         return status;
     frame->index = r->slot - r->lead;
@@ -270,6 +295,7 @@ static int restart(struct vsm_video_reader *r, int64_t number, int64_t shown, bo
     r->drained = false;
     r->slot = shown;
     r->sent = number;
+    r->error_slot = INT64_MAX;
     r->last_pts = INT64_MIN;
     return vsm_demux_position(r->demux, number, rewind);
 }
@@ -310,6 +336,8 @@ static int try_from(struct vsm_video_reader *r, int64_t number, int64_t shown, i
         return status;
     if (status == VSM_EOF || r->slot != slot || vsm_demux_unsure(r->demux))
         return VSM_OK;
+    if (r->error_slot < first_bad)
+        first_bad = r->error_slot;
     *exact = first_bad > slot;
     if (!*exact && vsm_demux_key_before(r->demux, INT64_MAX, first_bad - VSM_PICTURE_SLOTS_REORDER,
                                         &next_number, &next_shown))
@@ -478,6 +506,7 @@ int vsm_video_reader_open(const char *path, const struct vsm_video_reader_option
     if (!r)
         return VSM_E_NOMEM;
     atomic_init(&r->interrupt, false);
+    r->error_slot = INT64_MAX;
     r->last_pts = INT64_MIN;
     status = open_parts(r, path, options);
     if (status) {
