@@ -16,6 +16,9 @@
 #ifndef VSM_IMAGE_SCENE_CUT_H
 #define VSM_IMAGE_SCENE_CUT_H
 
+#include "base/bytes.h"
+#include "base/status.h"
+
 #include <stdbool.h>
 
 #define VSM_SCENE_SIDE   64 /* cells along the small picture's sides */
@@ -37,5 +40,10 @@ struct vsm_scene_cut {
  * eyes. True if it is the first of a new scene; false for the very first picture. About 0.5 ms an eye. */
 bool vsm_scene_cut_next(struct vsm_scene_cut *state, const float *const rgb[], int eyes, int width,
                         int height);
+
+/* The exact state for a checkpoint: all fields in order, 32 bits each, little-endian. load: VSM_E_INPUT, the state
+ * unchanged, if the bytes are too few or the counts impossible. */
+void vsm_scene_cut_save(const struct vsm_scene_cut *state, struct vsm_bytes_out *out);
+int vsm_scene_cut_load(struct vsm_scene_cut *state, struct vsm_bytes_in *in) VSM_NODISCARD;
 
 #endif

@@ -164,8 +164,29 @@ static void test_black_and_tiny_pictures(void)
     CHECK_INT(state.pictures, 0);
 }
 
+static void test_saved_state_is_exact(void)
+{
+    static struct vsm_scene_cut saved, loaded;
+    struct vsm_bytes_out out = {0};
+    struct vsm_bytes_in in;
+
+    for (int i = 0; i < VSM_SCENE_SIDE * VSM_SCENE_SIDE; i++)
+        saved.luma[1][i] = (float)i / 3;
+    saved.usual = 0.125f;
+    saved.pictures = 7;
+    saved.eyes = 2;
+    vsm_scene_cut_save(&saved, &out);
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK_INT(vsm_scene_cut_load(&loaded, &in), VSM_OK);
+    CHECK(memcmp(&saved, &loaded, sizeof(saved)) == 0);
+    in = vsm_bytes_in_of(out.data, out.size - 1);
+    CHECK_INT(vsm_scene_cut_load(&loaded, &in), VSM_E_INPUT);
+    vsm_bytes_out_finish(&out);
+}
+
 int main(void)
 {
+    RUN(test_saved_state_is_exact);
     RUN(test_hard_cuts_fire_once);
     RUN(test_pan_is_no_cut);
     RUN(test_flash_is_no_cut);
