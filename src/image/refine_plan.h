@@ -7,9 +7,8 @@
 #include "image/refine.h"
 #include "image/sampler.h"
 
-#define VSM_REFINE_STRIP                                                                                     \
-    1024                    /* luma columns worked on at a time; measured: bench_fullres, first-level cache */
-#define VSM_REFINE_PASSES 4 /* chroma resolutions there are */
+#define VSM_REFINE_STRIP  256 /* luma columns worked on at a time; measured: bench_fullres */
+#define VSM_REFINE_PASSES 4   /* chroma resolutions there are */
 
 /* Chroma subsampling, log2. */
 struct vsm_refine_grid {

@@ -193,6 +193,16 @@ static void test_subsampled_is_close(void)
     CHECK_NEAR(d.alpha, 0, 1.01);
 }
 
+/* Residuals of a fifth of full scale push R, G and B out of 0..1, where the two clamps differ by design. */
+static void test_clamps_differ_little(void)
+{
+    struct difference d = measure((struct vsm_format){VSM_PLANES_YUV, 8, 0, 0, 0}, 0.2);
+
+    CHECK_NEAR(d.luma, 0, 7);
+    CHECK_NEAR(d.chroma, 0, 21);
+    CHECK_NEAR(d.alpha, 0, 0.51);
+}
+
 static const struct vsm_format sources[] = {
     {VSM_PLANES_YUV, 8, 0, 1, 1},  {VSM_PLANES_NV, 8, 0, 1, 1},   {VSM_PLANES_YUV, 10, 0, 1, 1},
     {VSM_PLANES_NV, 10, 6, 1, 1},  {VSM_PLANES_YUV, 12, 0, 1, 0}, {VSM_PLANES_YUV, 8, 0, 0, 0},
@@ -305,6 +315,15 @@ static void test_vectors_equal_c(void)
             check_same(&scene, true, NULL, "vectors");
             free_scene(&scene);
         }
+}
+
+/* Large enough to be written past the caches, at rows that are and are not aligned for it. */
+static void test_large_pictures(void)
+{
+    struct scene scene = make_scene(sources[0], 4100, 1380, true, 3, 70, 40);
+
+    check_same(&scene, true, NULL, "large");
+    free_scene(&scene);
 }
 
 static void test_threads_agree(void)
@@ -477,7 +496,9 @@ int main(void)
 {
     RUN(test_full_chroma_is_the_formula);
     RUN(test_subsampled_is_close);
+    RUN(test_clamps_differ_little);
     RUN(test_vectors_equal_c);
+    RUN(test_large_pictures);
     RUN(test_threads_agree);
     RUN(test_background_is_flat);
     RUN(test_foreground_is_the_source);
