@@ -427,32 +427,75 @@ static vsm_value blocked(struct builder *b, vsm_value x)
     return vsm_graph_node(b->graph, "AveragePool", &x, 1, &shape, 1);
 }
 
-/* Convolutional GRU of `channels` channels on x, with the state of `level`. Source: arXiv 2108.11515,
- * equation 1. The gates are separate convolutions, since splitting a result would leave the blocked layout.
- */
+/* Blocks of the library's layout have 8 or 16 channels; other counts are padded. */
+#define BLOCK 16
+
+static vsm_value concat(struct builder *b, vsm_value first, vsm_value second)
+{
+    const struct vsm_attr axis = VSM_ATTR_I("axis", 1);
+
+    return vsm_graph_node(b->graph, "Concat", (const vsm_value[]){first, second}, 2, &axis, 1);
+}
+
+/* A convolutional GRU's values: features x, state h, and the two gates. */
+struct gru {
+    vsm_value x, h, reset, update;
+    int64_t channels;
+};
+
+/* In whole blocks: separate convolutions for everything, so that nothing leaves the blocked layout. */
+static vsm_value recur_blocked(struct builder *b, struct gru *u, struct conv *gates,
+                               const struct conv *candidate)
+{
+    const int64_t n = u->channels;
+    vsm_value kept;
+
+    gates->out_count = n;
+    u->reset = conv_parts(b, gates, (const struct part[]){{u->x, 0, n}, {u->h, n, n}}, 2);
+    gates->out_from = n;
+    u->update = conv_parts(b, gates, (const struct part[]){{u->x, 0, n}, {u->h, n, n}}, 2);
+    kept = vsm_graph_op(b->graph, "Mul", u->reset, u->h);
+    return conv_parts(b, candidate, (const struct part[]){{u->x, 0, n}, {kept, n, n}}, 2);
+}
+
+/* In parts of blocks: concatenated, since each separate convolution would be padded. */
+static vsm_value recur_packed(struct builder *b, struct gru *u, const struct conv *gates,
+                              const struct conv *candidate)
+{
+    const struct vsm_attr axis = VSM_ATTR_I("axis", 1);
+    const int64_t n = u->channels;
+    vsm_value both = conv_parts(b, gates, &(const struct part){concat(b, u->x, u->h), 0, 2 * n}, 1),
+              halves[2], kept;
+
+    vsm_graph_node_multi(b->graph, "Split", &both, 1, &axis, 1, halves, 2);
+    u->reset = halves[0];
+    u->update = halves[1];
+    kept = vsm_graph_op(b->graph, "Mul", u->reset, u->h);
+    return conv_parts(b, candidate, &(const struct part){concat(b, u->x, kept), 0, 2 * n}, 1);
+}
+
+/* Convolutional GRU on x with the state of `level`. Source: arXiv 2108.11515, equation 1. */
 static vsm_value recur(struct builder *b, const char *scope, int number, vsm_value x, int level)
 {
     const int64_t channels = vsm_rvm_graph_state_channels[level - 1];
     const int64_t dims[] = {b->batch, channels, b->height[level], b->width[level]};
+    const bool whole = channels % BLOCK == 0;
     char path[NAME_MAX_LENGTH / 2], layer[48], name[8];
     struct conv gates, candidate;
-    vsm_value input, h, reset, update, kept, next;
+    struct gru u = {.x = x, .channels = channels};
+    vsm_value h, minus_h, next;
 
     snprintf(name, sizeof(name), "r%di", level);
-    input = vsm_graph_input(b->graph, name, VSM_F32, 4, dims);
-    h = blocked(b, input);
+    h = vsm_graph_input(b->graph, name, VSM_F32, 4, dims);
+    minus_h = vsm_graph_op(b->graph, "Neg", h);
+    u.h = whole ? blocked(b, h) : h;
     snprintf(path, sizeof(path), "recurrent_decoder/%s/%s/", scope, numbered(layer, "conv_gru", number));
     gates = next_conv(b, path, false, ACT_SIGMOID);
     candidate = next_conv(b, path, false, ACT_TANH);
-    gates.out_count = channels;
-    reset = conv_parts(b, &gates, (const struct part[]){{x, 0, channels}, {h, channels, channels}}, 2);
-    gates.out_from = channels;
-    update = conv_parts(b, &gates, (const struct part[]){{x, 0, channels}, {h, channels, channels}}, 2);
-    kept = vsm_graph_op(b->graph, "Mul", reset, h);
-    next = conv_parts(b, &candidate, (const struct part[]){{x, 0, channels}, {kept, channels, channels}}, 2);
+    next = whole ? recur_blocked(b, &u, &gates, &candidate) : recur_packed(b, &u, &gates, &candidate);
     /* h + update * (candidate - h), without a subtraction, which would leave the blocked layout. */
-    next = vsm_graph_op(b->graph, "Add", next, blocked(b, vsm_graph_op(b->graph, "Neg", input)));
-    next = vsm_graph_op(b->graph, "Add", h, vsm_graph_op(b->graph, "Mul", update, next));
+    next = vsm_graph_op(b->graph, "Add", next, whole ? blocked(b, minus_h) : minus_h);
+    next = vsm_graph_op(b->graph, "Add", u.h, vsm_graph_op(b->graph, "Mul", u.update, next));
     name[2] = 'o';
     vsm_graph_output(b->graph, next, name, VSM_F32, 4, dims);
     return next;
