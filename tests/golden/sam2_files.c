@@ -1,0 +1,188 @@
+/* Checkpoint files of the SAM 2 family, good and bad, made from the reference recipe of EdgeTAM, the smallest. */
+#include "sam2_weights.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "models/registry.h"
+#include "models/sam2_net.h"
+#include "models/sam2_tracker.h"
+#include "shared_data.h"
+#include "tap.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SIZE 256
+
+static char recipe[1024], official[] = "/tmp/vsm-sam2-a-XXXXXX", other[] = "/tmp/vsm-sam2-b-XXXXXX";
+static char damaged[] = "/tmp/vsm-sam2-c-XXXXXX";
+
+static struct vsm_sam2_net *open_net(const char *path, int image_size)
+{
+    const struct vsm_sam2_net_options options = {.path = path,
+                                                 .image_size = image_size,
+                                                 .session.threads = 2};
+    struct vsm_sam2_net *net;
+
+    return vsm_sam2_net_create(&options, &net) ? NULL : net;
+}
+
+/* A copy of the good file with one change made to its bytes. */
+static struct vsm_sam2_net *open_damaged(const char *from, const char *to, long byte, size_t cut)
+{
+    void *data;
+    size_t size;
+    char *at;
+
+    if (vsm_file_read(official, (size_t)1 << 28, VSM_E_INPUT, &data, &size))
+        return NULL;
+    at = from ? memmem(data, 1 << 20, from, strlen(from)) : NULL;
+    CHECK(!from || at);
+    if (at)
+        memcpy(at, to, strlen(to));
+    if (byte)
+        memset((char *)data + size - (size_t)byte, 0xff, 4);
+    CHECK_INT(vsm_file_write_atomic(damaged, data, size - cut), VSM_OK);
+    vsm_mem_free(data);
+    return open_net(damaged, SIZE);
+}
+
+/* Three frames of tracking: everything that the file's weights do. */
+static void run(struct vsm_sam2_net *net, float *logits)
+{
+    const struct vsm_sam2_click click = {100, 120, true};
+    const struct vsm_sam2_prompt prompt = {.clicks = &click, .click_count = 1};
+    struct vsm_tensor *image = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIZE, SIZE});
+    struct vsm_sam2_tracker *tracker;
+
+    CHECK_INT(vsm_sam2_tracker_create(net, &(struct vsm_sam2_tracker_options){.views = 1}, &tracker), VSM_OK);
+    for (int frame = 0; frame < 3; frame++) {
+        sam2_weights_frame(SIZE, frame, vsm_tensor_f32(image));
+        CHECK_INT(vsm_sam2_tracker_begin(tracker, image), VSM_OK);
+        if (frame == 0)
+            CHECK_INT(vsm_sam2_tracker_prompt(tracker, 0, 1, &prompt, NULL), VSM_OK);
+        CHECK_INT(vsm_sam2_tracker_track(tracker), VSM_OK);
+    }
+    memcpy(logits, vsm_sam2_tracker_at(tracker, 0)->logits, SIZE / 4 * (SIZE / 4) * sizeof(*logits));
+    vsm_sam2_tracker_destroy(tracker);
+    vsm_tensor_unref(&image);
+}
+
+static void test_transformers_names(void)
+{
+    static float a[SIZE / 4 * (SIZE / 4)], b[SIZE / 4 * (SIZE / 4)];
+    struct vsm_sam2_net *first = open_net(official, SIZE), *second;
+
+    CHECK(sam2_weights_write(recipe, true, other));
+    second = open_net(other, SIZE);
+    CHECK(first && second);
+    if (first && second) {
+        CHECK(!vsm_sam2_net_config(first)->hugging_face && vsm_sam2_net_config(second)->hugging_face);
+        run(first, a);
+        run(second, b);
+        CHECK(memcmp(a, b, sizeof(a)) == 0);
+    } else {
+        printf("# %s\n", vsm_error_message());
+    }
+    vsm_sam2_net_destroy(first);
+    vsm_sam2_net_destroy(second);
+}
+
+static void test_refused(void)
+{
+    CHECK(!open_damaged("\"no_obj_ptr\"", "\"no_xbj_ptr\"", 0, 0));
+    CHECK_HAS(vsm_error_message(), "no_obj_ptr");
+    CHECK_HAS(vsm_error_message(), "missing");
+    CHECK(!open_damaged(NULL, NULL, 4000000, 0));
+    CHECK_HAS(vsm_error_message(), "NaN");
+    CHECK(!open_damaged(NULL, NULL, 0, 1000));
+    CHECK_HAS(vsm_error_message(), "cut");
+    CHECK(!open_net(official, 512 + 32));
+    CHECK_HAS(vsm_error_message(), "multiple of 256");
+    CHECK(!open_net("/nowhere/edgetam.pt", SIZE));
+    CHECK_HAS(vsm_error_message(), "/nowhere/edgetam.pt");
+}
+
+static void test_import_of_known_family(void)
+{
+    char folder[] = "/tmp/vsm-sam2-d-XXXXXX", *path;
+    const struct vsm_registry_entry *entry;
+
+    CHECK(mkdtemp(folder) != NULL);
+    CHECK_INT(vsm_registry_import(folder, official, &entry, &path), VSM_OK);
+    CHECK(!entry && path && access(path, R_OK) == 0);
+    CHECK(path && unlink(path) == 0 && rmdir(folder) == 0);
+    vsm_mem_free(path);
+}
+
+/* People come and go; prompts on nothing and outside are answered, not obeyed. */
+static void test_objects(void)
+{
+    const struct vsm_sam2_click click = {100, 120, true}, outside = {300, 10, true};
+    struct vsm_sam2_prompt prompt = {.clicks = &click, .click_count = 1};
+    struct vsm_tensor *image = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){2, 3, SIZE, SIZE});
+    struct vsm_sam2_net *net = open_net(official, SIZE);
+    const struct vsm_sam2_result *r;
+    struct vsm_sam2_tracker *t;
+    static float empty[64];
+
+    CHECK(net != NULL);
+    if (!net)
+        return;
+    CHECK_INT(vsm_sam2_tracker_create(net, &(struct vsm_sam2_tracker_options){.views = 2}, &t), VSM_OK);
+    CHECK_INT(vsm_sam2_tracker_track(t), VSM_E_INTERNAL);
+    for (int frame = 0; frame < 4; frame++) {
+        for (int view = 0; view < 2; view++)
+            sam2_weights_frame(SIZE, frame + view, vsm_tensor_f32(image) + view * 3 * SIZE * SIZE);
+        CHECK_INT(vsm_sam2_tracker_begin(t, image), VSM_OK);
+        if (frame == 1) {
+            CHECK_INT(vsm_sam2_tracker_prompt(t, 0, 7, &prompt, &r), VSM_OK);
+            CHECK_INT(vsm_sam2_tracker_begin(t, image), VSM_E_INTERNAL);
+            CHECK_HAS(vsm_error_message(), "track()");
+            CHECK_INT(vsm_sam2_tracker_prompt(t, 1, 7, &prompt, &r), VSM_OK);
+        }
+        if (frame == 2) {
+            prompt.clicks = &outside;
+            CHECK_INT(vsm_sam2_tracker_prompt(t, 1, 8, &prompt, NULL), VSM_E_USAGE);
+            CHECK_INT(vsm_sam2_tracker_count(t), 2);
+            prompt = (struct vsm_sam2_prompt){.mask = empty, .mask_height = 8, .mask_width = 8};
+            CHECK_INT(vsm_sam2_tracker_prompt(t, 1, 8, &prompt, &r), VSM_OK);
+            CHECK(r->absent && r->score == -10 && r->logits[0] == -10);
+            CHECK_INT(vsm_sam2_tracker_prompt(t, 2, 8, &prompt, &r), VSM_E_INTERNAL);
+        }
+        CHECK_INT(vsm_sam2_tracker_track(t), VSM_OK);
+        for (int i = 0; i < vsm_sam2_tracker_count(t); i++)
+            CHECK_INT(vsm_sam2_tracker_at(t, i)->frame, frame);
+    }
+    CHECK_INT(vsm_sam2_tracker_count(t), 3);
+    vsm_sam2_tracker_remove(t, 0, 7);
+    CHECK(!vsm_sam2_tracker_find(t, 0, 7) && vsm_sam2_tracker_find(t, 1, 7));
+    vsm_sam2_tracker_clear(t);
+    CHECK_INT(vsm_sam2_tracker_track(t), VSM_OK);
+    vsm_sam2_tracker_destroy(t);
+    vsm_sam2_net_destroy(net);
+    vsm_tensor_unref(&image);
+}
+
+int main(void)
+{
+    int a = mkstemp(official), b = mkstemp(other), c = mkstemp(damaged);
+
+    if (!shared_path("golden/sam2/weights/edgetam.json", recipe, sizeof(recipe)) ||
+        !sam2_weights_write(recipe, false, official)) {
+        printf("1..0 # SKIP no golden data\n");
+    } else {
+        RUN(test_transformers_names);
+        RUN(test_refused);
+        RUN(test_import_of_known_family);
+        RUN(test_objects);
+    }
+    unlink(official);
+    unlink(other);
+    unlink(damaged);
+    close(a);
+    close(b);
+    close(c);
+    return tap_count ? tap_done() : 0;
+}
