@@ -133,6 +133,8 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
         status = VSM_E_NOMEM;
     if (status == VSM_OK)
         status = vsm_recovery_open(plan, wish, vsm_rvm_hash(job->rvm), &job->recovery);
+    if (vsm_recovery_finished(job->recovery))
+        return status;
     if (status == VSM_OK)
         status = vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool,
                                         &job->matte);
@@ -197,6 +199,7 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .repeated_frames = job->read.repeated,
         .wall_ns = wall_ns,
         .model_hash = vsm_rvm_hash(job->rvm),
+        .job_hash = vsm_recovery_job_hash(job->recovery),
     };
 
     r.stage_count = vsm_runner_stats(job->runner, r.stats);
@@ -216,7 +219,7 @@ int vsm_job_run(const struct vsm_plan *plan, enum vsm_cli_resume wish)
     uint64_t start = vsm_clock_ns();
     int status = set_up(&job, wish), end_status;
 
-    if (status == VSM_OK) {
+    if (status == VSM_OK && !vsm_recovery_finished(job.recovery)) {
         int report_status;
 
         status = run(&job);

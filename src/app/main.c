@@ -2,6 +2,7 @@
 #include "app/job.h"
 #include "app/models_command.h"
 #include "app/monitor.h"
+#include "app/status_command.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "build_config.h"
@@ -44,6 +45,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "models") == 0)
         return finish(vsm_models_command_run(argc - 1, argv + 1));
+    if (argc > 1 && strcmp(argv[1], "status") == 0)
+        return finish(vsm_status_command_run(argc - 1, argv + 1));
     vsm_monitor_block_signals();
     vsm_fault_arm_from_env();
     status = vsm_cli_parse(argc, argv, &cli);

@@ -1,5 +1,6 @@
 #include "app/recovery.h"
 
+#include "app/report.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -17,14 +18,17 @@ struct vsm_recovery {
     struct vsm_checkpoint checkpoint; /* found at the start; next_seq 0 = none */
     struct vsm_identity identity;
     char *status_path;
+    struct vsm_sha256 job_hash;
+    bool finished;
     uint64_t start_ns;
     int64_t started;
     atomic_llong committed; /* frames in the newest checkpoint; 0 = none */
 };
 
 /* Decides between going on and beginning anew. */
-static int choose(struct vsm_recovery *r, const struct vsm_config *config, enum vsm_cli_resume wish)
+static int choose(struct vsm_recovery *r, const struct vsm_plan *plan, enum vsm_cli_resume wish)
 {
+    const struct vsm_config *config = plan->config;
     int status = vsm_store_load(r->store, &r->checkpoint);
     bool found = status == VSM_OK;
 
@@ -36,6 +40,12 @@ static int choose(struct vsm_recovery *r, const struct vsm_config *config, enum 
                     (long long)r->checkpoint.next_seq);
         vsm_checkpoint_clear(&r->checkpoint);
         return vsm_store_discard(r->store);
+    }
+    r->finished = !found && vsm_report_says_complete(plan, &r->job_hash);
+    if (r->finished) {
+        vsm_log(VSM_LOG_INFO, r->output,
+                "is complete already, with this input and these settings; --restart makes it anew");
+        return VSM_OK;
     }
     if (!found && wish == VSM_CLI_RESUME)
         return vsm_fail(VSM_E_USAGE, "%s: there is no checkpoint to resume from; start without --resume",
@@ -73,9 +83,11 @@ int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, str
     if (status == VSM_OK)
         status = vsm_identity_read_input(plan->config->input.path, &r->identity);
     if (status == VSM_OK)
+        status = vsm_identity_hash(&r->identity, &r->job_hash);
+    if (status == VSM_OK)
         status = vsm_store_open(r->output, &r->store);
     if (status == VSM_OK)
-        status = choose(r, plan->config, wish);
+        status = choose(r, plan, wish);
     if (status != VSM_OK) {
         int close_status = vsm_recovery_close(r, false);
 
@@ -89,6 +101,16 @@ int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, str
 const struct vsm_checkpoint *vsm_recovery_checkpoint(const struct vsm_recovery *recovery)
 {
     return recovery && recovery->checkpoint.next_seq > 0 ? &recovery->checkpoint : NULL;
+}
+
+bool vsm_recovery_finished(const struct vsm_recovery *recovery)
+{
+    return recovery && recovery->finished;
+}
+
+struct vsm_sha256 vsm_recovery_job_hash(const struct vsm_recovery *recovery)
+{
+    return recovery ? recovery->job_hash : (struct vsm_sha256){{0}};
 }
 
 bool vsm_recovery_resumable(const struct vsm_recovery *recovery)

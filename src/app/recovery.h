@@ -18,13 +18,19 @@
 
 struct vsm_recovery;
 
-/* Takes the job folder and looks for a checkpoint. VSM_E_OUTPUT if another process works on the output, VSM_E_USAGE
- * if --resume finds nothing or something else than this job stands there. */
+/* Takes the job folder and looks for a checkpoint. VSM_E_OUTPUT if another process works on the output, VSM_E_USAGE,
+ * VSM_E_INPUT or VSM_E_MODEL if --resume finds nothing or the checkpoint there is another job's. */
 int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, struct vsm_sha256 models,
                       struct vsm_recovery **recovery) VSM_NODISCARD;
 
 /* The checkpoint to go on from, borrowed; NULL: begin anew. */
 const struct vsm_checkpoint *vsm_recovery_checkpoint(const struct vsm_recovery *recovery);
+
+/* Whether an earlier run has made exactly this job's outputs already. */
+bool vsm_recovery_finished(const struct vsm_recovery *recovery);
+
+/* The job's name by content: input, settings and models; zeros without checkpoints. */
+struct vsm_sha256 vsm_recovery_job_hash(const struct vsm_recovery *recovery);
 
 /* Whether a checkpoint exists by now, so that unfinished outputs are worth keeping. */
 bool vsm_recovery_resumable(const struct vsm_recovery *recovery);

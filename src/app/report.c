@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static json_t *stage_json(const struct vsm_stage_stats *s)
 {
@@ -35,30 +36,55 @@ static json_t *outputs_json(const struct vsm_plan *plan)
 
 static json_t *report_json(const struct vsm_report *r)
 {
-    char model[VSM_SHA256_HEX], settings[VSM_SHA256_HEX] = "";
+    char model[VSM_SHA256_HEX], job[VSM_SHA256_HEX], settings[VSM_SHA256_HEX] = "";
     struct vsm_sha256 settings_hash;
     json_t *stages = json_array();
 
     vsm_hash_hex(&r->model_hash, model);
+    vsm_hash_hex(&r->job_hash, job);
     if (vsm_options_hash(r->plan->config, &settings_hash) == VSM_OK)
         vsm_hash_hex(&settings_hash, settings);
     for (int i = 0; i < r->stage_count; i++)
         json_array_append_new(stages, stage_json(&r->stats[i]));
-    return json_pack("{s:s, s:s*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:o, s:o}",
-                     "result", r->result, "error", r->error, "program", VSM_VERSION, "onnxruntime",
-                     vsm_session_backend_version(), "ffmpeg", vsm_media_version(), "frames", "made",
-                     (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames, "scene_cuts",
-                     (json_int_t)r->scene_cuts, "state_resets", (json_int_t)r->state_resets, "repeated",
-                     (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns, "peak_rss_bytes",
-                     (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings, "model_sha256", model,
-                     "outputs", outputs_json(r->plan), "stages", stages);
+    return json_pack(
+        "{s:s, s:s*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, s:o}",
+        "result", r->result, "error", r->error, "program", VSM_VERSION, "onnxruntime",
+        vsm_session_backend_version(), "ffmpeg", vsm_media_version(), "frames", "made", (json_int_t)r->frames,
+        "resumed", (json_int_t)r->resumed_frames, "scene_cuts", (json_int_t)r->scene_cuts, "state_resets",
+        (json_int_t)r->state_resets, "repeated", (json_int_t)r->repeated_frames, "wall_ns",
+        (json_int_t)r->wall_ns, "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256",
+        settings, "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "stages",
+        stages);
+}
+
+static char *report_path(const struct vsm_plan *plan)
+{
+    const char *given = plan->config->logging.report;
+
+    return given ? vsm_mem_string("report path", given)
+                 : vsm_mem_format("report path", "%s.report.json", plan->outputs[0].path);
+}
+
+bool vsm_report_says_complete(const struct vsm_plan *plan, const struct vsm_sha256 *job_hash)
+{
+    char *path = report_path(plan), hex[VSM_SHA256_HEX];
+    json_t *json = path ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const char *result = json_string_value(json_object_get(json, "result"));
+    const char *job = json_string_value(json_object_get(json, "job_sha256"));
+    bool complete;
+
+    vsm_hash_hex(job_hash, hex);
+    complete = result && job && strcmp(result, "complete") == 0 && strcmp(job, hex) == 0;
+    for (int i = 0; i < plan->output_count; i++)
+        complete = complete && access(plan->outputs[i].path, F_OK) == 0;
+    json_decref(json);
+    vsm_mem_free(path);
+    return complete;
 }
 
 int vsm_report_write(const struct vsm_report *report)
 {
-    const char *given = report->plan->config->logging.report;
-    char *path = given ? vsm_mem_string("report path", given)
-                       : vsm_mem_format("report path", "%s.report.json", report->plan->outputs[0].path);
+    char *path = report_path(report->plan);
     json_t *json = report_json(report);
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
     int status;

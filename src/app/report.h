@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "pipeline/runner.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vsm_report {
@@ -16,12 +17,16 @@ struct vsm_report {
     int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
     uint64_t wall_ns;
     struct vsm_sha256 model_hash;
+    struct vsm_sha256 job_hash; /* all zero: no checkpoints */
     struct vsm_stage_stats stats[VSM_MAX_STAGES];
     int stage_count;
 };
 
 /* Writes the report atomically beside the first output (or where logging.report says). */
 int vsm_report_write(const struct vsm_report *report) VSM_NODISCARD;
+
+/* Whether a report of this very job stands there and says that it is complete, and all outputs exist. */
+bool vsm_report_says_complete(const struct vsm_plan *plan, const struct vsm_sha256 *job_hash);
 
 /* One log line per fact. */
 void vsm_report_summarise(const struct vsm_report *report);

@@ -1,5 +1,7 @@
 #include "checkpoint/identity.h"
 
+#include "base/bytes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -37,6 +39,23 @@ int vsm_identity_read_input(const char *path, struct vsm_identity *identity)
         return vsm_fail(VSM_E_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     status = read_windows(fd, path, identity);
     close(fd);
+    return status;
+}
+
+int vsm_identity_hash(const struct vsm_identity *identity, struct vsm_sha256 *hash)
+{
+    struct vsm_bytes_out out = {0};
+    int status = VSM_E_NOMEM;
+
+    vsm_bytes_put(&out, identity->settings.bytes, sizeof(identity->settings.bytes));
+    vsm_bytes_put(&out, identity->models.bytes, sizeof(identity->models.bytes));
+    vsm_bytes_put_le64(&out, identity->input_size);
+    vsm_bytes_put(&out, identity->input_head.bytes, sizeof(identity->input_head.bytes));
+    vsm_bytes_put(&out, identity->input_middle.bytes, sizeof(identity->input_middle.bytes));
+    vsm_bytes_put(&out, identity->input_tail.bytes, sizeof(identity->input_tail.bytes));
+    if (!out.failed)
+        status = vsm_hash_sha256(out.data, out.size, hash);
+    vsm_bytes_out_finish(&out);
     return status;
 }
 
