@@ -2,10 +2,11 @@
  *
  *   bench_infer [GRID [THREADS]]
  *
- * Per 2048x2048 eye: picture in, pre-processing, network with the filter's fit, check of the states, full-size pass,
- * picture out; against the bare network (matte and states only) in turns in the same run. Target: at most 1.1 times.
- * Then both eyes in one batch and one after the other, each in a process of its own, with its peak of memory. Times
- * are medians of wall time, and of processor time, which tells more on a shared machine. */
+ * Per 2048x2048 eye: picture in, pre-processing, network with the filter's fit, check of the states,
+ * full-size pass, picture out; against the bare network (matte and states only) in turns in the same run.
+ * Target: at most 1.1 times. Then both eyes in one batch and one after the other, each in a process of its
+ * own, with its peak of memory. Times are medians of wall time, and of processor time, which tells more on
+ * a shared machine. */
 #include "base/clock.h"
 #include "build_config.h"
 #include "image/preprocess.h"

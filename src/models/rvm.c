@@ -13,9 +13,9 @@
 #define KNOWN_JSON "62f87ca8acb7f8318c4b37e340175df73bb2ecc9c0b8333c80c00515e1502bc2"
 #define KNOWN_BIN  "64cf47fe743d510c2e1c5114af76c994d67e342a94bbc51a6ef9eaffbf4c8f90"
 
-/* Results of earlier frames that may be written again once nobody else holds them: at 512x512 a fresh tensor costs
- * as much as clearing and faulting in 14 MB. Three: one is read as the state, one is written, one waits for the
- * full-size pass. */
+/* Results of earlier frames that may be written again once nobody else holds them: at 512x512 a fresh
+ * tensor costs as much as clearing and faulting in 14 MB. Three: one is read as the state, one is written,
+ * one waits for the full-size pass. */
 #define KEPT 3
 
 struct vsm_rvm {
@@ -239,7 +239,8 @@ static void keep(struct vsm_tensor *kept[KEPT], struct vsm_tensor *tensor)
         kept[k] = vsm_tensor_ref(tensor);
 }
 
-/* The batch's new states in out[1 + level], and its matte in out[0], all owned by the caller also on failure. */
+/* The batch's new states in out[1 + level], and its matte in out[0], all owned by the caller also on
+ * failure. */
 static int run_network(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
                        struct vsm_binding out[1 + VSM_RVM_STATES])
 {

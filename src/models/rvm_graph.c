@@ -207,9 +207,9 @@ static vsm_value upsample(struct builder *b, vsm_value x, int level)
                         vsm_graph_ints(b->graph, ends, 2), vsm_graph_ints(b->graph, axes, 2));
 }
 
-/* A convolution over inputs that the network concatenates. A sum of convolutions needs no concatenated copy,
- * leaves each input in the blocked layout whatever its channel count, and the library adds in place. The last part is
- * made first, so that the library enlarges one input after the other and not all at once. */
+/* A convolution over inputs that the network concatenates. A sum of convolutions needs no concatenated
+ * copy, leaves each input in the blocked layout whatever its channel count, and the library adds in place.
+ * The last part is made first, so that the library enlarges one input after the other and not all at once. */
 static vsm_value conv_parts(struct builder *b, const struct conv *c, const struct part *parts, size_t count)
 {
     struct vsm_tensor *kernel = load(b, c->kernel, 4);
@@ -417,8 +417,8 @@ static struct conv gate_conv(struct builder *b)
     return c;
 }
 
-/* Brings an input into the blocked layout before elementwise operators, which stay in the layout of their operands: a
- * pool over one cell changes nothing. */
+/* Brings an input into the blocked layout before elementwise operators, which stay in the layout of their
+ * operands: a pool over one cell changes nothing. */
 static vsm_value blocked(struct builder *b, vsm_value x)
 {
     static const int64_t one[] = {1, 1};

@@ -1,7 +1,6 @@
 #include "nn/ort_api.h"
 
 #include "base/log.h"
-#include "nn/session.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -100,13 +99,13 @@ static void make_texts(void)
     api->ReleaseStatus(api->ReleaseAvailableProviders(names, count));
 }
 
-const char *vsm_session_backend_version(void)
+const char *vsm_ort_api_version(void)
 {
     pthread_once(&texts_once, make_texts);
     return version_text;
 }
 
-const char *vsm_session_providers(void)
+const char *vsm_ort_api_providers(void)
 {
     pthread_once(&texts_once, make_texts);
     return providers_text;

@@ -21,6 +21,10 @@ int vsm_ort_api_check(OrtStatus *result, enum vsm_status status, const char *wha
  * library's warnings become log lines. */
 int vsm_ort_api_env(OrtEnv **env) VSM_NODISCARD;
 
+/* "ONNX Runtime 1.29.0", and "CUDAExecutionProvider,CPUExecutionProvider". Any thread. */
+const char *vsm_ort_api_version(void);
+const char *vsm_ort_api_providers(void);
+
 ONNXTensorElementDataType vsm_ort_api_dtype(enum vsm_dtype dtype);
 
 #endif

@@ -226,3 +226,13 @@ void vsm_session_interrupt(struct vsm_session *session)
     atomic_store(&session->interrupted, true);
     session->backend->interrupt(session->state);
 }
+
+const char *vsm_session_backend_version(void)
+{
+    return vsm_ort_session_backend.version();
+}
+
+const char *vsm_session_providers(void)
+{
+    return vsm_ort_session_backend.providers();
+}

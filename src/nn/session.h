@@ -25,9 +25,9 @@ struct vsm_session_options {
 
 struct vsm_session;
 
-/* Builds a session from a finished graph; the graph may be freed afterwards, its borrowed weights only after the
- * session. VSM_E_MODEL if the back end refuses the graph, VSM_E_DEVICE if the device is not there. Cost: 0.2 s for RVM,
- * seconds for large graphs, which is why optimised graphs are not kept on disk. */
+/* Builds a session from a finished graph; the graph may be freed afterwards, its borrowed weights only
+ * after the session. VSM_E_MODEL if the back end refuses the graph, VSM_E_DEVICE if the device is not
+ * there. Cost: 0.2 s for RVM (too little to keep optimised graphs on disk), seconds for large graphs. */
 int vsm_session_create(const struct vsm_graph *graph, const struct vsm_session_options *options,
                        struct vsm_session **session) VSM_NODISCARD;
 void vsm_session_destroy(struct vsm_session *session);
