@@ -1,0 +1,164 @@
+"""SAM 2 and EdgeTAM against the transformers library (its Sam2VideoModel and EdgeTamVideoModel).
+
+    sam2_transformers.py PATH/oracle_sam2_run [tiny|small|base_plus|large|edgetam ...]
+
+Makes a model with random weights that mean something, saves it as safetensors, tracks one click through moving
+frames with both programs and prints the differences of the mask logits. Needs torch and transformers (and timm for
+EdgeTAM); not part of the test suite, because these are not among the dependencies.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+
+SIZE, FRAMES, CLICK = 1024, 4, (500.0, 400.0)
+THREADS = os.cpu_count()
+MAX, RMS, MIN_IOU = 2e-2, 2e-3, 0.999  # free run in float32
+
+SIZES = {
+    "tiny": dict(hidden_size=96, num_attention_heads=1, blocks_per_stage=[1, 2, 7, 2],
+                 embed_dim_per_stage=[96, 192, 384, 768], num_attention_heads_per_stage=[1, 2, 4, 8],
+                 window_size_per_stage=[8, 4, 14, 7], global_attention_blocks=[5, 7, 9],
+                 window_positional_embedding_background_size=[7, 7]),
+    "small": dict(hidden_size=96, num_attention_heads=1, blocks_per_stage=[1, 2, 11, 2],
+                  embed_dim_per_stage=[96, 192, 384, 768], num_attention_heads_per_stage=[1, 2, 4, 8],
+                  window_size_per_stage=[8, 4, 14, 7], global_attention_blocks=[7, 10, 13],
+                  window_positional_embedding_background_size=[7, 7]),
+    "base_plus": dict(hidden_size=112, num_attention_heads=2, blocks_per_stage=[2, 3, 16, 3],
+                      embed_dim_per_stage=[112, 224, 448, 896], num_attention_heads_per_stage=[2, 4, 8, 16],
+                      window_size_per_stage=[8, 4, 14, 7], global_attention_blocks=[12, 16, 20],
+                      window_positional_embedding_background_size=[14, 14]),
+    "large": dict(hidden_size=144, num_attention_heads=2, blocks_per_stage=[2, 6, 36, 4],
+                  embed_dim_per_stage=[144, 288, 576, 1152], num_attention_heads_per_stage=[2, 4, 8, 16],
+                  window_size_per_stage=[8, 4, 16, 8], global_attention_blocks=[23, 33, 43],
+                  window_positional_embedding_background_size=[7, 7]),
+}
+
+
+def make_sam2(size):
+    from transformers import Sam2HieraDetConfig, Sam2VideoConfig, Sam2VideoModel, Sam2VisionConfig
+    backbone = Sam2HieraDetConfig(**SIZES[size])
+    channels = SIZES[size]["embed_dim_per_stage"][::-1]
+    vision = Sam2VisionConfig(backbone_config=backbone, backbone_channel_list=channels)
+    return Sam2VideoModel(Sam2VideoConfig(vision_config=vision))
+
+
+def make_edgetam():
+    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel
+    return EdgeTamVideoModel(EdgeTamVideoConfig())
+
+
+def randomise(model):
+    """Gains that keep activations near one, attention peaky and positions visible."""
+    generator = torch.Generator().manual_seed(1)
+    for name, p in model.named_parameters():
+        noise = torch.randn(p.shape, generator=generator)
+        if p.dim() >= 2 and name.endswith("weight") and "embed" not in name.split(".")[-2]:
+            fan_in = p[0].numel()
+            gain = 1.5 if "q_proj" in name or "k_proj" in name else 1.0
+            p.data = noise * gain / fan_in**0.5
+        elif "norm" in name and name.endswith("weight") or ".bn." in name and name.endswith("weight"):
+            p.data = 1 + 0.1 * noise
+        elif name.endswith("bias"):
+            p.data = 0.1 * noise
+        else:
+            p.data = 0.5 * noise
+    for name, p in model.named_parameters():
+        if "pred_obj_score_head.proj_out.bias" in name:
+            p.data += 1
+        if "output_hypernetworks_mlps" in name and "proj_out.weight" in name:
+            p.data *= 3
+    with torch.no_grad():
+        for module in model.modules():  # batch norms measure themselves on the first frame
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.reset_running_stats()
+                module.momentum = 1.0
+                module.train()
+        model.get_image_features(frames()[:1]) if hasattr(model, "get_image_features") else None
+    return model.eval()
+
+
+def frames():
+    generator = torch.Generator().manual_seed(2)
+    base = torch.randn(1, 3, 48, 48, generator=generator)
+    wide = torch.nn.functional.interpolate(base, size=(SIZE + 128, SIZE + 128), mode="bicubic")
+    return torch.cat([wide[:, :, 9 * t:9 * t + SIZE, 13 * t:13 * t + SIZE] for t in range(FRAMES)]).contiguous()
+
+
+def reference(model, video, edgetam):
+    import transformers
+    if edgetam:
+        session_class = transformers.EdgeTamVideoInferenceSession if hasattr(
+            transformers, "EdgeTamVideoInferenceSession") else __import__(
+                "transformers.models.edgetam_video.modeling_edgetam_video",
+                fromlist=["x"]).EdgeTamVideoInferenceSession
+    else:
+        session_class = __import__("transformers.models.sam2_video.modeling_sam2_video",
+                                   fromlist=["x"]).Sam2VideoInferenceSession
+    session = session_class(video=None, video_height=SIZE, video_width=SIZE, inference_device="cpu",
+                            inference_state_device="cpu", video_storage_device="cpu", dtype=torch.float32)
+    out = []
+    for t in range(FRAMES):
+        if t == 0:
+            index = session.obj_id_to_idx(1)
+            points = torch.tensor([[[list(CLICK)]]], dtype=torch.float32)
+            session.add_point_inputs(index, 0, {"point_coords": points,
+                                                "point_labels": torch.ones(1, 1, 1, dtype=torch.int32)})
+            session.obj_with_new_inputs = [1]
+        with torch.no_grad():
+            result = model(inference_session=session, frame=video[t])
+        out.append(result.pred_masks.reshape(SIZE // 4, SIZE // 4).float().numpy())
+        print("  transformers frame", t, "score", getattr(result, "object_score_logits", None))
+    return np.stack(out)
+
+
+def check(program, name, folder):
+    edgetam = name == "edgetam"
+    model = randomise(make_edgetam() if edgetam else make_sam2(name))
+    model.save_pretrained(folder)
+    video = frames()
+    expected = reference(model, video, edgetam)
+    video.numpy().astype("<f4").tofile(os.path.join(folder, "frames.bin"))
+    out = os.path.join(folder, "out.bin")
+    run = subprocess.run([program, os.path.join(folder, "model.safetensors"), str(SIZE),
+                          os.path.join(folder, "frames.bin"), str(CLICK[0]), str(CLICK[1]), out, str(THREADS)],
+                         capture_output=True, text=True)
+    print(run.stdout, run.stderr, sep="", end="")
+    if run.returncode:
+        return False
+    actual = np.fromfile(out, "<f4").reshape(expected.shape)
+    good = True
+    for t in range(FRAMES):
+        difference = np.abs(actual[t] - expected[t])
+        either = ((actual[t] > 0) | (expected[t] > 0)).sum()
+        both = ((actual[t] > 0) & (expected[t] > 0)).sum()
+        overlap = both / either if either else 1.0
+        print(f"  {name} frame {t}: logits std {expected[t].std():.2f}, differ by max {difference.max():.2e}, "
+              f"rms {np.sqrt((difference**2).mean()):.2e}; mask IoU {overlap:.5f}")
+        good = good and difference.max() <= MAX and np.sqrt((difference**2).mean()) <= RMS and overlap >= MIN_IOU
+    return good
+
+
+def main():
+    names = sys.argv[2:] or list(SIZES) + ["edgetam"]
+    failed = []
+    print("torch", torch.__version__, "transformers", __import__("transformers").__version__)
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                good = check(os.path.abspath(sys.argv[1]), name, folder)
+            except Exception as error:  # one model's trouble should not hide the others
+                import traceback
+                traceback.print_exc()
+                print(f"  {name}: {error!r}")
+                good = False
+        print(name, "ok" if good else "NOT ok", flush=True)
+        failed += [] if good else [name]
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
