@@ -78,17 +78,31 @@ static int check_files(const char *graph_path, struct vsm_sha256 *hash)
 
 static int make_session(struct vsm_rvm *rvm, const struct vsm_rvm_options *options)
 {
+    const bool cuda =
+        options->session.device == VSM_DEVICE_CUDA && options->session.backend == VSM_BACKEND_ORT;
+    struct vsm_session_options session = options->session;
     struct vsm_tfjs *weights = NULL;
     struct vsm_graph *graph = NULL;
     int status = vsm_tfjs_open(options->graph_path, &weights);
 
+    if (cuda)
+        session.backend = VSM_BACKEND_FUSED;
     if (!status)
-        status = vsm_rvm_graph_build(weights, options->width, options->height, options->batch, &graph);
+        status =
+            (cuda ? vsm_rvm_graph_build_fused : vsm_rvm_graph_build)(weights, options->width, options->height,
+                                                                     options->batch, &graph);
     vsm_tfjs_close(weights);
     if (!status)
-        status = vsm_session_create(graph, &options->session, &rvm->session);
+        status = vsm_session_create(graph, &session, &rvm->session);
     vsm_graph_destroy(graph);
     return status;
+}
+
+int vsm_rvm_check(const struct vsm_rvm_options *options, struct vsm_sha256 *hash)
+{
+    int status = check_options(options);
+
+    return status ? status : check_files(options->graph_path, hash);
 }
 
 int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm)

@@ -33,6 +33,10 @@ struct vsm_rvm_options {
     struct vsm_session_options session;
 };
 
+/* Whether size and batch are within the limits and the files the known ones; *hash as vsm_rvm_hash(). Errors as
+ * vsm_rvm_create(). */
+int vsm_rvm_check(const struct vsm_rvm_options *options, struct vsm_sha256 *hash) VSM_NODISCARD;
+
 /* Loads the weights and builds the session. VSM_E_MODEL with the file's name if they are not the known ones
  * (by SHA-256), VSM_E_USAGE for a grid or batch outside the limits. */
 int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm) VSM_NODISCARD;

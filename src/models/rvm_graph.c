@@ -1,6 +1,7 @@
 #include "models/rvm_graph.h"
 
 #include "base/mem.h"
+#include "nn/fused.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,12 +9,22 @@
 
 #define OPSET 17
 
+/* Guided filter's regulariser, as trained (float32 of 1e-5). */
+#define GUIDED_EPS 1e-5f
+
 #define NETWORK         "StatefulPartitionedCall/matting_network_wrapper/StatefulPartitionedCall/"
 #define NAME_MAX_LENGTH 320
 
 const int vsm_rvm_graph_state_channels[VSM_RVM_LEVELS] = {16, 20, 40, 64};
 
-enum activation { ACT_NONE, ACT_RELU, ACT_HARDSWISH, ACT_SIGMOID, ACT_TANH };
+enum activation {
+    ACT_NONE = VSM_FUSED_NONE,
+    ACT_RELU = VSM_FUSED_RELU,
+    ACT_HARDSWISH = VSM_FUSED_HARDSWISH,
+    ACT_SIGMOID = VSM_FUSED_SIGMOID,
+    ACT_TANH = VSM_FUSED_TANH,
+    ACT_HARDSIGMOID = VSM_FUSED_HARDSIGMOID,
+};
 
 /* One inverted residual block of the backbone. */
 struct block {
@@ -44,6 +55,7 @@ struct builder {
     const struct vsm_tfjs *weights;
     int width[VSM_RVM_LEVELS + 1], height[VSM_RVM_LEVELS + 1];
     int batch;
+    bool fused; /* operators of nn/fused.h instead of ONNX's */
     /* The converter numbered layers of a kind in the order of the network. */
     int conv, depthwise, conv_bn, squeeze;
 };
@@ -62,6 +74,9 @@ struct conv {
     int64_t out_from, out_count;                         /* output channels; count 0 = all */
     int stride, dilation;
     enum activation activation;
+    /* Fused graphs only: */
+    vsm_value residual, gate, squeeze; /* VSM_VALUE_NONE = none */
+    int64_t first;                     /* channel of a single part at which its channels begin */
 };
 
 int vsm_rvm_graph_level(int size, int level)
@@ -184,6 +199,8 @@ static vsm_value activate(struct builder *b, vsm_value x, enum activation activa
         return vsm_graph_op(b->graph, "Sigmoid", x);
     case ACT_TANH:
         return vsm_graph_op(b->graph, "Tanh", x);
+    case ACT_HARDSIGMOID:
+        return hard_sigmoid(b, x);
     case ACT_NONE:
         break;
     }
@@ -198,8 +215,11 @@ static vsm_value upsample(struct builder *b, vsm_value x, int level)
     const int64_t ends[] = {b->height[level], b->width[level]};
     const struct vsm_attr attrs[] = {VSM_ATTR_S("mode", "linear"),
                                      VSM_ATTR_S("coordinate_transformation_mode", "half_pixel")};
-    vsm_value weights = vsm_graph_weight_copy(b->graph, VSM_F32, 1, &four, scales);
+    vsm_value weights;
 
+    if (b->fused)
+        return x;
+    weights = vsm_graph_weight_copy(b->graph, VSM_F32, 1, &four, scales);
     x = vsm_graph_node(b->graph, "Resize", (const vsm_value[]){x, VSM_VALUE_NONE, weights}, 3, attrs, 2);
     if (b->height[level] == 2 * b->height[level + 1] && b->width[level] == 2 * b->width[level + 1])
         return x;
@@ -207,15 +227,63 @@ static vsm_value upsample(struct builder *b, vsm_value x, int level)
                         vsm_graph_ints(b->graph, ends, 2), vsm_graph_ints(b->graph, axes, 2));
 }
 
+static void check_inputs(struct builder *b, const struct conv *c, const struct vsm_tensor *kernel,
+                         int64_t channels)
+{
+    if (kernel && channels != kernel->dims[2])
+        vsm_graph_fail(
+            b->graph, vsm_fail(VSM_E_MODEL,
+                               "tensor \"%s\": has %lld input channels, %lld are wanted; it is another model",
+                               c->kernel, (long long)kernel->dims[2], (long long)channels));
+}
+
+/* The same as one node over all parts, and its `output_count` outputs. */
+static void fused_conv(struct builder *b, const struct conv *c, const struct part *parts, size_t count,
+                       vsm_value *outputs, size_t output_count)
+{
+    struct vsm_tensor *kernel = load(b, c->kernel, 4);
+    vsm_value inputs[VSM_FUSED_FIRST_PART + MAX_PARTS];
+    int64_t firsts[MAX_PARTS] = {0}, counts[MAX_PARTS], channels = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        inputs[VSM_FUSED_FIRST_PART + i] = parts[i].input;
+        counts[i] = parts[i].count;
+        channels += parts[i].count;
+    }
+    firsts[0] = c->first;
+    check_inputs(b, c, kernel, channels);
+    if (kernel) {
+        const struct part whole = {.count = channels};
+        const struct vsm_attr attrs[] = {VSM_ATTR_I("stride", c->stride),
+                                         VSM_ATTR_I("activation", c->activation),
+                                         VSM_ATTR_IS("firsts", firsts, count),
+                                         VSM_ATTR_IS("counts", counts, count)};
+
+        inputs[VSM_FUSED_WEIGHT] = transpose_kernel(b, c, &whole, kernel);
+        inputs[VSM_FUSED_BIAS] = c->bias[0] ? load_bias(b, c) : VSM_VALUE_NONE;
+        inputs[VSM_FUSED_RESIDUAL] = c->residual;
+        inputs[VSM_FUSED_GATE] = c->gate;
+        inputs[VSM_FUSED_SQUEEZE] = c->squeeze;
+        vsm_graph_node_multi(b->graph, VSM_FUSED_CONV, inputs, VSM_FUSED_FIRST_PART + count, attrs, 4,
+                             outputs, output_count);
+    }
+    vsm_tensor_unref(&kernel);
+}
+
 /* A convolution over inputs that the network concatenates. A sum of convolutions needs no concatenated
  * copy, leaves each input in the blocked layout whatever its channel count, and the library adds in place.
  * The last part is made first, so that the library enlarges one input after the other and not all at once. */
 static vsm_value conv_parts(struct builder *b, const struct conv *c, const struct part *parts, size_t count)
 {
-    struct vsm_tensor *kernel = load(b, c->kernel, 4);
-    vsm_value nodes[MAX_PARTS] = {VSM_VALUE_NONE}, sum;
+    vsm_value nodes[MAX_PARTS] = {VSM_VALUE_NONE}, sum = VSM_VALUE_NONE;
+    struct vsm_tensor *kernel;
     int64_t channels = 0;
 
+    if (b->fused) {
+        fused_conv(b, c, parts, count, &sum, 1);
+        return sum;
+    }
+    kernel = load(b, c->kernel, 4);
     for (size_t i = count; kernel && i-- > 0; channels += parts[i].count) {
         vsm_value weight = transpose_kernel(b, c, &parts[i], kernel);
         vsm_value bias = i == 0 && c->bias[0] ? load_bias(b, c) : VSM_VALUE_NONE;
@@ -223,11 +291,7 @@ static vsm_value conv_parts(struct builder *b, const struct conv *c, const struc
 
         nodes[i] = conv_node(b, input, weight, bias, (int)kernel->dims[0], c->stride, c->dilation, 1);
     }
-    if (kernel && channels != kernel->dims[2])
-        vsm_graph_fail(
-            b->graph, vsm_fail(VSM_E_MODEL,
-                               "tensor \"%s\": has %lld input channels, %lld are wanted; it is another model",
-                               c->kernel, (long long)kernel->dims[2], (long long)channels));
+    check_inputs(b, c, kernel, channels);
     vsm_tensor_unref(&kernel);
     sum = nodes[0];
     for (size_t i = 1; i < count; i++)
@@ -239,7 +303,12 @@ static vsm_value conv_parts(struct builder *b, const struct conv *c, const struc
  * batch normalisation folded in, or as the variables of a plain layer. */
 static struct conv next_conv(struct builder *b, const char *path, bool folded, enum activation activation)
 {
-    struct conv c = {.stride = 1, .dilation = 1, .activation = activation};
+    struct conv c = {.stride = 1,
+                     .dilation = 1,
+                     .activation = activation,
+                     .residual = VSM_VALUE_NONE,
+                     .gate = VSM_VALUE_NONE,
+                     .squeeze = VSM_VALUE_NONE};
     char layer[16];
 
     if (b->conv)
@@ -265,8 +334,7 @@ static const char *numbered(char text[48], const char *name, int number)
 }
 
 /* A 1x1 or strided convolution of the backbone with batch normalisation folded in. */
-static vsm_value conv_bn(struct builder *b, const char *scope, vsm_value x, int64_t channels, int stride,
-                         enum activation activation)
+static struct conv next_conv_bn(struct builder *b, const char *scope, int stride, enum activation activation)
 {
     char path[NAME_MAX_LENGTH / 2], layer[48];
     struct conv c;
@@ -275,6 +343,14 @@ static vsm_value conv_bn(struct builder *b, const char *scope, vsm_value x, int6
              numbered(layer, "conv_bn_activation", b->conv_bn++));
     c = next_conv(b, path, true, activation);
     c.stride = stride;
+    return c;
+}
+
+static vsm_value conv_bn(struct builder *b, const char *scope, vsm_value x, int64_t channels, int stride,
+                         enum activation activation)
+{
+    const struct conv c = next_conv_bn(b, scope, stride, activation);
+
     return conv_parts(b, &c, &(const struct part){x, 0, channels}, 1);
 }
 
@@ -333,47 +409,66 @@ static vsm_value depthwise_bn(struct builder *b, const char *scope, vsm_value x,
     if (has_shape(b, kernel, kernel_name, block->kernel, block->expanded) &&
         (folded || has_shape(b, factor, other, block->expanded, 0)) &&
         has_shape(b, offset, other, block->expanded, 0)) {
-        vsm_value weight = depthwise_kernel(b, kernel, factor);
+        vsm_value weight = depthwise_kernel(b, kernel, factor),
+                  bias = vsm_graph_weight_tensor(b->graph, offset);
+        const struct vsm_attr attrs[] = {VSM_ATTR_I("stride", block->stride),
+                                         VSM_ATTR_I("dilation", block->dilation),
+                                         VSM_ATTR_I("activation", block->activation)};
 
-        result = conv_node(b, x, weight, vsm_graph_weight_tensor(b->graph, offset), block->kernel,
-                           block->stride, block->dilation, block->expanded);
+        if (b->fused)
+            result = vsm_graph_node(b->graph, VSM_FUSED_DEPTHWISE, (const vsm_value[]){x, weight, bias}, 3,
+                                    attrs, 3);
+        else
+            result = activate(b,
+                              conv_node(b, x, weight, bias, block->kernel, block->stride, block->dilation,
+                                        block->expanded),
+                              block->activation);
     }
     vsm_tensor_unref(&kernel);
     vsm_tensor_unref(&factor);
     vsm_tensor_unref(&offset);
-    return activate(b, result, block->activation);
+    return result;
 }
 
-static vsm_value squeeze_excite(struct builder *b, const char *scope, vsm_value x, const struct block *block)
+/* The gain of each channel. */
+static vsm_value squeeze(struct builder *b, const char *scope, vsm_value x, const struct block *block)
 {
     char path[NAME_MAX_LENGTH / 2], layer[48];
-    vsm_value mean = vsm_graph_op(b->graph, "GlobalAveragePool", x), hidden, gain;
+    vsm_value mean = vsm_graph_op(b->graph, VSM_FUSED_MEAN, x), hidden;
     struct conv c;
 
     snprintf(path, sizeof(path), "mobile_net_v3_encoder/%s%s/", scope,
              numbered(layer, "squeeze_excitation", b->squeeze++));
     c = next_conv(b, path, false, ACT_RELU);
     hidden = conv_parts(b, &c, &(const struct part){mean, 0, block->expanded}, 1);
-    c = next_conv(b, path, false, ACT_NONE);
-    gain = hard_sigmoid(b, conv_parts(b, &c, &(const struct part){hidden, 0, block->squeezed}, 1));
-    return vsm_graph_op(b->graph, "Mul", x, gain);
+    c = next_conv(b, path, false, ACT_HARDSIGMOID);
+    return conv_parts(b, &c, &(const struct part){hidden, 0, block->squeezed}, 1);
 }
 
 static vsm_value residual_block(struct builder *b, size_t index, vsm_value x, int64_t in)
 {
     const struct block *block = &blocks[index];
-    char scope[96], residual[48], sequential[48];
-    vsm_value y = x;
+    const bool residual = block->stride == 1 && block->out == in;
+    char scope[96], name[48], sequential[48];
+    struct conv project;
+    vsm_value y = x, gain;
 
-    snprintf(scope, sizeof(scope), "%s/%s/", numbered(residual, "inverted_residual", (int)index),
+    snprintf(scope, sizeof(scope), "%s/%s/", numbered(name, "inverted_residual", (int)index),
              numbered(sequential, "sequential", (int)index));
     if (block->expanded != in)
         y = conv_bn(b, scope, y, in, 1, block->activation);
     y = depthwise_bn(b, scope, y, block);
+    gain = block->squeezed ? squeeze(b, scope, y, block) : VSM_VALUE_NONE;
+    project = next_conv_bn(b, scope, 1, ACT_NONE);
+    if (b->fused) {
+        project.residual = residual ? x : VSM_VALUE_NONE;
+        project.squeeze = gain;
+        return conv_parts(b, &project, &(const struct part){y, 0, block->expanded}, 1);
+    }
     if (block->squeezed)
-        y = squeeze_excite(b, scope, y, block);
-    y = conv_bn(b, scope, y, block->expanded, 1, ACT_NONE);
-    return block->stride == 1 && block->out == in ? vsm_graph_op(b->graph, "Add", y, x) : y;
+        y = vsm_graph_op(b->graph, "Mul", y, gain);
+    y = conv_parts(b, &project, &(const struct part){y, 0, block->expanded}, 1);
+    return residual ? vsm_graph_op(b->graph, "Add", y, x) : y;
 }
 
 static vsm_value channel_weight(struct builder *b, const char *name)
@@ -390,15 +485,23 @@ static vsm_value channel_weight(struct builder *b, const char *name)
 }
 
 /* Backbone: the image to skips at levels 1, 2, 3 and 960 channels at level 4. */
-static vsm_value encode(struct builder *b, vsm_value src, vsm_value skips[3])
+static vsm_value encode(struct builder *b, vsm_value src, vsm_value *image, vsm_value skips[3])
 {
     vsm_value mean = channel_weight(b, NETWORK "mobile_net_v3_encoder/Const");
     vsm_value gain = channel_weight(b, "ConstantFolding/" NETWORK "mobile_net_v3_encoder/truediv_recip");
-    vsm_value x = vsm_graph_op(b->graph, "Mul", vsm_graph_op(b->graph, "Sub", src, mean), gain);
+    struct conv c = next_conv_bn(b, "", 2, ACT_HARDSWISH);
     int64_t channels = 16;
+    vsm_value x;
     size_t skip = 0;
 
-    x = conv_bn(b, "", x, 3, 2, ACT_HARDSWISH);
+    if (b->fused) {
+        x = *image = vsm_graph_op(b->graph, VSM_FUSED_IMAGE, src, mean, gain);
+        c.first = 3;
+    } else {
+        x = vsm_graph_op(b->graph, "Mul", vsm_graph_op(b->graph, "Sub", src, mean), gain);
+        *image = src;
+    }
+    x = conv_parts(b, &c, &(const struct part){x, 0, 3}, 1);
     for (size_t i = 0; i < BLOCKS; i++) {
         x = residual_block(b, i, x, channels);
         channels = blocks[i].out;
@@ -474,6 +577,24 @@ static vsm_value recur_packed(struct builder *b, struct gru *u, const struct con
     return conv_parts(b, candidate, &(const struct part){concat(b, u->x, kept), 0, 2 * n}, 1);
 }
 
+static vsm_value whole_weight(struct builder *b, const struct conv *c, const struct part *all)
+{
+    struct vsm_tensor *kernel = load(b, c->kernel, 4);
+    vsm_value weight = kernel ? transpose_kernel(b, c, all, kernel) : VSM_VALUE_NONE;
+
+    vsm_tensor_unref(&kernel);
+    return weight;
+}
+
+static vsm_value fused_recur(struct builder *b, const struct conv *gates, const struct conv *candidate,
+                             const struct part *all, vsm_value x, vsm_value state)
+{
+    const vsm_value gates_weight = whole_weight(b, gates, all), gates_bias = load_bias(b, gates);
+    const vsm_value weight = whole_weight(b, candidate, all), bias = load_bias(b, candidate);
+
+    return vsm_graph_op(b->graph, VSM_FUSED_GRU, x, state, gates_weight, gates_bias, weight, bias);
+}
+
 /* Convolutional GRU on x with the state of `level`. Source: arXiv 2108.11515, equation 1. */
 static vsm_value recur(struct builder *b, const char *scope, int number, vsm_value x, int level)
 {
@@ -484,19 +605,25 @@ static vsm_value recur(struct builder *b, const char *scope, int number, vsm_val
     struct conv gates, candidate;
     struct gru u = {.x = x, .channels = channels};
     vsm_value h, minus_h, next;
+    struct part all = {.count = 2 * channels};
 
     snprintf(name, sizeof(name), "r%di", level);
     h = vsm_graph_input(b->graph, name, VSM_F32, 4, dims);
-    minus_h = vsm_graph_op(b->graph, "Neg", h);
-    u.h = whole ? blocked(b, h) : h;
+    name[2] = 'o';
     snprintf(path, sizeof(path), "recurrent_decoder/%s/%s/", scope, numbered(layer, "conv_gru", number));
     gates = next_conv(b, path, false, ACT_SIGMOID);
     candidate = next_conv(b, path, false, ACT_TANH);
+    if (b->fused) {
+        next = fused_recur(b, &gates, &candidate, &all, x, h);
+        vsm_graph_output(b->graph, next, name, VSM_F32, 4, dims);
+        return next;
+    }
+    minus_h = vsm_graph_op(b->graph, "Neg", h);
+    u.h = whole ? blocked(b, h) : h;
     next = whole ? recur_blocked(b, &u, &gates, &candidate) : recur_packed(b, &u, &gates, &candidate);
     /* h + update * (candidate - h), without a subtraction, which would leave the blocked layout. */
     next = vsm_graph_op(b->graph, "Add", next, whole ? blocked(b, minus_h) : minus_h);
     next = vsm_graph_op(b->graph, "Add", u.h, vsm_graph_op(b->graph, "Mul", u.update, next));
-    name[2] = 'o';
     vsm_graph_output(b->graph, next, name, VSM_F32, 4, dims);
     return next;
 }
@@ -509,6 +636,8 @@ static vsm_value halve(struct builder *b, vsm_value x, int level)
     const struct vsm_attr attrs[] = {VSM_ATTR_IS("kernel_shape", two, 2), VSM_ATTR_IS("strides", two, 2),
                                      VSM_ATTR_IS("pads", pads, 4)};
 
+    if (b->fused)
+        return vsm_graph_op(b->graph, VSM_FUSED_HALVE, x);
     return vsm_graph_node(b->graph, "AveragePool", &x, 1, attrs, 3);
 }
 
@@ -522,7 +651,14 @@ static struct halves split_conv(struct builder *b, struct conv *c, const struct 
                                 int level)
 {
     struct halves h = {.channels = vsm_rvm_graph_state_channels[level - 1]};
+    vsm_value both[2] = {VSM_VALUE_NONE, VSM_VALUE_NONE};
 
+    if (b->fused) {
+        fused_conv(b, c, parts, count, both, 2);
+        h.plain = both[0];
+        h.recurrent = both[1];
+        return h;
+    }
     c->out_count = h.channels;
     h.plain = conv_parts(b, c, parts, count);
     c->out_from = h.channels;
@@ -535,10 +671,16 @@ static struct halves bottleneck(struct builder *b, vsm_value x)
 {
     struct conv project = next_conv(b, "lraspp/sequential_15/", true, ACT_RELU), gate = gate_conv(b),
                 part = project;
-    vsm_value mean = vsm_graph_op(b->graph, "GlobalAveragePool", x), gains;
+    vsm_value mean = vsm_graph_op(b->graph, VSM_FUSED_MEAN, x), gains;
     const struct part input = {x, 0, 960}, pooled = {mean, 0, 960};
     struct halves h = {.channels = 64};
 
+    if (b->fused) {
+        project.gate = conv_parts(b, &gate, &pooled, 1);
+        h = split_conv(b, &project, &input, 1, 4);
+        h.recurrent = recur(b, "bottleneck_block", 0, h.recurrent, 4);
+        return h;
+    }
     part.out_count = gate.out_count = h.channels;
     gains = conv_parts(b, &gate, &pooled, 1);
     h.plain = vsm_graph_op(b->graph, "Mul", conv_parts(b, &part, &input, 1), gains);
@@ -588,24 +730,30 @@ static vsm_value decode_output(struct builder *b, struct halves below, vsm_value
 static void build(struct builder *b)
 {
     const int64_t src_dims[] = {b->batch, 3, b->height[0], b->width[0]};
+    const int64_t fit_dims[] = {b->batch, 8, b->height[0], b->width[0]};
     const int64_t matte_dims[] = {b->batch, 4, b->height[0], b->width[0]};
     vsm_value src = vsm_graph_input(b->graph, "src", VSM_F32, 4, src_dims);
-    vsm_value images[4] = {src}, skips[3], matte;
+    const struct vsm_attr eps = VSM_ATTR_F("eps", GUIDED_EPS);
+    vsm_value images[4], skips[3], matte, coefficients;
     struct halves h;
 
-    h = bottleneck(b, encode(b, src, skips));
+    h = bottleneck(b, encode(b, src, &images[0], skips));
     for (int level = 1; level < 4; level++)
         images[level] = halve(b, images[level - 1], level);
     for (int level = 3; level >= 1; level--)
         h = decode_level(b, h, skips[level - 1], blocks[skip_blocks[level - 1]].out, images[level], level);
-    matte = decode_output(b, h, src);
+    matte = decode_output(b, h, images[0]);
     vsm_graph_output(b->graph, matte, "matte", VSM_F32, 4, matte_dims);
+    if (b->fused) {
+        coefficients = vsm_graph_node(b->graph, VSM_FUSED_FIT, (const vsm_value[]){src, matte}, 2, &eps, 1);
+        vsm_graph_output(b->graph, coefficients, "coefficients", VSM_F32, 4, fit_dims);
+    }
 }
 
-int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch,
-                        struct vsm_graph **graph)
+static int build_graph(const struct vsm_tfjs *weights, int width, int height, int batch, bool fused,
+                       struct vsm_graph **graph)
 {
-    struct builder b = {.weights = weights, .batch = batch};
+    struct builder b = {.weights = weights, .batch = batch, .fused = fused};
     int status;
 
     b.graph = vsm_graph_create("RVM", OPSET);
@@ -623,4 +771,16 @@ int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, i
     }
     *graph = b.graph;
     return VSM_OK;
+}
+
+int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch,
+                        struct vsm_graph **graph)
+{
+    return build_graph(weights, width, height, batch, false, graph);
+}
+
+int vsm_rvm_graph_build_fused(const struct vsm_tfjs *weights, int width, int height, int batch,
+                              struct vsm_graph **graph)
+{
+    return build_graph(weights, width, height, batch, true, graph);
 }

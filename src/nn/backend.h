@@ -26,6 +26,7 @@ struct vsm_backend {
 
 extern const struct vsm_backend vsm_null_backend;
 extern const struct vsm_backend vsm_ort_session_backend;
+extern const struct vsm_backend vsm_cuda_net_backend; /* fused graphs only (nn/fused.h) */
 
 /* The most inputs or outputs that a session takes: bounds the arrays of one run. Measured need: 13. */
 #define VSM_BACKEND_MAX_PORTS 64

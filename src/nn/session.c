@@ -75,6 +75,19 @@ static int check_graph(const struct vsm_graph *graph, const struct vsm_session_o
     return VSM_OK;
 }
 
+static const struct vsm_backend *choose_backend(const struct vsm_session_options *options)
+{
+    switch (options->backend) {
+    case VSM_BACKEND_NULL:
+        return &vsm_null_backend;
+    case VSM_BACKEND_FUSED:
+        return &vsm_cuda_net_backend;
+    case VSM_BACKEND_ORT:
+        break;
+    }
+    return &vsm_ort_session_backend;
+}
+
 int vsm_session_create(const struct vsm_graph *graph, const struct vsm_session_options *options,
                        struct vsm_session **session)
 {
@@ -86,7 +99,7 @@ int vsm_session_create(const struct vsm_graph *graph, const struct vsm_session_o
     made = vsm_mem_alloc("session", 1, sizeof(*made));
     if (!made)
         return VSM_E_NOMEM;
-    made->backend = options->backend == VSM_BACKEND_NULL ? &vsm_null_backend : &vsm_ort_session_backend;
+    made->backend = choose_backend(options);
     made->name = vsm_mem_string("session", graph->name);
     made->input_count = graph->input_count;
     made->output_count = graph->output_count;

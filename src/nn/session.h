@@ -15,7 +15,8 @@
 
 enum vsm_device { VSM_DEVICE_CPU, VSM_DEVICE_CUDA };
 
-enum vsm_backend_kind { VSM_BACKEND_ORT, VSM_BACKEND_NULL };
+/* VSM_BACKEND_FUSED runs fused graphs (nn/fused.h) on VSM_DEVICE_CUDA by kernels of this program. */
+enum vsm_backend_kind { VSM_BACKEND_ORT, VSM_BACKEND_NULL, VSM_BACKEND_FUSED };
 
 struct vsm_session_options {
     enum vsm_backend_kind backend;

@@ -1,0 +1,236 @@
+#include "cuda/refine.h"
+
+#include "cuda/check.cuh"
+
+#define THREADS_X 32
+#define THREADS_Y 8
+
+/* The eight maps at one point: A, then b, of R, G, B, alpha. */
+struct maps {
+    float a[4], b[4];
+};
+
+/* Between grid cells low and high, `share` of the way. `centre` and `extent` in half and whole samples of the eye. */
+struct spot {
+    int low, high;
+    float share;
+};
+
+static __device__ __forceinline__ struct spot locate(int centre, int extent, int cells)
+{
+    const int scaled = centre * cells - extent, unit = 2 * extent;
+    const int at = scaled < 0 ? -1 : scaled / unit;
+    struct spot s;
+
+    s.share = (float)(scaled - at * unit) / (float)unit;
+    s.low = max(at, 0);
+    s.high = min(at + 1, cells - 1);
+    return s;
+}
+
+static __device__ __forceinline__ float4 lerp(float4 a, float4 b, float t)
+{
+    return make_float4(a.x + t * (b.x - a.x), a.y + t * (b.y - a.y), a.z + t * (b.z - a.z), a.w + t * (b.w - a.w));
+}
+
+static __device__ __forceinline__ struct maps interpolate(const struct vsm_cuda_refine_view &v, struct spot x,
+                                                          struct spot y)
+{
+    const float4 *top = (const float4 *)v.fit + (size_t)y.low * v.grid_width * 2;
+    const float4 *bottom = (const float4 *)v.fit + (size_t)y.high * v.grid_width * 2;
+    struct maps m;
+
+    *(float4 *)m.a = lerp(lerp(__ldg(top + 2 * x.low), __ldg(top + 2 * x.high), x.share),
+                          lerp(__ldg(bottom + 2 * x.low), __ldg(bottom + 2 * x.high), x.share), y.share);
+    *(float4 *)m.b = lerp(lerp(__ldg(top + 2 * x.low + 1), __ldg(top + 2 * x.high + 1), x.share),
+                          lerp(__ldg(bottom + 2 * x.low + 1), __ldg(bottom + 2 * x.high + 1), x.share), y.share);
+    return m;
+}
+
+static __device__ __forceinline__ float mix(const float w[3], const float m[4])
+{
+    return w[0] * m[0] + w[1] * m[1] + w[2] * m[2];
+}
+
+static __device__ __forceinline__ float read_sample(const struct vsm_cuda_picture &p, int plane, int x, int y)
+{
+    const uint8_t *row = p.data[plane] + y * p.stride[plane];
+
+    return p.bytes == 1 ? (float)__ldg(row + x) : (float)(__ldg((const uint16_t *)row + x) >> p.shift);
+}
+
+static __device__ __forceinline__ void write_code(const struct vsm_cuda_picture &p, int plane, int x, int y, int code)
+{
+    uint8_t *row = p.data[plane] + y * p.stride[plane];
+
+    if (p.bytes == 1)
+        row[x] = (uint8_t)code;
+    else
+        ((uint16_t *)row)[x] = (uint16_t)(code << p.shift);
+}
+
+static __device__ __forceinline__ int code_of(float value, float scale, float offset, int maximum)
+{
+    return min(max(__float2int_rn(value * scale + offset), 0), maximum);
+}
+
+/* Two samples of a row, the second only if `both`. */
+static __device__ __forceinline__ void write_pair(const struct vsm_cuda_picture &p, int x, int y, int first,
+                                                  int second, bool both)
+{
+    uint8_t *row = p.data[0] + y * p.stride[0];
+
+    if (!both) {
+        write_code(p, 0, x, y, first);
+    } else if (p.bytes == 1) {
+        *(uchar2 *)(row + x) = make_uchar2((unsigned char)first, (unsigned char)second);
+    } else {
+        *(ushort2 *)(row + 2 * x) =
+            make_ushort2((unsigned short)(first << p.shift), (unsigned short)(second << p.shift));
+    }
+}
+
+static __device__ __forceinline__ void write_chroma(const struct vsm_cuda_picture &p, int x, int y, int u, int v)
+{
+    if (p.planes == 3) {
+        write_code(p, 1, x, y, u);
+        write_code(p, 2, x, y, v);
+    } else if (p.bytes == 1) {
+        *(uchar2 *)(p.data[1] + y * p.stride[1] + 2 * x) = make_uchar2((unsigned char)u, (unsigned char)v);
+    } else {
+        *(ushort2 *)(p.data[1] + y * p.stride[1] + 4 * x) =
+            make_ushort2((unsigned short)(u << p.shift), (unsigned short)(v << p.shift));
+    }
+}
+
+/* Two by two luma samples at x, y and their chroma sample, as far as they are in the picture. */
+struct block {
+    int x, y, columns, rows;
+    float alpha[2][2], foreground[2][2], alpha_mean, u, v;
+};
+
+static __device__ __forceinline__ void write_background(const struct vsm_cuda_refine_output &o, const struct block &b)
+{
+    for (int j = 0; j < b.rows; j++)
+        write_pair(o.picture, b.x, b.y + j, o.background[0], o.background[0], b.columns == 2);
+    if (o.picture.planes > 1)
+        write_chroma(o.picture, b.x / 2, b.y / 2, o.background[1], o.background[2]);
+}
+
+static __device__ __forceinline__ void write_block(const struct vsm_cuda_refine_output &o, const struct block &b)
+{
+#pragma unroll
+    for (int j = 0; j < 2; j++) {
+        int code[2];
+
+        if (j >= b.rows)
+            break;
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            float v = o.matte ? b.alpha[j][i] : o.key_luma + b.alpha[j][i] * (b.foreground[j][i] - o.key_luma);
+
+            code[i] = code_of(v, o.luma_scale, o.luma_offset, o.maximum);
+        }
+        write_pair(o.picture, b.x, b.y + j, code[0], code[1], b.columns == 2);
+    }
+    if (o.picture.planes == 1)
+        return;
+    if (o.matte) {
+        write_chroma(o.picture, b.x / 2, b.y / 2, o.background[1], o.background[2]);
+        return;
+    }
+    const float along = b.u * o.direction_u + b.v * o.direction_v;
+    const float spill = fmaxf(along, 0) * ((1 - b.alpha_mean) * o.despill);
+    const float u = b.u - spill * o.direction_u, v = b.v - spill * o.direction_v;
+
+    write_chroma(o.picture, b.x / 2, b.y / 2,
+                 code_of(o.key_u + b.alpha_mean * (u - o.key_u), o.chroma_scale, o.chroma_offset, o.maximum),
+                 code_of(o.key_v + b.alpha_mean * (v - o.key_v), o.chroma_scale, o.chroma_offset, o.maximum));
+}
+
+static __device__ __forceinline__ void solve(const struct vsm_cuda_refine &r, const struct vsm_cuda_refine_view &view,
+                                             struct block *b)
+{
+    const int x = b->x - view.x, y = b->y - view.y;
+    const struct spot sx[2] = {locate(2 * x + 1, view.width, view.grid_width),
+                               locate(2 * x + 3, view.width, view.grid_width)};
+    const struct spot sy[2] = {locate(2 * y + 1, view.height, view.grid_height),
+                               locate(2 * y + 3, view.height, view.grid_height)};
+    const struct maps c = interpolate(view, locate(2 * x + 2, view.width, view.grid_width),
+                                      locate(2 * y + 2, view.height, view.grid_height));
+    float luma[2][2], u = 0, v = 0, mean, tint, luma_mean;
+
+    if (r.source.planes == 2) {
+        u = read_sample(r.source, 1, b->x, b->y / 2) - r.chroma_offset;
+        v = read_sample(r.source, 1, b->x + 1, b->y / 2) - r.chroma_offset;
+    } else if (r.source.planes == 3) {
+        u = read_sample(r.source, 1, b->x / 2, b->y / 2) - r.chroma_offset;
+        v = read_sample(r.source, 2, b->x / 2, b->y / 2) - r.chroma_offset;
+    }
+    mean = r.mean_u * u + r.mean_v * v;
+    tint = mix(r.tint_u, c.a) * u + mix(r.tint_v, c.a) * v;
+#pragma unroll
+    for (int j = 0; j < 2; j++)
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            const struct maps m = interpolate(view, sx[i], sy[j]);
+            /* A sample beyond the edge repeats the last one. */
+            const float l = read_sample(r.source, 0, b->x + min(i, b->columns - 1), b->y + min(j, b->rows - 1)) -
+                            r.luma_offset;
+            const float residual = mix(r.luma_y, m.a) * l + mix(r.luma_1, m.b);
+            float a = r.alpha_y * m.a[3] * (l + mean) + m.b[3], f = l + (residual + tint);
+
+            a = fminf(fmaxf(a, 0), 1);
+            a = a < r.snap ? 0 : a;
+            b->alpha[j][i] = a > 1 - r.snap ? 1 : a;
+            b->foreground[j][i] = fminf(fmaxf(f, fminf(l, 0)), fmaxf(l, r.luma_range));
+            luma[j][i] = l;
+        }
+    if (b->columns == 1)
+        b->alpha[0][1] = b->alpha[0][0], b->alpha[1][1] = b->alpha[1][0];
+    if (b->rows == 1)
+        b->alpha[1][0] = b->alpha[0][0], b->alpha[1][1] = b->alpha[0][1];
+    b->alpha_mean = ((b->alpha[0][0] + b->alpha[1][0]) + (b->alpha[0][1] + b->alpha[1][1])) * 0.25f;
+    luma_mean = ((luma[0][0] + luma[1][0]) + (luma[0][1] + luma[1][1])) * 0.25f;
+    const float ru = mix(r.chroma_y[0], c.a) * luma_mean + mix(r.chroma_u[0], c.a) * u + mix(r.chroma_v[0], c.a) * v +
+                     mix(r.chroma_1[0], c.b);
+    const float rv = mix(r.chroma_y[1], c.a) * luma_mean + mix(r.chroma_u[1], c.a) * u + mix(r.chroma_v[1], c.a) * v +
+                     mix(r.chroma_1[1], c.b);
+
+    b->u = fminf(fmaxf(u + ru, fminf(u, r.chroma_low)), fmaxf(u, r.chroma_high));
+    b->v = fminf(fmaxf(v + rv, fminf(v, r.chroma_low)), fmaxf(v, r.chroma_high));
+}
+
+static __global__ void __launch_bounds__(THREADS_X *THREADS_Y)
+    refine_kernel(const __grid_constant__ struct vsm_cuda_refine r)
+{
+    struct block b;
+    int view = 0;
+
+    b.x = 2 * (int)(blockIdx.x * THREADS_X + threadIdx.x);
+    b.y = 2 * (int)(blockIdx.y * THREADS_Y + threadIdx.y);
+    if (b.x >= r.width || b.y >= r.height)
+        return;
+    while (view < r.view_count &&
+           (b.x < r.views[view].x || b.x >= r.views[view].x + r.views[view].width || b.y < r.views[view].y ||
+            b.y >= r.views[view].y + r.views[view].height))
+        view++;
+    b.columns = min(2, (view < r.view_count ? r.views[view].x + r.views[view].width : r.width) - b.x);
+    b.rows = min(2, (view < r.view_count ? r.views[view].y + r.views[view].height : r.height) - b.y);
+    if (view < r.view_count)
+        solve(r, r.views[view], &b);
+    for (int i = 0; i < r.output_count; i++) {
+        if (view < r.view_count)
+            write_block(r.outputs[i], b);
+        else
+            write_background(r.outputs[i], b);
+    }
+}
+
+int vsm_cuda_refine_run(const struct vsm_cuda_refine *r, struct vsm_cuda_stream *stream)
+{
+    const dim3 grid(vsm_cuda_blocks((r->width + 1) / 2, THREADS_X), vsm_cuda_blocks((r->height + 1) / 2, THREADS_Y));
+
+    refine_kernel<<<grid, dim3(THREADS_X, THREADS_Y), 0, vsm_cuda_raw(stream)>>>(*r);
+    return vsm_cuda_launched("refine");
+}

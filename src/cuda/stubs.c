@@ -1,0 +1,317 @@
+/* The interface of this folder when the program is built without CUDA: everything fails with one sentence. */
+#include "cuda/conv.h"
+#include "cuda/dense.h"
+#include "cuda/depthwise.h"
+#include "cuda/device.h"
+#include "cuda/fit.h"
+#include "cuda/preprocess.h"
+#include "cuda/refine.h"
+#include "cuda/resample.h"
+
+#define NO_CUDA vsm_fail(VSM_E_DEVICE, "CUDA: this program was built without it")
+
+int vsm_cuda_device_info(struct vsm_cuda_info *info)
+{
+    (void)info;
+    return NO_CUDA;
+}
+
+int vsm_cuda_alloc(const char *what, size_t bytes, void **memory)
+{
+    (void)what;
+    (void)bytes;
+    (void)memory;
+    return NO_CUDA;
+}
+
+void vsm_cuda_free(void *memory)
+{
+    (void)memory;
+}
+
+int vsm_cuda_alloc_host(const char *what, size_t bytes, void **memory)
+{
+    (void)what;
+    (void)bytes;
+    (void)memory;
+    return NO_CUDA;
+}
+
+void vsm_cuda_free_host(void *memory)
+{
+    (void)memory;
+}
+
+int vsm_cuda_stream_create(struct vsm_cuda_stream **stream)
+{
+    (void)stream;
+    return NO_CUDA;
+}
+
+void vsm_cuda_stream_destroy(struct vsm_cuda_stream *stream)
+{
+    (void)stream;
+}
+
+int vsm_cuda_stream_wait(struct vsm_cuda_stream *stream)
+{
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_event_create(int timed, struct vsm_cuda_event **event)
+{
+    (void)timed;
+    (void)event;
+    return NO_CUDA;
+}
+
+void vsm_cuda_event_destroy(struct vsm_cuda_event *event)
+{
+    (void)event;
+}
+
+int vsm_cuda_event_record(struct vsm_cuda_event *event, struct vsm_cuda_stream *stream)
+{
+    (void)event;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_event_hold(struct vsm_cuda_event *event, struct vsm_cuda_stream *stream)
+{
+    (void)event;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_event_wait(struct vsm_cuda_event *event)
+{
+    (void)event;
+    return NO_CUDA;
+}
+
+int vsm_cuda_event_ms(struct vsm_cuda_event *begin, struct vsm_cuda_event *end, float *ms)
+{
+    (void)begin;
+    (void)end;
+    (void)ms;
+    return NO_CUDA;
+}
+
+int vsm_cuda_copy(void *to, const void *from, size_t bytes, struct vsm_cuda_stream *stream)
+{
+    (void)to;
+    (void)from;
+    (void)bytes;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_copy_rows(void *to, ptrdiff_t to_stride, const void *from, ptrdiff_t from_stride, size_t width,
+                       size_t rows, struct vsm_cuda_stream *stream)
+{
+    (void)to;
+    (void)to_stride;
+    (void)from;
+    (void)from_stride;
+    (void)width;
+    (void)rows;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_clear(void *memory, size_t bytes, struct vsm_cuda_stream *stream)
+{
+    (void)memory;
+    (void)bytes;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_graph_begin(struct vsm_cuda_stream *stream)
+{
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_graph_end(struct vsm_cuda_stream *stream, struct vsm_cuda_graph **graph)
+{
+    (void)stream;
+    (void)graph;
+    return NO_CUDA;
+}
+
+int vsm_cuda_graph_launch(struct vsm_cuda_graph *graph, struct vsm_cuda_stream *stream)
+{
+    (void)graph;
+    (void)stream;
+    return NO_CUDA;
+}
+
+void vsm_cuda_graph_destroy(struct vsm_cuda_graph *graph)
+{
+    (void)graph;
+}
+
+size_t vsm_cuda_conv_weight_bytes(int size, int in_channels, int out_channels)
+{
+    (void)size;
+    (void)in_channels;
+    (void)out_channels;
+    return 0;
+}
+
+void vsm_cuda_conv_pack(int size, int in_channels, int out_channels, const float *weights, void *packed)
+{
+    (void)size;
+    (void)in_channels;
+    (void)out_channels;
+    (void)weights;
+    (void)packed;
+}
+
+int vsm_cuda_conv_scale_weights(const void *packed, int in_channels, int out_channels, const float *gain,
+                                int batch, void *scaled, struct vsm_cuda_stream *stream)
+{
+    (void)packed;
+    (void)in_channels;
+    (void)out_channels;
+    (void)gain;
+    (void)batch;
+    (void)scaled;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_conv_run(const struct vsm_cuda_conv *conv, struct vsm_cuda_stream *stream)
+{
+    (void)conv;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_dense_mean(struct vsm_cuda_view in, int batch, int cells, float *partial,
+                        struct vsm_cuda_stream *stream)
+{
+    (void)in;
+    (void)batch;
+    (void)cells;
+    (void)partial;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_dense_run(const float *in, int parts, int batch, int channels, int outputs, const float *weights,
+                       const float *bias, enum vsm_cuda_act act, float *out, struct vsm_cuda_stream *stream)
+{
+    (void)in;
+    (void)parts;
+    (void)batch;
+    (void)channels;
+    (void)outputs;
+    (void)weights;
+    (void)bias;
+    (void)act;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_depthwise_run(const struct vsm_cuda_depthwise *depthwise, struct vsm_cuda_stream *stream)
+{
+    (void)depthwise;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_fit_run(const float *rgb, const float *matte, int batch, int height, int width, float eps,
+                     float *fit, struct vsm_cuda_stream *stream)
+{
+    (void)rgb;
+    (void)matte;
+    (void)batch;
+    (void)height;
+    (void)width;
+    (void)eps;
+    (void)fit;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_preprocess_run(const struct vsm_cuda_preprocess *preprocess, struct vsm_cuda_stream *stream)
+{
+    (void)preprocess;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_refine_run(const struct vsm_cuda_refine *refine, struct vsm_cuda_stream *stream)
+{
+    (void)refine;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_resample_image(const float *rgb, int batch, int cells, const float mean[3], const float gain[3],
+                            struct vsm_cuda_view out, struct vsm_cuda_stream *stream)
+{
+    (void)rgb;
+    (void)batch;
+    (void)cells;
+    (void)mean;
+    (void)gain;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_resample_halve(struct vsm_cuda_view in, int batch, int height, int width,
+                            struct vsm_cuda_view out, struct vsm_cuda_stream *stream)
+{
+    (void)in;
+    (void)batch;
+    (void)height;
+    (void)width;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_resample_join(const struct vsm_cuda_view *parts, const int *doubled, int count, int batch,
+                           int height, int width, struct vsm_cuda_view out, struct vsm_cuda_stream *stream)
+{
+    (void)parts;
+    (void)doubled;
+    (void)count;
+    (void)batch;
+    (void)height;
+    (void)width;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_resample_pack(const float *planes, int batch, int channels, int cells, struct vsm_cuda_view out,
+                           struct vsm_cuda_stream *stream)
+{
+    (void)planes;
+    (void)batch;
+    (void)channels;
+    (void)cells;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_resample_planes(const float *pixels, int batch, int channels, int cells, float *planes,
+                             struct vsm_cuda_stream *stream)
+{
+    (void)pixels;
+    (void)batch;
+    (void)channels;
+    (void)cells;
+    (void)planes;
+    (void)stream;
+    return NO_CUDA;
+}

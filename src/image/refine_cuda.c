@@ -1,0 +1,201 @@
+#include "image/refine_cuda.h"
+
+#include "base/mem.h"
+#include "cuda/refine.h"
+#include "image/refine_plan.h"
+
+#include <string.h>
+
+struct vsm_refine_cuda {
+    struct vsm_cuda_refine run;
+    struct vsm_format source, outputs[VSM_MAX_OUTPUTS];
+};
+
+static bool is_supported(struct vsm_format f)
+{
+    const bool grey = f.planes == VSM_PLANES_GRAY;
+
+    return f.planes <= VSM_PLANES_NV && (grey || (f.chroma_x == 1 && f.chroma_y == 1));
+}
+
+static int check(const struct vsm_image *source, const struct vsm_view *views, int view_count,
+                 const struct vsm_composite_output *outputs, int output_count)
+{
+    bool fits = is_supported(source->format) && view_count <= VSM_MAX_VIEWS;
+
+    for (int i = 0; i < view_count && fits; i++)
+        fits = views[i].source.x % 2 == 0 && views[i].source.y % 2 == 0;
+    for (int i = 0; i < output_count && fits; i++)
+        fits = is_supported(outputs[i].image->format);
+    if (!fits)
+        return vsm_fail(VSM_E_USAGE,
+                        "refine: the CUDA kernel takes 4:2:0 and grey pictures with eyes at even "
+                        "positions; use processing.device: cpu");
+    return VSM_OK;
+}
+
+static struct vsm_cuda_picture picture_of(struct vsm_format f)
+{
+    return (struct vsm_cuda_picture){
+        .planes = f.planes == VSM_PLANES_GRAY ? 1
+                  : f.planes == VSM_PLANES_NV ? 2
+                                              : 3,
+        .bytes = vsm_format_bytes_per_sample(f),
+        .shift = f.shift,
+    };
+}
+
+static void set_planes(struct vsm_cuda_picture *picture, const struct vsm_image *image)
+{
+    for (int p = 0; p < picture->planes; p++) {
+        picture->data[p] = image->data[p];
+        picture->stride[p] = image->stride[p];
+    }
+}
+
+static void copy_weights(float to[3], const struct vsm_coefficient_plane *plane)
+{
+    memcpy(to, plane->weight, 3 * sizeof(*to));
+}
+
+static void set_source(struct vsm_cuda_refine *run, const struct vsm_refine_plan *plan)
+{
+    const struct vsm_coefficients *k = &plan->coefficients;
+
+    run->source = picture_of(plan->source->format);
+    run->width = plan->source->width;
+    run->height = plan->source->height;
+    run->luma_offset = (float)plan->model.luma_offset;
+    run->chroma_offset = (float)plan->model.chroma_offset;
+    run->luma_range = (float)plan->model.luma_range;
+    run->chroma_low = plan->chroma_low;
+    run->chroma_high = plan->chroma_high;
+    run->mean_u = k->mean_u;
+    run->mean_v = k->mean_v;
+    run->alpha_y = k->luma[VSM_LUMA_ALPHA_Y].weight[0];
+    copy_weights(run->luma_y, &k->luma[VSM_LUMA_Y]);
+    copy_weights(run->luma_1, &k->luma[VSM_LUMA_1]);
+    copy_weights(run->tint_u, &k->tint[VSM_TINT_U]);
+    copy_weights(run->tint_v, &k->tint[VSM_TINT_V]);
+    for (int i = 0; i < 2; i++) {
+        const struct vsm_coefficient_plane *plane = &k->chroma[i ? VSM_CHROMA_V_Y : VSM_CHROMA_U_Y];
+
+        copy_weights(run->chroma_y[i], &plane[0]);
+        copy_weights(run->chroma_u[i], &plane[1]);
+        copy_weights(run->chroma_v[i], &plane[2]);
+        copy_weights(run->chroma_1[i], &plane[3]);
+    }
+    run->snap = VSM_REFINE_SNAP;
+}
+
+static void set_output(struct vsm_cuda_refine_output *to, const struct vsm_refine_output *from)
+{
+    *to = (struct vsm_cuda_refine_output){
+        .picture = picture_of(from->image->format),
+        .matte = from->kind == VSM_COMPOSITE_MATTE,
+        .maximum = from->luma.maximum,
+        .background = {from->background[0], from->background[1], from->background[2]},
+        .luma_scale = from->luma.scale,
+        .luma_offset = from->luma.offset,
+        .chroma_scale = from->chroma.scale,
+        .chroma_offset = from->chroma.offset,
+        .key_luma = from->key_luma,
+        .key_u = from->key.u,
+        .key_v = from->key.v,
+        .direction_u = from->key.direction_u,
+        .direction_v = from->key.direction_v,
+        .despill = from->key.despill,
+    };
+}
+
+/* The constants are those of the CPU's plan, made for pictures that claim to be in host memory. */
+static int plan(struct vsm_refine_cuda *refine, const struct vsm_image *source, const struct vsm_view *views,
+                int view_count, const struct vsm_composite_output *outputs, int output_count,
+                const struct vsm_refine_options *options)
+{
+    struct vsm_image host = *source, images[VSM_MAX_OUTPUTS];
+    struct vsm_composite_output wanted[VSM_MAX_OUTPUTS];
+    struct vsm_refine_plan p;
+    int status;
+
+    host.place = VSM_PLACE_HOST;
+    for (int i = 0; i < output_count; i++) {
+        images[i] = *outputs[i].image;
+        images[i].place = VSM_PLACE_HOST;
+        wanted[i] = outputs[i];
+        wanted[i].image = &images[i];
+        refine->outputs[i] = images[i].format;
+    }
+    status = vsm_refine_plan_init(&p, &host, NULL, 0, wanted, output_count, options, 1);
+    if (!status) {
+        set_source(&refine->run, &p);
+        for (int i = 0; i < output_count; i++)
+            set_output(&refine->run.outputs[i], &p.outputs[i]);
+    }
+    vsm_refine_plan_free(&p);
+    for (int i = 0; i < view_count; i++) {
+        const struct vsm_rect *r = &views[i].source;
+
+        refine->run.views[i] = (struct vsm_cuda_refine_view){r->x, r->y,           r->width,       r->height,
+                                                             NULL, views[i].width, views[i].height};
+    }
+    refine->run.view_count = view_count;
+    refine->run.output_count = output_count;
+    refine->source = source->format;
+    return status;
+}
+
+int vsm_refine_cuda_create(const struct vsm_image *source, const struct vsm_view *views, int view_count,
+                           const struct vsm_composite_output *outputs, int output_count,
+                           const struct vsm_refine_options *options, struct vsm_refine_cuda **refine)
+{
+    struct vsm_refine_cuda *made;
+    int status;
+
+    if (output_count > VSM_MAX_OUTPUTS)
+        return vsm_fail(VSM_E_INTERNAL, "refine: %d outputs are more than %d", output_count, VSM_MAX_OUTPUTS);
+    status = check(source, views, view_count, outputs, output_count);
+    if (status)
+        return status;
+    made = vsm_mem_alloc("refine", 1, sizeof(*made));
+    if (!made)
+        return VSM_E_NOMEM;
+    status = plan(made, source, views, view_count, outputs, output_count, options);
+    if (status) {
+        vsm_mem_free(made);
+        return status;
+    }
+    *refine = made;
+    return VSM_OK;
+}
+
+void vsm_refine_cuda_destroy(struct vsm_refine_cuda *refine)
+{
+    vsm_mem_free(refine);
+}
+
+static bool is_like(const struct vsm_refine_cuda *refine, const struct vsm_image *image,
+                    struct vsm_format format)
+{
+    return image->place == VSM_PLACE_CUDA && vsm_format_equal(image->format, format) &&
+           image->width == refine->run.width && image->height == refine->run.height;
+}
+
+int vsm_refine_cuda_run(const struct vsm_refine_cuda *refine, const struct vsm_image *source,
+                        const float *const *fits, struct vsm_image *const *outputs,
+                        struct vsm_cuda_stream *stream)
+{
+    struct vsm_cuda_refine run = refine->run;
+    bool like = is_like(refine, source, refine->source);
+
+    for (int i = 0; i < run.output_count && like; i++)
+        like = is_like(refine, outputs[i], refine->outputs[i]);
+    if (!like)
+        return vsm_fail(VSM_E_INTERNAL, "refine: a picture is not like those of the plan");
+    set_planes(&run.source, source);
+    for (int i = 0; i < run.view_count; i++)
+        run.views[i].fit = fits[i];
+    for (int i = 0; i < run.output_count; i++)
+        set_planes(&run.outputs[i].picture, outputs[i]);
+    return vsm_cuda_refine_run(&run, stream);
+}
