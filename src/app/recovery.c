@@ -8,7 +8,7 @@
 #include "checkpoint/store.h"
 #include "config/options.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,8 +21,8 @@ struct vsm_recovery {
     struct vsm_sha256 job_hash;
     bool finished;
     uint64_t start_ns;
-    int64_t started;
-    atomic_llong committed; /* frames in the newest checkpoint; 0 = none */
+    pthread_mutex_t lock; /* over what follows: the monitor and the writer both tell news */
+    struct vsm_status_file news;
 };
 
 /* Decides between going on and beginning anew. */
@@ -55,9 +55,18 @@ static int choose(struct vsm_recovery *r, const struct vsm_plan *plan, enum vsm_
     status = vsm_identity_compare(r->output, &r->checkpoint.identity, &r->identity);
     if (status != VSM_OK)
         return status;
-    atomic_store(&r->committed, r->checkpoint.next_seq);
+    r->news.checkpoint_frames = r->checkpoint.next_seq;
+    r->news.done_frames = r->checkpoint.next_seq;
     vsm_log(VSM_LOG_INFO, r->output, "resuming at frame %lld", (long long)r->checkpoint.next_seq);
     return VSM_OK;
+}
+
+/* The caller holds the lock. Losing the news is no reason to end a job. */
+static void write_news(struct vsm_recovery *r)
+{
+    r->news.updated = (int64_t)time(NULL);
+    if (vsm_status_file_write(r->status_path, &r->news) != VSM_OK)
+        vsm_log(VSM_LOG_DEBUG, "status", "%s", vsm_error_message());
 }
 
 int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, struct vsm_sha256 models,
@@ -77,7 +86,10 @@ int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, str
     r->output = plan->outputs[0].path;
     r->identity.models = models;
     r->start_ns = vsm_clock_ns();
-    r->started = (int64_t)time(NULL);
+    r->news.started = (int64_t)time(NULL);
+    r->news.pid = getpid();
+    r->news.total_frames = plan->frames > 0 ? plan->frames : 0;
+    pthread_mutex_init(&r->lock, NULL);
     r->status_path = vsm_store_path(r->output, "status");
     status = r->status_path ? vsm_options_hash(plan->config, &r->identity.settings) : VSM_E_NOMEM;
     if (status == VSM_OK)
@@ -94,6 +106,8 @@ int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, str
         (void)close_status;
         return status;
     }
+    if (!r->finished)
+        write_news(r);
     *recovery = r;
     return VSM_OK;
 }
@@ -115,7 +129,7 @@ struct vsm_sha256 vsm_recovery_job_hash(const struct vsm_recovery *recovery)
 
 bool vsm_recovery_resumable(const struct vsm_recovery *recovery)
 {
-    return recovery && atomic_load(&recovery->committed) > 0;
+    return recovery && recovery->news.checkpoint_frames > 0;
 }
 
 int vsm_recovery_commit(void *recovery, int64_t after_seq, const struct vsm_state *state)
@@ -130,26 +144,26 @@ int vsm_recovery_commit(void *recovery, int64_t after_seq, const struct vsm_stat
     };
     int status = vsm_store_commit(r->store, &next);
 
-    if (status == VSM_OK)
-        atomic_store(&r->committed, next.next_seq);
+    if (status == VSM_OK) {
+        pthread_mutex_lock(&r->lock);
+        r->news.checkpoint_frames = next.next_seq;
+        if (r->news.done_frames < next.next_seq)
+            r->news.done_frames = next.next_seq;
+        write_news(r);
+        pthread_mutex_unlock(&r->lock);
+    }
     return status;
 }
 
 void vsm_recovery_observe(void *recovery, const struct vsm_progress *progress)
 {
-    const struct vsm_recovery *r = recovery;
-    struct vsm_status_file file = {
-        .total_frames = progress->frames > 0 ? progress->frames : 0,
-        .done_frames = progress->done,
-        .checkpoint_frames = atomic_load(&r->committed),
-        .milli_fps = (int64_t)(progress->fps * 1000),
-        .pid = getpid(),
-        .started = r->started,
-        .updated = (int64_t)time(NULL),
-    };
+    struct vsm_recovery *r = recovery;
 
-    if (vsm_status_file_write(r->status_path, &file) != VSM_OK)
-        vsm_log(VSM_LOG_DEBUG, "status", "%s", vsm_error_message());
+    pthread_mutex_lock(&r->lock);
+    r->news.done_frames = progress->done;
+    r->news.milli_fps = (int64_t)(progress->fps * 1000);
+    write_news(r);
+    pthread_mutex_unlock(&r->lock);
 }
 
 int vsm_recovery_close(struct vsm_recovery *recovery, bool complete)
@@ -163,6 +177,7 @@ int vsm_recovery_close(struct vsm_recovery *recovery, bool complete)
     else
         vsm_store_close(recovery->store);
     vsm_checkpoint_clear(&recovery->checkpoint);
+    pthread_mutex_destroy(&recovery->lock);
     vsm_mem_free(recovery->status_path);
     vsm_mem_free(recovery);
     return status;

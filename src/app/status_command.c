@@ -16,8 +16,7 @@ static void print_job(const char *output, const struct vsm_status_file *s)
     if (holder > 0)
         printf("%s: running (process %ld)\n", output, holder);
     else
-        printf("%s: stopped; the same command again goes on from frame %lld\n", output,
-               (long long)s->checkpoint_frames);
+        printf("%s: stopped; the same command again goes on from the last checkpoint\n", output);
     printf("frames made      %lld", (long long)s->done_frames);
     if (s->total_frames > 0)
         printf(" of %lld (%.1f %%)", (long long)s->total_frames,
