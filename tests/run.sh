@@ -4,6 +4,7 @@
 # "N passed, N failed, N skipped" over all of them. VSM_TEST_BUILDS="plain" limits the builds.
 set -u
 cd "$(dirname "$0")/.."
+export LSAN_OPTIONS="suppressions=$PWD/tests/leaks.supp:print_suppressions=0"
 builds=${VSM_TEST_BUILDS:-plain asan tsan}
 log=$(mktemp)
 taps=$(mktemp)
