@@ -106,6 +106,7 @@ int vsm_sam2_net_create(const struct vsm_sam2_net_options *options, struct vsm_s
         vsm_sam2_net_destroy(n);
         return status;
     }
+    vsm_weights_drop_pages(n->weights);
     *net = n;
     return VSM_OK;
 }

@@ -370,3 +370,9 @@ int vsm_weights_verify(const struct vsm_weights *weights)
                             weights->path, weights->items[i].name);
     return VSM_OK;
 }
+
+void vsm_weights_drop_pages(const struct vsm_weights *weights)
+{
+    if (weights->map)
+        (void)madvise(weights->map, weights->map_size, MADV_DONTNEED);
+}

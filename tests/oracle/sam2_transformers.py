@@ -10,13 +10,16 @@ import os
 import subprocess
 import sys
 import tempfile
+import types
 
 import numpy as np
 import torch
 
 SIZE, FRAMES, CLICK = 1024, 4, (500.0, 400.0)
 THREADS = os.cpu_count()
-MAX, RMS, MIN_IOU = 2e-2, 2e-3, 0.999  # free run in float32
+# Free run in float32, relative to the standard deviation of the logits. Stored memories are rounded to bfloat16 and a
+# pixel of the prompt's binarised mask may flip, so that rounding differences grow.
+MAX, RMS, MIN_IOU = 1e-2, 2e-3, 0.999
 
 SIZES = {
     "tiny": dict(hidden_size=96, num_attention_heads=1, blocks_per_stage=[1, 2, 7, 2],
@@ -47,8 +50,18 @@ def make_sam2(size):
 
 
 def make_edgetam():
-    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel
-    return EdgeTamVideoModel(EdgeTamVideoConfig())
+    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel, TimmWrapperConfig
+    from transformers.models.edgetam import configuration_edgetam
+
+    def backbone(*_, **__):
+        return TimmWrapperConfig(architecture="repvit_m1", do_pooling=False,
+                                 model_args=dict(in_chans=3, features_only=True, out_indices=[0, 1, 2, 3]))
+
+    # the library would look the default backbone's configuration up in the network
+    configuration_edgetam.AutoConfig = types.SimpleNamespace(from_pretrained=backbone)
+    return EdgeTamVideoModel(EdgeTamVideoConfig(vision_config=dict(model_type="edgetam_vision_model"),
+                                                enable_occlusion_spatial_embedding=False,
+                                                enable_temporal_pos_encoding_for_object_pointers=False))
 
 
 def randomise(model):
@@ -72,12 +85,15 @@ def randomise(model):
         if "output_hypernetworks_mlps" in name and "proj_out.weight" in name:
             p.data *= 3
     with torch.no_grad():
+        # two copies of one matrix, which the converted checkpoints hold equal
+        model.prompt_encoder.shared_embedding.positional_embedding.copy_(
+            model.shared_image_embedding.positional_embedding)
         for module in model.modules():  # batch norms measure themselves on the first frame
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.reset_running_stats()
                 module.momentum = 1.0
                 module.train()
-        model.get_image_features(frames()[:1]) if hasattr(model, "get_image_features") else None
+        model.vision_encoder(frames()[:1])
     return model.eval()
 
 
@@ -138,7 +154,9 @@ def check(program, name, folder):
         overlap = both / either if either else 1.0
         print(f"  {name} frame {t}: logits std {expected[t].std():.2f}, differ by max {difference.max():.2e}, "
               f"rms {np.sqrt((difference**2).mean()):.2e}; mask IoU {overlap:.5f}")
-        good = good and difference.max() <= MAX and np.sqrt((difference**2).mean()) <= RMS and overlap >= MIN_IOU
+        deviation = expected[t].std()
+        good = (good and difference.max() <= MAX * deviation and overlap >= MIN_IOU
+                and np.sqrt((difference**2).mean()) <= RMS * deviation)
     return good
 
 
