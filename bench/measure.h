@@ -1,6 +1,8 @@
-/* Timing of one kernel against memcpy of the same bytes, taken in turns in one run, so that both see the same load.
+/* Timing of one kernel against memcpy of the same bytes, taken in turns in one run, so that both see
+ * the same load.
  *
- * Medians of the CPU time of this thread: the machine may be shared. memcpy is the yardstick because these kernels can at best be bound by memory. */
+ * Medians of the CPU time of this thread: the machine may be shared. memcpy is the yardstick because these
+ * kernels can at best be bound by memory. */
 #ifndef MEASURE_H
 #define MEASURE_H
 
@@ -25,8 +27,8 @@ static double measure_median(double *values)
     return values[MEASURE_ROUNDS / 2];
 }
 
-/* Prints `name: X ms, memcpy of N MB Y ms, ratio R`. `body` returns 0 or stops the program. `bytes` are copied once
- * from one block to another. */
+/* Prints `name: X ms, memcpy of N MB Y ms, ratio R`. `body` returns 0 or stops the program. `bytes` are
+ * copied once from one block to another. */
 static void measure(const char *name, size_t bytes, int (*body)(void *context), void *context)
 {
     double own[MEASURE_ROUNDS], copy[MEASURE_ROUNDS], own_ms, copy_ms;

@@ -4,9 +4,9 @@
  *   sam2 soak WEIGHTS SIZE FRAMES [THREADS]      resident memory from frame 100 to the end
  *   sam2 open WEIGHTS                            time and memory of opening and of building
  *
- * WEIGHTS: a checkpoint, or a recipe (.json) of the reference data, from which one is made. The bound counts exact
- * multiply-adds of the graphs as built (merged layers, 64-channel values), not overheads. GEMM and stages take turns,
- * the median counts. */
+ * WEIGHTS: a checkpoint, or a recipe (.json) of the reference data, from which one is made. The bound counts
+ * exact multiply-adds of the graphs as built (merged layers, 64-channel values), not overheads. GEMM and
+ * stages take turns, the median counts. */
 #include "../tests/golden/sam2_weights.h"
 #include "base/clock.h"
 #include "base/mem.h"

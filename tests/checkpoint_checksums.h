@@ -1,5 +1,5 @@
-/* Puts the checksums of an edited checkpoint file right again: what a bug of the writer, or an attacker, would do.
- * Made from the description in checkpoint/checkpoint.h, not with its code. */
+/* Puts the checksums of an edited checkpoint file right again: what a bug of the writer, or an attacker,
+ * would do. Made from the description in checkpoint/checkpoint.h, not with its code. */
 #ifndef CHECKPOINT_CHECKSUMS_H
 #define CHECKPOINT_CHECKSUMS_H
 

@@ -1,5 +1,5 @@
-/* Small sources and pictures for tests of the output side, made with FFmpeg's own encoders, and a reader of packets to
- * compare files with. Everything is deterministic.
+/* Small sources and pictures for tests of the output side, made with FFmpeg's own encoders, and a reader of
+ * packets to compare files with. Everything is deterministic.
  */
 #ifndef MEDIA_SOURCE_H
 #define MEDIA_SOURCE_H
@@ -145,8 +145,8 @@ static int media_source_tone(AVFormatContext *out, AVStream *stream, AVCodecCont
     return error < 0 ? error : media_source_encode(out, stream, context, NULL);
 }
 
-/* A file with an MJPEG video of 32x32 at 30 pictures a second and these audio tracks. False if an encoder is missing
- * or fails. `movflags`: of FFmpeg's MP4 muxer, NULL = none; "timecode" gives MOV a tmcd track. */
+/* A file with an MJPEG video of 32x32 at 30 pictures a second and these audio tracks. False if an encoder is
+ * missing or fails. `movflags`: of FFmpeg's MP4 muxer, NULL = none; "timecode" gives MOV a tmcd track. */
 __attribute__((unused)) static bool media_source_make(const char *path, double seconds,
                                                       const struct media_source_audio *audio, int audio_count,
                                                       const char *movflags)

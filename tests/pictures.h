@@ -71,8 +71,8 @@ __attribute__((unused)) static void picture_noise(struct vsm_image *image)
                 picture_set(image, p, x, y, (int)(picture_random() & ((1u << image->format.depth) - 1)));
 }
 
-/* Every byte, also those between rows, so that two images written to the same extent compare equal as a
- * whole. */
+/* Every byte, also those between rows, so that two images written to the same extent compare equal
+ * as a whole. */
 __attribute__((unused)) static void picture_clear(struct vsm_image *image, int byte)
 {
     for (int p = 0; p < vsm_format_plane_count(image->format); p++)

@@ -1,5 +1,5 @@
-/* Where large test data lies: VSM_SHARED, or the folder "shared" beside the source tree. Tests skip without
- * it. */
+/* Where large test data lies: VSM_SHARED, or the folder "shared" beside the source tree. Tests
+ * skip without it. */
 #ifndef SHARED_DATA_H
 #define SHARED_DATA_H
 

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* What one row of the left eye, and of both eyes, shows of a person; rows are painted by different threads.
- */
+/* What one row of the left eye, and of both eyes, shows of a person; rows are painted by different
+ * threads. */
 struct row {
     double area[2];
     long pixels;
@@ -112,8 +112,8 @@ static bool is_near(const struct vsm_texture_level *level, const double texel[2]
            texel[1] < level->height + margin;
 }
 
-/* The person's colour in a pixel; alpha 0 if it is not there. `point` is on the board at the pixel's centre.
- */
+/* The person's colour in a pixel; alpha 0 if it is not there. `point` is on the board at the pixel's
+ * centre. */
 static void sample_board(const struct board *board, const double eye[3], double rays[4][3], double point[3],
                          float rgba[4])
 {

@@ -41,8 +41,8 @@ struct vsm_billboards_seen {
     struct vsm_billboards_band bands[1024 / VSM_BILLBOARDS_BAND];
 };
 
-/* Paints `plate`, a side-by-side half-equirect picture at infinity, into the canvas, alpha 0, by the rig's
- * poses. */
+/* Paints `plate`, a side-by-side half-equirect picture at infinity, into the canvas, alpha 0, by
+ * the rig's poses. */
 void vsm_billboards_background(const struct vsm_canvas *canvas, const struct vsm_billboards_rig *rig,
                                const struct vsm_texture plate[2]);
 

@@ -88,8 +88,8 @@ static double luma(const float *c)
     return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2];
 }
 
-/* Two rows of luma and one of chroma; chroma at the left takes 1 2 1 of the columns around it, inside its
- * eye. */
+/* Two rows of luma and one of chroma; chroma at the left takes 1 2 1 of the columns around it,
+ * inside its eye. */
 static void yuv_rows(void *context, int pair, int worker)
 {
     const struct conversion *job = context;

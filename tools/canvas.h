@@ -1,5 +1,5 @@
-/* The picture that a renderer paints: both eyes side by side, each a half-equirect square, and its way into
- * video.
+/* The picture that a renderer paints: both eyes side by side, each a half-equirect square, and its
+ * way into video.
  */
 #ifndef TOOLS_CANVAS_H
 #define TOOLS_CANVAS_H
@@ -24,8 +24,8 @@ void vsm_canvas_destroy(struct vsm_canvas *canvas);
 /* Pixel x, y of eye 0 or 1. */
 float *vsm_canvas_at(const struct vsm_canvas *canvas, int eye, int x, int y);
 
-/* Unit directions of the four quarters of pixel (x, y) of an eye: upper left, upper right, lower left, lower
- * right. */
+/* Unit directions of the four quarters of pixel (x, y) of an eye: upper left, upper right, lower
+ * left, lower right. */
 void vsm_canvas_rays(const struct vsm_canvas *canvas, int x, int y, double rays[4][3]);
 
 /* The colours as 8-bit 4:2:0 of BT.709, limited range, chroma at the left; the alpha as 8-bit grey, full

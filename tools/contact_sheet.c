@@ -1,9 +1,10 @@
-/* Makes a picture to judge a job by: a row for each of some pictures, with source, matte and composite side by side.
+/* Makes a picture to judge a job by: a row for each of some pictures, with source, matte and composite
+ * side by side.
  *
  *   contact_sheet [--rows N] [--width PIXELS] SOURCE MATTE COMPOSITE OUTPUT.png
  *
- * Rows are spread evenly over the source; a video with both eyes in a picture shows both. PIXELS is the width of one
- * column (default 640).
+ * Rows are spread evenly over the source; a video with both eyes in a picture shows both. PIXELS is the width
+ * of one column (default 640).
  */
 #include "base/mem.h"
 #include "base/status.h"

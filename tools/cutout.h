@@ -29,9 +29,9 @@ struct vsm_cutout {
     double texels_per_metre; /* of the first picture, so that people do not breathe */
 };
 
-/* Loads picture `number` (>= 0) of the person from `data_folder` into *cutout, which was zeroed or loaded
- * with an earlier picture of the same person. A still is loaded only once. VSM_E_INPUT if a file is missing.
- */
+/* Loads picture `number` (>= 0) of the person from `data_folder` into *cutout, which was zeroed or
+ * loaded with an earlier picture of the same person. A still is loaded only once. VSM_E_INPUT if a
+ * file is missing. */
 int vsm_cutout_load(const struct vsm_cutout_person *person, const char *data_folder, int number,
                     struct vsm_cutout *cutout) VSM_NODISCARD;
 void vsm_cutout_destroy(struct vsm_cutout *cutout);

@@ -1,5 +1,5 @@
-/* Documents made from the tables of options, flags and exit codes: man page, shell completions, doc/options.md.
- * Write errors: ferror(out).
+/* Documents made from the tables of options, flags and exit codes: man page, shell completions,
+ * doc/options.md. Write errors: ferror(out).
  */
 #ifndef VSM_TOOLS_DOCS_H
 #define VSM_TOOLS_DOCS_H

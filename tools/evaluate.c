@@ -1,5 +1,5 @@
-/* Scores a matte against the truth and prints one line of a Markdown table (or with --header, the table's
- * head).
+/* Scores a matte against the truth and prints one line of a Markdown table (or with --header,
+ * the table's head).
  *
  *   evaluate [--name NAME] [--header] [--per-frame] [--eyes] MATTE TRUTH
  *

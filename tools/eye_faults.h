@@ -23,8 +23,8 @@ struct vsm_eye_faults_fault {
 bool vsm_eye_faults_parse(const char *text, struct vsm_eye_faults_fault *fault);
 const char *vsm_eye_faults_name(enum vsm_eye_faults_kind kind);
 
-/* Spoils the right eye's colours if picture `number` has the fault. `kept` has room for one eye (4 floats a pixel) and
- * is the same from picture to picture. */
+/* Spoils the right eye's colours if picture `number` has the fault. `kept` has room for one eye (4 floats a
+ * pixel) and is the same from picture to picture. */
 void vsm_eye_faults_apply(const struct vsm_eye_faults_fault *fault, const struct vsm_canvas *canvas,
                           int number, float *kept);
 

@@ -4,8 +4,8 @@
  *
  * Each photograph is one scene of two seconds. The wall is a sphere round the viewer, so the disparity of
  * both eyes is exact by intersecting their rays with it; the photograph lies on it in stereographic
- * projection, which keeps shapes, and goes on beyond its edges as its own blurred mirror image. Same input,
- * same pixels.
+ * projection, which keeps shapes, and goes on beyond its edges as its own blurred mirror image. Same
+ * input, same pixels.
  */
 #include "base/status.h"
 #include "geometry/rotation.h"

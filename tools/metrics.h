@@ -36,9 +36,9 @@ double vsm_metrics_mse(const float *matte, const float *truth, size_t count);
 int vsm_metrics_grad(const float *matte, const float *truth, int width, int height,
                      double *sum) VSM_NODISCARD;
 
-/* Sum of differences of connectivity: how far a pixel's alpha lies above the highest level (steps of 0.1) at
- * which it is 4-connected to the largest region that both mattes share, differences below 0.15 ignored; in
- * thousands. */
+/* Sum of differences of connectivity: how far a pixel's alpha lies above the highest level (steps of 0.1)
+ * at which it is 4-connected to the largest region that both mattes share, differences below 0.15
+ * ignored; in thousands. */
 int vsm_metrics_conn(const float *matte, const float *truth, int width, int height,
                      double *sum) VSM_NODISCARD;
 

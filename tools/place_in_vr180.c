@@ -1,11 +1,13 @@
-/* Places a flat clip into VR180: what a matting network makes of it can then be compared with the flat original.
+/* Places a flat clip into VR180: what a matting network makes of it can then be compared with
+ * the flat original.
  *
  *   place_in_vr180 [options] CLIP OUTPUT
  *
- * The clip, a video or a folder of pictures, fills a rectilinear patch (--fov, default 90 degrees wide) at --yaw to the
- * right and --pitch up, at infinity: both eyes (--eye pixels a side, default 1024) see the same. Round it --fill puts
- * `blur`, the clip's own edge running out, or `black`. --matte places a matte instead: grey, full range, black around,
- * so that a flat result or a flat truth lands on the same pixels. Every --every'th picture, at most --frames.
+ * The clip, a video or a folder of pictures, fills a rectilinear patch (--fov, default 90 degrees wide) at
+ * --yaw to the right and --pitch up, at infinity: both eyes (--eye pixels a side, default 1024) see the same.
+ * Round it --fill puts `blur`, the clip's own edge running out, or `black`. --matte places a matte instead:
+ * grey, full range, black around, so that a flat result or a flat truth lands on the same pixels. Every
+ * --every'th picture, at most --frames.
  */
 #include "base/mem.h"
 #include "base/status.h"

@@ -6,8 +6,8 @@
 
 #define VSM_TRUTH_SCENES_MAX_CAST 3
 
-/* A person walks from one place to the other on a straight line of angle and distance over the length of the
- * clip. */
+/* A person walks from one place to the other on a straight line of angle and distance over the length
+ * of the clip. */
 struct vsm_truth_scenes_role {
     const char *person;                /* of tools/cutout.h; NULL ends the cast */
     double from_azimuth, to_azimuth;   /* degrees to the right of straight ahead; beyond 90 is out of sight */

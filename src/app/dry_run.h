@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-/* Prints everything that the plan decided to `out`, then makes one frame without encoding it and prints the speed to
- * expect. Fails as the job itself would fail. */
+/* Prints everything that the plan decided to `out`, then makes one frame without encoding it and prints the
+ * speed to expect. Fails as the job itself would fail. */
 int vsm_dry_run(const struct vsm_plan *plan, FILE *out) VSM_NODISCARD;
 
 #endif

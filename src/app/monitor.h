@@ -1,7 +1,7 @@
 /* Watches a running job: shows its progress and turns signals into requests to stop.
  *
- * One thread. It sleeps in sigtimedwait(), so a signal acts at once and nothing runs in a signal handler. The first
- * SIGINT or SIGTERM asks the runner for a clean end, the second aborts.
+ * One thread. It sleeps in sigtimedwait(), so a signal acts at once and nothing runs in a signal handler. The
+ * first SIGINT or SIGTERM asks the runner for a clean end, the second aborts.
  */
 #ifndef VSM_APP_MONITOR_H
 #define VSM_APP_MONITOR_H

@@ -1,5 +1,5 @@
-/* Everything that a job will do, decided before it does anything: what the input is and why, which network on which
- * grid, which outputs, how much memory. --dry-run prints it; the job carries it out.
+/* Everything that a job will do, decided before it does anything: what the input is and why, which network on
+ * which grid, which outputs, how much memory. --dry-run prints it; the job carries it out.
  */
 #ifndef VSM_APP_PLAN_H
 #define VSM_APP_PLAN_H

@@ -1,7 +1,7 @@
 /* Checkpoints of a job: whether there is one to go on from, committing new ones, and the end.
  *
- * Joins the job folder (checkpoint/store.h), the identity of input, settings and models, and the command line's
- * wish. With recovery.enable_checkpoints off, everything here does nothing.
+ * Joins the job folder (checkpoint/store.h), the identity of input, settings and models, and the command
+ * line's wish. With recovery.enable_checkpoints off, everything here does nothing.
  */
 #ifndef VSM_APP_RECOVERY_H
 #define VSM_APP_RECOVERY_H
@@ -18,8 +18,9 @@
 
 struct vsm_recovery;
 
-/* Takes the job folder and looks for a checkpoint. VSM_E_OUTPUT if another process works on the output, VSM_E_USAGE,
- * VSM_E_INPUT or VSM_E_MODEL if --resume finds nothing or the checkpoint there is another job's. */
+/* Takes the job folder and looks for a checkpoint. VSM_E_OUTPUT if another process works on the
+ * output, VSM_E_USAGE, VSM_E_INPUT or VSM_E_MODEL if --resume finds nothing or the checkpoint there
+ * is another job's. */
 int vsm_recovery_open(const struct vsm_plan *plan, enum vsm_cli_resume wish, struct vsm_sha256 models,
                       struct vsm_recovery **recovery) VSM_NODISCARD;
 

@@ -10,13 +10,13 @@
 #ifdef VSM_FAULT_POINTS
 
 /* Returns 0 to go on, or the errno value that the caller must act on as if the system call had failed.
- * Does not return when the armed action is `kill`. Any thread. Cost: one relaxed atomic load when nothing is
- * armed. */
+ * Does not return when the armed action is `kill`. Any thread. Cost: one relaxed atomic load when
+ * nothing is armed. */
 int vsm_fault_hit(const char *point);
 
 /* Arms `point` ("*" = every point): the n-th hit (1-based) and, if `sticky`, all later ones yield `error`
- * (an errno value; -1 = SIGKILL to this process). Replaces what was armed; NULL disarms. The hit count starts
- * at 0. */
+ * (an errno value; -1 = SIGKILL to this process). Replaces what was armed; NULL disarms. The hit count
+ * starts at 0. */
 void vsm_fault_arm(const char *point, unsigned long n, int error, int sticky);
 
 /* How often armed points were hit since arming. */

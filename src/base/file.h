@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads a whole regular file of at most `limit` bytes. On success *data (NUL-terminated, size not counting
- * the NUL) belongs to the caller: vsm_mem_free(). `status` classifies failures: VSM_E_INPUT, VSM_E_MODEL,
- * VSM_E_USAGE ... */
+/* Reads a whole regular file of at most `limit` bytes. On success *data (NUL-terminated, size not
+ * counting the NUL) belongs to the caller: vsm_mem_free(). `status` classifies failures: VSM_E_INPUT,
+ * VSM_E_MODEL, VSM_E_USAGE ... */
 int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void **data,
                   size_t *size) VSM_NODISCARD;
 

@@ -13,9 +13,9 @@
 /* Alignment of every block, in bytes: one cache line, and enough for AVX-512 loads. */
 #define VSM_MEM_ALIGN 64
 
-/* count * size zeroed bytes, VSM_MEM_ALIGN-aligned; NULL with a message set ("what: out of memory ...") on
- * overflow or exhaustion. count or size 0 gives a valid block. Caller owns it; release with vsm_mem_free().
- */
+/* count * size zeroed bytes, VSM_MEM_ALIGN-aligned; NULL with a message set ("what: out of
+ * memory ...") on overflow or exhaustion. count or size 0 gives a valid block. Caller owns it;
+ * release with vsm_mem_free(). */
 void *vsm_mem_alloc(const char *what, size_t count, size_t size) VSM_NODISCARD;
 
 /* As vsm_mem_alloc() but not zeroed. For large pixel and tensor buffers that are written whole. */

@@ -1,7 +1,7 @@
 /* A checkpoint: everything needed to go on behind a frame as if nothing had happened, and its file format.
  *
- * The file, version 1. All integers are little-endian and unsigned unless said otherwise; CRC is CRC-32 (ISO
- * 3309).
+ * The file, version 1. All integers are little-endian and unsigned unless said otherwise; CRC is
+ * CRC-32 (ISO 3309).
  *
  *   offset size  header, 232 bytes
  *        0    8  magic: 89 56 53 4D 43 4B 0D 0A ("\x89VSMCK\r\n": text transfers break it)
@@ -32,11 +32,11 @@
  *        0    4  CRC of everything before the trailer
  *        4    4  magic: 56 53 4D 2E ("VSM.")
  *
- * There is exactly one file for a given checkpoint: a file that is accepted encodes again to the same bytes.
- * The reader takes every file as hostile: each size is compared with what is left before anything is
- * allocated, every CRC, every zero, the order and the total are checked. Two levels of CRC tell which record
- * is damaged, and that the file is complete. A change of layout is a new version; other versions are refused
- * by number.
+ * There is exactly one file for a given checkpoint: a file that is accepted encodes again to the same
+ * bytes. The reader takes every file as hostile: each size is compared with what is left before anything is
+ * allocated, every CRC, every zero, the order and the total are checked. Two levels of CRC tell which
+ * record is damaged, and that the file is complete. A change of layout is a new version; other versions are
+ * refused by number.
  */
 #ifndef VSM_CHECKPOINT_CHECKPOINT_H
 #define VSM_CHECKPOINT_CHECKPOINT_H
@@ -71,8 +71,8 @@ int vsm_checkpoint_encode(const struct vsm_checkpoint *checkpoint, vsm_checkpoin
                           void *opaque) VSM_NODISCARD;
 
 /* Decodes a whole file; `subject` is for messages. The records are copied. On success release with
- * vsm_checkpoint_clear(); on failure (VSM_E_OUTPUT: damaged or of another version; VSM_E_NOMEM) *checkpoint
- * is zeroed. */
+ * vsm_checkpoint_clear(); on failure (VSM_E_OUTPUT: damaged or of another version; VSM_E_NOMEM)
+ * *checkpoint is zeroed. */
 int vsm_checkpoint_decode(const char *subject, const void *data, size_t size,
                           struct vsm_checkpoint *checkpoint) VSM_NODISCARD;
 

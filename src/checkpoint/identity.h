@@ -29,9 +29,9 @@ int vsm_identity_read_input(const char *path, struct vsm_identity *identity) VSM
 /* One hash over all of it: the name of the job. */
 int vsm_identity_hash(const struct vsm_identity *identity, struct vsm_sha256 *hash) VSM_NODISCARD;
 
-/* VSM_OK if both are the same job. Otherwise a message that names everything that differs and what to do,
- * beginning with `subject` (the output), and the status of the first difference: VSM_E_INPUT, VSM_E_MODEL or
- * VSM_E_USAGE. */
+/* VSM_OK if both are the same job. Otherwise a message that names everything that differs and what to
+ * do, beginning with `subject` (the output), and the status of the first difference: VSM_E_INPUT,
+ * VSM_E_MODEL or VSM_E_USAGE. */
 int vsm_identity_compare(const char *subject, const struct vsm_identity *saved,
                          const struct vsm_identity *now) VSM_NODISCARD;
 

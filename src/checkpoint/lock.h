@@ -1,9 +1,9 @@
 /* A lock file that one process holds, and that says who.
  *
- * The lock is the kernel's (an open file description lock of fcntl), not the file's existence: it goes with
- * the process, however that dies, so a lock file left behind by a dead process is taken over without
- * guessing. The file holds "PID HOST\n" for messages only. Works on network file systems that support fcntl
- * locks.
+ * The lock is the kernel's (an open file description lock of fcntl), not the file's existence: it goes
+ * with the process, however that dies, so a lock file left behind by a dead process is taken over
+ * without guessing. The file holds "PID HOST\n" for messages only. Works on network file systems that
+ * support fcntl locks.
  * Fault points: lock.open, lock.take.
  */
 #ifndef VSM_CHECKPOINT_LOCK_H

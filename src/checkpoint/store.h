@@ -55,8 +55,8 @@ int vsm_store_remove(struct vsm_store *store) VSM_NODISCARD;
  * NULL on failure. Without a store, since status only reads. */
 char *vsm_store_path(const char *output, const char *name) VSM_NODISCARD;
 
-/* The process that works on the output: its pid, 0 if nobody does, -1 if unknown. Takes no lock, makes no
- * folder. */
+/* The process that works on the output: its pid, 0 if nobody does, -1 if unknown. Takes no lock,
+ * makes no folder. */
 long vsm_store_holder(const char *output);
 
 #endif

@@ -4,9 +4,9 @@
  *   vr180-streaming --generate-config PATH [OPTION]...
  *
  * A positional argument that ends in .yaml or .yml is the configuration file, any other is the input
- * (input.path). Arguments beat the file wherever they stand; of the same setting twice on the command line
- * the last counts.
- * "--name value" and "--name=value" are the same, "--" ends the options. Names are not abbreviated.
+ * (input.path). Arguments beat the file wherever they stand; of the same setting twice on the command
+ * line the last counts. "--name value" and "--name=value" are the same, "--" ends the options. Names
+ * are not abbreviated.
  */
 #ifndef VSM_CONFIG_CLI_H
 #define VSM_CONFIG_CLI_H
@@ -56,10 +56,10 @@ struct vsm_cli_exit {
 extern const struct vsm_cli_exit vsm_cli_exits[];
 extern const int vsm_cli_exits_count;
 
-/* Parses the arguments and reads the configuration file. VSM_E_USAGE with a message that says what to do, or
- * VSM_E_NOMEM; then there is nothing to free. For VSM_CLI_RUN the settings are complete: input.path is set
- * and vsm_options_check() passed. --help and --version win over everything else. argv is borrowed during the
- * call. */
+/* Parses the arguments and reads the configuration file. VSM_E_USAGE with a message that says what to do,
+ * or VSM_E_NOMEM; then there is nothing to free. For VSM_CLI_RUN the settings are complete: input.path is
+ * set and vsm_options_check() passed. --help and --version win over everything else. argv is borrowed
+ * during the call. */
 int vsm_cli_parse(int argc, char *const *argv, struct vsm_cli *cli) VSM_NODISCARD;
 
 /* Frees what the struct owns and zeroes it; a zeroed struct is allowed. */
@@ -68,9 +68,9 @@ void vsm_cli_finish(struct vsm_cli *cli);
 /* The text of --help. Write errors: ferror(out). */
 void vsm_cli_print_help(FILE *out);
 
-/* Carries out VSM_CLI_GENERATE_CONFIG: writes the settings, as the arguments changed them, to generate_path.
- * VSM_E_OUTPUT if the file is there already (and no --force) or cannot be written; then no part of it
- * remains. */
+/* Carries out VSM_CLI_GENERATE_CONFIG: writes the settings, as the arguments changed them, to
+ * generate_path. VSM_E_OUTPUT if the file is there already (and no --force) or cannot be written; then no
+ * part of it remains. */
 int vsm_cli_generate_config(const struct vsm_cli *cli) VSM_NODISCARD;
 
 #endif

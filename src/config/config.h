@@ -1,7 +1,7 @@
 /* All settings of a job, as one plain struct filled from the option table (config/options.h).
  *
- * Every field is one row of the table: YAML key, type, range, unit, default, help. Strings are owned by the
- * struct.
+ * Every field is one row of the table: YAML key, type, range, unit, default, help. Strings are owned
+ * by the struct.
  */
 #ifndef VSM_CONFIG_CONFIG_H
 #define VSM_CONFIG_CONFIG_H

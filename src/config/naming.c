@@ -47,8 +47,8 @@ static struct parts split(const char *path)
     return parts;
 }
 
-/* Copies the base name without its markers into `to`, which has room for all of it. A token leaves with the separator
- * before it. */
+/* Copies the base name without its markers into `to`, which has room for all of it. A token leaves with the
+ * separator before it. */
 static void strip_markers(const struct parts *from, char *to)
 {
     bool kept_any = false;

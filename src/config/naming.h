@@ -1,10 +1,10 @@
 /* Names of output files that VR players understand.
  *
- * Players (DeoVR, HereSphere, SKYBOX, 4XVR) read layout and projection from markers in the file's name, set off by
- * `_`, `-`, `.` or space and in any case. Outputs end in "_LR_180_SBS" (side by side half-equirect; the form that all
- * four know), "_TB_180", "_180" (one eye), "_LR_SBS" (flat) and so on; right eye first gives RL and BT. Markers that
- * the input's name has are removed first, wherever they stand, so that none is doubled and none tells a lie.
- * Works on names only; nothing is opened.
+ * Players (DeoVR, HereSphere, SKYBOX, 4XVR) read layout and projection from markers in the file's name, set
+ * off by `_`, `-`, `.` or space and in any case. Outputs end in "_LR_180_SBS" (side by side half-equirect;
+ * the form that all four know), "_TB_180", "_180" (one eye), "_LR_SBS" (flat) and so on; right eye first
+ * gives RL and BT. Markers that the input's name has are removed first, wherever they stand, so that none is
+ * doubled and none tells a lie. Works on names only; nothing is opened.
  */
 #ifndef VSM_CONFIG_NAMING_H
 #define VSM_CONFIG_NAMING_H
@@ -24,17 +24,18 @@ struct vsm_naming {
     const char *codec;                    /* decides the container; "auto" or an FFmpeg encoder name */
 };
 
-/* Path of the output in the input's folder: NAME_LR_180_SBS.mp4, for a matte NAME_matte_LR_180_SBS.mp4. NAME_green_...
- * is used where the path would be the input's or the name would have no marker at all. ProRes goes to .mov, FFV1 to
- * .mkv, VP8 and VP9 to .webm. *path: vsm_mem_free(). VSM_E_USAGE if the name gets longer than 255 bytes. */
+/* Path of the output in the input's folder: NAME_LR_180_SBS.mp4, for a matte NAME_matte_LR_180_SBS.mp4.
+ * NAME_green_... is used where the path would be the input's or the name would have no marker at all. ProRes
+ * goes to .mov, FFV1 to .mkv, VP8 and VP9 to .webm. *path: vsm_mem_free(). VSM_E_USAGE if the name gets
+ * longer than 255 bytes. */
 int vsm_naming_output(const char *input, const struct vsm_naming *what, char **path) VSM_NODISCARD;
 
-/* Path of the matte beside the green file: "_matte" is put before the markers at the end of the name, or at the end
- * if there are none. *path and errors as above. */
+/* Path of the matte beside the green file: "_matte" is put before the markers at the end of the name, or at
+ * the end if there are none. *path and errors as above. */
 int vsm_naming_matte(const char *green, char **path) VSM_NODISCARD;
 
-/* Refuses an output that is the input itself, also through links or another spelling of the path: VSM_E_USAGE. An
- * output that does not exist yet cannot be the input. */
+/* Refuses an output that is the input itself, also through links or another spelling of the path:
+ * VSM_E_USAGE. An output that does not exist yet cannot be the input. */
 int vsm_naming_check(const char *input, const char *output) VSM_NODISCARD;
 
 #endif

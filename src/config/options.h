@@ -1,6 +1,6 @@
-/* The one table of settings. The YAML reader, the command line, --help, the generated configuration, the man
- * page, the shell completions, doc/options.md and the settings hash are all made from it; nothing else lists
- * the settings.
+/* The one table of settings. The YAML reader, the command line, --help, the generated configuration, the
+ * man page, the shell completions, doc/options.md and the settings hash are all made from it; nothing else
+ * lists the settings.
  *
  * A value enters the struct only through vsm_options_set(), so that a default, a line of a file and an
  * argument are parsed and checked alike. Each value has one canonical text, which vsm_options_set() reads

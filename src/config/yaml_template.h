@@ -1,5 +1,5 @@
-/* The configuration file that --generate-config writes: every key with its help, unit, range and default as
- * comments.
+/* The configuration file that --generate-config writes: every key with its help, unit, range and
+ * default as comments.
  */
 #ifndef VSM_CONFIG_YAML_TEMPLATE_H
 #define VSM_CONFIG_YAML_TEMPLATE_H

@@ -15,8 +15,8 @@ enum vsm_planes {
     VSM_PLANES_RGBA, /* one plane R G B A ... */
 };
 
-/* How samples lie in memory. depth 8: one byte a sample; above 8: little-endian 16-bit words, value << shift.
- */
+/* How samples lie in memory. depth 8: one byte a sample; above 8: little-endian 16-bit words,
+ * value << shift. */
 struct vsm_format {
     enum vsm_planes planes;
     uint8_t depth;    /* significant bits, 8..16 */

@@ -21,9 +21,9 @@
 /* What the matter found in one view. */
 struct vsm_matte {
     struct vsm_view view;
-    /* [8, height, width] float32: A_R, A_G, A_B, A_alpha, b_R, b_G, b_B, b_alpha on the view's grid. With x
-     * the full-size source in 0..1: alpha = clamp(A_alpha * mean(x) + b_alpha), F_c = clamp(x_c + A_c * x_c +
-     * b_c). */
+    /* [8, height, width] float32: A_R, A_G, A_B, A_alpha, b_R, b_G, b_B, b_alpha on the view's grid. With
+     * x the full-size source in 0..1: alpha = clamp(A_alpha * mean(x) + b_alpha), F_c = clamp(x_c + A_c *
+     * x_c + b_c). */
     struct vsm_tensor *coefficients;
 };
 

@@ -39,8 +39,8 @@ struct vsm_image {
     void *opaque;                             /* for release */
 };
 
-/* A new host image with rows aligned to 64 bytes, uninitialised, one reference. NULL on failure (message
- * set). */
+/* A new host image with rows aligned to 64 bytes, uninitialised, one reference. NULL on
+ * failure (message set). */
 struct vsm_image *vsm_image_create(struct vsm_format format, int width, int height,
                                    struct vsm_colour colour) VSM_NODISCARD;
 

@@ -27,8 +27,8 @@ struct vsm_tensor {
     void *opaque;
 };
 
-/* A zeroed host tensor with one reference; NULL on failure (message set), also for negative or overflowing
- * dims. */
+/* A zeroed host tensor with one reference; NULL on failure (message set), also for negative
+ * or overflowing dims. */
 struct vsm_tensor *vsm_tensor_create(enum vsm_dtype dtype, int rank, const int64_t *dims) VSM_NODISCARD;
 struct vsm_tensor *vsm_tensor_ref(struct vsm_tensor *tensor);
 void vsm_tensor_unref(struct vsm_tensor **tensor);

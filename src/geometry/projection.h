@@ -37,9 +37,9 @@ int vsm_projection_eye(enum vsm_projection kind, int width, int height, double f
 bool vsm_projection_to_pixel(const struct vsm_projection_eye *eye, const double direction[3], double *u,
                              double *v);
 
-/* The unit direction seen at (u, v). false: that point sees nothing (outside a fisheye's circle); then
- * `direction` is unchanged. Half-equirect points outside the rectangle wrap round the sphere, as the formula
- * says. */
+/* The unit direction seen at (u, v). false: that point sees nothing (outside a fisheye's circle);
+ * then `direction` is unchanged. Half-equirect points outside the rectangle wrap round the sphere, as
+ * the formula says. */
 bool vsm_projection_to_direction(const struct vsm_projection_eye *eye, double u, double v,
                                  double direction[3]);
 

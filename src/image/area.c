@@ -37,8 +37,8 @@ static int average(const struct axis *a, int64_t j, int64_t *first, uint32_t *we
     return (int)(last - *first + 1);
 }
 
-/* Distances of the centre of cell j from the centres of its two neighbours, in units of 1/(2 span cells)
- * samples. */
+/* Distances of the centre of cell j from the centres of its two neighbours, in units of 1/(2
+ * span cells) samples. */
 static int interpolate(const struct axis *a, int64_t j, int64_t *first, uint32_t *weight)
 {
     int64_t unit = 2 * a->span * a->cells;

@@ -1,5 +1,5 @@
-/* Integer resampling weights along one axis of one plane: exact area average, or bilinear where the grid is
- * finer.
+/* Integer resampling weights along one axis of one plane: exact area average, or bilinear where the
+ * grid is finer.
  *
  * Grid cell j covers [j, j+1) * extent / cells luma samples of the eye; a plane's sample k covers `span` luma
  * samples. Averaging weighs each sample by the exact length of the overlap, expressed in the smallest integer

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Column sums are kept in 16 bits where they fit (8-bit video at the usual scales), else in 32. Both are exact, so
- * both agree with the C reference. */
+/* Column sums are kept in 16 bits where they fit (8-bit video at the usual scales), else in 32. Both are
+ * exact, so both agree with the C reference. */
 
 static const uint8_t *row_at(const struct vsm_preprocess_plane *p, int row, int tap)
 {

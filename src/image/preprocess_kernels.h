@@ -1,7 +1,7 @@
 /* Inner loops of preprocess: the C reference and its AVX2 counterpart, which give identical bits.
  *
- * Sums are exact integers, so that their order does not matter; what follows in floating point has one fixed
- * order.
+ * Sums are exact integers, so that their order does not matter; what follows in floating point has
+ * one fixed order.
  */
 #ifndef VSM_IMAGE_PREPROCESS_KERNELS_H
 #define VSM_IMAGE_PREPROCESS_KERNELS_H
@@ -23,8 +23,8 @@ struct vsm_preprocess_plane {
     double scale; /* 1 / (x->total * y->total) */
 };
 
-/* Code values to R, G, B: r = y' + red_v v', ... with y' = y * luma_scale + luma_bias and so on, clamped to
- * 0..1. */
+/* Code values to R, G, B: r = y' + red_v v', ... with y' = y * luma_scale + luma_bias and so on,
+ * clamped to 0..1. */
 struct vsm_preprocess_matrix {
     float luma_scale, luma_bias, chroma_scale, chroma_bias;
     float red_v, green_u, green_v, blue_u;

@@ -9,8 +9,8 @@ static size_t padded(int n)
     return ((size_t)n + PAD - 1) / PAD * PAD;
 }
 
-/* Position on the grid of a centre given in half luma samples: the cell to the left, -1..cells-1, and the
- * rest. */
+/* Position on the grid of a centre given in half luma samples: the cell to the left, -1..cells-1,
+ * and the rest. */
 static int locate(int centre, int extent, int cells, float *fraction)
 {
     double position = (double)centre * cells / (2.0 * extent) - 0.5, cell = floor(position);

@@ -1,5 +1,5 @@
-/* Coefficient planes brought from a view's grid to rows of the full-size picture, one strip of columns at a
- * time.
+/* Coefficient planes brought from a view's grid to rows of the full-size picture, one strip of columns
+ * at a time.
  *
  * This is the only place that knows where a pixel lies on the grid: solving and writing see planes as
  * `top + fraction * delta` at their own pixels (struct vsm_refine_planes). Here the mapping is a pure scale,
@@ -58,9 +58,9 @@ void vsm_sampler_strip(struct vsm_sampler *sampler, const float *maps, int width
 /* The upper of the two grid rows that the picture row with this centre (as below) lies between, -1..cells-1. */
 int vsm_sampler_grid_row(int centre, int extent, int cells);
 
-/* The planes for the picture row whose centre is `centre` half luma rows below the eye's upper edge; the eye
- * is `extent` rows. Valid until the next call. Cheap when the row lies between the same two grid rows as the
- * last. */
+/* The planes for the picture row whose centre is `centre` half luma rows below the eye's upper edge; the
+ * eye is `extent` rows. Valid until the next call. Cheap when the row lies between the same two grid rows
+ * as the last. */
 const struct vsm_refine_planes *vsm_sampler_row(struct vsm_sampler *sampler, int centre, int extent);
 
 #endif

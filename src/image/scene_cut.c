@@ -13,9 +13,9 @@
 #define TEXTURE 0.012f /* standard deviation of a block's luma that counts as texture: 3 steps of 255 */
 #define ALIKE   0.6f   /* correlation at which a block reappears */
 #define FEWEST  4      /* textured blocks without which there is nothing to see */
-/* What makes a cut: colours and much change, or other colours and fair change, or like colours and change far above
- * the scene's usual. Measured within scenes: change up to 0.44, histogram up to 0.14 (fast snowboarding); across 150
- * joins: at least 0.67 and 0.20. */
+/* What makes a cut: colours and much change, or other colours and fair change, or like colours and change far
+ * above the scene's usual. Measured within scenes: change up to 0.44, histogram up to 0.14 (fast
+ * snowboarding); across 150 joins: at least 0.67 and 0.20. */
 #define MUCH_CHANGE   0.6f
 #define FAIR_CHANGE   0.45f
 #define ABOVE_USUAL   0.25f

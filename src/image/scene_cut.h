@@ -36,13 +36,14 @@ struct vsm_scene_cut {
     int eyes;                          /* of the remembered picture */
 };
 
-/* Takes the next picture: `rgb[eye]` has three planes of width*height floats in 0..1 (image/preprocess.h); 1 or 2
- * eyes. True if it is the first of a new scene; false for the very first picture. About 0.5 ms an eye. */
+/* Takes the next picture: `rgb[eye]` has three planes of width*height floats in 0..1
+ * (image/preprocess.h); 1 or 2 eyes. True if it is the first of a new scene; false for the very first
+ * picture. About 0.5 ms an eye. */
 bool vsm_scene_cut_next(struct vsm_scene_cut *state, const float *const rgb[], int eyes, int width,
                         int height);
 
-/* The exact state for a checkpoint: all fields in order, 32 bits each, little-endian. load: VSM_E_INPUT, the state
- * unchanged, if the bytes are too few or the counts impossible. */
+/* The exact state for a checkpoint: all fields in order, 32 bits each, little-endian. load: VSM_E_INPUT, the
+ * state unchanged, if the bytes are too few or the counts impossible. */
 void vsm_scene_cut_save(const struct vsm_scene_cut *state, struct vsm_bytes_out *out);
 int vsm_scene_cut_load(struct vsm_scene_cut *state, struct vsm_bytes_in *in) VSM_NODISCARD;
 

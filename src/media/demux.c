@@ -302,9 +302,9 @@ int64_t vsm_demux_indexed(const struct vsm_demux *d)
     return d->indexed ? d->rows_shown : -1;
 }
 
-/* Whether a picture comes of a packet: VP8 and VP9 may store reference pictures that are never shown, VP8 in
- * packets of their own (RFC 6386, 9.1; VP9 bitstream 6.2; a VP9 superframe always ends in a shown picture).
- */
+/* Whether a picture comes of a packet: VP8 and VP9 may store reference pictures that are never
+ * shown, VP8 in packets of their own (RFC 6386, 9.1; VP9 bitstream 6.2; a VP9 superframe always ends
+ * in a shown picture). */
 static bool is_shown(enum AVCodecID codec, const AVPacket *packet)
 {
     const uint8_t *data = packet->data;

@@ -33,8 +33,8 @@ struct vsm_demux_entry {
     bool shown; /* a picture comes of it: not cut off by an edit list, not a hidden reference picture */
 };
 
-/* VSM_E_INPUT with what is wrong; VSM_E_CANCELLED when *interrupt was set. `interrupt` and `path` must
- * outlive it. */
+/* VSM_E_INPUT with what is wrong; VSM_E_CANCELLED when *interrupt was set. `interrupt` and `path`
+ * must outlive it. */
 int vsm_demux_open(const char *path, const atomic_bool *interrupt, struct vsm_demux **demux) VSM_NODISCARD;
 void vsm_demux_close(struct vsm_demux *demux);
 

@@ -127,8 +127,8 @@ static bool is_neutral_gray(const struct vsm_encoder_picture *maker)
 
 static int create_scaler(struct vsm_encoder_picture *maker)
 {
-    /* Sizes are equal, so nothing is interpolated but chroma; accurate rounding keeps the result the same on every
-     * processor. */
+    /* Sizes are equal, so nothing is interpolated but chroma; accurate rounding keeps the result the same
+     * on every processor. */
     maker->scaler =
         sws_getContext(maker->width, maker->height, maker->source, maker->width, maker->height, maker->target,
                        SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, NULL, NULL, NULL);

@@ -1,8 +1,9 @@
 /* Gives pictures to an encoder in a pixel format that it takes.
  *
- * A picture of that format is wrapped: the AVFrame refers to the vsm_image and gives it back when the encoder lets go.
- * A gray picture for a planar 4:2:0 encoder is wrapped too, with neutral chroma planes that all pictures share (many
- * hardware decoders refuse 4:0:0). Everything else is converted by libswscale into a frame of a pool.
+ * A picture of that format is wrapped: the AVFrame refers to the vsm_image and gives it back when the encoder
+ * lets go. A gray picture for a planar 4:2:0 encoder is wrapped too, with neutral chroma planes that all
+ * pictures share (many hardware decoders refuse 4:0:0). Everything else is converted by libswscale into a
+ * frame of a pool.
  */
 #ifndef VSM_MEDIA_ENCODER_PICTURE_H
 #define VSM_MEDIA_ENCODER_PICTURE_H
@@ -14,9 +15,9 @@ struct AVFrame;
 
 struct vsm_encoder_picture;
 
-/* The nearest of `offered` (AVPixelFormat values ending with -1; NULL = all) for pictures of `format`: the same if
- * offered, 4:2:0 of the same depth for gray unless keep_gray, else the one that loses least (depth kept before chroma). -1 if none.
- */
+/* The nearest of `offered` (AVPixelFormat values ending with -1; NULL = all) for pictures of `format`: the
+ * same if offered, 4:2:0 of the same depth for gray unless keep_gray, else the one that loses least (depth
+ * kept before chroma). -1 if none. */
 int vsm_encoder_picture_choose(struct vsm_format format, const int *offered, bool keep_gray);
 
 /* Pictures of `format` will be given as AVPixelFormat `target`. VSM_E_USAGE if there is no conversion. */

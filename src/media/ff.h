@@ -18,18 +18,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Largest picture that is accepted, checked before anything is allocated for it: 2^28 pixels, 16384 a side.
- */
+/* Largest picture that is accepted, checked before anything is allocated for it: 2^28 pixels,
+ * 16384 a side. */
 #define VSM_FF_MAX_SIDE   16384
 #define VSM_FF_MAX_PIXELS ((int64_t)1 << 28)
 
-/* Sends FFmpeg's log lines to vsm_log at debug level. Any thread, any number of times; every open calls it.
- */
+/* Sends FFmpeg's log lines to vsm_log at debug level. Any thread, any number of times; every
+ * open calls it. */
 void vsm_ff_init(void);
 
-/* vsm_fail() with FFmpeg's reason appended: "clip.mp4: packet cannot be read: Input/output error". `error` is
- * an AVERROR. Out of memory becomes VSM_E_NOMEM, AVERROR_EXIT (our interrupt) VSM_E_CANCELLED, whatever
- * `status` is. */
+/* vsm_fail() with FFmpeg's reason appended: "clip.mp4: packet cannot be read: Input/output error".
+ * `error` is an AVERROR. Out of memory becomes VSM_E_NOMEM, AVERROR_EXIT (our interrupt) VSM_E_CANCELLED,
+ * whatever `status` is. */
 int vsm_ff_fail(enum vsm_status status, int error, const char *format, ...) VSM_PRINTF(3, 4);
 
 /* VSM_E_INPUT unless 1 <= width, height <= VSM_FF_MAX_SIDE and width * height <= VSM_FF_MAX_PIXELS. */
@@ -42,8 +42,8 @@ bool vsm_ff_format_from(enum AVPixelFormat pixel_format, struct vsm_format *form
 enum AVPixelFormat vsm_ff_format_to(struct vsm_format format);
 
 /* The format nearest to a pixel format without counterpart: same depth (at most 16), RGB and 4:4:0 become
- * 4:4:4, 4:1:1 and 4:1:0 become 4:2:0, alpha is dropped, palettes become 8-bit 4:4:4, 1-bit and gray-alpha
- * become gray. */
+ * 4:4:4, 4:1:1 and 4:1:0 become 4:2:0, alpha is dropped, palettes become 8-bit 4:4:4, 1-bit and
+ * gray-alpha become gray. */
 struct vsm_format vsm_ff_format_nearest(enum AVPixelFormat pixel_format);
 
 /* Colour tags; both sides use the code points of H.273. */
@@ -59,9 +59,9 @@ AVRational vsm_ff_rational_to(struct vsm_rational r);
  * of the image. NULL on failure (message set); then *frame stays the caller's. No pixels are copied. */
 struct vsm_image *vsm_ff_image_wrap(AVFrame **frame) VSM_NODISCARD;
 
-/* Wraps an image (borrowed, one reference is added) into a frame for an encoder or a scaler: read-only data,
- * format, size and colour set, no time stamps. NULL on failure (message set). Release with av_frame_free().
- */
+/* Wraps an image (borrowed, one reference is added) into a frame for an encoder or a scaler:
+ * read-only data, format, size and colour set, no time stamps. NULL on failure (message set).
+ * Release with av_frame_free(). */
 AVFrame *vsm_ff_frame_wrap(struct vsm_image *image) VSM_NODISCARD;
 
 /* Fields that changed their name between versions. */
@@ -81,12 +81,12 @@ int vsm_ff_stream_copy_side_data(AVStream *to, const AVStream *from) VSM_NODISCA
 /* Pixel formats that an encoder takes: a list ended by AV_PIX_FMT_NONE; NULL = it does not say. */
 const enum AVPixelFormat *vsm_ff_encoder_formats(const AVCodec *codec);
 
-/* Stereo and sphere boxes as the demuxer reports them (Matroska's StereoMode and Projection, MP4's st3d and
- * sv3d). */
+/* Stereo and sphere boxes as the demuxer reports them (Matroska's StereoMode and Projection, MP4's
+ * st3d and sv3d). */
 void vsm_ff_stream_boxes(const AVStream *stream, struct vsm_vr_boxes *boxes);
 
-/* Adds the container's own cropping (Matroska PixelCrop, MP4 clap; FFmpeg reports it from 7.1 on) to
- * frame->crop_*. */
+/* Adds the container's own cropping (Matroska PixelCrop, MP4 clap; FFmpeg reports it from 7.1
+ * on) to frame->crop_*. */
 void vsm_ff_stream_crop(const AVStream *stream, AVFrame *frame);
 
 /* Rotation a player applies, in degrees clockwise, from the stream's display matrix: 0, 90, 180 or 270. */
@@ -101,8 +101,8 @@ struct vsm_ff_static_data {
     size_t icc_size;
 };
 
-/* Takes what the stream and, with precedence, the picture (either may be NULL) carry; adds to what is there.
- */
+/* Takes what the stream and, with precedence, the picture (either may be NULL) carry; adds to
+ * what is there. */
 int vsm_ff_static_data_add(struct vsm_ff_static_data *data, const AVStream *stream,
                            const AVFrame *frame) VSM_NODISCARD;
 void vsm_ff_static_data_finish(struct vsm_ff_static_data *data);

@@ -57,8 +57,8 @@ int vsm_mp4_boxes_next(struct vsm_mp4_list *list, struct vsm_mp4_box *box) VSM_N
 /* The next box of this type from the list's position. VSM_EOF if there is none. */
 int vsm_mp4_boxes_find(struct vsm_mp4_list *list, uint32_t type, struct vsm_mp4_box *box) VSM_NODISCARD;
 
-/* `size` bytes of the box's content from `offset`. VSM_E_INPUT if the box has fewer or the file cannot be
- * read. */
+/* `size` bytes of the box's content from `offset`. VSM_E_INPUT if the box has fewer or the file
+ * cannot be read. */
 int vsm_mp4_boxes_content(const struct vsm_mp4_source *source, const struct vsm_mp4_box *box, uint64_t offset,
                           void *bytes, size_t size) VSM_NODISCARD;
 

@@ -317,8 +317,8 @@ static int64_t least_multiple(int64_t a, int64_t b)
     return a / av_gcd(a, b) * b;
 }
 
-/* Edit lists say in movie time where a track begins: a multiple of all tracks' scales makes that exact. Players hold
- * it in 32 bits, and some in floating point: beyond ten million a multiple is not worth it. */
+/* Edit lists say in movie time where a track begins: a multiple of all tracks' scales makes that exact.
+ * Players hold it in 32 bits, and some in floating point: beyond ten million a multiple is not worth it. */
 static int64_t movie_scale(const struct vsm_muxer *muxer)
 {
     int64_t scale = 0, multiple = 1;
@@ -357,8 +357,8 @@ int vsm_muxer_begin(struct vsm_muxer *muxer)
     return vsm_output_file_status(&muxer->file);
 }
 
-/* Matroska stores Opus packets later by their priming, and readers take it off again. libavformat's muxer does so
- * itself since version 60. */
+/* Matroska stores Opus packets later by their priming, and readers take it off again. libavformat's muxer
+ * does so itself since version 60. */
 static int64_t priming(const struct vsm_muxer *muxer, const AVStream *stream)
 {
     const AVCodecParameters *parameters = stream->codecpar;

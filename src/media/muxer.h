@@ -11,10 +11,10 @@
  * Undisturbed runs flush at the same marks, so the files are the same bytes. That the replay ends at the very byte of
  * the mark is verified.
  *
- * MP4 and MOV: one non-fragmented moov at the end; memory for the sample table is about 64 bytes a packet (FFmpeg
- * 5.1, sizeof(MOVIentry) doubled by growth at worst). Matroska: 32 bytes a key picture for cues, one cluster of at
- * most 5 MB. Presentation times are exact in MP4/MOV (edit lists start where the stream starts, the movie time scale
- * is a common multiple of the tracks'); Matroska has milliseconds.
+ * MP4 and MOV: one non-fragmented moov at the end; memory for the sample table is about 64 bytes a packet
+ * (FFmpeg 5.1, sizeof(MOVIentry) doubled by growth at worst). Matroska: 32 bytes a key picture for cues, one
+ * cluster of at most 5 MB. Presentation times are exact in MP4/MOV (edit lists start where the stream starts,
+ * the movie time scale is a common multiple of the tracks'); Matroska has milliseconds.
  */
 #ifndef VSM_MEDIA_MUXER_H
 #define VSM_MEDIA_MUXER_H
@@ -52,8 +52,8 @@ int vsm_muxer_check_codec(const char *format, int codec_id) VSM_NODISCARD;
 /* Whether `format` can hold a copied stream. */
 bool vsm_muxer_can_copy(const char *format, const struct AVStream *stream);
 
-/* A place where the file can be cut, and by what it is known again: the CRC-32 of the bytes before it, which no later
- * write changes (at most VSM_MUXER_TAIL, none of the header). */
+/* A place where the file can be cut, and by what it is known again: the CRC-32 of the bytes before it, which
+ * no later write changes (at most VSM_MUXER_TAIL, none of the header). */
 struct vsm_muxer_mark {
     int64_t size; /* of the file */
     uint32_t tail, crc;

@@ -1,7 +1,9 @@
-/* The file a muxer writes to: positioned writes on our own descriptor, with a mode in which nothing is written.
+/* The file a muxer writes to: positioned writes on our own descriptor, with a mode in which
+ * nothing is written.
  *
- * While replaying (muxer.h), writes only move the position: the bytes are on disk already. The first failure is kept
- * and returned by every later call, because libavformat drops the errors of what it writes from its buffers.
+ * While replaying (muxer.h), writes only move the position: the bytes are on disk already. The first
+ * failure is kept and returned by every later call, because libavformat drops the errors of what it writes
+ * from its buffers.
  *
  * Fault points: mux.open, mux.write, mux.fsync, mux.truncate.
  */
@@ -23,8 +25,8 @@ struct vsm_output_file {
     char message[512];
 };
 
-/* Creates a file with mode 0600 in place of one of that name, or opens an existing one to go on (`resume`); never
- * follows a symbolic link. VSM_E_OUTPUT. The descriptor is closed on exec. */
+/* Creates a file with mode 0600 in place of one of that name, or opens an existing one to go on (`resume`);
+ * never follows a symbolic link. VSM_E_OUTPUT. The descriptor is closed on exec. */
 int vsm_output_file_open(const char *path, bool resume, struct vsm_output_file *file) VSM_NODISCARD;
 /* Closes; the file stays. A zeroed struct is allowed. */
 void vsm_output_file_close(struct vsm_output_file *file);

@@ -1,7 +1,7 @@
 /* A coded packet: FFmpeg's AVPacket, owned by whoever holds the pointer.
  *
- * Time stamps are in the time base of the stream that made it (encoder: the options' time base; copier: the source
- * stream's). Only files of this folder look inside.
+ * Time stamps are in the time base of the stream that made it (encoder: the options' time base; copier: the
+ * source stream's). Only files of this folder look inside.
  */
 #ifndef VSM_MEDIA_PACKET_H
 #define VSM_MEDIA_PACKET_H

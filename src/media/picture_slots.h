@@ -35,8 +35,8 @@ struct vsm_picture_slots {
 /* A new slot. VSM_E_NOMEM. */
 int vsm_picture_slots_add(struct vsm_picture_slots *slots, struct vsm_picture_slot slot) VSM_NODISCARD;
 
-/* The picture of `packet` came out: returns how many slots before its own are lost, or -1 if it has no slot.
- */
+/* The picture of `packet` came out: returns how many slots before its own are lost, or -1 if it
+ * has no slot. */
 int64_t vsm_picture_slots_arrive(struct vsm_picture_slots *slots, int64_t packet);
 
 /* Removes and returns the first slot; count must not be 0. */

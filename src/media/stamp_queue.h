@@ -1,7 +1,7 @@
 /* Time stamps of numbered pictures between putting a picture into an encoder and giving its packet out.
  *
- * Pictures are numbered 0, 1, 2 ...; the queue holds a contiguous range of numbers and stays as long as the encoder's
- * delay (tens of entries).
+ * Pictures are numbered 0, 1, 2 ...; the queue holds a contiguous range of numbers and stays as long as the
+ * encoder's delay (tens of entries).
  */
 #ifndef VSM_MEDIA_STAMP_QUEUE_H
 #define VSM_MEDIA_STAMP_QUEUE_H

@@ -86,8 +86,8 @@ static int decode_file(const char *path, AVFrame *frame)
     return status;
 }
 
-/* swscale's own name of a deprecated full-range JPEG format, so that it does not warn and we set the range.
- */
+/* swscale's own name of a deprecated full-range JPEG format, so that it does not warn and we
+ * set the range. */
 static enum AVPixelFormat without_j(enum AVPixelFormat format, bool *full)
 {
     *full = true;

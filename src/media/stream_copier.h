@@ -1,9 +1,10 @@
-/* Delivers the audio, subtitle and data packets of a source that a container can hold, unchanged, in order of time.
+/* Delivers the audio, subtitle and data packets of a source that a container can hold, unchanged, in
+ * order of time.
  *
- * Opens the source a second time with all video discarded (indexed containers then skip its bytes). The order is by
- * decoding time over all streams as far as packets lie within one second of each other in the file, otherwise the
- * file's; at most that second is held. The same source gives the same packets in the same order, however they are
- * asked for.
+ * Opens the source a second time with all video discarded (indexed containers then skip its bytes). The order
+ * is by decoding time over all streams as far as packets lie within one second of each other in the file,
+ * otherwise the file's; at most that second is held. The same source gives the same packets in the same
+ * order, however they are asked for.
  */
 #ifndef VSM_MEDIA_STREAM_COPIER_H
 #define VSM_MEDIA_STREAM_COPIER_H
@@ -35,8 +36,8 @@ int vsm_stream_copier_count(const struct vsm_stream_copier *copier);
 /* Stream `index` of those copied; valid until close. */
 const struct AVStream *vsm_stream_copier_stream(const struct vsm_stream_copier *copier, int index);
 
-/* The next packet that is decoded before `limit` (INT64_MAX: any), owned by the caller, with time stamps in its
- * stream's time base, shifted; *index says which stream. VSM_EOF when there is none before the limit. */
+/* The next packet that is decoded before `limit` (INT64_MAX: any), owned by the caller, with time stamps in
+ * its stream's time base, shifted; *index says which stream. VSM_EOF when there is none before the limit. */
 int vsm_stream_copier_next(struct vsm_stream_copier *copier, int64_t limit, struct vsm_packet **packet,
                            int *index) VSM_NODISCARD;
 

@@ -18,8 +18,8 @@ bool vsm_video_convert_needed(enum AVPixelFormat pixel_format);
 int vsm_video_convert_open(const AVFrame *frame, struct vsm_video_convert **convert) VSM_NODISCARD;
 void vsm_video_convert_close(struct vsm_video_convert *convert);
 
-/* The frame (borrowed) must be like the one at opening: VSM_E_INPUT otherwise. *image belongs to the caller.
- */
+/* The frame (borrowed) must be like the one at opening: VSM_E_INPUT otherwise. *image belongs
+ * to the caller. */
 int vsm_video_convert_run(struct vsm_video_convert *convert, const AVFrame *frame,
                           struct vsm_image **image) VSM_NODISCARD;
 

@@ -172,8 +172,8 @@ static int reorder_depth(const AVCodecContext *context)
     return context->has_b_frames > own ? context->has_b_frames : own;
 }
 
-/* Takes the stream's parameters from the first segment; every later one must have the same headers, or packets of it
- * could not be decoded with what the container holds. */
+/* Takes the stream's parameters from the first segment; every later one must have the same headers, or
+ * packets of it could not be decoded with what the container holds. */
 static int take_parameters(struct vsm_video_encoder *encoder)
 {
     AVCodecParameters *fresh = avcodec_parameters_alloc();

@@ -1,17 +1,18 @@
 /* Encodes pictures into packets with one of FFmpeg's encoders.
  *
- * An encoder session can be ended and begun again at any picture ("segment"): the encoder is opened anew, so the next
- * picture is a key picture that refers to nothing before it, and the packets are the same whatever came before. Exact
- * resume rests on this. GOPs are closed. Pictures are wrapped, not copied, where the encoder's format allows it.
+ * An encoder session can be ended and begun again at any picture ("segment"): the encoder is opened anew, so
+ * the next picture is a key picture that refers to nothing before it, and the packets are the same whatever
+ * came before. Exact resume rests on this. GOPs are closed. Pictures are wrapped, not copied, where the
+ * encoder's format allows it.
  *
- * Time stamps are ours. The encoder counts pictures of the segment (0, 1, 2 ... in units of the frame rate) and never
- * sees source times; each packet gets back the pts of its picture. Decoding stamps: with presentation stamps
- * p0 < p1 < ... in input order and reorder depth D of the encoder, packet i of the whole stream gets dts = p[i - D],
- * before p0 extrapolated by the frame rate. A picture is never decoded before more than D later ones, so dts <= pts,
- * and joints are seamless.
+ * Time stamps are ours. The encoder counts pictures of the segment (0, 1, 2 ... in units of the frame rate)
+ * and never sees source times; each packet gets back the pts of its picture. Decoding stamps: with
+ * presentation stamps p0 < p1 < ... in input order and reorder depth D of the encoder, packet i of the whole
+ * stream gets dts = p[i - D], before p0 extrapolated by the frame rate. A picture is never decoded before
+ * more than D later ones, so dts <= pts, and joints are seamless.
  *
- * H.264 and HEVC packets come with length prefixes and avcC/hvcC headers, AV1 packets without temporal delimiters:
- * the form in which containers hold them (nal.h).
+ * H.264 and HEVC packets come with length prefixes and avcC/hvcC headers, AV1 packets without temporal
+ * delimiters: the form in which containers hold them (nal.h).
  *
  * Deterministic for a given thread count, which save() and load() carry along.
  */
@@ -50,8 +51,8 @@ struct vsm_video_encoder_options {
 /* More threads cost compression (slices, frame threads) without speed at the sizes we write. */
 #define VSM_VIDEO_ENCODER_MAX_AUTO_THREADS 16
 
-/* VSM_E_USAGE if the codec does not exist here or refuses an option (naming both), VSM_E_OUTPUT otherwise. The strings
- * of the options are copied. */
+/* VSM_E_USAGE if the codec does not exist here or refuses an option (naming both), VSM_E_OUTPUT otherwise.
+ * The strings of the options are copied. */
 int vsm_video_encoder_open(const struct vsm_video_encoder_options *options,
                            struct vsm_video_encoder **encoder) VSM_NODISCARD;
 void vsm_video_encoder_close(struct vsm_video_encoder *encoder);
@@ -69,19 +70,20 @@ int vsm_video_encoder_put(struct vsm_video_encoder *encoder, struct vsm_image *i
 /* The next finished packet, owned by the caller; VSM_EOF when there is none now. */
 int vsm_video_encoder_get(struct vsm_video_encoder *encoder, struct vsm_packet **packet) VSM_NODISCARD;
 
-/* Ends the segment: afterwards get() yields all remaining packets, then VSM_EOF; the next put() begins a new one. An
- * empty segment is nothing. */
+/* Ends the segment: afterwards get() yields all remaining packets, then VSM_EOF; the next put() begins a new
+ * one. An empty segment is nothing. */
 int vsm_video_encoder_end_segment(struct vsm_video_encoder *encoder) VSM_NODISCARD;
 
-/* State between segments, all packets taken: thread count, number of packets, time stamps of the last D pictures.
- * save() is VSM_E_INTERNAL within a segment; load() must come before the first put() and is VSM_E_INPUT for bytes
- * that no save() of this encoder makes. */
+/* State between segments, all packets taken: thread count, number of packets, time stamps of the last D
+ * pictures. save() is VSM_E_INTERNAL within a segment; load() must come before the first put() and is
+ * VSM_E_INPUT for bytes that no save() of this encoder makes. */
 int vsm_video_encoder_save(struct vsm_video_encoder *encoder, struct vsm_bytes_out *out) VSM_NODISCARD;
 int vsm_video_encoder_load(struct vsm_video_encoder *encoder, struct vsm_bytes_in *in) VSM_NODISCARD;
 
-/* Picks the codec for "auto" from what the linked FFmpeg has: for a container (extension: "mp4", "webm" ...), bits a
- * sample and picture width. VP9 for webm; elsewhere H.264 up to 8 bits and 4096 wide (what hardware decoders of
- * headsets take), HEVC above. `cuda`: a device is there, NVENC is preferred. NULL if nothing fits. */
+/* Picks the codec for "auto" from what the linked FFmpeg has: for a container (extension: "mp4", "webm"
+ * ...), bits a sample and picture width. VP9 for webm; elsewhere H.264 up to 8 bits and 4096 wide (what
+ * hardware decoders of headsets take), HEVC above. `cuda`: a device is there, NVENC is preferred. NULL
+ * if nothing fits. */
 const char *vsm_video_encoder_auto(const char *extension, int depth, int width, bool cuda);
 
 #endif

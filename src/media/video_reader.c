@@ -61,8 +61,8 @@ static int open_decoder(struct vsm_video_reader *r, int threads)
     r->codec->thread_count = threads;
     r->codec->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
     r->codec->flags |= AV_CODEC_FLAG_UNALIGNED; /* crop exactly, also where planes then begin unaligned */
-    /* Where every picture stands alone, one with an error is left out; elsewhere decoders flag what they
-     * conceal. */
+    /* Where every picture stands alone, one with an error is left out; elsewhere decoders flag
+     * what they conceal. */
     if (descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY))
         r->codec->err_recognition |= AV_EF_CRCCHECK | AV_EF_EXPLODE;
     error = avcodec_open2(r->codec, decoder, NULL);
@@ -94,8 +94,8 @@ static int make_image(struct vsm_video_reader *r, struct vsm_image **image)
     return status ? status : vsm_video_convert_run(r->convert, r->frame, image);
 }
 
-/* Pictures of another size or format than the first are refused unless the decoder says that they are
- * damaged. */
+/* Pictures of another size or format than the first are refused unless the decoder says that
+ * they are damaged. */
 static int check_alike(struct vsm_video_reader *r, struct vsm_image *image)
 {
     const struct vsm_video_info *info = &r->info;
@@ -189,8 +189,8 @@ static int feed(struct vsm_video_reader *r)
     return VSM_OK;
 }
 
-/* Decodes until a good picture is held; at the end all slots that are left are missing. VSM_EOF: nothing is
- * left. */
+/* Decodes until a good picture is held; at the end all slots that are left are missing. VSM_EOF:
+ * nothing is left. */
 static int decode(struct vsm_video_reader *r)
 {
     int errors = 0;
@@ -300,8 +300,8 @@ static int restart(struct vsm_video_reader *r, int64_t number, int64_t shown, bo
     return vsm_demux_position(r->demux, number, rewind);
 }
 
-/* Drops pictures until `slot` is the next. *first_bad: the first slot whose picture is missing, else `slot`
- * + 1. */
+/* Drops pictures until `slot` is the next. *first_bad: the first slot whose picture is missing, else
+ * `slot` + 1. */
 static int advance(struct vsm_video_reader *r, int64_t slot, int64_t *first_bad)
 {
     int status = peek(r);

@@ -1,5 +1,5 @@
-/* Reads the pictures of a video one at a time, in presentation order, without copying them, and seeks
- * exactly.
+/* Reads the pictures of a video one at a time, in presentation order, without copying them,
+ * and seeks exactly.
  *
  * FFmpeg demuxes and decodes; each decoded picture is wrapped into a vsm_image that gives it back when
  * released. Picture number N is the N-th picture that a straight decode from the beginning presents; seeking

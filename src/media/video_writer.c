@@ -14,8 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* State at a mark, little-endian: u32 magic, u64 pictures, u64 file bytes, u32 tail bytes, u32 tail CRC-32 (struct
- * vsm_muxer_mark), u64 index entries, u32 index CRC-32, u64 copied packets, then the encoder's state. */
+/* State at a mark, little-endian: u32 magic, u64 pictures, u64 file bytes, u32 tail bytes, u32
+ * tail CRC-32 (struct vsm_muxer_mark), u64 index entries, u32 index CRC-32, u64 copied packets,
+ * then the encoder's state. */
 #define STATE_MAGIC 0x31775356u /* "VSw1" */
 
 #define VIDEO_STREAM 0 /* the copied ones follow */

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Fixed part of a visual sample entry: 6 reserved, 2 data reference, 70 of picture fields (14496-12, 12.1.3).
- */
+/* Fixed part of a visual sample entry: 6 reserved, 2 data reference, 70 of picture fields (14496-12,
+ * 12.1.3). */
 #define VISUAL_ENTRY_BYTES 78
 
 /* The first box of a type inside a box; VSM_EOF if there is none. */

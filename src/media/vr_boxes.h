@@ -1,5 +1,5 @@
-/* Finds what an MP4 or QuickTime file says of its video track in boxes that libavformat does not (fully)
- * report.
+/* Finds what an MP4 or QuickTime file says of its video track in boxes that libavformat does
+ * not (fully) report.
  *
  * Read: st3d and sv3d (Google, spherical video V2 RFC; also cube map and mesh, which FFmpeg 5.1 drops), vexu
  * with eyes/stri, proj/prji and pack/pkin (Apple), lhvC (a second HEVC layer: MV-HEVC, ISO/IEC 14496-15),

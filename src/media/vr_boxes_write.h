@@ -1,12 +1,14 @@
-/* Writes the boxes that say "VR180" into a finished MP4 or QuickTime file: st3d and sv3d (Google, spherical video V2
- * RFC) in the sample entry of the first video track, half-equirect: equi bounds left = right = a quarter.
+/* Writes the boxes that say "VR180" into a finished MP4 or QuickTime file: st3d and sv3d (Google,
+ * spherical video V2 RFC) in the sample entry of the first video track, half-equirect: equi bounds left =
+ * right = a quarter.
  *
- * FFmpeg's muxer writes such boxes only in MP4 mode and only as "unofficial"; this module gives the same boxes to .mp4
- * and .mov whatever FFmpeg is linked. Boxes of this kind that are there already (st3d, sv3d, vexu, hfov) are replaced.
+ * FFmpeg's muxer writes such boxes only in MP4 mode and only as "unofficial"; this module gives the same
+ * boxes to .mp4 and .mov whatever FFmpeg is linked. Boxes of this kind that are there already (st3d, sv3d,
+ * vexu, hfov) are replaced.
  *
- * Media data never moves and chunk offsets stay: when moov is the last box it is written anew in place, otherwise the
- * new moov is appended and the old one becomes a free box. Meant for a file that still has its temporary name: a crash
- * in between may leave it without a moov.
+ * Media data never moves and chunk offsets stay: when moov is the last box it is written anew in place,
+ * otherwise the new moov is appended and the old one becomes a free box. Meant for a file that still has its
+ * temporary name: a crash in between may leave it without a moov.
  */
 #ifndef VSM_MEDIA_VR_BOXES_WRITE_H
 #define VSM_MEDIA_VR_BOXES_WRITE_H

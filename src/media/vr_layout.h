@@ -10,9 +10,9 @@
  * With the layout known, an eye of 1:1 is half-equirectangular and any other flat. With the projection known
  * (180 or fisheye), a picture of 3:2 or wider is side by side, of 2:3 or narrower top-bottom, else mono.
  *
- * Squeezed eyes (HSBS: each eye at half its width) need nothing special: half-equirectangular eyes fill their
- * rectangle whatever its shape. For fisheye and flat eyes, whose pixels are taken as square, they are
- * refused.
+ * Squeezed eyes (HSBS: each eye at half its width) need nothing special: half-equirectangular eyes
+ * fill their rectangle whatever its shape. For fisheye and flat eyes, whose pixels are taken as
+ * square, they are refused.
  *
  * Refused, unless the user sets the projection: whole-sphere (360), cube map and mesh projections, and
  * equirectangular crops other than 180 degrees.
@@ -29,8 +29,8 @@
 #define VSM_LAYOUT_AUTO     (-1)
 #define VSM_PROJECTION_AUTO (-1)
 
-/* Degrees across a flat picture, where nothing tells: a 28 mm lens on 35 mm film (65.5), the usual phone
- * camera. */
+/* Degrees across a flat picture, where nothing tells: a 28 mm lens on 35 mm film (65.5), the
+ * usual phone camera. */
 #define VSM_VR_LAYOUT_FLAT_VIEW 65.0
 
 struct vsm_vr_layout {

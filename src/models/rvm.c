@@ -253,8 +253,8 @@ static void keep(struct vsm_tensor *kept[KEPT], struct vsm_tensor *tensor)
         kept[k] = vsm_tensor_ref(tensor);
 }
 
-/* The batch's new states in out[1 + level], and its matte in out[0], all owned by the caller also on
- * failure. */
+/* The batch's new states in out[1 + level], and its matte in out[0], all owned by the caller
+ * also on failure. */
 static int run_network(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
                        struct vsm_binding out[1 + VSM_RVM_STATES])
 {

@@ -18,8 +18,8 @@ struct vsm_backend {
     /* Makes run() return soon, from any thread; session.c turns its failure into VSM_E_CANCELLED. */
     void (*interrupt)(void *state);
     void (*destroy)(void *state);
-    /* Name and version of the library, and what it can run on; static texts. NULL where there is no
-     * library. */
+    /* Name and version of the library, and what it can run on; static texts. NULL where there
+     * is no library. */
     const char *(*version)(void);
     const char *(*providers)(void);
 };

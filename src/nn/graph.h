@@ -83,8 +83,8 @@ void vsm_graph_node_multi(struct vsm_graph *graph, const char *op, const vsm_val
     vsm_graph_node((graph), (op), (const vsm_value[]){__VA_ARGS__},                                          \
                    sizeof((const vsm_value[]){__VA_ARGS__}) / sizeof(vsm_value), NULL, 0)
 
-/* Declares a value as the output `name` of the graph. dtype and dims (-1 = free) describe it to the back end.
- */
+/* Declares a value as the output `name` of the graph. dtype and dims (-1 = free) describe it to
+ * the back end. */
 void vsm_graph_output(struct vsm_graph *graph, vsm_value value, const char *name, enum vsm_dtype dtype,
                       int rank, const int64_t *dims);
 

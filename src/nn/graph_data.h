@@ -1,8 +1,8 @@
 /* What a finished graph holds, for the back ends in this folder that read it (models use nn/graph.h only).
  *
- * Nodes are in the order they were made, which is a topological order: a value exists before it is used.
- * Everything here belongs to the graph, except that a back end may take its own reference to a weight's
- * tensor.
+ * Nodes are in the order they were made, which is a topological order: a value exists before it is
+ * used. Everything here belongs to the graph, except that a back end may take its own reference to
+ * a weight's tensor.
  */
 #ifndef VSM_NN_GRAPH_DATA_H
 #define VSM_NN_GRAPH_DATA_H

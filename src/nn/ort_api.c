@@ -58,8 +58,8 @@ int vsm_ort_api_env(OrtEnv **env)
     status = vsm_ort_api_check(api->CreateEnvWithCustomLogger(log_line, NULL, ORT_LOGGING_LEVEL_WARNING,
                                                               "vsm", env),
                                VSM_E_DEVICE, "ONNX Runtime");
-    /* No report to the maker of the library; builds without that feature refuse the call, which is as good.
-     */
+    /* No report to the maker of the library; builds without that feature refuse the call, which
+     * is as good. */
     if (!status)
         api->ReleaseStatus(api->DisableTelemetryEvents(*env));
     return status;

@@ -48,8 +48,8 @@ int vsm_session_run(struct vsm_session *session, const struct vsm_binding *input
 /* Makes a running vsm_session_run() (and all later ones) return VSM_E_CANCELLED soon. Any thread. */
 void vsm_session_interrupt(struct vsm_session *session);
 
-/* "ONNX Runtime 1.29.0", and a comma-separated list of the execution providers that this build and machine
- * have. */
+/* "ONNX Runtime 1.29.0", and a comma-separated list of the execution providers that this build
+ * and machine have. */
 const char *vsm_session_backend_version(void);
 const char *vsm_session_providers(void);
 

@@ -16,8 +16,8 @@
 
 #include <stddef.h>
 
-/* Largest JSON file, largest shard, most tensors. The largest graph model known here has 0.6 MB, 9 MB and
- * 1,200. */
+/* Largest JSON file, largest shard, most tensors. The largest graph model known here has 0.6 MB, 9
+ * MB and 1,200. */
 #define VSM_TFJS_MAX_JSON    ((size_t)16 << 20)
 #define VSM_TFJS_MAX_SHARD   ((size_t)256 << 20)
 #define VSM_TFJS_MAX_TENSORS 65536

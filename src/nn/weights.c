@@ -51,8 +51,8 @@ static bool grow(const char *what, void **items, size_t count, size_t *capacity,
     return true;
 }
 
-/* Elements from the first to one past the last; -1 if that overflows or a dim or stride is negative. 0 if
- * empty. */
+/* Elements from the first to one past the last; -1 if that overflows or a dim or stride is negative.
+ * 0 if empty. */
 static int64_t extent_of(int rank, const int64_t *dims, const int64_t *strides)
 {
     int64_t last = 0, step;
@@ -316,8 +316,8 @@ static float element_f32(const struct vsm_weight *w, int64_t index)
     return 0;
 }
 
-/* Calls with every element's index in C order would be slow for large tensors: walks the last dimension in a
- * row. */
+/* Calls with every element's index in C order would be slow for large tensors: walks the last dimension
+ * in a row. */
 void vsm_weight_read_f32(const struct vsm_weight *weight, float *out)
 {
     int64_t at[VSM_TENSOR_MAX_RANK] = {0}, count = vsm_weight_count(weight);

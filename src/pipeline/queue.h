@@ -20,9 +20,9 @@
 
 struct vsm_queue;
 
-/* max_frames >= 1 and max_bytes >= 1 bound the queued frames. Barriers are not counted among them, but no
- * more than max_frames + 1 wait at once (a barrier behind every frame fits). NULL on failure (message
- * set). */
+/* max_frames >= 1 and max_bytes >= 1 bound the queued frames. Barriers are not counted among them,
+ * but no more than max_frames + 1 wait at once (a barrier behind every frame fits). NULL on
+ * failure (message set). */
 struct vsm_queue *vsm_queue_create(int max_frames, size_t max_bytes) VSM_NODISCARD;
 /* Both sides must have stopped using it. Destroys queued items. NULL is allowed. */
 void vsm_queue_destroy(struct vsm_queue *queue);

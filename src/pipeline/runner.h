@@ -49,13 +49,13 @@ struct vsm_runner_options {
 
 struct vsm_runner;
 
-/* Copies the stages (their `self` stays the caller's). count in 2..VSM_MAX_STAGES. NULL on failure (message
- * set). */
+/* Copies the stages (their `self` stays the caller's). count in 2..VSM_MAX_STAGES. NULL on
+ * failure (message set). */
 struct vsm_runner *vsm_runner_create(const struct vsm_stage *stages, int count,
                                      const struct vsm_runner_options *options) VSM_NODISCARD;
 
-/* Starts the threads, named "vsm:STAGE", with asynchronous signals blocked. Call once. On failure nothing
- * runs. */
+/* Starts the threads, named "vsm:STAGE", with asynchronous signals blocked. Call once. On
+ * failure nothing runs. */
 int vsm_runner_start(struct vsm_runner *runner) VSM_NODISCARD;
 
 /* Waits for the end and returns it as above; for a failure its message is the caller's thread message now.

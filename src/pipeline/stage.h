@@ -1,9 +1,9 @@
 /* Contract between the runner and a stage.
  *
- * A pipeline is a straight line: one source, any number of transforms, one sink; 1:1 and in order. The runner
- * gives each stage a thread, owns the loop, the frames, the queues, the clock and the clean-up, and calls the
- * stage's functions from that thread only (except `interrupt`). A stage never blocks on anything but its own
- * work.
+ * A pipeline is a straight line: one source, any number of transforms, one sink; 1:1 and in order. The
+ * runner gives each stage a thread, owns the loop, the frames, the queues, the clock and the clean-up, and
+ * calls the stage's functions from that thread only (except `interrupt`). A stage never blocks on anything
+ * but its own work.
  */
 #ifndef VSM_PIPELINE_STAGE_H
 #define VSM_PIPELINE_STAGE_H
@@ -19,13 +19,13 @@ struct vsm_stage {
     void *self;
 
     /* Source: fills the empty frame (seq is already set), VSM_EOF when there is none; only a source may
-     * return that. Transform: adds layers. Sink: consumes the layers. Required. The frame stays the runner's,
-     * seq included. */
+     * return that. Transform: adds layers. Sink: consumes the layers. Required. The frame stays the
+     * runner's, seq included. */
     int (*run)(void *self, struct vsm_frame *frame);
 
-    /* A barrier passes: appends this stage's state after frame `after_seq`. The sink additionally makes
-     * everything up to here durable, sees the complete state, and commits it. NULL: the stage has no
-     * state. */
+    /* A barrier passes: appends this stage's state after frame `after_seq`. The sink additionally
+     * makes everything up to here durable, sees the complete state, and commits it. NULL: the stage
+     * has no state. */
     int (*barrier)(void *self, int64_t after_seq, struct vsm_state *state);
 
     /* Sink only: end of stream, after the last frame of a job that did not fail. NULL: nothing to do. */

@@ -1,8 +1,8 @@
 /* Transform stage: from the source picture to coefficient maps of every view, through the recurrent matter.
  *
- * Per frame: area-average each view onto its grid, look for a scene cut in all views together, reset the recurrent
- * states on the first frame of a new scene, run the network. Barrier record "matte": the scene-cut detector, all
- * recurrent states bit by bit, and the counters.
+ * Per frame: area-average each view onto its grid, look for a scene cut in all views together, reset the
+ * recurrent states on the first frame of a new scene, run the network. Barrier record "matte": the scene-cut
+ * detector, all recurrent states bit by bit, and the counters.
  */
 #ifndef VSM_STAGES_MATTE_STAGE_H
 #define VSM_STAGES_MATTE_STAGE_H

@@ -1,7 +1,7 @@
 /* Source stage: pictures of a frame range of one video, in order.
  *
- * Barrier record "read": the number of the next picture and the count of repeated ones, so that a resumed job seeks
- * to exactly the picture it would have read next.
+ * Barrier record "read": the number of the next picture and the count of repeated ones, so that a resumed job
+ * seeks to exactly the picture it would have read next.
  */
 #ifndef VSM_STAGES_READ_STAGE_H
 #define VSM_STAGES_READ_STAGE_H

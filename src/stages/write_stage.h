@@ -1,6 +1,7 @@
 /* Sink stage: gives every output's picture to its writer, and commits checkpoints.
  *
- * Asserts that frames arrive once each and in order. Barrier records "write.0", "write.1" ...: each writer's mark.
+ * Asserts that frames arrive once each and in order. Barrier records "write.0", "write.1" ...:
+ * each writer's mark.
  */
 #ifndef VSM_STAGES_WRITE_STAGE_H
 #define VSM_STAGES_WRITE_STAGE_H

@@ -1,5 +1,5 @@
-/* Checkpoint files, as they are and with their checksums put right, so that mutations reach what lies behind those.
- * Whatever is accepted must encode to the same bytes. */
+/* Checkpoint files, as they are and with their checksums put right, so that mutations reach what lies behind
+ * those. Whatever is accepted must encode to the same bytes. */
 #include "checkpoint/checkpoint.h"
 
 #include "base/bytes.h"

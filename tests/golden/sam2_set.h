@@ -26,15 +26,15 @@ struct sam2_array {
     size_t count;
 };
 
-/* stage of an event (event >= 0), else of a frame (frame >= 0), else a constant. False if there is none; if the file
- * is broken the program ends. Free with sam2_array_free(). */
+/* stage of an event (event >= 0), else of a frame (frame >= 0), else a constant. False if there is none; if
+ * the file is broken the program ends. Free with sam2_array_free(). */
 bool sam2_set_load(const struct sam2_set *set, const char *stage, int event, int frame,
                    struct sam2_array *array);
 void sam2_array_free(struct sam2_array *array);
 
 /* Compares a whole tensor with an array of the set, which may be crops of it. `data` is [C, H, W] as in the
- * manifest if tokens is false, [H * W, C] if true. Records the largest difference under the stage's name, to be
- * checked against max(`relative` * std of the array, floor). */
+ * manifest if tokens is false, [H * W, C] if true. Records the largest difference under the stage's name, to
+ * be checked against max(`relative` * std of the array, floor). */
 void sam2_set_compare(const struct sam2_set *set, const struct sam2_array *array, const char *stage,
                       const float *data, bool tokens, double relative, double floor);
 

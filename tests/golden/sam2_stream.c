@@ -45,8 +45,9 @@ static bool kind_is(const json_t *event, const char *kind)
     return strcmp(json_string_value(json_object_get(event, "kind")), kind) == 0;
 }
 
-/* Pixels of the binarised S x S mask, from which a prompt's memory is made, that differ from the reference's: some
- * always lie next to zero, and each changes the memory around it by up to 0.3 (the data's README, section 5). */
+/* Pixels of the binarised S x S mask, from which a prompt's memory is made, that differ from the
+ * reference's: some always lie next to zero, and each changes the memory around it by up to 0.3 (the data's
+ * README, section 5). */
 static int count_flips(const struct vsm_sam2_result *r, const float *expected)
 {
     int size = 4 * r->side, count = 0;

@@ -5,8 +5,8 @@
 #include "models/sam2_net.h"
 #include "sam2_set.h"
 
-/* Replays the set's prompts frame by frame and compares masks, scores, pointers and discrete choices of every event;
- * half way the state is saved, loaded into a second tracker, and both must go on bit by bit alike. */
+/* Replays the set's prompts frame by frame and compares masks, scores, pointers and discrete choices of every
+ * event; half way the state is saved, loaded into a second tracker, and both must go on bit by bit alike. */
 void sam2_stream_run(const struct sam2_set *set, struct vsm_sam2_net *net);
 
 #endif

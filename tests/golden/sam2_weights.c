@@ -71,8 +71,8 @@ static size_t fill(const char *salt, const json_t *tensor, float *buffer)
     return count * 4;
 }
 
-/* Header entries; transformers keeps the four point embeddings, which are neighbours in the file, as one tensor, and
- * to_kv as two. Returns a string to be freed. */
+/* Header entries; transformers keeps the four point embeddings, which are neighbours in the file, as one
+ * tensor, and to_kv as two. Returns a string to be freed. */
 static char *make_header(const json_t *tensors, bool transformers, bool edgetam, size_t *largest)
 {
     json_t *header = json_object(), *tensor, *entry;

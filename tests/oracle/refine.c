@@ -430,8 +430,8 @@ static void test_foreground_is_the_source(void)
     }
 }
 
-/* Half-transparent green over green: without despill its chroma stays as green as the key, with it it goes neutral
- * by half; a colour on the other side of neutral is left alone. */
+/* Half-transparent green over green: without despill its chroma stays as green as the key, with it it goes
+ * neutral by half; a colour on the other side of neutral is left alone. */
 static void test_despill(void)
 {
     const uint8_t colours[2][3] = {{0x00, 0xb1, 0x40}, {0xb1, 0x00, 0x71}};

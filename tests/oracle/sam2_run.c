@@ -2,9 +2,9 @@
  *
  *   oracle_sam2_run CHECKPOINT SIZE FRAMES.bin X Y OUT.bin [THREADS [cuda]]
  *
- * FRAMES.bin: float32 [frames][3][SIZE][SIZE], normalised; X, Y: a positive click on frame 0, in pixels of SIZE.
- * OUT.bin: float32 [frames][SIZE / 4][SIZE / 4]. One line a frame: object score, candidate, its IoUs, time. See
- * sam2_transformers.py. */
+ * FRAMES.bin: float32 [frames][3][SIZE][SIZE], normalised; X, Y: a positive click on frame 0, in pixels of
+ * SIZE. OUT.bin: float32 [frames][SIZE / 4][SIZE / 4]. One line a frame: object score, candidate, its IoUs,
+ * time. See sam2_transformers.py. */
 #include "base/clock.h"
 #include "models/sam2_tracker.h"
 

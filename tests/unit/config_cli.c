@@ -221,8 +221,8 @@ static void test_generate_config(void)
     vsm_cli_finish(&cli);
 }
 
-/* The first description's files: every key is known, and what is not there yet is said plainly, all at once.
- */
+/* The first description's files: every key is known, and what is not there yet is said plainly,
+ * all at once. */
 static void test_seed_files(void)
 {
     struct vsm_cli cli;

@@ -92,8 +92,8 @@ static void test_sums_of_differences(void)
     CHECK_NEAR(vsm_metrics_mse(a, b, W * H), 25.0 / (W * H), 1e-12);
 }
 
-/* A step edge against nothing: along each row the squared responses of the unit-energy filter to a unit step.
- */
+/* A step edge against nothing: along each row the squared responses of the unit-energy filter to
+ * a unit step. */
 static void test_gradient_of_a_step(void)
 {
     float a[W * H] = {0}, none[W * H] = {0};

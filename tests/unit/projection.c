@@ -103,8 +103,8 @@ static void test_round_trips(void)
         check_round_trip(&eyes[i]);
 }
 
-/* The facts of VR180: 4096 pixels an eye and 63 mm between the eyes give about 80 pixels of disparity at 1 m.
- */
+/* The facts of VR180: 4096 pixels an eye and 63 mm between the eyes give about 80 pixels of disparity
+ * at 1 m. */
 static void test_disparity_of_parallel_eyes(void)
 {
     struct vsm_projection_eye eye = eye_of(VSM_HALF_EQUIRECT, 4096, 4096, 0.0);
