@@ -39,4 +39,8 @@ static inline void vsm_fault_arm_from_env(void)
 
 #endif
 
+/* `call`, or -1 with errno set where the fault point was hit: for system calls that fail with
+ * -1. Needs <errno.h>. */
+#define VSM_FAULT_CALL(point, call) ((errno = vsm_fault_hit(point)) ? -1 : (call))
+
 #endif

@@ -12,9 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Runs a system call that may be made to fail by a fault point. */
-#define FAULTY(point, call) ((errno = vsm_fault_hit(point)) ? -1 : (call))
-
 int vsm_file_read_fd(int fd, const char *path, size_t limit, enum vsm_status status, void **data,
                      size_t *size)
 {
@@ -31,7 +28,8 @@ int vsm_file_read_fd(int fd, const char *path, size_t limit, enum vsm_status sta
     if (!bytes)
         return VSM_E_NOMEM;
     while (used < (size_t)info.st_size) {
-        ssize_t n = FAULTY("file.read", pread(fd, bytes + used, (size_t)info.st_size - used, (off_t)used));
+        ssize_t n =
+            VSM_FAULT_CALL("file.read", pread(fd, bytes + used, (size_t)info.st_size - used, (off_t)used));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -53,7 +51,7 @@ int vsm_file_read_fd(int fd, const char *path, size_t limit, enum vsm_status sta
 
 int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void **data, size_t *size)
 {
-    int fd = FAULTY("file.open", open(path, O_RDONLY | O_CLOEXEC));
+    int fd = VSM_FAULT_CALL("file.open", open(path, O_RDONLY | O_CLOEXEC));
     int result;
 
     if (fd < 0)
@@ -68,7 +66,7 @@ int vsm_file_write_all(int fd, const char *path, const void *data, size_t size)
     const uint8_t *from = data;
 
     while (size > 0) {
-        ssize_t n = FAULTY("file.write", write(fd, from, size));
+        ssize_t n = VSM_FAULT_CALL("file.write", write(fd, from, size));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -83,8 +81,9 @@ int vsm_file_write_all(int fd, const char *path, const void *data, size_t size)
 
 int vsm_file_sync(int fd, const char *path)
 {
-    /* EINVAL: a file system, such as some network ones, that cannot sync folders and needs no syncing of them. */
-    if (FAULTY("file.fsync", fsync(fd)) != 0 && errno != EINVAL)
+    /* EINVAL: a file system, such as some network ones, that cannot sync folders and needs no
+     * syncing of them. */
+    if (VSM_FAULT_CALL("file.fsync", fsync(fd)) != 0 && errno != EINVAL)
         return vsm_fail(VSM_E_OUTPUT, "%s: cannot be made durable: %s", path, strerror(errno));
     return VSM_OK;
 }
@@ -109,7 +108,7 @@ int vsm_file_sync_folder_of(const char *path)
 
 int vsm_file_rename(const char *from, const char *to)
 {
-    if (FAULTY("file.rename", rename(from, to)) != 0)
+    if (VSM_FAULT_CALL("file.rename", rename(from, to)) != 0)
         return vsm_fail(VSM_E_OUTPUT, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
     return VSM_OK;
 }
@@ -122,7 +121,7 @@ int vsm_file_write_atomic(const char *path, const void *data, size_t size)
 
     if (!temporary)
         return VSM_E_NOMEM;
-    fd = FAULTY("file.open", mkostemps(temporary, 4, O_CLOEXEC));
+    fd = VSM_FAULT_CALL("file.open", mkostemps(temporary, 4, O_CLOEXEC));
     if (fd < 0) {
         status = vsm_fail(VSM_E_OUTPUT, "%s: cannot be created: %s", path, strerror(errno));
         vsm_mem_free(temporary);

@@ -1,6 +1,6 @@
 /* Files that are whole or absent: bounded reading, and writing through a temporary file, fsync and rename.
  *
- * Fault points: file.open, file.read, file.write, file.fsync, file.rename, file.truncate.
+ * Fault points: file.open, file.read, file.write, file.fsync, file.rename.
  */
 #ifndef VSM_BASE_FILE_H
 #define VSM_BASE_FILE_H
@@ -20,9 +20,10 @@ int vsm_file_read(const char *path, size_t limit, enum vsm_status status, void *
 int vsm_file_read_fd(int fd, const char *path, size_t limit, enum vsm_status status, void **data,
                      size_t *size) VSM_NODISCARD;
 
-/* Writes `size` bytes at `path` atomically and durably: PATH.XXXXXX.tmp created with O_EXCL and mode 0600 &
- * ~umask becomes 0644-style only by rename of a complete, fsynced file; the folder is fsynced. VSM_E_OUTPUT
- * on failure, leaving an older file at `path` as it was and no temporary file. */
+/* Writes `size` bytes at `path` atomically and durably: into PATH.XXXXXX.tmp, which only its owner can read
+ * until it is whole; then it gets mode 0666 & ~umask, is fsynced and renamed, and the folder is fsynced.
+ * VSM_E_OUTPUT on failure; up to the rename an older file at `path` is as it was and no temporary file is
+ * left. Reads the umask by setting it for a moment: no other thread may create files meanwhile. */
 int vsm_file_write_atomic(const char *path, const void *data, size_t size) VSM_NODISCARD;
 
 /* write(2) until all is written; EINTR and short writes are handled. `path` is for messages. */

@@ -11,9 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Runs a system call that may be made to fail by a fault point. */
-#define FAULTY(point, call) ((errno = vsm_fault_hit(point)) ? -1 : (call))
-
 #define TEXT_SIZE 300 /* a pid and a host name of at most 253 characters */
 
 static void read_text(int fd, char text[TEXT_SIZE])
@@ -65,12 +62,13 @@ int vsm_lock_take(int folder, const char *name, const char *subject, struct vsm_
 {
     for (;;) {
         struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        int fd = FAULTY("lock.open", openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+        int fd = VSM_FAULT_CALL("lock.open",
+                                openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
         int status = VSM_OK;
 
         if (fd < 0)
             return vsm_fail(VSM_E_OUTPUT, "%s: its lock file cannot be opened: %s", subject, strerror(errno));
-        if (FAULTY("lock.take", fcntl(fd, F_OFD_SETLK, &whole)) != 0)
+        if (VSM_FAULT_CALL("lock.take", fcntl(fd, F_OFD_SETLK, &whole)) != 0)
             status = errno == EAGAIN || errno == EACCES
                          ? refuse(fd, subject)
                          : vsm_fail(VSM_E_OUTPUT, "%s: cannot be locked: %s", subject, strerror(errno));

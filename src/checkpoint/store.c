@@ -21,9 +21,6 @@
 #define TEMPORARY_NAME "ckpt.tmp"
 #define NAME_SIZE      32 /* "ckpt-" and 20 digits */
 
-/* Runs a system call that may be made to fail by a fault point. */
-#define FAULTY(point, call) ((errno = vsm_fault_hit(point)) ? -1 : (call))
-
 struct vsm_store {
     char *path;
     int folder;
@@ -102,11 +99,12 @@ static int sync_folder(const struct vsm_store *store)
 static int open_folder(struct vsm_store *store)
 {
     struct stat info;
-    bool made = FAULTY("ckpt.mkdir", mkdir(store->path, 0700)) == 0;
+    bool made = VSM_FAULT_CALL("ckpt.mkdir", mkdir(store->path, 0700)) == 0;
 
     if (!made && errno != EEXIST)
         return vsm_fail(VSM_E_OUTPUT, "%s: job folder cannot be made: %s", store->path, strerror(errno));
-    store->folder = FAULTY("ckpt.open", open(store->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    store->folder =
+        VSM_FAULT_CALL("ckpt.open", open(store->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (store->folder < 0)
         return vsm_fail(VSM_E_OUTPUT, "%s: not a job folder: %s; choose another output", store->path,
                         strerror(errno));
@@ -167,7 +165,7 @@ static int unlink_entry(struct vsm_store *store, const char *name, void *opaque)
     (void)opaque;
     if (strcmp(name, LOCK_NAME) == 0)
         return VSM_OK;
-    if (FAULTY("ckpt.remove", unlinkat(store->folder, name, 0)) != 0 && errno != ENOENT)
+    if (VSM_FAULT_CALL("ckpt.remove", unlinkat(store->folder, name, 0)) != 0 && errno != ENOENT)
         return vsm_fail(VSM_E_OUTPUT, "%s/%s: cannot be removed: %s", store->path, name, strerror(errno));
     return VSM_OK;
 }
@@ -180,8 +178,8 @@ static int remove_folder(struct vsm_store *store)
     if (status != VSM_OK)
         return status;
     /* Not empty: the next process is already in. */
-    if (FAULTY("ckpt.remove", unlinkat(store->folder, LOCK_NAME, 0)) != 0 ||
-        (FAULTY("ckpt.remove", rmdir(store->path)) != 0 && errno != ENOTEMPTY))
+    if (VSM_FAULT_CALL("ckpt.remove", unlinkat(store->folder, LOCK_NAME, 0)) != 0 ||
+        (VSM_FAULT_CALL("ckpt.remove", rmdir(store->path)) != 0 && errno != ENOTEMPTY))
         return vsm_fail(VSM_E_OUTPUT, "%s: job folder cannot be removed: %s; remove it by hand", store->path,
                         strerror(errno));
     return VSM_OK;
@@ -223,7 +221,7 @@ static int read_generation(const struct vsm_store *store, uint64_t generation,
     *checkpoint = (struct vsm_checkpoint){0};
     checkpoint_name(generation, name);
     snprintf(subject, sizeof(subject), "%s/%s", store->path, name);
-    fd = FAULTY("file.open", openat(store->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    fd = VSM_FAULT_CALL("file.open", openat(store->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (fd < 0)
         return vsm_fail(VSM_E_OUTPUT, "%s: cannot be opened: %s", subject, strerror(errno));
     status = vsm_file_read_fd(fd, subject, VSM_CHECKPOINT_MAX_BYTES, VSM_E_OUTPUT, &data, &size);
@@ -312,12 +310,13 @@ static int write_temporary(const struct vsm_store *store, const struct vsm_check
     struct writer writer = {.path = store->path};
     int status;
 
-    writer.fd = FAULTY("ckpt.create", openat(store->folder, TEMPORARY_NAME,
+    writer.fd =
+        VSM_FAULT_CALL("ckpt.create", openat(store->folder, TEMPORARY_NAME,
                                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (writer.fd < 0)
         return vsm_fail(VSM_E_OUTPUT, "%s: checkpoint cannot be created: %s", store->path, strerror(errno));
     status = vsm_checkpoint_encode(checkpoint, write_part, &writer);
-    if (status == VSM_OK && FAULTY("ckpt.fsync", fsync(writer.fd)) != 0)
+    if (status == VSM_OK && VSM_FAULT_CALL("ckpt.fsync", fsync(writer.fd)) != 0)
         status =
             vsm_fail(VSM_E_OUTPUT, "%s: checkpoint cannot be made durable: %s", store->path, strerror(errno));
     close(writer.fd);
@@ -332,7 +331,7 @@ static int prune(struct vsm_store *store, const char *name, void *opaque)
     (void)opaque;
     if (generation == 0 || generation == store->newest || generation == store->before)
         return VSM_OK;
-    if (FAULTY("ckpt.prune", unlinkat(store->folder, name, 0)) != 0 && errno != ENOENT)
+    if (VSM_FAULT_CALL("ckpt.prune", unlinkat(store->folder, name, 0)) != 0 && errno != ENOENT)
         return vsm_fail(VSM_E_OUTPUT, "%s/%s: cannot be removed: %s", store->path, name, strerror(errno));
     return VSM_OK;
 }
@@ -349,7 +348,7 @@ int vsm_store_commit(struct vsm_store *store, struct vsm_checkpoint *checkpoint)
     checkpoint_name(checkpoint->generation, name);
     status = write_temporary(store, checkpoint);
     if (status == VSM_OK &&
-        FAULTY("ckpt.rename", renameat(store->folder, TEMPORARY_NAME, store->folder, name)) != 0)
+        VSM_FAULT_CALL("ckpt.rename", renameat(store->folder, TEMPORARY_NAME, store->folder, name)) != 0)
         status =
             vsm_fail(VSM_E_OUTPUT, "%s: checkpoint cannot get its name: %s", store->path, strerror(errno));
     if (status != VSM_OK) {

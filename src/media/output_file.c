@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FAULTY(point, call) ((errno = vsm_fault_hit(point)) ? -1 : (call))
-
 /* Keeps the message that vsm_fail() has just set. */
 static int keep(struct vsm_output_file *file, int status)
 {
@@ -31,7 +29,7 @@ int vsm_output_file_open(const char *path, bool resume, struct vsm_output_file *
         return VSM_E_NOMEM;
     if (!resume)
         unlink(path); /* what is in the way shows in open() */
-    file->fd = FAULTY("mux.open", open(path, flags, 0600));
+    file->fd = VSM_FAULT_CALL("mux.open", open(path, flags, 0600));
     if (file->fd < 0)
         return vsm_fail(VSM_E_OUTPUT, "%s: cannot be %s: %s", path, resume ? "opened to go on" : "created",
                         errno == ELOOP ? "it is a symbolic link" : strerror(errno));
@@ -66,7 +64,7 @@ int vsm_output_file_write(struct vsm_output_file *file, const void *data, size_t
         ssize_t n = (ssize_t)size;
 
         if (!file->suppressed)
-            n = FAULTY("mux.write", pwrite(file->fd, from, size, (off_t)file->position));
+            n = VSM_FAULT_CALL("mux.write", pwrite(file->fd, from, size, (off_t)file->position));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -94,7 +92,7 @@ int vsm_output_file_sync(struct vsm_output_file *file)
 {
     if (file->status != VSM_OK)
         return vsm_output_file_status(file);
-    if (FAULTY("mux.fsync", fsync(file->fd)) != 0)
+    if (VSM_FAULT_CALL("mux.fsync", fsync(file->fd)) != 0)
         return keep(file,
                     vsm_fail(VSM_E_OUTPUT, "%s: cannot be made durable: %s", file->path, strerror(errno)));
     return VSM_OK;
@@ -119,7 +117,7 @@ int vsm_output_file_truncate(struct vsm_output_file *file, int64_t size)
 
     if (status != VSM_OK)
         return status;
-    if (FAULTY("mux.truncate", ftruncate(file->fd, (off_t)size)) != 0)
+    if (VSM_FAULT_CALL("mux.truncate", ftruncate(file->fd, (off_t)size)) != 0)
         return keep(file, vsm_fail(VSM_E_OUTPUT, "%s: cannot be cut to %lld bytes: %s", file->path,
                                    (long long)size, strerror(errno)));
     file->size = size;
@@ -133,7 +131,7 @@ int vsm_output_file_crc(struct vsm_output_file *file, int64_t from, size_t size,
     *crc = 0;
     while (size > 0) {
         size_t want = size < sizeof(buffer) ? size : sizeof(buffer);
-        ssize_t n = FAULTY("mux.read", pread(file->fd, buffer, want, (off_t)from));
+        ssize_t n = VSM_FAULT_CALL("mux.read", pread(file->fd, buffer, want, (off_t)from));
 
         if (n < 0 && errno == EINTR)
             continue;
