@@ -53,7 +53,8 @@ void vsm_monitor_block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-size_t vsm_monitor_rss(void)
+/* Bytes of this process in memory now; 0 if unknown. */
+static size_t resident_bytes(void)
 {
     unsigned long long pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
@@ -95,7 +96,7 @@ static struct vsm_progress measure(struct vsm_monitor *m)
     p.limit = stats[limit].name;
     if (now > since)
         p.limit_percent = (int)(100 * stats[limit].busy_ns / (now - since));
-    p.rss_bytes = vsm_monitor_rss();
+    p.rss_bytes = resident_bytes();
     return p;
 }
 

@@ -38,7 +38,8 @@ struct vsm_monitor_options {
     void *opaque;
 };
 
-/* Blocks SIGINT and SIGTERM in the calling thread and all that it starts later. Call before any thread exists. */
+/* Blocks SIGINT and SIGTERM in the calling thread and all that it starts later. Call before
+ * any thread exists. */
 void vsm_monitor_block_signals(void);
 
 /* Starts watching. VSM_E_OUTPUT if the progress file cannot be written. */
@@ -48,8 +49,7 @@ int vsm_monitor_start(struct vsm_runner *runner, const struct vsm_monitor_option
 /* Stops watching and erases the progress line. NULL is allowed. */
 void vsm_monitor_stop(struct vsm_monitor *monitor);
 
-/* Resident set size of this process now, and its highest value so far, in bytes; 0 if unknown. */
-size_t vsm_monitor_rss(void);
+/* Highest resident set size of this process so far, in bytes; 0 if unknown. */
 size_t vsm_monitor_peak_rss(void);
 
 #endif

@@ -67,11 +67,6 @@ uint64_t vsm_bytes_get_le64(struct vsm_bytes_in *r)
     return read_le(r, 8);
 }
 
-uint16_t vsm_bytes_get_be16(struct vsm_bytes_in *r)
-{
-    return (uint16_t)read_be(r, 2);
-}
-
 uint32_t vsm_bytes_get_be32(struct vsm_bytes_in *r)
 {
     return (uint32_t)read_be(r, 4);

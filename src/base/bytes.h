@@ -24,7 +24,6 @@ uint8_t vsm_bytes_get_u8(struct vsm_bytes_in *r);
 uint16_t vsm_bytes_get_le16(struct vsm_bytes_in *r);
 uint32_t vsm_bytes_get_le32(struct vsm_bytes_in *r);
 uint64_t vsm_bytes_get_le64(struct vsm_bytes_in *r);
-uint16_t vsm_bytes_get_be16(struct vsm_bytes_in *r);
 uint32_t vsm_bytes_get_be32(struct vsm_bytes_in *r);
 uint64_t vsm_bytes_get_be64(struct vsm_bytes_in *r);
 /* The next `size` bytes, borrowed from the data; NULL and failed if fewer are left. */

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define HAS_FRAME_DURATION   (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100))
-#define HAS_FRAME_FLAG_KEY   (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100))
 #define HAS_HALF_EQUIRECT    (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(59, 39, 100))
 #define HAS_CODED_SIDE_DATA  (LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 30, 100))
 #define HAS_FRAME_CROPPING   (LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 19, 100))
@@ -292,15 +291,6 @@ AVFrame *vsm_ff_frame_wrap(struct vsm_image *image)
     return frame;
 }
 
-int64_t vsm_ff_frame_duration(const AVFrame *frame)
-{
-#if HAS_FRAME_DURATION
-    return frame->duration;
-#else
-    return frame->pkt_duration;
-#endif
-}
-
 void vsm_ff_frame_set_duration(AVFrame *frame, int64_t duration)
 {
 #if HAS_FRAME_DURATION
@@ -310,21 +300,13 @@ void vsm_ff_frame_set_duration(AVFrame *frame, int64_t duration)
 #endif
 }
 
-bool vsm_ff_frame_is_key(const AVFrame *frame)
-{
-#if HAS_FRAME_FLAG_KEY
-    return frame->flags & AV_FRAME_FLAG_KEY;
-#else
-    return frame->key_frame;
-#endif
-}
-
 bool vsm_ff_frame_is_damaged(const AVFrame *frame)
 {
     return (frame->flags & AV_FRAME_FLAG_CORRUPT) || frame->decode_error_flags;
 }
 
-const void *vsm_ff_stream_side_data(const AVStream *stream, enum AVPacketSideDataType type, size_t *size)
+/* Borrowed; NULL if absent. */
+static const void *side_data_of(const AVStream *stream, enum AVPacketSideDataType type, size_t *size)
 {
 #if HAS_CODED_SIDE_DATA
     const AVPacketSideData *found = av_packet_side_data_get(stream->codecpar->coded_side_data,
@@ -436,12 +418,12 @@ static void take_sphere(const AVSphericalMapping *sphere, struct vsm_vr_boxes *b
 void vsm_ff_stream_boxes(const AVStream *stream, struct vsm_vr_boxes *boxes)
 {
     size_t size;
-    const void *data = vsm_ff_stream_side_data(stream, AV_PKT_DATA_STEREO3D, &size);
+    const void *data = side_data_of(stream, AV_PKT_DATA_STEREO3D, &size);
 
     memset(boxes, 0, sizeof(*boxes));
     if (data && size >= sizeof(AVStereo3D))
         take_stereo(data, boxes);
-    data = vsm_ff_stream_side_data(stream, AV_PKT_DATA_SPHERICAL, &size);
+    data = side_data_of(stream, AV_PKT_DATA_SPHERICAL, &size);
     if (data && size >= sizeof(AVSphericalMapping))
         take_sphere(data, boxes);
 }
@@ -450,7 +432,7 @@ void vsm_ff_stream_crop(const AVStream *stream, AVFrame *frame)
 {
 #if HAS_FRAME_CROPPING
     size_t size;
-    const uint8_t *data = vsm_ff_stream_side_data(stream, AV_PKT_DATA_FRAME_CROPPING, &size);
+    const uint8_t *data = side_data_of(stream, AV_PKT_DATA_FRAME_CROPPING, &size);
 
     if (!data || size < 16)
         return;
@@ -467,7 +449,7 @@ void vsm_ff_stream_crop(const AVStream *stream, AVFrame *frame)
 int vsm_ff_stream_rotation(const AVStream *stream)
 {
     size_t size;
-    const int32_t *matrix = vsm_ff_stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    const int32_t *matrix = side_data_of(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
     double angle;
 
     if (!matrix || size < 9 * sizeof(*matrix))
@@ -512,9 +494,8 @@ int vsm_ff_static_data_add(struct vsm_ff_static_data *data, const AVStream *stre
 
     if (stream) {
         size_t mastering_size, light_size;
-        const void *mastering =
-            vsm_ff_stream_side_data(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &mastering_size);
-        const void *light = vsm_ff_stream_side_data(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, &light_size);
+        const void *mastering = side_data_of(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &mastering_size);
+        const void *light = side_data_of(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, &light_size);
 
         take_light_data(data, mastering, mastering_size, light, light_size);
     }

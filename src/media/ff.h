@@ -64,15 +64,12 @@ struct vsm_image *vsm_ff_image_wrap(AVFrame **frame) VSM_NODISCARD;
  * Release with av_frame_free(). */
 AVFrame *vsm_ff_frame_wrap(struct vsm_image *image) VSM_NODISCARD;
 
-/* Fields that changed their name between versions. */
-int64_t vsm_ff_frame_duration(const AVFrame *frame);
+/* A field that changed its name between versions. */
 void vsm_ff_frame_set_duration(AVFrame *frame, int64_t duration);
-bool vsm_ff_frame_is_key(const AVFrame *frame);
 /* The decoder reported damage in this picture. */
 bool vsm_ff_frame_is_damaged(const AVFrame *frame);
 
-/* Side data that holds for a whole stream. get: NULL if absent; borrowed. set: copies `data`. */
-const void *vsm_ff_stream_side_data(const AVStream *stream, enum AVPacketSideDataType type, size_t *size);
+/* Gives a stream a copy of `data` as side data that holds for all of it. */
 int vsm_ff_stream_set_side_data(AVStream *stream, enum AVPacketSideDataType type, const void *data,
                                 size_t size) VSM_NODISCARD;
 /* Copies all side data of a stream, e.g. from an input to an output that gets its packets unchanged. */

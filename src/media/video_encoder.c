@@ -294,11 +294,6 @@ const AVCodecParameters *vsm_video_encoder_parameters(const struct vsm_video_enc
     return encoder->parameters;
 }
 
-int vsm_video_encoder_delay(const struct vsm_video_encoder *encoder)
-{
-    return encoder->delay;
-}
-
 /* Replaces the payload by its container form. */
 static int convert_payload(const struct vsm_video_encoder *encoder, AVPacket *packet)
 {

@@ -60,10 +60,8 @@ void vsm_video_encoder_close(struct vsm_video_encoder *encoder);
 /* What a muxer needs to know of the stream; valid until close. */
 const struct AVCodecParameters *vsm_video_encoder_parameters(const struct vsm_video_encoder *encoder);
 
-/* Reorder depth D. */
-int vsm_video_encoder_delay(const struct vsm_video_encoder *encoder);
-
-/* Gives one picture (borrowed; referenced as long as needed). pts strictly increases. duration 0 = unknown. */
+/* Gives one picture (borrowed; referenced as long as needed). pts strictly increases. duration
+ * 0 = unknown. */
 int vsm_video_encoder_put(struct vsm_video_encoder *encoder, struct vsm_image *image, int64_t pts,
                           int64_t duration) VSM_NODISCARD;
 

@@ -402,16 +402,6 @@ void vsm_video_writer_close(struct vsm_video_writer *writer, bool keep)
     vsm_mem_free(writer);
 }
 
-uint64_t vsm_video_writer_pictures(const struct vsm_video_writer *writer)
-{
-    return writer->pictures;
-}
-
-const char *vsm_video_writer_codec(const struct vsm_video_writer *writer)
-{
-    return writer->codec;
-}
-
 const char *vsm_video_writer_remarks(const struct vsm_video_writer *writer)
 {
     return writer->copier ? vsm_stream_copier_remarks(writer->copier) : "";

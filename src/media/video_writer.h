@@ -65,14 +65,9 @@ int vsm_video_writer_resume(const struct vsm_video_writer_options *options, stru
  * a failure the last mark still holds: close(keep = true) and resume. */
 int vsm_video_writer_finish(struct vsm_video_writer *writer) VSM_NODISCARD;
 
-/* Frees everything; the temporary file stays if the writer was not finished and `keep`, else it is removed. */
+/* Frees everything; the temporary file stays if the writer was not finished and `keep`, else
+ * it is removed. */
 void vsm_video_writer_close(struct vsm_video_writer *writer, bool keep);
-
-/* Pictures put before the last mark or since, whole stream. */
-uint64_t vsm_video_writer_pictures(const struct vsm_video_writer *writer);
-
-/* Name of the encoder in use, e.g. what "auto" became. Valid until close. */
-const char *vsm_video_writer_codec(const struct vsm_video_writer *writer);
 
 /* What the file lost, for the user: streams that the container cannot hold. "" = nothing. */
 const char *vsm_video_writer_remarks(const struct vsm_video_writer *writer);
