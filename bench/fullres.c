@@ -25,7 +25,8 @@ static int refine(void *argument)
     return vsm_refine(c->source, c->mattes, 2, c->outputs, 2, &options, NULL);
 }
 
-/* A person-like ellipse over a fifth of the eye, or (`everywhere`) half-transparent and residual in every pixel. */
+/* A person-like ellipse over a fifth of the eye, or (`everywhere`) half-transparent and residual
+ * in every pixel. */
 static struct vsm_tensor *maps(bool everywhere)
 {
     struct vsm_tensor *t = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, GRID, GRID});

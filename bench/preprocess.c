@@ -1,4 +1,5 @@
-/* From an 8192x4096 picture to both eyes' grids, one thread. Target: at most 3 times memcpy of the bytes read. */
+/* From an 8192x4096 picture to both eyes' grids, one thread. Target: at most 3 times memcpy of
+ * the bytes read. */
 #include "image/preprocess.h"
 #include "image/cpu.h"
 #include "measure.h"

@@ -41,7 +41,8 @@ __attribute__((unused)) static void media_source_clean(void)
         printf("# could not remove %s\n", media_source_path(""));
 }
 
-/* Picture number `n`: a moving gradient with a little texture, so that encoders use B pictures and vectors. */
+/* Picture number `n`: a moving gradient with a little texture, so that encoders use B
+ * pictures and vectors. */
 __attribute__((unused)) static struct vsm_image *media_source_picture(struct vsm_format format, int width,
                                                                       int height, int n)
 {

@@ -1,7 +1,8 @@
 /* State of the whole pipeline at a barrier: a list of named records, one or more a stage.
  *
- * In memory only; checkpoint/format.h gives it a file format. Record names are "stage.thing" and unique. Not
- * thread-safe: a state has one owner at a time, the barrier on its way through the stages.
+ * In memory only; checkpoint/checkpoint.h gives it a file format. Record names are unique: the stage's name,
+ * or "stage.thing" where it has several. Not thread-safe: a state has one owner at a time, the barrier on its
+ * way through the stages.
  */
 #ifndef VSM_CHECKPOINT_STATE_H
 #define VSM_CHECKPOINT_STATE_H

@@ -55,7 +55,8 @@ void vsm_sampler_init(struct vsm_sampler *sampler, const struct vsm_refine_kerne
 void vsm_sampler_strip(struct vsm_sampler *sampler, const float *maps, int width, int height,
                        const struct vsm_sampler_axis *axis, int start, int n);
 
-/* The upper of the two grid rows that the picture row with this centre (as below) lies between, -1..cells-1. */
+/* The upper of the two grid rows that the picture row with this centre (as below)
+ * lies between, -1..cells-1. */
 int vsm_sampler_grid_row(int centre, int extent, int cells);
 
 /* The planes for the picture row whose centre is `centre` half luma rows below the eye's upper edge; the

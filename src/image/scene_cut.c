@@ -121,7 +121,8 @@ static int textured_blocks(const struct look *look)
     return count;
 }
 
-/* Does the block of `now` at x, y show what `before` shows at the shifted place? 1 yes, 0 no, -1 nothing to see. */
+/* Does the block of `now` at x, y show what `before` shows at the shifted place? 1 yes, 0 no, -1
+ * nothing to see. */
 static int reappears(const float *now, const float *before, int x, int y, int dx, int dy)
 {
     float sum, squares, sum_before, squares_before, product = 0, variance, variance_before;

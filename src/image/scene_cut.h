@@ -1,16 +1,16 @@
 /* Finds hard cuts: is this picture the first of a new scene?
  *
- * Each eye's network grid is reduced to a small luma picture and a colour histogram. Two measures against the last
- * picture with anything to see in it:
- * - change: the share of textured blocks that do not reappear under the best common shift. A block reappears when its
- *   normalised cross-correlation is high; that ignores brightness and contrast, so that flashes, fades and exposure
- *   do not count, and the shift takes up pans.
- * - histogram: distance of the colour histograms, brightness removed. It speaks against a cut when fast motion or
- *   blur makes blocks unrecognisable within one scene.
- * A cut is a change well above what the scene has shown lately together with a change of colours; the eyes' measures
- * are averaged. A picture without texture (black, a white-out) is never a cut and is not remembered, so that the
- * scene may come back after a flash, and a fade through black ends in a cut at the new scene's first visible picture.
- * Dissolves are not found: there is no first picture of the new scene.
+ * Each eye's network grid is reduced to a small luma picture and a colour histogram. Two measures against
+ * the last picture with anything to see in it:
+ * - change: the share of textured blocks that do not reappear under the best common shift. A block reappears
+ *   when its normalised cross-correlation is high; that ignores brightness and contrast, so that flashes,
+ *   fades and exposure do not count, and the shift takes up pans.
+ * - histogram: distance of the colour histograms, brightness removed. It speaks against a cut when fast
+ *   motion or blur makes blocks unrecognisable within one scene.
+ * A cut is a change well above what the scene has shown lately together with a change of colours; the eyes'
+ * measures are averaged. A picture without texture (black, a white-out) is never a cut and is not
+ * remembered, so that the scene may come back after a flash, and a fade through black ends in a cut at the
+ * new scene's first visible picture. Dissolves are not found: there is no first picture of the new scene.
  * Constants: measured on the footage of tests/scenario/scene_cut.c and on synthetic sequences.
  */
 #ifndef VSM_IMAGE_SCENE_CUT_H

@@ -25,8 +25,8 @@ struct vsm_demux;
 /* One packet of the video stream. Times in the stream's time base. */
 struct vsm_demux_entry {
     int64_t number;   /* in decoding order, from 0 */
-    int64_t pts;      /* AV_NOPTS_VALUE where the container has none. Where decoding times jump back (joined
-                         transport      streams), times are shifted so that they go on. */
+    int64_t pts;      /* AV_NOPTS_VALUE where the container has none; where decoding times jump back (joined
+                         transport streams), shifted so that they go on */
     int64_t dts;      /* likewise */
     int64_t duration; /* 0 = unknown */
     bool key;

@@ -25,7 +25,8 @@ int vsm_encoder_picture_create(struct vsm_format format, int target, int width, 
                                struct vsm_encoder_picture **maker) VSM_NODISCARD;
 void vsm_encoder_picture_destroy(struct vsm_encoder_picture *maker);
 
-/* A new frame for `image` (referenced when wrapped), without time stamps; the caller frees it with av_frame_free(). */
+/* A new frame for `image` (referenced when wrapped), without time stamps; the caller frees
+ * it with av_frame_free(). */
 int vsm_encoder_picture_make(struct vsm_encoder_picture *maker, struct vsm_image *image,
                              struct AVFrame **frame) VSM_NODISCARD;
 

@@ -72,7 +72,8 @@ int vsm_muxer_check_codec(const char *format, int codec_id)
 
 bool vsm_muxer_can_copy(const char *format, const AVStream *stream)
 {
-    /* Matroska says yes to anything that it has a name for; binary tracks without one are refused by its header. */
+    /* Matroska says yes to anything that it has a name for; binary tracks without one are refused
+     * by its header. */
     if (stream->codecpar->codec_id == AV_CODEC_ID_BIN_DATA && strcmp(format, "mov") != 0 &&
         strcmp(format, "mp4") != 0)
         return false;

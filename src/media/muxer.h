@@ -1,15 +1,15 @@
 /* Puts packets into a container, in the order given, so that the file can be cut at a mark and gone on with.
  *
- * libavformat writes through our own file (output_file.h). Packets go in one by one; nothing is interleaved or held
- * back here. The muxers of libavformat keep state in memory that cannot be saved (MP4: the sample table, Matroska:
- * cues and the open cluster), so a new process brings a new muxer into that state by replaying: it gives it all
- * packets again with output suppressed. Copied packets come from the source once more; of video packets only sizes
- * and times are needed (packet_index.h), because
- *  - payloads pass through untouched: headers and packets are in container form (nal.h) and no bitstream filter is
- *    inserted (AVFMT_FLAG_AUTO_BSF off), so a payload of zeros takes the same way as the real one;
+ * libavformat writes through our own file (output_file.h). Packets go in one by one; nothing is interleaved
+ * or held back here. The muxers of libavformat keep state in memory that cannot be saved (MP4: the sample
+ * table, Matroska: cues and the open cluster), so a new process brings a new muxer into that state by
+ * replaying: it gives it all packets again with output suppressed. Copied packets come from the source once
+ * more; of video packets only sizes and times are needed (packet_index.h), because
+ *  - payloads pass through untouched: headers and packets are in container form (nal.h) and no bitstream
+ *    filter is inserted (AVFMT_FLAG_AUTO_BSF off), so a payload of zeros takes the same way as the real one;
  *  - a flush leaves no video packet in the muxer's memory: MP4 writes each at once, Matroska ends its cluster.
- * Undisturbed runs flush at the same marks, so the files are the same bytes. That the replay ends at the very byte of
- * the mark is verified.
+ * Undisturbed runs flush at the same marks, so the files are the same bytes. That the replay ends at the very
+ * byte of the mark is verified.
  *
  * MP4 and MOV: one non-fragmented moov at the end; memory for the sample table is about 64 bytes a packet
  * (FFmpeg 5.1, sizeof(MOVIentry) doubled by growth at worst). Matroska: 32 bytes a key picture for cues, one
@@ -38,13 +38,13 @@ struct vsm_muxer_video {
     struct vsm_rational time_base; /* of its packets */
     struct vsm_rational frame_rate;
     const struct vsm_ff_static_data *hdr; /* NULL = none */
-    bool
-        vr; /* Matroska: StereoMode and half-equirect Projection (MP4: vr_boxes_write.h does it afterwards) */
+    bool vr; /* Matroska: StereoMode and half-equirect Projection (MP4: vr_boxes_write.h, afterwards) */
     bool right_left;
     enum vsm_layout layout;
 };
 
-/* libavformat's muxer name for a file name: "mp4", "mov", "matroska", "webm". NULL if the extension is another. */
+/* libavformat's muxer name for a file name: "mp4", "mov", "matroska", "webm". NULL if the
+ * extension is another. */
 const char *vsm_muxer_format_of(const char *path);
 
 /* VSM_E_USAGE, naming containers that can, if `format` cannot hold the codec. `codec_id` is an AVCodecID. */
@@ -76,7 +76,8 @@ int vsm_muxer_add_copy(struct vsm_muxer *muxer, const struct AVStream *source) V
 /* Writes the header. */
 int vsm_muxer_begin(struct vsm_muxer *muxer) VSM_NODISCARD;
 
-/* One packet (borrowed), time stamps in the time base its stream was added with. VSM_E_OUTPUT when the disk fails. */
+/* One packet (borrowed), time stamps in the time base its stream was added with. VSM_E_OUTPUT when
+ * the disk fails. */
 int vsm_muxer_write(struct vsm_muxer *muxer, int stream, const struct vsm_packet *packet) VSM_NODISCARD;
 
 /* In replay, instead of vsm_muxer_write(): a video packet as the index has it. */

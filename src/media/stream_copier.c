@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define MAX_COPIED 48
-/* How far apart in time packets may lie in the file and still be put in order, and how many are held for it. */
+/* How far apart in time packets may lie in the file and still be put in order, and how many are
+ * held for it. */
 #define WINDOW_US   1000000
 #define MAX_WAITING 4096
 /* Behind the wanted end, reading goes on for this long for packets that lie late in the file. */
@@ -180,7 +181,8 @@ static int64_t time_us(const struct vsm_stream_copier *copier, const struct vsm_
                         AV_TIME_BASE_Q);
 }
 
-/* The earliest time that the container can hold. Matroska has none before 0, but shifts Opus by its priming. */
+/* The earliest time that the container can hold. Matroska has none before 0, but shifts Opus
+ * by its priming. */
 static int64_t earliest(const struct vsm_stream_copier *copier, const AVStream *stream)
 {
     const AVCodecParameters *parameters = stream->codecpar;

@@ -294,7 +294,8 @@ static void test_altered_leftovers_are_refused(void)
     vsm_bytes_out_finish(&job.state);
 }
 
-/* The n-th write, fsync, truncate ... fails, for every n until none does: a clear error, and the last mark holds. */
+/* The n-th write, fsync, truncate ... fails, for every n until none does: a clear error, and the
+ * last mark holds. */
 static void check_faults(const char *extension, const char *codec, const char *source, const char *point,
                          int error)
 {

@@ -88,7 +88,8 @@ static void test_disparity_is_exact(void)
     check_scene(&tilted, 0.0, 2.0);
 }
 
-/* The right camera looks up too far, so people sink in its picture: v grows by 1/180 of the height a degree. */
+/* The right camera looks up too far, so people sink in its picture: v grows by 1/180 of the
+ * height a degree. */
 static void test_vertical_offset(void)
 {
     struct vsm_billboards_rig tilted = level_rig;

@@ -29,7 +29,8 @@ static struct photo take_photo(uint64_t seed)
     return p;
 }
 
-/* The photograph moved by (dx, dy) shares of its width, then value * gain + offset, clipped, with sensor noise. */
+/* The photograph moved by (dx, dy) shares of its width, then value * gain + offset, clipped,
+ * with sensor noise. */
 static void show(const struct photo *p, float dx, float dy, float gain, float offset, float *rgb)
 {
     for (int y = 0; y < H; y++)
