@@ -1,0 +1,170 @@
+#include "stereo/alignment.h"
+
+#include <math.h>
+#include <string.h>
+
+#define RANGE (1.5 * VSM_DISPARITY_MAX_PITCH)
+
+#define MIN_PEOPLE     0.9f /* mean alpha of a cell whose light is compared */
+#define MIN_CONFIDENCE 0.3f
+#define MIN_EVIDENCE   2.0 /* fully believable cells, for a judgement on the eyes' order */
+#define MIN_TRIED      40  /* cells, for a judgement on whether the eyes belong together */
+#define MIN_MATCHED    0.25
+#define MIN_SHIFT      1.0f /* grid pixels, for a cell to tell crossed from uncrossed */
+
+/* Grid pixels down for a radian of pitch. */
+static float pitch_scale(const struct vsm_disparity *disparity, int index)
+{
+    float u, before, after;
+
+    vsm_disparity_shift(disparity, index, 0.0, 0.0, &u, &before);
+    vsm_disparity_shift(disparity, index, 0.0, VSM_DISPARITY_MAX_PITCH, &u, &after);
+    return (after - before) / (float)VSM_DISPARITY_MAX_PITCH;
+}
+
+static void add_pitch(struct vsm_alignment *alignment, double pitch, float weight)
+{
+    const double at = (pitch / RANGE + 1.0) * 0.5 * VSM_ALIGNMENT_BINS;
+
+    if (at >= 0.0 && at < VSM_ALIGNMENT_BINS)
+        alignment->pitch[(int)at] += weight;
+}
+
+static void add_block(double sum[3], const float *rgb, const struct vsm_disparity_map *map, int width,
+                      int height, int x0, int y0)
+{
+    for (int y = y0; y < y0 + map->side; y++) {
+        for (int x = x0; x < x0 + map->side; x++) {
+            for (int c = 0; c < 3; c++)
+                sum[c] += (double)rgb[((size_t)c * (size_t)height + (size_t)y) * (size_t)width + (size_t)x];
+        }
+    }
+}
+
+static void add_light(struct vsm_alignment *alignment, const struct vsm_disparity *disparity,
+                      const struct vsm_disparity_map *map, int index,
+                      const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave)
+{
+    const struct vsm_disparity_cell *cell = &map->cells[index];
+    const int x = index % map->columns * map->side, y = index / map->columns * map->side;
+    const int to_x = x + (int)lroundf(cell->du), to_y = y + (int)lroundf(cell->dv + cell->residual);
+    int width, height;
+
+    vsm_disparity_grid(disparity, &width, &height);
+    if (x + map->side > width || y + map->side > height || to_x < 0 || to_y < 0 || to_x + map->side > width ||
+        to_y + map->side > height)
+        return;
+    add_block(alignment->light[0], master->rgb, map, width, height, x, y);
+    add_block(alignment->light[1], slave->rgb, map, width, height, to_x, to_y);
+}
+
+void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_disparity *disparity,
+                       const struct vsm_disparity_map *map, const struct vsm_disparity_search *search,
+                       const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave)
+{
+    for (int i = 0; i < map->columns * map->rows; i++) {
+        const struct vsm_disparity_cell *cell = &map->cells[i];
+
+        if (cell->confidence <= 0.0f || !cell->known)
+            continue;
+        add_pitch(alignment, search->pitch + (double)(cell->residual / pitch_scale(disparity, i)),
+                  cell->confidence);
+        if (fabsf(cell->du) >= MIN_SHIFT)
+            alignment->crossed[cell->parallax < 0.0f] += (double)cell->confidence;
+        if (cell->people >= MIN_PEOPLE && cell->confidence >= MIN_CONFIDENCE)
+            add_light(alignment, disparity, map, i, master, slave);
+    }
+    alignment->tried += (uint32_t)map->tried;
+    alignment->matched += (uint32_t)map->matched;
+    alignment->frames++;
+}
+
+static double median_pitch(const struct vsm_alignment *alignment)
+{
+    double total = 0.0, below = 0.0;
+
+    for (int i = 0; i < VSM_ALIGNMENT_BINS; i++)
+        total += (double)alignment->pitch[i];
+    for (int i = 0; total > 0.0 && i < VSM_ALIGNMENT_BINS; i++) {
+        const double here = (double)alignment->pitch[i];
+
+        if (below + here >= 0.5 * total)
+            return ((i + (0.5 * total - below) / here) / VSM_ALIGNMENT_BINS * 2.0 - 1.0) * RANGE;
+        below += here;
+    }
+    return 0.0;
+}
+
+struct vsm_alignment_result vsm_alignment_judge(const struct vsm_alignment *alignment, double grid_height)
+{
+    struct vsm_alignment_result r = {.pitch = median_pitch(alignment), .gain = {1.0, 1.0, 1.0}};
+    const double right = alignment->crossed[0], wrong = alignment->crossed[1];
+
+    r.offset = r.pitch / M_PI * grid_height;
+    for (int c = 0; c < 3; c++) {
+        if (alignment->light[0][c] > 0.0 && alignment->light[1][c] > 0.0)
+            r.gain[c] = alignment->light[1][c] / alignment->light[0][c];
+    }
+    if (right + wrong >= MIN_EVIDENCE && right > 2.0 * wrong)
+        r.eyes = VSM_ALIGNMENT_STRAIGHT;
+    else if (right + wrong >= MIN_EVIDENCE && wrong > 2.0 * right)
+        r.eyes = VSM_ALIGNMENT_SWAPPED;
+    r.unrelated = alignment->tried >= MIN_TRIED && alignment->matched < MIN_MATCHED * alignment->tried;
+    return r;
+}
+
+static void put_double(struct vsm_bytes_out *out, double v)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    vsm_bytes_put_le64(out, bits);
+}
+
+static double get_double(struct vsm_bytes_in *in)
+{
+    const uint64_t bits = vsm_bytes_get_le64(in);
+    double v;
+
+    memcpy(&v, &bits, sizeof(v));
+    return v;
+}
+
+void vsm_alignment_save(const struct vsm_alignment *alignment, struct vsm_bytes_out *out)
+{
+    for (int i = 0; i < VSM_ALIGNMENT_BINS; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &alignment->pitch[i], sizeof(bits));
+        vsm_bytes_put_le32(out, bits);
+    }
+    for (int i = 0; i < 2; i++)
+        put_double(out, alignment->crossed[i]);
+    for (int i = 0; i < 6; i++)
+        put_double(out, alignment->light[i / 3][i % 3]);
+    vsm_bytes_put_le32(out, alignment->tried);
+    vsm_bytes_put_le32(out, alignment->matched);
+    vsm_bytes_put_le32(out, alignment->frames);
+}
+
+int vsm_alignment_load(struct vsm_alignment *alignment, struct vsm_bytes_in *in)
+{
+    struct vsm_alignment loaded;
+
+    for (int i = 0; i < VSM_ALIGNMENT_BINS; i++) {
+        const uint32_t bits = vsm_bytes_get_le32(in);
+
+        memcpy(&loaded.pitch[i], &bits, sizeof(bits));
+    }
+    for (int i = 0; i < 2; i++)
+        loaded.crossed[i] = get_double(in);
+    for (int i = 0; i < 6; i++)
+        loaded.light[i / 3][i % 3] = get_double(in);
+    loaded.tried = vsm_bytes_get_le32(in);
+    loaded.matched = vsm_bytes_get_le32(in);
+    loaded.frames = vsm_bytes_get_le32(in);
+    if (in->failed)
+        return vsm_fail(VSM_E_INPUT, "checkpoint: the alignment of the eyes is cut off");
+    *alignment = loaded;
+    return VSM_OK;
+}

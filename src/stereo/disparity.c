@@ -1,0 +1,616 @@
+#include "stereo/disparity.h"
+
+#include "base/mem.h"
+#include "geometry/rotation.h"
+#include "stereo/disparity_match.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LEVELS         5   /* at most: 4096 to 256 */
+#define COARSE         256 /* the coarsest level is at most this wide */
+#define SAMPLES        17  /* of parallax in the geometry table, from -largest to +largest */
+#define PLANES         4
+#define COARSE_REACH   6
+#define FINE_REACH     20 /* of the finest level at a width of 1024 */
+#define MAX_CANDIDATES 160
+
+#define MIN_PEOPLE     0.10f /* mean alpha of a cell to be matched at all */
+#define MIN_SCORE      0.60f /* correlation of a believable match */
+#define GOOD_SCORE     0.95f
+#define GOOD_CURVATURE 0.004f /* correlation lost a pixel aside, of a sharp match */
+#define FILL_STEPS     8      /* cells that known parallax spreads from matched cells */
+
+enum { MASTER, SLAVE, MASTER_ALPHA, SLAVE_ALPHA };
+
+/* Shifts of one cell's centre for SAMPLES values of parallax, and for a radian of pitch. */
+struct geometry {
+    float du[SAMPLES], dv[SAMPLES];
+    float pitch_u, pitch_v;
+    bool usable;
+};
+
+struct vsm_disparity {
+    struct vsm_disparity_options options;
+    int width, height, side, columns, rows, levels;
+    double largest; /* parallax */
+    int reach[LEVELS], step[LEVELS];
+    struct vsm_disparity_match_plane planes[LEVELS][PLANES];
+    float *memory;
+    struct geometry *cells;
+    struct vsm_disparity_match_window window, backwards;
+    float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+};
+
+struct shift {
+    float u, v;
+};
+
+static int check(const struct vsm_disparity_options *options)
+{
+    const double w = options->eye.width, h = options->eye.height;
+
+    if (w < VSM_DISPARITY_MIN_GRID || h < VSM_DISPARITY_MIN_GRID || w > VSM_DISPARITY_MAX_GRID ||
+        h > VSM_DISPARITY_MAX_GRID)
+        return vsm_fail(VSM_E_USAGE, "disparity: grid %gx%g; both sides must be %d to %d", w, h,
+                        VSM_DISPARITY_MIN_GRID, VSM_DISPARITY_MAX_GRID);
+    if (!(options->baseline > 0.0 && options->baseline < 1.0))
+        return vsm_fail(VSM_E_USAGE, "disparity: baseline of %g m; it must be between 0 and 1",
+                        options->baseline);
+    return VSM_OK;
+}
+
+/* Where the slave sees what the master sees at (x, y). */
+static bool project(const struct vsm_disparity *d, double x, double y, double parallax, double pitch,
+                    struct shift *s)
+{
+    const struct vsm_rotation pose = vsm_rotation_of(0.0, pitch, 0.0);
+    double direction[3], u, v;
+
+    if (!vsm_projection_to_direction(&d->options.eye, x, y, direction))
+        return false;
+    direction[0] -= d->options.master == VSM_LEFT ? parallax : -parallax;
+    vsm_rotation_in(&pose, direction, direction);
+    if (!vsm_projection_to_pixel(&d->options.eye, direction, &u, &v))
+        return false;
+    *s = (struct shift){(float)(u - x), (float)(v - y)};
+    return true;
+}
+
+/* Cells near the poles, where the smallest parallax shifts far, are not usable. */
+static void fill_geometry(struct vsm_disparity *d, int index)
+{
+    const double x = fmin((index % d->columns + 0.5) * d->side, d->width - 1.0);
+    const double y = fmin((index / d->columns + 0.5) * d->side, d->height - 1.0), degree = M_PI / 180.0;
+    struct geometry *g = &d->cells[index];
+    struct shift s;
+
+    g->usable = true;
+    for (int i = 0; i < SAMPLES; i++) {
+        g->usable = g->usable && project(d, x, y, d->largest * (2.0 * i / (SAMPLES - 1) - 1.0), 0.0, &s) &&
+                    fabsf(s.u) < (float)d->width / 8 && fabsf(s.v) < (float)d->width / 8;
+        if (!g->usable)
+            return;
+        g->du[i] = s.u;
+        g->dv[i] = s.v;
+    }
+    g->usable = project(d, x, y, 0.0, degree, &s);
+    g->pitch_u = (float)(s.u / degree);
+    g->pitch_v = (float)(s.v / degree);
+}
+
+static int make_planes(struct vsm_disparity *d)
+{
+    size_t total = 0, at = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (int level = 0; level < d->levels; level++) {
+            const int w = d->width >> level, h = d->height >> level;
+            const int margin = w / 8 + VSM_DISPARITY_MATCH_ROW + 16;
+            const size_t stride = (size_t)(w + 2 * margin), rows = (size_t)(h + 2 * margin);
+
+            for (int p = 0; p < PLANES; p++) {
+                if (pass == 0)
+                    total += stride * rows;
+                else
+                    d->planes[level][p] =
+                        (struct vsm_disparity_match_plane){.origin = d->memory + at +
+                                                                     (size_t)margin * stride + (size_t)margin,
+                                                           .stride = (ptrdiff_t)stride,
+                                                           .width = w,
+                                                           .height = h,
+                                                           .margin = margin};
+                at += pass * stride * rows;
+            }
+        }
+        if (pass == 0)
+            d->memory = vsm_mem_alloc("stereo pictures", total, sizeof(float));
+        if (!d->memory)
+            return VSM_E_NOMEM;
+    }
+    return VSM_OK;
+}
+
+int vsm_disparity_create(const struct vsm_disparity_options *options, struct vsm_disparity **disparity)
+{
+    struct vsm_disparity *d;
+    int status = check(options), longer;
+
+    if (status)
+        return status;
+    d = vsm_mem_alloc("disparity", 1, sizeof(*d));
+    if (!d)
+        return VSM_E_NOMEM;
+    d->options = *options;
+    d->width = (int)options->eye.width;
+    d->height = (int)options->eye.height;
+    longer = d->width > d->height ? d->width : d->height;
+    d->side = (longer + VSM_DISPARITY_CELLS - 1) / VSM_DISPARITY_CELLS;
+    d->columns = (d->width + d->side - 1) / d->side;
+    d->rows = (d->height + d->side - 1) / d->side;
+    d->largest = options->baseline / VSM_DISPARITY_NEAR;
+    for (d->levels = 1; d->width >> (d->levels - 1) > COARSE && d->levels < LEVELS;)
+        d->levels++;
+    for (int level = 0; level < d->levels; level++) {
+        const int reach = FINE_REACH * (d->width >> level) / 1024;
+
+        d->reach[level] = reach < COARSE_REACH                ? COARSE_REACH
+                          : reach > VSM_DISPARITY_MATCH_REACH ? VSM_DISPARITY_MATCH_REACH
+                                                              : reach;
+        d->step[level] = d->reach[level] > 12 ? 2 : 1;
+    }
+    d->cells = vsm_mem_alloc("stereo geometry", (size_t)(d->columns * d->rows), sizeof(*d->cells));
+    status = d->cells ? make_planes(d) : VSM_E_NOMEM;
+    if (status) {
+        vsm_disparity_destroy(d);
+        return status;
+    }
+    for (int i = 0; i < d->columns * d->rows; i++)
+        fill_geometry(d, i);
+    *disparity = d;
+    return VSM_OK;
+}
+
+void vsm_disparity_destroy(struct vsm_disparity *disparity)
+{
+    if (!disparity)
+        return;
+    vsm_mem_free(disparity->memory);
+    vsm_mem_free(disparity->cells);
+    vsm_mem_free(disparity);
+}
+
+void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *height)
+{
+    *width = disparity->width;
+    *height = disparity->height;
+}
+
+static struct shift shift_of(const struct vsm_disparity *d, int index, double parallax, double pitch)
+{
+    const struct geometry *g = &d->cells[index];
+    double at = (parallax / d->largest + 1.0) * 0.5 * (SAMPLES - 1);
+    int i;
+    float f;
+
+    at = fmin(fmax(at, 0.0), SAMPLES - 1.0);
+    i = (int)fmin(at, SAMPLES - 2.0);
+    f = (float)(at - i);
+    return (struct shift){g->du[i] + f * (g->du[i + 1] - g->du[i]) + (float)pitch * g->pitch_u,
+                          g->dv[i] + f * (g->dv[i + 1] - g->dv[i]) + (float)pitch * g->pitch_v};
+}
+
+void vsm_disparity_shift(const struct vsm_disparity *disparity, int index, double parallax, double pitch,
+                         float *du, float *dv)
+{
+    const struct shift s = shift_of(disparity, index, parallax, pitch);
+
+    *du = s.u;
+    *dv = s.v;
+}
+
+/* The parallax that shifts the cell across by du; du is monotonous in it. */
+static double parallax_of(const struct vsm_disparity *d, int index, double du, double pitch)
+{
+    double low = -d->largest, high = d->largest;
+    const bool rising = shift_of(d, index, high, pitch).u > shift_of(d, index, low, pitch).u;
+
+    for (int i = 0; i < 24; i++) {
+        const double middle = 0.5 * (low + high);
+
+        if ((shift_of(d, index, middle, pitch).u < (float)du) == rising)
+            low = middle;
+        else
+            high = middle;
+    }
+    return 0.5 * (low + high);
+}
+
+/* Repeats the border into the margin (pictures), or leaves it zero (alpha). */
+static void extend(const struct vsm_disparity_match_plane *p)
+{
+    for (int y = 0; y < p->height; y++) {
+        float *row = p->origin + y * p->stride;
+
+        for (int x = 1; x <= p->margin; x++) {
+            row[-x] = row[0];
+            row[p->width - 1 + x] = row[p->width - 1];
+        }
+    }
+    for (int y = 1; y <= p->margin; y++) {
+        memcpy(p->origin - y * p->stride - p->margin, p->origin - p->margin,
+               (size_t)p->stride * sizeof(float));
+        memcpy(p->origin + (p->height - 1 + y) * p->stride - p->margin,
+               p->origin + (p->height - 1) * p->stride - p->margin, (size_t)p->stride * sizeof(float));
+    }
+}
+
+static void halve(const struct vsm_disparity_match_plane *from, const struct vsm_disparity_match_plane *to)
+{
+    for (int y = 0; y < to->height; y++) {
+        const float *a = from->origin + 2 * y * from->stride, *b = a + from->stride;
+        float *out = to->origin + y * to->stride;
+
+        for (int x = 0; x < to->width; x++)
+            out[x] = 0.25f * (a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1]);
+    }
+}
+
+static void load(struct vsm_disparity *d, const struct vsm_disparity_picture *picture, int plane,
+                 int alpha_plane)
+{
+    const size_t count = (size_t)d->width * (size_t)d->height;
+
+    for (int y = 0; y < d->height; y++) {
+        const float *r = picture->rgb + (size_t)y * (size_t)d->width, *g = r + count, *b = g + count;
+        const float *alpha = picture->alpha + (size_t)y * (size_t)d->width;
+        float *luma = d->planes[0][plane].origin + y * d->planes[0][plane].stride;
+
+        for (int x = 0; x < d->width; x++)
+            luma[x] = 0.2126f * r[x] + 0.7152f * g[x] + 0.0722f * b[x];
+        memcpy(d->planes[0][alpha_plane].origin + y * d->planes[0][alpha_plane].stride, alpha,
+               (size_t)d->width * sizeof(float));
+    }
+    for (int level = 1; level < d->levels; level++) {
+        halve(&d->planes[level - 1][plane], &d->planes[level][plane]);
+        halve(&d->planes[level - 1][alpha_plane], &d->planes[level][alpha_plane]);
+    }
+    for (int level = 0; level < d->levels; level++)
+        extend(&d->planes[level][plane]);
+}
+
+static float mean_alpha(const struct vsm_disparity *d, int index)
+{
+    const struct vsm_disparity_match_plane *alpha = &d->planes[0][MASTER_ALPHA];
+    const int x0 = index % d->columns * d->side, y0 = index / d->columns * d->side;
+    const int x1 = x0 + d->side < d->width ? x0 + d->side : d->width;
+    const int y1 = y0 + d->side < d->height ? y0 + d->side : d->height;
+    float sum = 0.0f;
+
+    for (int y = y0; y < y1; y++) {
+        for (int x = x0; x < x1; x++)
+            sum += alpha->origin[y * alpha->stride + x];
+    }
+    return sum / (float)((x1 - x0) * (y1 - y0));
+}
+
+struct place {
+    int x, y;
+};
+
+static struct place centre_of(const struct vsm_disparity *d, int index, int level)
+{
+    struct place c = {(2 * (index % d->columns) + 1) * d->side >> (level + 1),
+                      (2 * (index / d->columns) + 1) * d->side >> (level + 1)};
+
+    if (c.x >= d->width >> level)
+        c.x = (d->width >> level) - 1;
+    if (c.y >= d->height >> level)
+        c.y = (d->height >> level) - 1;
+    return c;
+}
+
+/* The integer shifts that the search tries on the coarsest level, without the vertical range. */
+struct candidates {
+    struct place shift[MAX_CANDIDATES];
+    int count;
+};
+
+static void list_candidates(const struct vsm_disparity *d, int index,
+                            const struct vsm_disparity_search *search, struct candidates *list)
+{
+    const int level = d->levels - 1;
+    const double low = search->both_ways ? -d->largest : -0.02 * d->largest;
+    const float scale = 1.0f / (float)(1 << level);
+    const float span = fabsf(shift_of(d, index, d->largest, 0).u - shift_of(d, index, low, 0).u) * scale;
+    int steps = (int)ceilf(span) + 1;
+
+    list->count = 0;
+    if (steps > MAX_CANDIDATES - 2)
+        steps = MAX_CANDIDATES - 2;
+    for (int i = 0; i <= steps; i++) {
+        const struct shift s = shift_of(d, index, low + (d->largest - low) * i / steps, search->pitch);
+        const struct place p = {(int)lroundf(s.u * scale), (int)lroundf(s.v * scale)};
+
+        if (list->count == 0 || list->shift[list->count - 1].x != p.x)
+            list->shift[list->count++] = p;
+    }
+}
+
+struct best {
+    int x, y;
+    float score;
+};
+
+static struct best search_coarse(const struct vsm_disparity_match_window *window,
+                                 const struct vsm_disparity_match_plane *picture, struct place centre,
+                                 int sign, const struct candidates *list)
+{
+    struct best best = {.score = -2.0f};
+
+    for (int i = 0; i < list->count; i++) {
+        for (int j = -1; j <= 1; j++) {
+            const int dx = sign * list->shift[i].x, dy = sign * list->shift[i].y + j;
+            const float score = vsm_disparity_match_score(window, picture, centre.x + dx, centre.y + dy);
+
+            if (score > best.score)
+                best = (struct best){dx, dy, score};
+        }
+    }
+    return best;
+}
+
+/* Left-right check: the slave's window there finds its way back. */
+static bool comes_back(struct vsm_disparity *d, struct place from, const struct best *there,
+                       const struct candidates *list)
+{
+    const int level = d->levels - 1;
+    const struct place to = {from.x + there->x, from.y + there->y};
+    struct best back;
+
+    if (!vsm_disparity_match_cut(&d->planes[level][SLAVE], &d->planes[level][SLAVE_ALPHA], to.x, to.y,
+                                 d->reach[level], d->step[level], &d->backwards))
+        return false;
+    back = search_coarse(&d->backwards, &d->planes[level][MASTER], to, -1, list);
+    return back.x + there->x >= -1 && back.x + there->x <= 1;
+}
+
+/* The vertex of the parabola through three values at -1, 0, 1; *curvature: the mean loss of the outer ones. */
+static float parabola(float before, float middle, float after, float *curvature)
+{
+    *curvature = middle - 0.5f * (before + after);
+    if (!(*curvature > 1e-6f))
+        return 0.0f;
+    return fminf(fmaxf(0.25f * (after - before) / *curvature, -0.5f), 0.5f);
+}
+
+/* The best integer shift around a guess; two pixels across, one down. Follows the ridge if it ends on the border. */
+static struct best search_around(const struct vsm_disparity_match_window *window,
+                                 const struct vsm_disparity_match_plane *picture, struct place centre,
+                                 struct best guess)
+{
+    struct best best = {.score = -2.0f};
+
+    for (int turn = 0; turn < 3; turn++) {
+        best.score = -2.0f;
+        for (int j = -1; j <= 1; j++) {
+            for (int i = -1; i <= 1; i++) {
+                const int dx = guess.x + i, dy = guess.y + j;
+                const float score = vsm_disparity_match_score(window, picture, centre.x + dx, centre.y + dy);
+
+                if (score > best.score)
+                    best = (struct best){dx, dy, score};
+            }
+        }
+        if (best.x == guess.x && best.y == guess.y)
+            break;
+        guess = best;
+    }
+    return best;
+}
+
+/* From the coarsest to the finest level, then between pixels. false: no believable match. */
+static bool match(struct vsm_disparity *d, int index, const struct vsm_disparity_search *search,
+                  struct vsm_disparity_cell *cell)
+{
+    struct candidates list;
+    struct best best;
+    struct place centre;
+    const struct vsm_disparity_match_plane *slave;
+    float u, v, curvature_u, curvature_v;
+    int level = d->levels - 1;
+
+    list_candidates(d, index, search, &list);
+    centre = centre_of(d, index, level);
+    best = search_coarse(&d->window, &d->planes[level][SLAVE], centre, 1, &list);
+    if (best.score < MIN_SCORE || !comes_back(d, centre, &best, &list))
+        return false;
+    while (--level >= 0) {
+        centre = centre_of(d, index, level);
+        if (!vsm_disparity_match_cut(&d->planes[level][MASTER], &d->planes[level][MASTER_ALPHA], centre.x,
+                                     centre.y, d->reach[level], d->step[level], &d->window))
+            return false;
+        best.x *= 2;
+        best.y *= 2;
+        best = search_around(&d->window, &d->planes[level][SLAVE], centre, best);
+    }
+    if (best.score < MIN_SCORE)
+        return false;
+    slave = &d->planes[0][SLAVE];
+    u = (float)best.x +
+        parabola(vsm_disparity_match_score(&d->window, slave, centre.x + best.x - 1, centre.y + best.y),
+                 best.score,
+                 vsm_disparity_match_score(&d->window, slave, centre.x + best.x + 1, centre.y + best.y),
+                 &curvature_u);
+    v = (float)best.y +
+        parabola(vsm_disparity_match_score(&d->window, slave, centre.x + best.x, centre.y + best.y - 1),
+                 best.score,
+                 vsm_disparity_match_score(&d->window, slave, centre.x + best.x, centre.y + best.y + 1),
+                 &curvature_v);
+    cell->parallax = (float)parallax_of(d, index, u, search->pitch);
+    cell->residual = v - shift_of(d, index, cell->parallax, search->pitch).v;
+    cell->confidence = fminf((best.score - MIN_SCORE) / (GOOD_SCORE - MIN_SCORE), 1.0f) *
+                       fminf(curvature_u / GOOD_CURVATURE, 1.0f);
+    return cell->confidence > 0.0f;
+}
+
+/* Settles each matched cell with its neighbours, two cells away at most: the confidence-weighted mean of those that
+ * agree with the confidence-weighted median. */
+static float settle(const struct vsm_disparity *d, const struct vsm_disparity_map *map, int index,
+                    float tolerance)
+{
+    float value[25], weight[25], total = 0.0f, below = 0.0f, sum = 0.0f, weights = 0.0f, median = 0.0f;
+    int count = 0;
+
+    for (int j = -2; j <= 2; j++) {
+        for (int i = -2; i <= 2; i++) {
+            const int x = index % d->columns + i, y = index / d->columns + j;
+            const struct vsm_disparity_cell *c;
+            int place = count;
+
+            if (x < 0 || y < 0 || x >= d->columns || y >= d->rows)
+                continue;
+            c = &map->cells[y * d->columns + x];
+            if (c->confidence <= 0.0f)
+                continue;
+            for (; place > 0 && value[place - 1] > c->parallax; place--) {
+                value[place] = value[place - 1];
+                weight[place] = weight[place - 1];
+            }
+            value[place] = c->parallax;
+            weight[place] = c->confidence * (i == 0 && j == 0 ? 2.0f : 1.0f);
+            total += weight[place];
+            count++;
+        }
+    }
+    for (int i = 0; i < count && below < 0.5f * total; i++) {
+        below += weight[i];
+        median = value[i];
+    }
+    for (int i = 0; i < count; i++) {
+        if (fabsf(value[i] - median) <= tolerance) {
+            sum += weight[i] * value[i];
+            weights += weight[i];
+        }
+    }
+    return weights > 0.0f ? sum / weights : median;
+}
+
+/* A pixel of the grid as parallax, straight ahead. */
+static float pixel(const struct vsm_disparity *d)
+{
+    return (float)(2.0 * d->options.eye.half_view / d->options.eye.width);
+}
+
+static void settle_all(struct vsm_disparity *d, struct vsm_disparity_map *map)
+{
+    const int count = d->columns * d->rows;
+
+    for (int i = 0; i < count; i++)
+        d->smoothed[i] = map->cells[i].confidence > 0.0f ? settle(d, map, i, 1.5f * pixel(d)) : 0.0f;
+    for (int i = 0; i < count; i++) {
+        struct vsm_disparity_cell *c = &map->cells[i];
+
+        c->known = c->confidence > 0.0f;
+        if (c->known && fabsf(c->parallax - d->smoothed[i]) > 2.0f * pixel(d))
+            c->confidence *= 0.25f;
+        c->parallax = d->smoothed[i];
+    }
+}
+
+/* Spreads what is known by one cell; rows first count double, since a person's parallax changes with height. */
+static void spread(struct vsm_disparity *d, struct vsm_disparity_map *map)
+{
+    bool found[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+
+    for (int i = 0; i < d->columns * d->rows; i++) {
+        float sum = 0.0f, weights = 0.0f;
+
+        for (int k = 0; k < 9; k++) {
+            const int x = i % d->columns + k % 3 - 1, y = i / d->columns + k / 3 - 1;
+            const float weight = k / 3 == 1 ? 2.0f : 1.0f;
+
+            if (x < 0 || y < 0 || x >= d->columns || y >= d->rows || !map->cells[y * d->columns + x].known)
+                continue;
+            sum += weight * map->cells[y * d->columns + x].parallax;
+            weights += weight;
+        }
+        found[i] = !map->cells[i].known && weights > 0.0f;
+        d->smoothed[i] = weights > 0.0f ? sum / weights : 0.0f;
+    }
+    for (int i = 0; i < d->columns * d->rows; i++) {
+        if (found[i]) {
+            map->cells[i].parallax = d->smoothed[i];
+            map->cells[i].known = true;
+        }
+    }
+}
+
+void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
+                           const struct vsm_disparity_picture *slave,
+                           const struct vsm_disparity_search *search, struct vsm_disparity_map *map)
+{
+    struct vsm_disparity *d = disparity;
+    const int coarse = d->levels - 1;
+
+    load(d, master, MASTER, MASTER_ALPHA);
+    load(d, slave, SLAVE, SLAVE_ALPHA);
+    *map = (struct vsm_disparity_map){.columns = d->columns, .rows = d->rows, .side = d->side};
+    for (int i = 0; i < d->columns * d->rows; i++) {
+        struct vsm_disparity_cell *c = &map->cells[i];
+        const struct place centre = centre_of(d, i, coarse);
+
+        c->people = mean_alpha(d, i);
+        if (c->people < MIN_PEOPLE || !d->cells[i].usable ||
+            !vsm_disparity_match_cut(&d->planes[coarse][MASTER], &d->planes[coarse][MASTER_ALPHA], centre.x,
+                                     centre.y, d->reach[coarse], d->step[coarse], &d->window))
+            continue;
+        map->tried++;
+        if (match(d, i, search, c))
+            map->matched++;
+        else
+            c->confidence = 0.0f;
+    }
+    settle_all(d, map);
+    for (int i = 0; i < FILL_STEPS; i++)
+        spread(d, map);
+    for (int i = 0; i < d->columns * d->rows; i++) {
+        struct vsm_disparity_cell *c = &map->cells[i];
+
+        if (c->known && d->cells[i].usable)
+            vsm_disparity_shift(d, i, c->parallax, search->pitch, &c->du, &c->dv);
+        else
+            c->known = false;
+    }
+}
+
+bool vsm_disparity_at(const struct vsm_disparity_map *map, float x, float y, float *du, float *dv)
+{
+    const float fx = x / (float)map->side - 0.5f, fy = y / (float)map->side - 0.5f;
+    const int nearest_x = (int)floorf(fx + 0.5f), nearest_y = (int)floorf(fy + 0.5f);
+    const struct vsm_disparity_cell *nearest;
+    float sum_u = 0.0f, sum_v = 0.0f, weights = 0.0f;
+
+    if (nearest_x < 0 || nearest_y < 0 || nearest_x >= map->columns || nearest_y >= map->rows)
+        return false;
+    nearest = &map->cells[nearest_y * map->columns + nearest_x];
+    if (!nearest->known)
+        return false;
+    for (int k = 0; k < 4; k++) {
+        const int i = (int)floorf(fx) + (k & 1), j = (int)floorf(fy) + (k >> 1);
+        const float weight = (1.0f - fabsf(fx - (float)i)) * (1.0f - fabsf(fy - (float)j));
+        const struct vsm_disparity_cell *c;
+
+        if (i < 0 || j < 0 || i >= map->columns || j >= map->rows)
+            continue;
+        c = &map->cells[j * map->columns + i];
+        if (!c->known || fabsf(c->du - nearest->du) > 2.0f)
+            continue;
+        sum_u += weight * c->du;
+        sum_v += weight * c->dv;
+        weights += weight;
+    }
+    *du = weights > 0.0f ? sum_u / weights : nearest->du;
+    *dv = weights > 0.0f ? sum_v / weights : nearest->dv;
+    return true;
+}

@@ -1,0 +1,89 @@
+/* How far people shift between the eyes, measured on the network's grid, cell by cell.
+ *
+ * The eyes look in parallel from places a baseline apart, so that a point in direction d of the master eye at distance
+ * r lies in direction d - p X of the slave eye (master left; d + p X if it is the right one), with the parallax
+ * p = baseline / r in radians: one number a point, whatever the projection. Each projection turns it into a shift
+ * across and down (geometry/projection.h); in half-equirect the shift is purely horizontal on the horizon only.
+ *
+ * The eye is divided into at most 64 x 64 cells; a cell is 16 pixels wide on a grid of 1024. Cells with people are
+ * matched from coarse to fine by normalised cross-correlation of luma, weighted by the master's alpha so that the
+ * background has no say, over every parallax up to the near limit and a small vertical range; sub-pixel by a parabola;
+ * checked backwards on the coarsest level. Neighbours in a row band and the bands around it settle outliers.
+ * Measurements depend on the two pictures only: no state from frame to frame.
+ */
+#ifndef VSM_STEREO_DISPARITY_H
+#define VSM_STEREO_DISPARITY_H
+
+#include "base/status.h"
+#include "frame/view.h"
+#include "geometry/projection.h"
+
+#include <stdbool.h>
+
+#define VSM_DISPARITY_CELLS 64 /* most along a side */
+
+/* Nearest distance that is searched, metres. Cameras with a baseline of 60 mm cannot be fused nearer than 0.4 m. */
+#define VSM_DISPARITY_NEAR 0.35
+
+/* Largest pitch between the eyes, radians: 1 degree. Measured in the field: up to 0.5. */
+#define VSM_DISPARITY_MAX_PITCH 0.0175
+
+/* Smallest and largest side of the grid. */
+#define VSM_DISPARITY_MIN_GRID 64
+#define VSM_DISPARITY_MAX_GRID 4096
+
+struct vsm_disparity_options {
+    struct vsm_projection_eye eye; /* of the grid: width and height in grid pixels */
+    enum vsm_eye master;
+    double baseline; /* metres, > 0 */
+};
+
+struct vsm_disparity_cell {
+    float people;     /* mean of the master's alpha, 0..1 */
+    float parallax;   /* radians; meaningful if `known` */
+    float du, dv;     /* slave minus master at the cell's centre, grid pixels, by parallax and pitch */
+    float residual;   /* vertical: what the match shifted beyond dv, grid pixels; if confidence > 0 */
+    float confidence; /* 0..1 of its own match; 0 = none */
+    bool known;       /* matched, or next to matched cells and filled in */
+};
+
+struct vsm_disparity_map {
+    int columns, rows;
+    int side;           /* of a cell, grid pixels; the last column and row may be cut */
+    int tried, matched; /* cells with people and texture; those of them with a believable match */
+    struct vsm_disparity_cell cells[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS]; /* row by row */
+};
+
+/* One eye's planes on the grid: R, G, B in 0..1 as of image/preprocess.h, and alpha in 0..1. Borrowed. */
+struct vsm_disparity_picture {
+    const float *rgb, *alpha;
+};
+
+struct vsm_disparity_search {
+    double pitch;   /* radians by which the slave's camera looks up too far, as far as known */
+    bool both_ways; /* also negative parallax, for telling swapped eyes */
+};
+
+struct vsm_disparity;
+
+/* VSM_E_USAGE for a grid or baseline out of range. Memory: 14 bytes a grid pixel and 600 KB. */
+int vsm_disparity_create(const struct vsm_disparity_options *options,
+                         struct vsm_disparity **disparity) VSM_NODISCARD;
+void vsm_disparity_destroy(struct vsm_disparity *disparity);
+
+/* Cost: 10 us a cell with people and 2 ms on a grid of 512; `map` is the caller's. */
+void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
+                           const struct vsm_disparity_picture *slave,
+                           const struct vsm_disparity_search *search, struct vsm_disparity_map *map);
+
+void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *height);
+
+/* The shift of a point at the middle of cell `index` (row * columns + column) with this parallax. */
+void vsm_disparity_shift(const struct vsm_disparity *disparity, int index, double parallax, double pitch,
+                         float *du, float *dv);
+
+/* The shift at a place of the master's grid, between cells as far as they belong together. false: nothing is known
+ * there. */
+bool vsm_disparity_at(const struct vsm_disparity_map *map, float x, float y, float *du, float *dv);
+
+#endif

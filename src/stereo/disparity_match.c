@@ -1,0 +1,85 @@
+#include "stereo/disparity_match.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LANES 8
+
+#define MIN_WEIGHT    0.25f   /* mean over the window */
+#define MIN_VARIANCE  1e-4f   /* of luma in 0..1 */
+#define MIN_VARIANCE2 2.5e-5f /* of the other picture: it may be darker or blurred */
+
+bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
+                             const struct vsm_disparity_match_plane *weights, int x, int y, int reach,
+                             int step, struct vsm_disparity_match_window *window)
+{
+    const int across = 2 * reach + 1;
+    float mean = 0.0f, sum = 0.0f;
+
+    window->reach = reach;
+    window->step = step;
+    window->row_count = (across + step - 1) / step;
+    window->row_length = (across + LANES - 1) / LANES * LANES;
+    memset(window->weight, 0, (size_t)(window->row_count * window->row_length) * sizeof(float));
+    memset(window->product, 0, (size_t)(window->row_count * window->row_length) * sizeof(float));
+    for (int r = 0; r < window->row_count; r++) {
+        const ptrdiff_t at = (y - reach + r * step) * picture->stride + x - reach;
+
+        for (int i = 0; i < across; i++) {
+            const float w = weights->origin[at + i];
+
+            window->weight[r * window->row_length + i] = w;
+            sum += w;
+            mean += w * picture->origin[at + i];
+        }
+    }
+    if (sum < MIN_WEIGHT * (float)(across * window->row_count))
+        return false;
+    mean /= sum;
+    window->weight_sum = sum;
+    window->energy = 0.0f;
+    for (int r = 0; r < window->row_count; r++) {
+        const ptrdiff_t at = (y - reach + r * step) * picture->stride + x - reach;
+
+        for (int i = 0; i < across; i++) {
+            const float d = picture->origin[at + i] - mean, w = window->weight[r * window->row_length + i];
+
+            window->product[r * window->row_length + i] = w * d;
+            window->energy += w * d * d;
+        }
+    }
+    return window->energy > MIN_VARIANCE * sum;
+}
+
+float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
+                                const struct vsm_disparity_match_plane *picture, int x, int y)
+{
+    float sum[LANES] = {0}, square[LANES] = {0}, product[LANES] = {0};
+    float s = 0.0f, ss = 0.0f, p = 0.0f, variance;
+
+    for (int r = 0; r < window->row_count; r++) {
+        const float *from =
+            picture->origin + (y - window->reach + r * window->step) * picture->stride + x - window->reach;
+        const float *weight = window->weight + r * window->row_length;
+        const float *centred = window->product + r * window->row_length;
+
+        for (int i = 0; i < window->row_length; i += LANES) {
+            for (int k = 0; k < LANES; k++) {
+                const float b = from[i + k], wb = weight[i + k] * b;
+
+                sum[k] += wb;
+                square[k] += wb * b;
+                product[k] += centred[i + k] * b;
+            }
+        }
+    }
+    for (int k = 0; k < LANES; k++) {
+        s += sum[k];
+        ss += square[k];
+        p += product[k];
+    }
+    variance = ss - s * s / window->weight_sum;
+    if (!(variance > MIN_VARIANCE2 * window->weight_sum))
+        return -1.0f;
+    return p / sqrtf(variance * window->energy);
+}

@@ -1,0 +1,41 @@
+/* Weighted normalised cross-correlation of windows: the inner loop of stereo/disparity.c.
+ *
+ * Source of the measure: zero-mean normalised cross-correlation, e.g. Lewis, "Fast Template Matching", 1995, equation
+ * 1, with a weight for each pixel of the template.
+ */
+#ifndef VSM_STEREO_DISPARITY_MATCH_H
+#define VSM_STEREO_DISPARITY_MATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Largest distance from a window's centre to its border, pixels. */
+#define VSM_DISPARITY_MATCH_REACH 23
+#define VSM_DISPARITY_MATCH_ROW   48 /* 2 * 23 + 1 pixels, rounded up to whole vectors */
+
+/* A plane with a margin on all sides. */
+struct vsm_disparity_match_plane {
+    float *origin; /* pixel (0, 0) */
+    ptrdiff_t stride;
+    int width, height, margin;
+};
+
+struct vsm_disparity_match_window {
+    int reach, step; /* rows from -reach to reach, every step-th */
+    int row_count, row_length;
+    float weight_sum, energy; /* energy: weighted variance times weight_sum */
+    float weight[VSM_DISPARITY_MATCH_ROW * VSM_DISPARITY_MATCH_ROW];
+    float product[VSM_DISPARITY_MATCH_ROW * VSM_DISPARITY_MATCH_ROW]; /* weight * (value - mean) */
+};
+
+/* Cuts a window round (x, y). false: too little weight (under a quarter of the pixels) or no texture (a standard
+ * deviation under 1/100) to be matched. Weights lie in a plane of the same size and margin. */
+bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
+                             const struct vsm_disparity_match_plane *weights, int x, int y, int reach,
+                             int step, struct vsm_disparity_match_window *window);
+
+/* Correlation with the picture round (x, y), -1..1. The window and its row padding must lie within the margin. */
+float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
+                                const struct vsm_disparity_match_plane *picture, int x, int y);
+
+#endif
