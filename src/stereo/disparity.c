@@ -19,7 +19,9 @@
 #define MIN_SCORE      0.60f /* correlation of a believable match */
 #define GOOD_SCORE     0.95f
 #define GOOD_CURVATURE 0.004f /* correlation lost a pixel aside, of a sharp match */
-#define FILL_STEPS     8      /* cells that known parallax spreads from matched cells */
+#define FILL_STEPS     8      /* cells that known parallax spreads within people */
+#define RING_STEPS     2      /* and beyond them, for soft borders */
+#define SOMEBODY       0.01f  /* mean alpha of a cell that shows a bit of a person */
 
 enum { MASTER, SLAVE, MASTER_ALPHA, SLAVE_ALPHA };
 
@@ -518,8 +520,8 @@ static void settle_all(struct vsm_disparity *d, struct vsm_disparity_map *map)
     }
 }
 
-/* Spreads what is known by one cell; rows first count double, since a person's parallax changes with height. */
-static void spread(struct vsm_disparity *d, struct vsm_disparity_map *map)
+/* Spreads what is known by one cell; the same row counts double, since a person's parallax changes with height. */
+static void spread(struct vsm_disparity *d, struct vsm_disparity_map *map, float least_people)
 {
     bool found[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 
@@ -535,7 +537,7 @@ static void spread(struct vsm_disparity *d, struct vsm_disparity_map *map)
             sum += weight * map->cells[y * d->columns + x].parallax;
             weights += weight;
         }
-        found[i] = !map->cells[i].known && weights > 0.0f;
+        found[i] = !map->cells[i].known && weights > 0.0f && map->cells[i].people >= least_people;
         d->smoothed[i] = weights > 0.0f ? sum / weights : 0.0f;
     }
     for (int i = 0; i < d->columns * d->rows; i++) {
@@ -572,8 +574,8 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
             c->confidence = 0.0f;
     }
     settle_all(d, map);
-    for (int i = 0; i < FILL_STEPS; i++)
-        spread(d, map);
+    for (int i = 0; i < FILL_STEPS + RING_STEPS; i++)
+        spread(d, map, i < FILL_STEPS ? SOMEBODY : 0.0f);
     for (int i = 0; i < d->columns * d->rows; i++) {
         struct vsm_disparity_cell *c = &map->cells[i];
 

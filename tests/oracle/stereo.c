@@ -4,6 +4,7 @@
 #include "media/still.h"
 #include "shared_data.h"
 #include "stereo/alignment.h"
+#include "stereo/consistency.h"
 #include "tap.h"
 #include "tools/billboards.h"
 #include "tools/truth_scenes.h"
@@ -203,6 +204,23 @@ static void compare_bands(const struct moment *m, float *worst)
     }
 }
 
+static float warped[PIXELS];
+
+/* The true mattes agree; a matte that lost its lower half does not. */
+static void check_consistency(const struct moment *m, int first)
+{
+    struct vsm_consistency c;
+    uint64_t start = vsm_clock_ns();
+
+    c = vsm_consistency_measure(&map, m->alpha[first], m->alpha[!first], EYE, EYE, warped);
+    start = vsm_clock_ns() - start;
+    printf("#   consistency %.4f, area %.3f, centroid %.2f px, matched %.2f; %.1f ms\n", (double)c.overlap,
+           (double)c.area, (double)c.residual, (double)c.matched, (double)start / 1e6);
+    CHECK(c.people && c.overlap > 0.93f && fabsf(c.area - 1.0f) < 0.06f && c.residual < 2.0f);
+    memset(m->alpha[!first] + PIXELS * 9 / 16, 0, PIXELS * 7 / 16 * sizeof(float));
+    CHECK(vsm_consistency_measure(&map, m->alpha[first], m->alpha[!first], EYE, EYE, warped).overlap < 0.9f);
+}
+
 static void check_scene(const struct vsm_truth_scenes_scene *scene, const char *data)
 {
     const struct vsm_disparity_options options = {.eye = {VSM_HALF_EQUIRECT, EYE, EYE, M_PI_2, 0.0},
@@ -246,6 +264,7 @@ static void check_scene(const struct vsm_truth_scenes_scene *scene, const char *
            error_count > from ? (double)errors[(from + error_count) / 2] : 0.0, (double)worst,
            search.pitch / M_PI * EYE, scene->vertical / 180 * EYE, first ? 1.0 / r.gain[1] : r.gain[1],
            scene->gain, map.matched, map.tried, (double)start / 1e6);
+    check_consistency(&m, first);
     vsm_disparity_destroy(disparity);
     end_moment(&m);
 }
