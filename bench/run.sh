@@ -12,3 +12,5 @@ for name in preprocess fullres infer encoder_memory; do
 done
 echo "== pipeline"
 bench/pipeline.sh "$build"
+echo "== checkpoints"
+bench/checkpoints.sh "$build"
