@@ -110,6 +110,25 @@ int64_t vsm_sam2_mask_area(const float *logits, int64_t count)
     return area;
 }
 
+bool vsm_sam2_mask_box(const float *logits, int h, int w, int box[4])
+{
+    box[0] = w;
+    box[1] = h;
+    box[2] = box[3] = 0;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            if (!(logits[(int64_t)y * w + x] > 0))
+                continue;
+            box[0] = x < box[0] ? x : box[0];
+            box[1] = y < box[1] ? y : box[1];
+            box[2] = x + 1 > box[2] ? x + 1 : box[2];
+            box[3] = y + 1;
+        }
+    if (box[3] == 0)
+        box[0] = box[1] = 0;
+    return box[3] > 0;
+}
+
 /* Pixels of the region of `seed` that are not yet seen, at most limit + 1 of them in `stack`; marks all as seen. */
 static int flood(const float *logits, uint8_t *seen, int h, int w, int seed, int *stack)
 {

@@ -109,8 +109,8 @@ static struct object *create_object(const struct vsm_sam2_tracker *t, int view, 
         destroy_object(o);
         return NULL;
     }
-    o->result =
-        (struct vsm_sam2_result){.view = view, .id = id, .frame = -1, .logits = o->logits, .side = t->side};
+    o->result = (struct vsm_sam2_result){
+        .view = view, .id = id, .frame = -1, .last_seen = -1, .logits = o->logits, .side = t->side};
     return o;
 }
 
@@ -311,6 +311,21 @@ static void choose(const struct vsm_sam2_tracker *t, const struct decoded *d, in
         logits[k] = VSM_SAM2_MASK_ABSENT;
 }
 
+/* Notes where the object is, after its mask and frame are known. */
+static void note_place(struct object *o)
+{
+    struct vsm_sam2_result *r = &o->result;
+    int box[4];
+
+    if (!vsm_sam2_mask_box(o->logits, r->side, r->side, box))
+        return;
+    for (int i = 0; i < 4; i++)
+        r->last_box[i] = (float)box[i] * 4;
+    r->last_seen = r->frame;
+    if (r->prompted && !r->absent)
+        memcpy(r->appearance, r->pointer, sizeof(r->appearance));
+}
+
 /* Encodes the present frame's masks of `count` objects and stores them. `binary`: of prompts. */
 static int remember(struct vsm_sam2_tracker *t, struct object *const *objects, const float *const *logits,
                     int count, bool binary)
@@ -461,6 +476,7 @@ int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
     r.frame = tracker->frames - 1;
     r.prompted = true;
     o->result = r;
+    note_place(o);
     o->pending = true;
     o->as_conditioning = !o->tracked || prompt->conditioning;
     if (at < 0)
@@ -514,6 +530,7 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
         status = vsm_sam2_mask_fill_holes(group[i]->logits, t->side, t->side, t->options.fill_hole_area);
         group[i]->result.frame = t->frames - 1;
         group[i]->tracked = true;
+        note_place(group[i]);
     }
     release_decoded(&d);
     return status;
@@ -577,9 +594,33 @@ void vsm_sam2_tracker_clear(struct vsm_sam2_tracker *tracker)
     tracker->count = 0;
 }
 
+int vsm_sam2_tracker_image_size(const struct vsm_sam2_tracker *tracker)
+{
+    return tracker->config->image_size;
+}
+
 int64_t vsm_sam2_tracker_frames(const struct vsm_sam2_tracker *tracker)
 {
     return tracker->frames;
+}
+
+static void put_floats(struct vsm_bytes_out *out, const float *values, int count)
+{
+    for (int i = 0; i < count; i++) {
+        uint32_t u;
+
+        memcpy(&u, &values[i], sizeof(u));
+        vsm_bytes_put_le32(out, u);
+    }
+}
+
+static void get_floats(struct vsm_bytes_in *in, float *values, int count)
+{
+    for (int i = 0; i < count; i++) {
+        uint32_t u = vsm_bytes_get_le32(in);
+
+        memcpy(&values[i], &u, sizeof(u));
+    }
 }
 
 int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_bytes_out *out)
@@ -596,6 +637,9 @@ int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_byt
             return vsm_fail(VSM_E_INTERNAL, "tracker: saved between a prompt and track()");
         vsm_bytes_put_le32(out, (uint32_t)o->result.view);
         vsm_bytes_put_le32(out, (uint32_t)o->result.id);
+        vsm_bytes_put_le64(out, (uint64_t)o->result.last_seen);
+        put_floats(out, o->result.last_box, 4);
+        put_floats(out, o->result.appearance, VSM_SAM2_DIM);
         vsm_sam2_bank_save(o->bank, out);
     }
     return out->failed ? VSM_E_NOMEM : VSM_OK;
@@ -614,6 +658,9 @@ static int load_objects(struct vsm_sam2_tracker *t, uint32_t count, struct vsm_b
         if (!o)
             return VSM_E_NOMEM;
         t->objects[t->count++] = o;
+        o->result.last_seen = (int64_t)vsm_bytes_get_le64(in);
+        get_floats(in, o->result.last_box, 4);
+        get_floats(in, o->result.appearance, VSM_SAM2_DIM);
         status = vsm_sam2_bank_load(o->bank, in);
         if (status)
             return status;

@@ -66,6 +66,9 @@ struct vsm_sam2_result {
     int token;        /* whose pointer is remembered */
     double stability; /* of candidate 0, where that was decided by it, else -1 */
     float pointer[VSM_SAM2_DIM];
+    int64_t last_seen;              /* newest frame with a mask that is not empty, -1 = none */
+    float last_box[4];              /* round that mask: left, top, right, bottom, pixels of the picture */
+    float appearance[VSM_SAM2_DIM]; /* pointer of the last prompt that showed the object, else zeros */
     const float *logits; /* [side][side], holes filled; the tracker's, valid until it is called again */
     int side;            /* image_size / 4 */
 };
@@ -102,6 +105,9 @@ const struct vsm_sam2_result *vsm_sam2_tracker_find(const struct vsm_sam2_tracke
 /* Forgets an object (no error if there is none), or all of them, after a scene cut. */
 void vsm_sam2_tracker_remove(struct vsm_sam2_tracker *tracker, int view, int id);
 void vsm_sam2_tracker_clear(struct vsm_sam2_tracker *tracker);
+
+/* Side of the network's square picture. */
+int vsm_sam2_tracker_image_size(const struct vsm_sam2_tracker *tracker);
 
 /* Frames begun so far; the present frame is one less. */
 int64_t vsm_sam2_tracker_frames(const struct vsm_sam2_tracker *tracker);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "models/registry.h"
+#include "models/sam2_correction.h"
 #include "models/sam2_net.h"
 #include "models/sam2_tracker.h"
 #include "shared_data.h"
@@ -165,6 +166,88 @@ static void test_objects(void)
     vsm_tensor_unref(&image);
 }
 
+static void next_frame(struct vsm_sam2_tracker *t, struct vsm_tensor *image, int frame)
+{
+    sam2_weights_frame(SIZE, frame, vsm_tensor_f32(image));
+    CHECK_INT(vsm_sam2_tracker_begin(t, image), VSM_OK);
+    CHECK_INT(vsm_sam2_tracker_track(t), VSM_OK);
+}
+
+static int correct(struct vsm_sam2_tracker *t, const float box[4],
+                   struct vsm_sam2_correction_options *options, struct vsm_sam2_correction *c)
+{
+    int made = -1;
+
+    CHECK_INT(vsm_sam2_correction_run(t, 0, (const float(*)[4])box, 1, options, c, 1, &made), VSM_OK);
+    return made;
+}
+
+/* Synthetic weights segment nothing, so this shows what is done about a box, not that masks get better. */
+static void test_corrections(void)
+{
+    static const float first[4] = {10, 20, 100, 110}, empty[4] = {300, 10, 400, 90};
+    struct vsm_sam2_correction_options options = {.add_new = true, .next_id = 5};
+    struct vsm_tensor *image = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIZE, SIZE});
+    struct vsm_sam2_net *net = open_net(official, SIZE);
+    const struct vsm_sam2_result *r;
+    struct vsm_sam2_correction c;
+    struct vsm_sam2_tracker *t;
+    float box[4];
+
+    CHECK_INT(vsm_sam2_tracker_create(net, &(struct vsm_sam2_tracker_options){.views = 1}, &t), VSM_OK);
+    next_frame(t, image, 0);
+    CHECK_INT(correct(t, empty, &options, &c), 0);
+    CHECK_INT(correct(t, first, &options, &c), 1);
+    CHECK_INT(c.kind, VSM_SAM2_NEW);
+    CHECK_INT(c.id, 5);
+    CHECK_INT(options.next_id, 6);
+
+    next_frame(t, image, 1);
+    r = vsm_sam2_tracker_find(t, 0, 5);
+    CHECK(r && r->frame == 1 && r->last_seen == 1);
+    if (!r)
+        return;
+    memcpy(box, r->last_box, sizeof(box)); /* what the tracker says itself: nothing to do */
+    CHECK_INT(correct(t, box, &options, &c), 0);
+    CHECK_INT(correct(t, first, &options, &c), 1); /* its mask is far larger */
+    CHECK_INT(c.kind, VSM_SAM2_DRIFTED);
+    CHECK_NEAR(c.overlap, vsm_sam2_correction_overlap(box, first), 0);
+    CHECK_INT(c.frame, 1);
+    CHECK_INT(vsm_sam2_tracker_count(t), 1);
+
+    /* a mask that went astray: what is in the box looks like the one we know (anything does) */
+    options.min_similarity = -1;
+    next_frame(t, image, 2);
+    memcpy(box, first, sizeof(box));
+    box[2] = box[0] + 75;
+    box[3] = box[1] + 85;
+    CHECK_INT(correct(t, box, &options, &c), 1);
+    CHECK_INT(c.kind, VSM_SAM2_FOUND_AGAIN);
+    CHECK_INT(c.id, 5);
+    CHECK(c.similarity > -1 && c.similarity <= 1);
+
+    /* after a cut nobody is known */
+    vsm_sam2_tracker_clear(t);
+    next_frame(t, image, 3);
+    CHECK_INT(correct(t, first, &options, &c), 1);
+    CHECK_INT(c.kind, VSM_SAM2_NEW);
+    CHECK_INT(c.id, 6);
+    vsm_sam2_tracker_destroy(t);
+    vsm_sam2_net_destroy(net);
+    vsm_tensor_unref(&image);
+}
+
+static void test_overlap(void)
+{
+    static const float a[4] = {0, 0, 2, 2}, b[4] = {1, 0, 3, 2}, far[4] = {9, 9, 10, 10},
+                       none[4] = {1, 1, 1, 1};
+
+    CHECK_NEAR(vsm_sam2_correction_overlap(a, a), 1, 0);
+    CHECK_NEAR(vsm_sam2_correction_overlap(a, b), 1.0 / 3, 1e-6);
+    CHECK_NEAR(vsm_sam2_correction_overlap(a, far), 0, 0);
+    CHECK_NEAR(vsm_sam2_correction_overlap(none, none), 0, 0);
+}
+
 int main(void)
 {
     int a = mkstemp(official), b = mkstemp(other), c = mkstemp(damaged);
@@ -177,6 +260,8 @@ int main(void)
         RUN(test_refused);
         RUN(test_import_of_known_family);
         RUN(test_objects);
+        RUN(test_overlap);
+        RUN(test_corrections);
     }
     unlink(official);
     unlink(other);

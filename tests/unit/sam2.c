@@ -75,6 +75,18 @@ static void test_fill_holes(void)
     CHECK_NEAR(logits[0], -5, 0);
 }
 
+static void test_box(void)
+{
+    float logits[20] = {0};
+    int box[4];
+
+    CHECK(!vsm_sam2_mask_box(logits, 4, 5, box));
+    CHECK_INT(box[0] + box[1] + box[2] + box[3], 0);
+    logits[1 * 5 + 3] = logits[2 * 5 + 1] = 1;
+    CHECK(vsm_sam2_mask_box(logits, 4, 5, box));
+    CHECK(box[0] == 1 && box[1] == 1 && box[2] == 4 && box[3] == 3);
+}
+
 static void test_separate(void)
 {
     float a[3] = {3, -20, 1}, b[3] = {1, -30, 2};
@@ -319,6 +331,7 @@ int main(void)
     RUN(test_memory_input);
     RUN(test_stability);
     RUN(test_fill_holes);
+    RUN(test_box);
     RUN(test_separate);
     RUN(test_bank_window);
     RUN(test_bank_conditioning_cap);
