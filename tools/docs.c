@@ -69,6 +69,20 @@ static void print_roff(FILE *out, const char *text)
     }
 }
 
+static void man_subcommands(FILE *out)
+{
+    fputs(".SH SUBCOMMANDS\n"
+          "The first argument may be one of these words; an input of such a name is written ./NAME.\n",
+          out);
+    for (int i = 0; i < vsm_cli_subcommands_count; i++) {
+        fputs(".TP\n.B ", out);
+        print_roff(out, vsm_cli_subcommands[i].name);
+        fputc('\n', out);
+        print_roff(out, vsm_cli_subcommands[i].help);
+        fputc('\n', out);
+    }
+}
+
 static void man_arguments(FILE *out)
 {
     struct argument a;
@@ -137,18 +151,23 @@ void vsm_docs_man(FILE *out)
           "[\\fICONFIG.yaml\\fR] [\\fIINPUT\\fR] [\\fIOPTION\\fR]...\n"
           ".br\n"
           ".B vr180\\-streaming\n"
-          "\\fB\\-\\-generate\\-config\\fR \\fIPATH\\fR\n"
-          ".SH DESCRIPTION\n"
-          "Reads a stereo VR180 video, finds the people in it, and writes them on a green background, as a "
-          "matte, or "
-          "both,\nframe by frame in constant memory.\n"
+          "\\fB\\-\\-generate\\-config\\fR \\fIPATH\\fR\n",
+          out);
+    for (int i = 0; i < vsm_cli_subcommands_count; i++) {
+        fputs(".br\n.B vr180\\-streaming\n", out);
+        print_roff(out, vsm_cli_subcommands[i].usage);
+        fputc('\n', out);
+    }
+    fputs(".SH DESCRIPTION\n"
+          "Reads a stereo VR180 video, finds the people in it, and writes them on a green background, as a\n"
+          "matte, or both, frame by frame in constant memory.\n"
           "A job that was stopped goes on where it was when the same command is given again.\n"
           ".PP\n"
-          "The settings come from the defaults, then from \\fICONFIG.yaml\\fR, then from the arguments; the "
-          "later one "
-          "wins.\n"
+          "The settings come from the defaults, then from \\fICONFIG.yaml\\fR, then from the arguments; the\n"
+          "later one wins.\n"
           "An argument that ends in .yaml or .yml is the configuration file, any other is the input.\n",
           out);
+    man_subcommands(out);
     man_arguments(out);
     man_configuration(out);
     fputs(".SH EXIT STATUS\n", out);
@@ -204,10 +223,39 @@ static void bash_value_cases(FILE *out)
     }
 }
 
-void vsm_docs_bash(FILE *out)
+/* Completion of a word that is no value: an option, a file, or a subcommand and its verbs. */
+static void bash_words(FILE *out)
 {
     struct argument a;
 
+    fputs("    if [[ $cur == -* ]]; then\n"
+          "        mapfile -t COMPREPLY < <(compgen -W '",
+          out);
+    for (int i = 0, n = 0; i < argument_count(); i++) {
+        if (!argument_at(i, &a))
+            continue;
+        fprintf(out, "%s--%s", n++ ? " " : "", a.name);
+        if (a.letter)
+            fprintf(out, " -%c", a.letter);
+    }
+    fputs("' -- \"$cur\")\n"
+          "    elif [[ $COMP_CWORD == 2 && $prev == models ]]; then\n"
+          "        mapfile -t COMPREPLY < <(compgen -W 'list pull import verify remove' -- \"$cur\")\n"
+          "    else\n"
+          "        _vr180_streaming_files \"$cur\"\n"
+          "        if [[ $COMP_CWORD == 1 ]]; then\n"
+          "            mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W '",
+          out);
+    for (int i = 0; i < vsm_cli_subcommands_count; i++)
+        fprintf(out, "%s%s", i ? " " : "", vsm_cli_subcommands[i].name);
+    fputs("' -- \"$cur\")\n"
+          "        fi\n"
+          "    fi\n",
+          out);
+}
+
+void vsm_docs_bash(FILE *out)
+{
     fputs("# bash completion for " PROGRAM "\n"
           "_vr180_streaming_files() {\n"
           "    compopt -o filenames 2>/dev/null\n"
@@ -236,22 +284,10 @@ void vsm_docs_bash(FILE *out)
           "    --generate-config)\n"
           "        _vr180_streaming_files \"$cur\"\n"
           "        return ;;\n"
-          "    esac\n"
-          "    if [[ $cur == -* ]]; then\n"
-          "        mapfile -t COMPREPLY < <(compgen -W '",
+          "    esac\n",
           out);
-    for (int i = 0, n = 0; i < argument_count(); i++) {
-        if (!argument_at(i, &a))
-            continue;
-        fprintf(out, "%s--%s", n++ ? " " : "", a.name);
-        if (a.letter)
-            fprintf(out, " -%c", a.letter);
-    }
-    fputs("' -- \"$cur\")\n"
-          "    else\n"
-          "        _vr180_streaming_files \"$cur\"\n"
-          "    fi\n"
-          "}\n"
+    bash_words(out);
+    fputs("}\n"
           "complete -F _vr180_streaming " PROGRAM "\n",
           out);
 }
@@ -294,6 +330,16 @@ static void zsh_argument(FILE *out, const struct argument *a)
     fputs("' \\\n", out);
 }
 
+static void zsh_first(FILE *out)
+{
+    fputs("_vr180_streaming_first() {\n"
+          "    _alternative 'commands:subcommand:(",
+          out);
+    for (int i = 0; i < vsm_cli_subcommands_count; i++)
+        fprintf(out, "%s%s", i ? " " : "", vsm_cli_subcommands[i].name);
+    fputs(")' 'files:file:_files'\n}\n", out);
+}
+
 void vsm_docs_zsh(FILE *out)
 {
     struct argument a;
@@ -326,15 +372,18 @@ void vsm_docs_zsh(FILE *out)
     }
     fputs("    )\n"
           "    _describe -t keys key keys -qS =\n"
-          "}\n"
-          "_vr180_streaming() {\n"
+          "}\n",
+          out);
+    zsh_first(out);
+    fputs("_vr180_streaming() {\n"
           "    _arguments -s -S \\\n",
           out);
     for (int i = 0; i < argument_count(); i++) {
         if (argument_at(i, &a))
             zsh_argument(out, &a);
     }
-    fputs("        '*:file:_files'\n"
+    fputs("        '1:subcommand or file:_vr180_streaming_first' \\\n"
+          "        '*:file:_files'\n"
           "}\n"
           "_vr180_streaming \"$@\"\n",
           out);
@@ -370,15 +419,11 @@ void vsm_docs_markdown(FILE *out)
           "<!-- Made from src/config/options_table.c by build/tools/generate_docs markdown; a test compares. "
           "-->\n\n"
           "Each key can stand in a YAML file (`vr180-streaming --generate-config job.yaml` writes one with "
-          "everything "
-          "explained) and can be set with `--set KEY=VALUE`. Defaults are overridden by the file, the file "
-          "by the "
-          "arguments. Relative paths start from the folder in which the program is run. Unknown keys, wrong "
-          "types "
-          "and values out of range are errors with file, line and column.\n\n"
+          "everything explained) and can be set with `--set KEY=VALUE`. Defaults are overridden by the file, "
+          "the file by the arguments. Relative paths start from the folder in which the program is run. "
+          "Unknown keys, wrong types and values out of range are errors with file, line and column.\n\n"
           "A setting that this build cannot honour is refused and never ignored. To load a file that asks "
-          "for one, "
-          "override it, for example with `--set processing.adaptive_scaling=false`.\n",
+          "for one, override it, for example with `--set processing.adaptive_scaling=false`.\n",
           out);
     for (int i = 0; i < vsm_options_count; i++) {
         if (begins_section(i, &length))

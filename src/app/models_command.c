@@ -2,13 +2,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/cli.h"
 #include "models/download.h"
 #include "models/registry.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define USAGE "models list | pull NAME | import FILE | verify [NAME] | remove NAME [--models-dir DIR]"
 
 static int list(const char *folder)
 {
@@ -116,7 +115,7 @@ static int dispatch(const char *folder, const char *verb, const char *operand)
         return import(folder, operand);
     if (strcmp(verb, "remove") == 0 && operand)
         return remove_model(folder, operand);
-    return vsm_fail(VSM_E_USAGE, "models: usage: vr180-streaming " USAGE);
+    return vsm_fail(VSM_E_USAGE, "models: usage: vr180-streaming " VSM_CLI_MODELS_USAGE);
 }
 
 int vsm_models_command_run(int argc, char **argv)
@@ -133,11 +132,12 @@ int vsm_models_command_run(int argc, char **argv)
         else if (count < 2 && argv[i][0] != '-')
             words[count++] = argv[i];
         else
-            return vsm_fail(VSM_E_USAGE, "models: %s is not understood; usage: vr180-streaming " USAGE,
+            return vsm_fail(VSM_E_USAGE,
+                            "models: %s is not understood; usage: vr180-streaming " VSM_CLI_MODELS_USAGE,
                             argv[i]);
     }
     if (count == 0)
-        return vsm_fail(VSM_E_USAGE, "models: usage: vr180-streaming " USAGE);
+        return vsm_fail(VSM_E_USAGE, "models: usage: vr180-streaming " VSM_CLI_MODELS_USAGE);
     status = vsm_registry_folder(chosen, strcmp(words[0], "pull") == 0 || strcmp(words[0], "import") == 0,
                                  &folder);
     if (status)

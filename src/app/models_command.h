@@ -1,6 +1,6 @@
 /* vr180-streaming models: the checkpoints on this machine.
  *
- *   models list | pull NAME | import FILE | verify [NAME] | remove NAME      [--models-dir DIR]
+ * Usage: VSM_CLI_MODELS_USAGE (config/cli.h).
  */
 #ifndef VSM_APP_MODELS_COMMAND_H
 #define VSM_APP_MODELS_COMMAND_H

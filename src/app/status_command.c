@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "checkpoint/status_file.h"
 #include "checkpoint/store.h"
+#include "config/cli.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -35,7 +36,7 @@ int vsm_status_command_run(int argc, char **argv)
     int status;
 
     if (argc != 2)
-        return vsm_fail(VSM_E_USAGE, "usage: vr180-streaming status OUTPUT");
+        return vsm_fail(VSM_E_USAGE, "status: usage: vr180-streaming " VSM_CLI_STATUS_USAGE);
     path = vsm_store_path(argv[1], "status");
     if (!path)
         return VSM_E_NOMEM;

@@ -36,6 +36,17 @@ const struct vsm_cli_flag vsm_cli_flags[] = {
 
 const int vsm_cli_flags_count = sizeof(vsm_cli_flags) / sizeof(vsm_cli_flags[0]);
 
+const struct vsm_cli_subcommand vsm_cli_subcommands[] = {
+    {"status", VSM_CLI_STATUS_USAGE,
+     "Show how far the job that makes OUTPUT is, and whether it is running. Changes nothing."},
+    {"models", VSM_CLI_MODELS_USAGE,
+     "List the checkpoints of tracking networks, download one, take one from a file, check them against "
+     "their "
+     "SHA-256, or remove one."},
+};
+
+const int vsm_cli_subcommands_count = sizeof(vsm_cli_subcommands) / sizeof(vsm_cli_subcommands[0]);
+
 const struct vsm_cli_exit vsm_cli_exits[] = {
     {VSM_EXIT_OK, "Done."},
     {VSM_EXIT_USAGE, "The command line or the configuration is wrong."},
@@ -408,10 +419,16 @@ static void print_key(FILE *out, const struct vsm_option *option)
 void vsm_cli_print_help(FILE *out)
 {
     fputs("Usage: vr180-streaming [CONFIG.yaml] [INPUT] [OPTION]...\n"
-          "       vr180-streaming --generate-config PATH\n\n"
+          "       vr180-streaming --generate-config PATH\n"
+          "       vr180-streaming SUBCOMMAND ...\n\n"
           "Mattes the people in both eyes of a VR180 video, one frame at a time.\n\n"
-          "Options:\n",
+          "Subcommands (an input of such a name is written ./NAME):\n",
           out);
+    for (int i = 0; i < vsm_cli_subcommands_count; i++) {
+        fprintf(out, "  %s\n      ", vsm_cli_subcommands[i].usage);
+        vsm_wrap_print(out, vsm_cli_subcommands[i].help, "      ", 6, HELP_WIDTH);
+    }
+    fputs("\nOptions:\n", out);
     for (int i = 0; i < vsm_options_count; i++) {
         const struct vsm_option *option = &vsm_options_table[i];
 

@@ -2,6 +2,7 @@
  *
  *   vr180-streaming [CONFIG.yaml] [INPUT] [OPTION]...
  *   vr180-streaming --generate-config PATH [OPTION]...
+ *   vr180-streaming SUBCOMMAND ...
  *
  * A positional argument that ends in .yaml or .yml is the configuration file, any other is the input
  * (input.path). Arguments beat the file wherever they stand; of the same setting twice on the command
@@ -46,6 +47,21 @@ struct vsm_cli_flag {
 
 extern const struct vsm_cli_flag vsm_cli_flags[];
 extern const int vsm_cli_flags_count;
+
+/* A first argument that is no input: the program does something else then, with the arguments behind it. This
+ * module only describes subcommands; app/main.c looks for them before anything is parsed. */
+struct vsm_cli_subcommand {
+    const char *name;
+    const char *usage; /* with the name */
+    const char *help;
+};
+
+#define VSM_CLI_STATUS_USAGE "status OUTPUT"
+#define VSM_CLI_MODELS_USAGE                                                                                 \
+    "models list | pull NAME | import FILE | verify [NAME] | remove NAME [--models-dir DIR]"
+
+extern const struct vsm_cli_subcommand vsm_cli_subcommands[];
+extern const int vsm_cli_subcommands_count;
 
 /* The exit codes of base/status.h in words, for --help and the man page. */
 struct vsm_cli_exit {

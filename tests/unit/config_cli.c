@@ -261,6 +261,8 @@ static void test_help_is_complete(void)
     }
     for (int i = 0; i < vsm_cli_flags_count; i++)
         CHECK_HAS(text, vsm_cli_flags[i].name);
+    for (int i = 0; i < vsm_cli_subcommands_count; i++)
+        CHECK_HAS(text, vsm_cli_subcommands[i].usage);
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
         CHECK(strcspn(line, "\n") <= 130);
     free(text);

@@ -102,6 +102,8 @@ static void test_man_page(void)
     CHECK_HAS(page, "vr180-streaming - matte the people");
     CHECK_HAS(page, "-o, --output PATH");
     CHECK_HAS(page, "--dry-run");
+    CHECK_HAS(page, "status OUTPUT");
+    CHECK_HAS(page, "models list | pull NAME");
 }
 
 /* Sources the completion and completes the last of the words, as readline would cut them. */
@@ -126,6 +128,9 @@ static void test_bash_completion(void)
     CHECK_STR(COMPLETE("vr180-streaming --scale 0"), "\n");
     CHECK_STR(COMPLETE("vr180-streaming -o /et"), "/etc\n");
     CHECK_STR(COMPLETE("vr180-streaming /et"), "/etc\n");
+    CHECK_STR(COMPLETE("vr180-streaming stat"), "status\n");
+    CHECK_STR(COMPLETE("vr180-streaming models p"), "pull\n");
+    CHECK_STR(COMPLETE("vr180-streaming a.mp4 stat"), "\n");
 }
 
 static void test_zsh_completion(void)
