@@ -16,7 +16,8 @@ uint64_t vsm_clock_ns(void);
 /* CPU time of the calling thread in nanoseconds. */
 uint64_t vsm_clock_thread_cpu_ns(void);
 
-/* value * from / to, rounded to nearest, halves away from zero; exact in 128 bits. */
+/* value * from / to, rounded to nearest, halves away from zero; exact in 128 bits. to.num > 0. The caller
+ * knows that the result fits in 64 bits. */
 int64_t vsm_clock_rescale(int64_t value, struct vsm_rational from, struct vsm_rational to);
 
 #endif

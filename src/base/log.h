@@ -1,6 +1,7 @@
 /* Log lines on stderr, and the one progress line that log lines must not tear.
  *
- * Thread-safe. A line is written with a single write, prefixed by level and subject.
+ * Thread-safe: lines of this process never mix. A line is "SUBJECT: TEXT", with the level before it unless
+ * that is VSM_LOG_INFO; a text is cut at 1,399 bytes.
  */
 #ifndef VSM_BASE_LOG_H
 #define VSM_BASE_LOG_H
