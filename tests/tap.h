@@ -4,7 +4,7 @@
  *   int main(void) { RUN(test_addition); return tap_done(); }
  *
  * A test function passes when none of its checks failed. tap_skip() inside it counts it as skipped, with the
- * reason. Prints TAP; tests/run adds up all programs.
+ * reason. Prints TAP; tests/run.sh adds up all programs.
  */
 #ifndef TAP_H
 #define TAP_H
@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* Weak: one set of counters for all files of a program. */
-__attribute__((weak)) int tap_count, tap_failed_tests, tap_failed_checks;
+__attribute__((weak)) int tap_count, tap_failed_tests, tap_failed_checks, tap_counted_checks;
 __attribute__((weak)) const char *tap_skip_reason;
 
 #define CHECK(condition)                                                                                     \
@@ -85,6 +85,7 @@ __attribute__((unused)) static void tap_run(const char *name, void (*test)(void)
     tap_skip_reason = NULL;
     test();
     tap_count++;
+    tap_counted_checks += tap_failed_checks - before;
     if (tap_failed_checks > before) {
         tap_failed_tests++;
         printf("not ok %d - %s\n", tap_count, name);
@@ -96,8 +97,13 @@ __attribute__((unused)) static void tap_run(const char *name, void (*test)(void)
     fflush(stdout);
 }
 
+/* Checks of main() itself count as one more test, if any of them failed. */
 __attribute__((unused)) static int tap_done(void)
 {
+    if (tap_failed_checks > tap_counted_checks) {
+        tap_failed_tests++;
+        printf("not ok %d - main\n", ++tap_count);
+    }
     printf("1..%d\n", tap_count);
     return tap_failed_tests ? 1 : 0;
 }

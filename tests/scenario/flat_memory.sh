@@ -1,5 +1,5 @@
 #!/bin/sh
-# Memory does not grow with length: resident set and open files at the end of 2,200 frames against frame 200, with
+# Memory does not grow with length: the resident set at the end of 2,200 frames against that at frame 200, with
 # checkpoints on.
 # usage: flat_memory.sh PROGRAM
 set -u

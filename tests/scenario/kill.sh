@@ -60,6 +60,9 @@ for point in $(strings -a "$program" | grep -xE '(file|mux|ckpt|index|output)\.[
     [ -z "$bad" ] && ok "killed at $point, $hits times" || not_ok "killed at $point" "$bad"
 done
 
+[ $killed -ge 10 ] && ok "$killed kills at fault points" ||
+    not_ok "kills at fault points" "only $killed: the points were not found in the program"
+
 # Uniform in time: the whole run takes $total ms.
 start=$(date +%s%N)
 rm -rf got*
