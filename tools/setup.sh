@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages="build-essential meson ninja-build pkg-config ffmpeg nodejs npm
-    libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libyaml-dev libjansson-dev libzip-dev
+    libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libyaml-dev libjansson-dev
     libcurl4-openssl-dev libssl-dev zlib1g-dev liblzma-dev"
 missing=
 for package in $packages; do
