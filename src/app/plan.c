@@ -218,10 +218,18 @@ static int detect_layout(struct vsm_plan *plan)
                                 config->input.swap_eyes, &plan->layout);
 }
 
+/* What the user says, else where the program was installed, else where it was built. */
+static const char *models_folder(const struct vsm_config *config)
+{
+    if (config->models.dir)
+        return config->models.dir;
+    return access(VSM_INSTALLED_MODELS_DIR "/rvm.json", R_OK) == 0 ? VSM_INSTALLED_MODELS_DIR
+                                                                   : VSM_MODELS_DIR;
+}
+
 static int resolve(struct vsm_plan *plan)
 {
     const struct vsm_config *config = plan->config;
-    const char *models = config->models.dir ? config->models.dir : VSM_MODELS_DIR;
     int status;
 
     plan->threads = config->processing.threads;
@@ -238,7 +246,7 @@ static int resolve(struct vsm_plan *plan)
         return status;
     plan_views(plan);
     plan->batch = 1;
-    plan->model_path = vsm_mem_format("model path", "%s/rvm.json", models);
+    plan->model_path = vsm_mem_format("model path", "%s/rvm.json", models_folder(config));
     if (!plan->model_path)
         return VSM_E_NOMEM;
     status = plan_outputs(plan);
