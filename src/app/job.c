@@ -10,6 +10,7 @@
 #include "stages/composite_stage.h"
 #include "stages/matte_stage.h"
 #include "stages/read_stage.h"
+#include "stages/stereo_stage.h"
 #include "stages/write_stage.h"
 
 #include <string.h>
@@ -23,6 +24,7 @@ struct job {
     struct vsm_rvm *rvm;
     struct vsm_read_stage read;
     struct vsm_matte_stage *matte;
+    struct vsm_stereo_stage *stereo; /* NULL: not two eyes that can be compared */
     struct vsm_composite_stage *composite;
     struct vsm_write_stage write;
     struct vsm_video_writer *writers[VSM_MAX_OUTPUTS];
@@ -30,6 +32,24 @@ struct job {
     struct vsm_recovery *recovery; /* NULL: without checkpoints */
     int64_t resumed;               /* frames that earlier runs made */
 };
+
+static int create_stereo(struct job *job)
+{
+    const struct vsm_plan *plan = job->plan;
+    const struct vsm_stereo_stage_options options = {
+        .views = plan->views,
+        .projection = plan->layout.projection,
+        .field_of_view = plan->layout.field_of_view,
+        .master = VSM_LEFT,
+        .baseline = plan->config->stereo.baseline / 1000.0,
+        .threshold = plan->config->stereo.consistency_threshold,
+        .pool = job->pool,
+    };
+
+    if (!vsm_stereo_stage_fits(plan->views, plan->view_count))
+        return VSM_OK;
+    return vsm_stereo_stage_create(&options, &job->stereo);
+}
 
 static int create_composite(struct job *job)
 {
@@ -96,6 +116,8 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
         status = vsm_read_stage_restore(&job->read, checkpoint->state);
     if (status == VSM_OK && checkpoint)
         status = vsm_matte_stage_restore(job->matte, checkpoint->state);
+    if (status == VSM_OK && checkpoint && job->stereo)
+        status = vsm_stereo_stage_restore(job->stereo, checkpoint->state);
     if (status == VSM_OK)
         status = open_writers(job, checkpoint);
     job->resumed = checkpoint ? checkpoint->next_seq : 0;
@@ -112,14 +134,16 @@ static int create_runner(struct job *job)
         .first_seq = job->resumed,
         .barrier_interval = job->recovery ? config->recovery.checkpoint_interval : 0,
     };
-    const struct vsm_stage stages[] = {
-        vsm_read_stage_describe(&job->read),
-        vsm_matte_stage_describe(job->matte),
-        vsm_composite_stage_describe(job->composite),
-        vsm_write_stage_describe(&job->write),
-    };
+    struct vsm_stage stages[VSM_MAX_STAGES];
+    int count = 0;
 
-    job->runner = vsm_runner_create(stages, 4, &options);
+    stages[count++] = vsm_read_stage_describe(&job->read);
+    stages[count++] = vsm_matte_stage_describe(job->matte);
+    if (job->stereo)
+        stages[count++] = vsm_stereo_stage_describe(job->stereo);
+    stages[count++] = vsm_composite_stage_describe(job->composite);
+    stages[count++] = vsm_write_stage_describe(&job->write);
+    job->runner = vsm_runner_create(stages, count, &options);
     return job->runner ? VSM_OK : VSM_E_NOMEM;
 }
 
@@ -138,6 +162,8 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
     if (status == VSM_OK)
         status = vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool,
                                         &job->matte);
+    if (status == VSM_OK)
+        status = create_stereo(job);
     if (status == VSM_OK)
         status = create_composite(job);
     if (status == VSM_OK)
@@ -178,6 +204,7 @@ static void tear_down(struct job *job)
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         vsm_video_writer_close(job->writers[i], keep);
     vsm_composite_stage_destroy(job->composite);
+    vsm_stereo_stage_destroy(job->stereo);
     vsm_matte_stage_destroy(job->matte);
     vsm_rvm_destroy(job->rvm);
     vsm_parallel_destroy(job->pool);
@@ -197,6 +224,7 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .scene_cuts = counters.scene_cuts,
         .state_resets = counters.state_resets,
         .repeated_frames = job->read.repeated,
+        .stereo = job->stereo ? vsm_stereo_stage_numbers(job->stereo) : NULL,
         .wall_ns = wall_ns,
         .model_hash = vsm_rvm_hash(job->rvm),
         .job_hash = vsm_recovery_job_hash(job->recovery),

@@ -34,6 +34,26 @@ static json_t *outputs_json(const struct vsm_plan *plan)
     return outputs;
 }
 
+/* null where nothing was measured. */
+static json_t *stereo_json(const struct vsm_stereo_stage_numbers *n)
+{
+    json_t *ranges;
+
+    if (!n)
+        return json_null();
+    ranges = json_array();
+    for (int i = 0; i < n->range_count; i++)
+        json_array_append_new(ranges, json_pack("[I, I]", (json_int_t)n->ranges[i].first,
+                                                (json_int_t)n->ranges[i].last));
+    return json_pack("{s:I, s:I, s:f, s:f, s:I, s:I, s:o, s:f, s:f, s:f, s:I}", "frames",
+                     (json_int_t)n->frames, "unrelated", (json_int_t)n->unrelated, "consistency_mean",
+                     n->frames ? n->sum / (double)n->frames : 1.0, "consistency_min", n->minimum, "min_frame",
+                     (json_int_t)n->minimum_frame, "below_threshold", (json_int_t)n->below, "below_ranges",
+                     ranges, "largest_area_ratio", n->largest_area, "largest_centroid_residual",
+                     n->largest_residual, "largest_vertical_offset", n->largest_offset, "swapped_scenes",
+                     (json_int_t)n->swapped_scenes);
+}
+
 static json_t *report_json(const struct vsm_report *r)
 {
     char model[VSM_SHA256_HEX], job[VSM_SHA256_HEX], settings[VSM_SHA256_HEX] = "";
@@ -47,14 +67,14 @@ static json_t *report_json(const struct vsm_report *r)
     for (int i = 0; i < r->stage_count; i++)
         json_array_append_new(stages, stage_json(&r->stats[i]));
     return json_pack(
-        "{s:s, s:s*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, s:o}",
+        "{s:s, s:s*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o}",
         "result", r->result, "error", r->error, "program", VSM_VERSION, "onnxruntime",
         vsm_session_backend_version(), "ffmpeg", vsm_media_version(), "frames", "made", (json_int_t)r->frames,
         "resumed", (json_int_t)r->resumed_frames, "scene_cuts", (json_int_t)r->scene_cuts, "state_resets",
         (json_int_t)r->state_resets, "repeated", (json_int_t)r->repeated_frames, "wall_ns",
         (json_int_t)r->wall_ns, "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256",
-        settings, "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "stages",
-        stages);
+        settings, "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "stereo",
+        stereo_json(r->stereo), "stages", stages);
 }
 
 static char *report_path(const struct vsm_plan *plan)
@@ -99,6 +119,23 @@ int vsm_report_write(const struct vsm_report *report)
     return status;
 }
 
+static void summarise_stereo(const struct vsm_stereo_stage_numbers *n)
+{
+    if (n->frames > 0)
+        vsm_log(VSM_LOG_INFO, "stereo",
+                "the eyes' mattes agree by %.4f on average, least by %.4f in frame %lld; %lld frames are "
+                "below the "
+                "threshold",
+                n->sum / (double)n->frames, n->minimum, (long long)n->minimum_frame, (long long)n->below);
+    if (n->swapped_scenes > 0)
+        vsm_log(VSM_LOG_WARN, "stereo",
+                "the eyes seem to be swapped in %lld scenes; set input.swap_eyes if so",
+                (long long)n->swapped_scenes);
+    if (n->unrelated > 0)
+        vsm_log(VSM_LOG_WARN, "stereo", "the eyes show different things in %lld frames",
+                (long long)n->unrelated);
+}
+
 void vsm_report_summarise(const struct vsm_report *r)
 {
     double seconds = (double)r->wall_ns / 1e9;
@@ -115,4 +152,6 @@ void vsm_report_summarise(const struct vsm_report *r)
     if (r->state_resets > 0)
         vsm_log(VSM_LOG_WARN, "matte", "the network's state became non-finite %lld times and was reset",
                 (long long)r->state_resets);
+    if (r->stereo)
+        summarise_stereo(r->stereo);
 }

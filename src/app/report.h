@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "pipeline/runner.h"
+#include "stages/stereo_stage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@ struct vsm_report {
     const char *result; /* "complete", "cancelled", "failed" */
     const char *error;  /* message, NULL if none */
     int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
+    const struct vsm_stereo_stage_numbers *stereo; /* NULL: not measured */
     uint64_t wall_ns;
     struct vsm_sha256 model_hash;
     struct vsm_sha256 job_hash; /* all zero: no checkpoints */
