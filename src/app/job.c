@@ -15,8 +15,9 @@
 
 #include <string.h>
 
-/* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. */
-#define QUEUE_BYTES ((size_t)192 << 20)
+/* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. A queue takes
+ * one frame of any size, which is enough to keep two stages at work. */
+#define QUEUE_BYTES ((size_t)48 << 20)
 
 struct job {
     const struct vsm_plan *plan;

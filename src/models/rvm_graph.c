@@ -1,6 +1,7 @@
 #include "models/rvm_graph.h"
 
 #include "base/mem.h"
+#include "models/rvm.h"
 #include "nn/fused.h"
 
 #include <stdbool.h>
@@ -64,7 +65,9 @@ struct builder {
 struct part {
     vsm_value input;
     int64_t from, count; /* input channels */
-    bool enlarge; /* to the grid: upsampled just before its convolution, which needs less memory at a time */
+    int low_height,
+        height; /* other than 0: rows of a band of level 1 and of the grid, to which it is enlarged
+                             * just before its convolution, which needs less memory at a time */
 };
 
 #define MAX_PARTS 4
@@ -207,12 +210,12 @@ static vsm_value activate(struct builder *b, vsm_value x, enum activation activa
     return x;
 }
 
-/* Twice the size, then without the last row or column if the level below was rounded up. */
-static vsm_value upsample(struct builder *b, vsm_value x, int level)
+/* Twice the size of low_width x low_height, then without the last row or column if that is one too many. */
+static vsm_value enlarge(struct builder *b, vsm_value x, int low_width, int low_height, int width, int height)
 {
     static const float scales[] = {1, 1, 2, 2};
     static const int64_t four = 4, starts[] = {0, 0}, axes[] = {2, 3};
-    const int64_t ends[] = {b->height[level], b->width[level]};
+    const int64_t ends[] = {height, width};
     const struct vsm_attr attrs[] = {VSM_ATTR_S("mode", "linear"),
                                      VSM_ATTR_S("coordinate_transformation_mode", "half_pixel")};
     vsm_value weights;
@@ -221,10 +224,15 @@ static vsm_value upsample(struct builder *b, vsm_value x, int level)
         return x;
     weights = vsm_graph_weight_copy(b->graph, VSM_F32, 1, &four, scales);
     x = vsm_graph_node(b->graph, "Resize", (const vsm_value[]){x, VSM_VALUE_NONE, weights}, 3, attrs, 2);
-    if (b->height[level] == 2 * b->height[level + 1] && b->width[level] == 2 * b->width[level + 1])
+    if (height == 2 * low_height && width == 2 * low_width)
         return x;
     return vsm_graph_op(b->graph, "Slice", x, vsm_graph_ints(b->graph, starts, 2),
                         vsm_graph_ints(b->graph, ends, 2), vsm_graph_ints(b->graph, axes, 2));
+}
+
+static vsm_value upsample(struct builder *b, vsm_value x, int level)
+{
+    return enlarge(b, x, b->width[level + 1], b->height[level + 1], b->width[level], b->height[level]);
 }
 
 static void check_inputs(struct builder *b, const struct conv *c, const struct vsm_tensor *kernel,
@@ -287,7 +295,10 @@ static vsm_value conv_parts(struct builder *b, const struct conv *c, const struc
     for (size_t i = count; kernel && i-- > 0; channels += parts[i].count) {
         vsm_value weight = transpose_kernel(b, c, &parts[i], kernel);
         vsm_value bias = i == 0 && c->bias[0] ? load_bias(b, c) : VSM_VALUE_NONE;
-        vsm_value input = parts[i].enlarge ? upsample(b, parts[i].input, 0) : parts[i].input;
+        vsm_value input = parts[i].input;
+
+        if (parts[i].height)
+            input = enlarge(b, input, b->width[1], parts[i].low_height, b->width[0], parts[i].height);
 
         nodes[i] = conv_node(b, input, weight, bias, (int)kernel->dims[0], c->stride, c->dilation, 1);
     }
@@ -715,16 +726,69 @@ static struct halves decode_level(struct builder *b, struct halves below, vsm_va
     return h;
 }
 
+/* Rows of the grid that the output block makes at a time. Its values are the largest of the network, 64 bytes a
+ * cell each: 100 MB more at 768x768 when they are made in one piece. The fused operators have no such values. */
+#define BAND 128
+
+#define MAX_BANDS (VSM_RVM_GRID_MAX / BAND)
+
+/* Rows of level 1 that a band reads beyond its own: two convolutions and the enlargement reach over 3 rows of the
+ * grid, so that zeros and copies at the edges of a band stay outside it. */
+#define BAND_MARGIN 2
+
+static vsm_value rows(struct builder *b, vsm_value x, int from, int to)
+{
+    const int64_t start = from, end = to, axis = 2;
+
+    return vsm_graph_op(b->graph, "Slice", x, vsm_graph_ints(b->graph, &start, 1),
+                        vsm_graph_ints(b->graph, &end, 1), vsm_graph_ints(b->graph, &axis, 1));
+}
+
+static vsm_value output_block(struct builder *b, const struct conv convs[3], const struct part parts[3])
+{
+    vsm_value x = conv_parts(b, &convs[0], parts, 3);
+
+    for (int i = 1; i < 3; i++)
+        x = conv_parts(b, &convs[i], &(const struct part){x, 0, 16}, 1);
+    return x;
+}
+
+/* Alpha and foreground of rows from .. to - 1 of the grid; from is even. */
+static vsm_value decode_band(struct builder *b, const struct conv convs[3], struct halves below,
+                             vsm_value image, int from, int to)
+{
+    const int low_from = from / 2 > BAND_MARGIN ? from / 2 - BAND_MARGIN : 0;
+    const int low_end = (to + 1) / 2 + BAND_MARGIN;
+    const int low_to = low_end < b->height[1] ? low_end : b->height[1], first = 2 * low_from;
+    const int last = 2 * low_to < b->height[0] ? 2 * low_to : b->height[0];
+    const int low_height = low_to - low_from, height = last - first;
+    const struct part parts[] = {{rows(b, below.plain, low_from, low_to), 0, 16, low_height, height},
+                                 {rows(b, below.recurrent, low_from, low_to), 16, 16, low_height, height},
+                                 {rows(b, image, first, last), 32, 3}};
+
+    return rows(b, output_block(b, convs, parts), from - first, to - first);
+}
+
 static vsm_value decode_output(struct builder *b, struct halves below, vsm_value image)
 {
-    struct conv first = next_conv(b, "recurrent_decoder/output_block/sequential_19/", true, ACT_RELU);
-    struct conv second = next_conv(b, "recurrent_decoder/output_block/sequential_19/", true, ACT_RELU);
-    struct conv last = next_conv(b, "", false, ACT_NONE);
-    const struct part parts[] = {{below.plain, 0, 16, true}, {below.recurrent, 16, 16, true}, {image, 32, 3}};
-    vsm_value x = conv_parts(b, &first, parts, 3);
+    static const char path[] = "recurrent_decoder/output_block/sequential_19/";
+    const struct part parts[] = {{below.plain, 0, 16}, {below.recurrent, 16, 16}, {image, 32, 3}};
+    const struct vsm_attr axis = VSM_ATTR_I("axis", 2);
+    struct conv convs[3];
+    vsm_value bands[MAX_BANDS];
+    size_t count = 0;
 
-    x = conv_parts(b, &second, &(const struct part){x, 0, 16}, 1);
-    return conv_parts(b, &last, &(const struct part){x, 0, 16}, 1);
+    convs[0] = next_conv(b, path, true, ACT_RELU);
+    convs[1] = next_conv(b, path, true, ACT_RELU);
+    convs[2] = next_conv(b, "", false, ACT_NONE);
+    if (b->fused)
+        return output_block(b, convs, parts);
+    for (int from = 0; from < b->height[0]; from += BAND) {
+        const int to = from + BAND < b->height[0] ? from + BAND : b->height[0];
+
+        bands[count++] = decode_band(b, convs, below, image, from, to);
+    }
+    return vsm_graph_node(b->graph, "Concat", bands, count, &axis, 1);
 }
 
 static void build(struct builder *b)
