@@ -23,7 +23,7 @@ static struct vsm_sam2_net *open_net(const char *path, int image_size)
 {
     const struct vsm_sam2_net_options options = {.path = path,
                                                  .image_size = image_size,
-                                                 .session.threads = 2};
+                                                 .session.threads = 1};
     struct vsm_sam2_net *net;
 
     return vsm_sam2_net_create(&options, &net) ? NULL : net;
