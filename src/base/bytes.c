@@ -77,6 +77,24 @@ uint64_t vsm_bytes_get_be64(struct vsm_bytes_in *r)
     return read_be(r, 8);
 }
 
+void vsm_bytes_get_f32(struct vsm_bytes_in *r, float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = vsm_bytes_get_le32(r);
+
+        memcpy(&values[i], &bits, sizeof(bits));
+    }
+}
+
+double vsm_bytes_get_f64(struct vsm_bytes_in *r)
+{
+    uint64_t bits = vsm_bytes_get_le64(r);
+    double v;
+
+    memcpy(&v, &bits, sizeof(v));
+    return v;
+}
+
 void vsm_bytes_put(struct vsm_bytes_out *w, const void *data, size_t size)
 {
     if (w->failed || size == 0)
@@ -150,6 +168,24 @@ void vsm_bytes_put_be32(struct vsm_bytes_out *w, uint32_t v)
 void vsm_bytes_put_be64(struct vsm_bytes_out *w, uint64_t v)
 {
     write_be(w, v, 8);
+}
+
+void vsm_bytes_put_f32(struct vsm_bytes_out *w, const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &values[i], sizeof(bits));
+        vsm_bytes_put_le32(w, bits);
+    }
+}
+
+void vsm_bytes_put_f64(struct vsm_bytes_out *w, double v)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    vsm_bytes_put_le64(w, bits);
 }
 
 void vsm_bytes_out_finish(struct vsm_bytes_out *w)

@@ -26,6 +26,9 @@ uint32_t vsm_bytes_get_le32(struct vsm_bytes_in *r);
 uint64_t vsm_bytes_get_le64(struct vsm_bytes_in *r);
 uint32_t vsm_bytes_get_be32(struct vsm_bytes_in *r);
 uint64_t vsm_bytes_get_be64(struct vsm_bytes_in *r);
+/* Little-endian IEEE 754, bit by bit: `count` float32, and one float64. */
+void vsm_bytes_get_f32(struct vsm_bytes_in *r, float *values, size_t count);
+double vsm_bytes_get_f64(struct vsm_bytes_in *r);
 /* The next `size` bytes, borrowed from the data; NULL and failed if fewer are left. */
 const void *vsm_bytes_get(struct vsm_bytes_in *r, size_t size);
 size_t vsm_bytes_left(const struct vsm_bytes_in *r);
@@ -44,6 +47,8 @@ void vsm_bytes_put_le64(struct vsm_bytes_out *w, uint64_t v);
 void vsm_bytes_put_be16(struct vsm_bytes_out *w, uint16_t v);
 void vsm_bytes_put_be32(struct vsm_bytes_out *w, uint32_t v);
 void vsm_bytes_put_be64(struct vsm_bytes_out *w, uint64_t v);
+void vsm_bytes_put_f32(struct vsm_bytes_out *w, const float *values, size_t count);
+void vsm_bytes_put_f64(struct vsm_bytes_out *w, double v);
 void vsm_bytes_put(struct vsm_bytes_out *w, const void *data, size_t size);
 /* Frees the buffer and zeroes the writer. */
 void vsm_bytes_out_finish(struct vsm_bytes_out *w);

@@ -227,30 +227,11 @@ bool vsm_scene_cut_next(struct vsm_scene_cut *s, const float *const rgb[], int e
     return cut;
 }
 
-static void put_floats(struct vsm_bytes_out *out, const float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-
-        memcpy(&bits, &values[i], sizeof(bits));
-        vsm_bytes_put_le32(out, bits);
-    }
-}
-
-static void get_floats(struct vsm_bytes_in *in, float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = vsm_bytes_get_le32(in);
-
-        memcpy(&values[i], &bits, sizeof(bits));
-    }
-}
-
 void vsm_scene_cut_save(const struct vsm_scene_cut *state, struct vsm_bytes_out *out)
 {
-    put_floats(out, state->luma[0], VSM_SCENE_EYES * VSM_SCENE_SIDE * VSM_SCENE_SIDE);
-    put_floats(out, state->histogram[0], VSM_SCENE_EYES * VSM_SCENE_BINS);
-    put_floats(out, (const float[]){state->usual, state->last_change, state->last_histogram}, 3);
+    vsm_bytes_put_f32(out, state->luma[0], VSM_SCENE_EYES * VSM_SCENE_SIDE * VSM_SCENE_SIDE);
+    vsm_bytes_put_f32(out, state->histogram[0], VSM_SCENE_EYES * VSM_SCENE_BINS);
+    vsm_bytes_put_f32(out, (const float[]){state->usual, state->last_change, state->last_histogram}, 3);
     vsm_bytes_put_le32(out, (uint32_t)state->pictures);
     vsm_bytes_put_le32(out, (uint32_t)state->eyes);
 }
@@ -260,9 +241,9 @@ int vsm_scene_cut_load(struct vsm_scene_cut *state, struct vsm_bytes_in *in)
     struct vsm_scene_cut loaded;
     float measures[3];
 
-    get_floats(in, loaded.luma[0], VSM_SCENE_EYES * VSM_SCENE_SIDE * VSM_SCENE_SIDE);
-    get_floats(in, loaded.histogram[0], VSM_SCENE_EYES * VSM_SCENE_BINS);
-    get_floats(in, measures, 3);
+    vsm_bytes_get_f32(in, loaded.luma[0], VSM_SCENE_EYES * VSM_SCENE_SIDE * VSM_SCENE_SIDE);
+    vsm_bytes_get_f32(in, loaded.histogram[0], VSM_SCENE_EYES * VSM_SCENE_BINS);
+    vsm_bytes_get_f32(in, measures, 3);
     loaded.usual = measures[0];
     loaded.last_change = measures[1];
     loaded.last_histogram = measures[2];

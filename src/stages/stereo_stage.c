@@ -199,23 +199,6 @@ static int run(void *self, struct vsm_frame *frame)
     return VSM_OK;
 }
 
-static void put_double(struct vsm_bytes_out *out, double v)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &v, sizeof(bits));
-    vsm_bytes_put_le64(out, bits);
-}
-
-static double get_double(struct vsm_bytes_in *in)
-{
-    const uint64_t bits = vsm_bytes_get_le64(in);
-    double v;
-
-    memcpy(&v, &bits, sizeof(v));
-    return v;
-}
-
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 {
     const struct vsm_stereo_stage *stage = self;
@@ -227,14 +210,14 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     vsm_bytes_put_u8(&out, stage->swapped);
     vsm_bytes_put_le64(&out, (uint64_t)n->frames);
     vsm_bytes_put_le64(&out, (uint64_t)n->unrelated);
-    put_double(&out, n->sum);
-    put_double(&out, n->minimum);
+    vsm_bytes_put_f64(&out, n->sum);
+    vsm_bytes_put_f64(&out, n->minimum);
     vsm_bytes_put_le64(&out, (uint64_t)n->minimum_frame);
-    put_double(&out, n->largest_area);
-    put_double(&out, n->largest_residual);
+    vsm_bytes_put_f64(&out, n->largest_area);
+    vsm_bytes_put_f64(&out, n->largest_residual);
     vsm_bytes_put_le64(&out, (uint64_t)n->below);
     vsm_bytes_put_le64(&out, (uint64_t)n->swapped_scenes);
-    put_double(&out, n->largest_offset);
+    vsm_bytes_put_f64(&out, n->largest_offset);
     vsm_bytes_put_le32(&out, (uint32_t)n->range_count);
     for (int i = 0; i < n->range_count; i++) {
         vsm_bytes_put_le64(&out, (uint64_t)n->ranges[i].first);
@@ -249,14 +232,14 @@ static bool load_numbers(struct vsm_stereo_stage_numbers *n, struct vsm_bytes_in
 
     n->frames = (int64_t)vsm_bytes_get_le64(in);
     n->unrelated = (int64_t)vsm_bytes_get_le64(in);
-    n->sum = get_double(in);
-    n->minimum = get_double(in);
+    n->sum = vsm_bytes_get_f64(in);
+    n->minimum = vsm_bytes_get_f64(in);
     n->minimum_frame = (int64_t)vsm_bytes_get_le64(in);
-    n->largest_area = get_double(in);
-    n->largest_residual = get_double(in);
+    n->largest_area = vsm_bytes_get_f64(in);
+    n->largest_residual = vsm_bytes_get_f64(in);
     n->below = (int64_t)vsm_bytes_get_le64(in);
     n->swapped_scenes = (int64_t)vsm_bytes_get_le64(in);
-    n->largest_offset = get_double(in);
+    n->largest_offset = vsm_bytes_get_f64(in);
     count = vsm_bytes_get_le32(in);
     if (in->failed || count > VSM_STEREO_STAGE_MAX_RANGES)
         return false;

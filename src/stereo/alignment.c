@@ -113,35 +113,13 @@ struct vsm_alignment_result vsm_alignment_judge(const struct vsm_alignment *alig
     return r;
 }
 
-static void put_double(struct vsm_bytes_out *out, double v)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &v, sizeof(bits));
-    vsm_bytes_put_le64(out, bits);
-}
-
-static double get_double(struct vsm_bytes_in *in)
-{
-    const uint64_t bits = vsm_bytes_get_le64(in);
-    double v;
-
-    memcpy(&v, &bits, sizeof(v));
-    return v;
-}
-
 void vsm_alignment_save(const struct vsm_alignment *alignment, struct vsm_bytes_out *out)
 {
-    for (int i = 0; i < VSM_ALIGNMENT_BINS; i++) {
-        uint32_t bits;
-
-        memcpy(&bits, &alignment->pitch[i], sizeof(bits));
-        vsm_bytes_put_le32(out, bits);
-    }
+    vsm_bytes_put_f32(out, alignment->pitch, VSM_ALIGNMENT_BINS);
     for (int i = 0; i < 2; i++)
-        put_double(out, alignment->crossed[i]);
+        vsm_bytes_put_f64(out, alignment->crossed[i]);
     for (int i = 0; i < 6; i++)
-        put_double(out, alignment->light[i / 3][i % 3]);
+        vsm_bytes_put_f64(out, alignment->light[i / 3][i % 3]);
     vsm_bytes_put_le32(out, alignment->tried);
     vsm_bytes_put_le32(out, alignment->matched);
     vsm_bytes_put_le32(out, alignment->frames);
@@ -151,15 +129,11 @@ int vsm_alignment_load(struct vsm_alignment *alignment, struct vsm_bytes_in *in)
 {
     struct vsm_alignment loaded;
 
-    for (int i = 0; i < VSM_ALIGNMENT_BINS; i++) {
-        const uint32_t bits = vsm_bytes_get_le32(in);
-
-        memcpy(&loaded.pitch[i], &bits, sizeof(bits));
-    }
+    vsm_bytes_get_f32(in, loaded.pitch, VSM_ALIGNMENT_BINS);
     for (int i = 0; i < 2; i++)
-        loaded.crossed[i] = get_double(in);
+        loaded.crossed[i] = vsm_bytes_get_f64(in);
     for (int i = 0; i < 6; i++)
-        loaded.light[i / 3][i % 3] = get_double(in);
+        loaded.light[i / 3][i % 3] = vsm_bytes_get_f64(in);
     loaded.tried = vsm_bytes_get_le32(in);
     loaded.matched = vsm_bytes_get_le32(in);
     loaded.frames = vsm_bytes_get_le32(in);

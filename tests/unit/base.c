@@ -28,17 +28,23 @@ static void test_bytes_round_trip(void)
 {
     struct vsm_bytes_out w = {0};
     struct vsm_bytes_in r;
+    float real;
 
     vsm_bytes_put_u8(&w, 1);
     vsm_bytes_put_le32(&w, 0x01020304);
     vsm_bytes_put_be64(&w, 0x0102030405060708);
+    vsm_bytes_put_f32(&w, (const float[]){1.5f}, 1);
+    vsm_bytes_put_f64(&w, -0.1);
     r = vsm_bytes_in_of(w.data, w.size);
-    CHECK_INT(w.size, 13);
+    CHECK_INT(w.size, 25);
     CHECK_INT(w.data[1], 4);
     CHECK_INT(w.data[5], 1);
     CHECK_INT(vsm_bytes_get_u8(&r), 1);
     CHECK_INT(vsm_bytes_get_le32(&r), 0x01020304);
     CHECK_INT(vsm_bytes_get_be64(&r), 0x0102030405060708);
+    vsm_bytes_get_f32(&r, &real, 1);
+    CHECK(real == 1.5f);
+    CHECK(vsm_bytes_get_f64(&r) == -0.1);
     CHECK(!r.failed);
     CHECK_INT(vsm_bytes_get_u8(&r), 0);
     CHECK(r.failed);
