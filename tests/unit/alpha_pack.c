@@ -1,0 +1,290 @@
+#include "geometry/alpha_pack.h"
+#include "geometry/projection.h"
+
+#include "media/video_reader.h"
+#include "media/video_writer.h"
+#include "media_source.h"
+#include "tap.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#define CYCLES 8 /* of the wave across a disc: 0.8 pixels off are 6/255 of alpha at 819 pixels */
+
+static const struct vsm_format yuv420 = {.planes = VSM_PLANES_YUV, .depth = 8, .chroma_x = 1, .chroma_y = 1};
+static const struct vsm_format gray16 = {.planes = VSM_PLANES_GRAY, .depth = 16};
+static const struct vsm_colour bt709 = {1, 1, 1, false, 1};
+
+/* The known mattes, as functions of the place in an eye's fisheye square. */
+typedef double matte_function(int eye, double x, double y);
+
+static double wave(int eye, double x, double y)
+{
+    double phase = eye ? 1.3 : 0.2;
+
+    return 0.5 + 0.25 * sin(2 * M_PI * CYCLES * x + phase) + 0.25 * cos(2 * M_PI * CYCLES * y + phase);
+}
+
+/* A soft body with strands of hair. */
+static double person(int eye, double x, double y)
+{
+    double dx = x - (eye ? 0.48 : 0.52), dy = y - 0.55, r = hypot(dx / 0.2, dy / 0.35);
+    double edge = 0.94 + 0.05 * sin(40 * atan2(dy, dx)), alpha = (edge - r) / 0.06 + 0.5;
+
+    return alpha < 0 ? 0 : alpha > 1 ? 1 : alpha;
+}
+
+static struct vsm_image *draw_matte(matte_function *function, int size, double view)
+{
+    struct vsm_image *image = vsm_image_create(gray16, 2 * size, size, bt709);
+    struct vsm_projection_eye source, unit;
+
+    CHECK_INT(vsm_projection_eye(VSM_HALF_EQUIRECT, size, size, 180, &source), VSM_OK);
+    CHECK_INT(vsm_projection_eye(VSM_FISHEYE, 1, 1, view, &unit), VSM_OK);
+    for (int row = 0; row < size; row++) {
+        uint16_t *to = (uint16_t *)(image->data[0] + row * image->stride[0]);
+
+        for (int x = 0; x < 2 * size; x++) {
+            double direction[3], u = 0, v = 0;
+
+            (void)vsm_projection_to_direction(&source, x % size + 0.5, row + 0.5, direction);
+            (void)vsm_projection_to_pixel(&unit, direction, &u, &v);
+            to[x] = (uint16_t)lrint(65535 * function(x / size, u, v));
+        }
+    }
+    return image;
+}
+
+static struct vsm_image *draw_flat(int size, int luma, int chroma)
+{
+    struct vsm_image *image = vsm_image_create(yuv420, 2 * size, size, bt709);
+
+    for (int p = 0; p < 3; p++)
+        for (int row = 0; row < size >> (p > 0); row++)
+            memset(image->data[p] + row * image->stride[p], p ? chroma : luma, (size_t)(p ? size : 2 * size));
+    return image;
+}
+
+static struct vsm_alpha_pack_options options_of(int size, int height, double view)
+{
+    return (struct vsm_alpha_pack_options){
+        .projection = VSM_HALF_EQUIRECT,
+        .eyes = {{0, 0, size, size}, {size, 0, size, size}},
+        .field_of_view = view,
+        .height = height,
+        .black = {16, 128, 128},
+        .alpha_zero = {16, 128, 128},
+        .alpha_one = {235, 128, 128},
+    };
+}
+
+static struct vsm_image *pack(const struct vsm_alpha_pack_options *options, const struct vsm_image *matte)
+{
+    struct vsm_image *picture = draw_flat(options->eyes[0].width, 200, 90);
+    struct vsm_image *frame = vsm_image_create(yuv420, 2 * options->height, options->height, bt709);
+    struct vsm_alpha_pack *packer = NULL;
+
+    CHECK_INT(vsm_alpha_pack_create(options, &packer), VSM_OK);
+    CHECK_INT(vsm_alpha_pack_draw(packer, picture, matte, frame, NULL), VSM_OK);
+    vsm_alpha_pack_destroy(packer);
+    vsm_image_unref(&picture);
+    return frame;
+}
+
+/* Bilinear, clamped at the border, as a texture is read. */
+static double texture(const struct vsm_image *frame, double u, double v)
+{
+    double x = fmin(fmax(u * frame->width - 0.5, 0), frame->width - 1);
+    double y = fmin(fmax(v * frame->height - 0.5, 0), frame->height - 1);
+    int left = (int)x, top = (int)y, right = left + (left + 1 < frame->width),
+        below = top + (top + 1 < frame->height);
+    const uint8_t *a = frame->data[0] + top * frame->stride[0];
+    const uint8_t *b = frame->data[0] + below * frame->stride[0];
+
+    x -= left;
+    y -= top;
+    return (a[left] * (1 - x) + a[right] * x) * (1 - y) + (b[left] * (1 - x) + b[right] * x) * y;
+}
+
+/* What a player takes for the eye's alpha at (x, y), written from the published table of tiles. */
+static double read_alpha(const struct vsm_image *frame, int eye, double x, double y)
+{
+    double u = 0.4 + 0.2 * x, v = y < 0.5 ? 0.8 + 0.4 * y : 0.4 * y - 0.2;
+
+    if (eye == 1)
+        u = x < 0.5 ? 0.9 + 0.2 * x : 0.2 * (x - 0.5);
+    return (texture(frame, u, v) - 16) / 219;
+}
+
+/* Whether a player sees nothing but the disc's own pixels there: not at the rim, nor less than half a pixel from the
+ * frame's border, where textures are clamped. */
+static bool is_inside(double x, double y, int steps)
+{
+    return hypot(x - 0.5, y - 0.5) < 0.49 && fabs(x - 0.5) * steps > 0.5 && fabs(y - 0.5) * steps > 0.5;
+}
+
+/* Greatest and mean squared difference from the function, or from what another frame gives, within the discs. */
+static double read_error(const struct vsm_image *frame, matte_function *function,
+                         const struct vsm_image *other, double *squared)
+{
+    double worst = 0, sum = 0;
+    int steps = (int)(0.4 * frame->height), count = 0;
+
+    for (int n = 0; n < 2 * steps * steps; n++) {
+        int eye = n / (steps * steps), j = n / steps % steps, i = n % steps;
+        double x = (i + 0.5) / steps, y = (j + 0.5) / steps, error;
+
+        if (!is_inside(x, y, steps))
+            continue;
+        error = read_alpha(frame, eye, x, y) - (other ? read_alpha(other, eye, x, y) : function(eye, x, y));
+        worst = fmax(worst, fabs(error));
+        sum += error * error;
+        count++;
+    }
+    *squared = sum / count;
+    return worst;
+}
+
+static void check_round_trip(int size, int height)
+{
+    struct vsm_alpha_pack_options options = options_of(size, height, 180);
+    struct vsm_image *matte = draw_matte(wave, size, 180), *frame = pack(&options, matte);
+    double squared, worst = read_error(frame, wave, NULL, &squared);
+
+    printf("# H %d: worst %.2f/255, %.1f dB\n", height, 255 * worst, -10 * log10(squared));
+    CHECK(255 * worst < 1.5);
+    vsm_image_unref(&matte);
+    vsm_image_unref(&frame);
+}
+
+static void test_matte_comes_back_at_any_height(void)
+{
+    check_round_trip(1024, 1600); /* 0.4 H is whole */
+    check_round_trip(1024, 2048); /* 819.2 */
+}
+
+static void test_matte_comes_back_at_8k(void)
+{
+    check_round_trip(1024, 4096); /* 1638.4 */
+}
+
+/* Circle from the picture, discs from the matte, and nothing else; black lies between them. */
+static void check_places(int height, double view)
+{
+    struct vsm_alpha_pack_options options = options_of(256, height, view);
+    struct vsm_image *matte = vsm_image_create(gray16, 512, 256, bt709), *frame;
+    double reach = 0.5 * height * fmin(1, 180 / view);
+    int wrong = 0;
+
+    for (int row = 0; row < 256; row++)
+        memset(matte->data[0] + row * matte->stride[0], 0xff, 1024);
+    frame = pack(&options, matte);
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < 2 * height; x++) {
+            double dx = x + 0.5 - (x / height + 0.5) * height, dy = y + 0.5 - 0.5 * height;
+            double from_circle = hypot(dx, dy) - reach, from_disc = 1e9;
+            int value = frame->data[0][y * frame->stride[0] + x];
+
+            for (int c = 0; c < 6; c++)
+                from_disc = fmin(from_disc, hypot(x + 0.5 - c / 2 * height, y + 0.5 - c % 2 * height));
+            from_disc -= 0.4 * reach;
+            if (fabs(from_circle) < 0.75 || fabs(from_disc) < 0.75)
+                continue;
+            wrong += value != (from_circle < 0 ? 200 : from_disc < 0 ? 235 : 16);
+        }
+    }
+    CHECK_INT(wrong, 0);
+    vsm_image_unref(&matte);
+    vsm_image_unref(&frame);
+}
+
+static void test_discs_do_not_touch_circles(void)
+{
+    check_places(288, 180);
+    check_places(512, 180);
+    check_places(512, 200);
+}
+
+static void test_red(void)
+{
+    struct vsm_alpha_pack_options options = options_of(128, 256, 180);
+    struct vsm_image *matte = draw_matte(person, 128, 180), *frame;
+
+    memcpy(options.alpha_one, (const int[]){63, 102, 240}, sizeof(options.alpha_one));
+    frame = pack(&options, matte);
+    CHECK_INT(frame->data[0][2 * frame->stride[0] + 256], 63); /* the left eye's lower middle */
+    CHECK_INT(frame->data[1][1 * frame->stride[1] + 128], 102);
+    CHECK_INT(frame->data[2][1 * frame->stride[2] + 128], 240);
+    CHECK_INT(frame->data[2][40], 128);
+    vsm_image_unref(&matte);
+    vsm_image_unref(&frame);
+}
+
+static void test_through_the_encoder(void)
+{
+    struct vsm_alpha_pack_options options = options_of(512, 1024, 180);
+    struct vsm_video_writer_options target = {
+        .path = media_source_path("alpha.mp4"),
+        .encoder = {.codec = "libx265",
+                    .crf = 18,
+                    .preset = "medium",
+                    .threads = 1,
+                    .width = 2048,
+                    .height = 1024,
+                    .format = yuv420,
+                    .colour = bt709,
+                    .time_base = {1, 30},
+                    .frame_rate = {30, 1},
+                    .sample_aspect = {1, 1}},
+        .end_pts = INT64_MAX,
+    };
+    struct vsm_image *matte = draw_matte(person, 512, 180), *frame = pack(&options, matte);
+    struct vsm_video_reader_options reading = {.threads = 1};
+    struct vsm_video_writer *writer = NULL;
+    struct vsm_video_reader *reader = NULL;
+    struct vsm_frame *back = vsm_frame_create();
+    double squared, worst;
+
+    if (vsm_video_writer_open(&target, &writer) == VSM_E_USAGE) {
+        tap_skip("no libx265");
+    } else {
+        CHECK_INT(vsm_video_writer_put(writer, frame, 0, 1), VSM_OK);
+        CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
+        vsm_video_writer_close(writer, false);
+        CHECK_INT(vsm_video_reader_open(target.path, &reading, &reader), VSM_OK);
+        CHECK_INT(vsm_video_reader_next(reader, back), VSM_OK);
+        worst = read_error(back->source, NULL, frame, &squared);
+        printf("# x265 at CRF 18: worst %.1f/255, %.1f dB\n", 255 * worst, -10 * log10(squared));
+        CHECK(-10 * log10(squared) >= 55);
+    }
+    vsm_frame_destroy(&back);
+    vsm_video_reader_close(reader);
+    vsm_image_unref(&matte);
+    vsm_image_unref(&frame);
+    media_source_clean();
+}
+
+static void test_refusals(void)
+{
+    struct vsm_alpha_pack_options options = options_of(128, 250, 180);
+    struct vsm_alpha_pack *packer = NULL;
+
+    CHECK_INT(vsm_alpha_pack_create(&options, &packer), VSM_E_INTERNAL);
+    CHECK_HAS(vsm_error_message(), "250");
+    options = options_of(128, 256, 400);
+    CHECK_INT(vsm_alpha_pack_create(&options, &packer), VSM_E_USAGE);
+    CHECK_INT(vsm_alpha_pack_height(1080), 1088);
+    CHECK_INT(vsm_alpha_pack_height(4096), 4096);
+    CHECK_INT(vsm_alpha_pack_height(2), 64);
+}
+
+int main(void)
+{
+    RUN(test_matte_comes_back_at_any_height);
+    RUN(test_matte_comes_back_at_8k);
+    RUN(test_discs_do_not_touch_circles);
+    RUN(test_red);
+    RUN(test_through_the_encoder);
+    RUN(test_refusals);
+    return tap_done();
+}
