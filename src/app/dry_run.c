@@ -1,10 +1,13 @@
 #include "app/dry_run.h"
 
+#include "app/plan_outputs.h"
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "nn/session.h"
 #include "stages/composite_stage.h"
 #include "stages/matte_stage.h"
+
+#include <string.h>
 
 static const char *projection_name(enum vsm_projection projection)
 {
@@ -84,12 +87,14 @@ static void print_outputs(const struct vsm_plan *plan, FILE *out)
         const struct vsm_video_encoder_options *e = &o->writer.encoder;
 
         fprintf(out, "output      %s: %s\n", o->name, o->path);
-        fprintf(out, "            %s, %d-bit", e->codec, o->format.depth);
+        fprintf(out, "            %dx%d, %s, %d-bit", o->width, o->height, e->codec, o->format.depth);
         if (e->bitrate > 0)
             fprintf(out, ", %lld bit/s", (long long)e->bitrate);
         else if (e->crf >= 0)
             fprintf(out, ", crf %g", e->crf);
-        if (o->kind == VSM_COMPOSITE_KEY)
+        if (o->packed)
+            fprintf(out, ", fisheye of %g degrees", o->packing.field_of_view);
+        if (strcmp(o->name, "green") == 0)
             fprintf(out, ", key colour #%02X%02X%02X", o->key[0], o->key[1], o->key[2]);
         fprintf(out, ", audio %s%s\n", o->writer.source_path ? "copied" : "none",
                 o->writer.write_vr_boxes ? ", VR boxes" : "");
@@ -120,10 +125,7 @@ static int time_frame(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *ou
     uint64_t start = 0;
     int status;
 
-    for (int i = 0; i < plan->output_count; i++)
-        targets[i] = (struct vsm_composite_target){.kind = plan->outputs[i].kind,
-                                                   .format = plan->outputs[i].format,
-                                                   .colour = plan->outputs[i].colour};
+    vsm_plan_outputs_targets(plan, targets);
     status = pool ? vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, pool, &matte)
                   : VSM_E_NOMEM;
     if (status == VSM_OK)

@@ -1,6 +1,7 @@
 #include "app/job.h"
 
 #include "app/monitor.h"
+#include "app/plan_outputs.h"
 #include "app/recovery.h"
 #include "app/report.h"
 #include "base/clock.h"
@@ -12,8 +13,6 @@
 #include "stages/read_stage.h"
 #include "stages/stereo_stage.h"
 #include "stages/write_stage.h"
-
-#include <string.h>
 
 /* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. A queue takes
  * one frame of any size, which is enough to keep two stages at work. */
@@ -59,14 +58,7 @@ static int create_composite(struct job *job)
     const struct vsm_refine_options options = {.despill = (float)plan->config->matting.despill};
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
 
-    for (int i = 0; i < plan->output_count; i++) {
-        const struct vsm_plan_output *output = &plan->outputs[i];
-
-        targets[i] = (struct vsm_composite_target){.kind = output->kind,
-                                                   .format = output->format,
-                                                   .colour = output->colour};
-        memcpy(targets[i].key, output->key, sizeof(targets[i].key));
-    }
+    vsm_plan_outputs_targets(plan, targets);
     return vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &options,
                                       job->pool, &job->composite);
 }

@@ -1,11 +1,10 @@
 #include "app/plan.h"
 
+#include "app/plan_outputs.h"
 #include "base/mem.h"
 #include "build_config.h"
-#include "config/naming.h"
 
 #include <limits.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Long side of the grid for a direct half-equirect eye, in cells. Measured: shared truth of doc/quality.md; below
@@ -73,112 +72,6 @@ static int plan_range(struct vsm_plan *plan)
     return VSM_OK;
 }
 
-static const char *extension_of(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-
-    return dot ? dot + 1 : "";
-}
-
-static int plan_output(struct vsm_plan *plan, const char *name, enum vsm_composite kind, const char *path)
-{
-    const struct vsm_config *config = plan->config;
-    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
-    struct vsm_plan_output *output = &plan->outputs[plan->output_count++];
-    bool vr180 = plan->layout.projection == VSM_HALF_EQUIRECT && plan->layout.layout != VSM_LAYOUT_MONO;
-    const char *codec = config->output.codec;
-    int status;
-
-    output->name = name;
-    output->kind = kind;
-    output->path = vsm_mem_string("output path", path);
-    output->temporary_path = vsm_mem_format("output path", "%s.part", path);
-    if (!output->path || !output->temporary_path)
-        return VSM_E_NOMEM;
-    status = vsm_naming_check(config->input.path, path);
-    if (status != VSM_OK)
-        return status;
-    output->colour = info->colour;
-    output->format = info->format;
-    if (kind == VSM_COMPOSITE_MATTE) {
-        output->colour.full_range = false;
-        output->format =
-            (struct vsm_format){.planes = VSM_PLANES_GRAY, .depth = info->format.depth > 8 ? 10 : 8};
-    } else if (info->format.planes == VSM_PLANES_GRAY) {
-        output->format = (struct vsm_format){.planes = VSM_PLANES_YUV,
-                                             .depth = info->format.depth,
-                                             .chroma_x = 1,
-                                             .chroma_y = 1};
-    }
-    for (int i = 0; i < 3; i++)
-        output->key[i] = (uint8_t)(config->output.key_color >> (16 - 8 * i));
-    if (strcmp(codec, "auto") == 0)
-        codec = vsm_video_encoder_auto(extension_of(path), output->format.depth, info->width, false);
-    if (!codec)
-        return vsm_fail(VSM_E_OUTPUT, "%s: the linked FFmpeg has no encoder that fits; set output.codec",
-                        path);
-    output->writer = (struct vsm_video_writer_options){
-        .path = output->path,
-        .temporary_path = output->temporary_path,
-        .encoder =
-            {
-                .codec = codec,
-                .preset = config->output.preset,
-                .crf = config->output.crf,
-                .bitrate = config->output.bitrate,
-                .pix_fmt = config->output.pix_fmt,
-                .threads = plan->threads,
-                .width = info->width,
-                .height = info->height,
-                .format = output->format,
-                .colour = output->colour,
-                .time_base = info->time_base,
-                .frame_rate = info->frame_rate,
-                .sample_aspect = info->sample_aspect,
-                .source = kind == VSM_COMPOSITE_MATTE ? NULL : plan->reader,
-            },
-        .source_path = config->output.audio == VSM_CONFIG_AUDIO_COPY ? config->input.path : NULL,
-        .end_pts = INT64_MAX,
-        .write_vr_boxes = vr180,
-        .right_left = plan->layout.right_left,
-        .layout = plan->layout.layout,
-    };
-    return VSM_OK;
-}
-
-static int plan_outputs(struct vsm_plan *plan)
-{
-    const struct vsm_config *config = plan->config;
-    enum vsm_config_output_format format = config->output.format;
-    const struct vsm_naming naming = {
-        .layout = plan->layout.layout,
-        .projection = plan->layout.projection,
-        .right_left = plan->layout.right_left,
-        .format = format,
-        .codec = config->output.codec,
-    };
-    char *first = NULL, *matte = NULL;
-    int status = VSM_OK;
-
-    if (config->output.path)
-        first = vsm_mem_string("output path", config->output.path);
-    else
-        status = vsm_naming_output(config->input.path, &naming, &first);
-    if (status == VSM_OK && !first)
-        status = VSM_E_NOMEM;
-    if (status == VSM_OK)
-        status = format == VSM_CONFIG_OUTPUT_MATTE ? plan_output(plan, "matte", VSM_COMPOSITE_MATTE, first)
-                                                   : plan_output(plan, "green", VSM_COMPOSITE_KEY, first);
-    if (status == VSM_OK && format == VSM_CONFIG_OUTPUT_GREEN_MATTE) {
-        status = vsm_naming_matte(first, &matte);
-        if (status == VSM_OK)
-            status = plan_output(plan, "matte", VSM_COMPOSITE_MATTE, matte);
-    }
-    vsm_mem_free(first);
-    vsm_mem_free(matte);
-    return status;
-}
-
 static void plan_memory(struct vsm_plan *plan)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
@@ -187,7 +80,7 @@ static void plan_memory(struct vsm_plan *plan)
     size_t buffer = (size_t)plan->config->streaming.buffer_frames;
 
     for (int i = 0; i < plan->output_count; i++)
-        outputs += vsm_format_bytes(plan->outputs[i].format, info->width, info->height);
+        outputs += vsm_format_bytes(plan->outputs[i].format, plan->outputs[i].width, plan->outputs[i].height);
     plan->memory = (struct vsm_plan_memory){
         .program = PROGRAM_BYTES,
         .decoder = source * (DECODER_REFERENCES + (size_t)plan->threads),
@@ -249,7 +142,7 @@ static int resolve(struct vsm_plan *plan)
     plan->model_path = vsm_mem_format("model path", "%s/rvm.json", models_folder(config));
     if (!plan->model_path)
         return VSM_E_NOMEM;
-    status = plan_outputs(plan);
+    status = vsm_plan_outputs(plan);
     plan_memory(plan);
     return status;
 }

@@ -13,19 +13,23 @@
 #include "media/video_writer.h"
 #include "media/vr_layout.h"
 #include "models/rvm.h"
+#include "stages/composite_stage.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 struct vsm_plan_output {
-    const char *name; /* "green", "matte" */
+    const char *name; /* as in output.format: "green", "matte" */
     enum vsm_composite kind;
     char *path;           /* owned */
     char *temporary_path; /* owned; in the same folder */
     struct vsm_format format;
     struct vsm_colour colour;
+    int width, height;
     uint8_t key[3];
+    bool packed; /* into the layout below */
+    struct vsm_composite_packing packing;
     struct vsm_video_writer_options writer; /* borrows from the plan */
 };
 

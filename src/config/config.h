@@ -21,10 +21,21 @@ enum vsm_config_projection {
     VSM_CONFIG_PROJECTION_FISHEYE,
     VSM_CONFIG_PROJECTION_RECTILINEAR,
 };
+/* What a run makes; output.format is a set of them. */
 enum vsm_config_output_format {
-    VSM_CONFIG_OUTPUT_GREEN,
-    VSM_CONFIG_OUTPUT_MATTE,
-    VSM_CONFIG_OUTPUT_GREEN_MATTE
+    VSM_CONFIG_OUTPUT_GREEN = 1 << 0,
+    VSM_CONFIG_OUTPUT_MATTE = 1 << 1,
+    VSM_CONFIG_OUTPUT_ALPHA_PACKED = 1 << 2,
+    VSM_CONFIG_OUTPUT_PRORES4444 = 1 << 3,
+    VSM_CONFIG_OUTPUT_FFV1_ALPHA = 1 << 4,
+};
+enum vsm_config_alpha_color { VSM_CONFIG_ALPHA_GREY, VSM_CONFIG_ALPHA_RED };
+enum vsm_config_alpha_mode { VSM_CONFIG_ALPHA_STRAIGHT, VSM_CONFIG_ALPHA_PREMULTIPLIED };
+enum vsm_config_fisheye {
+    VSM_CONFIG_FISHEYE_180,
+    VSM_CONFIG_FISHEYE_190,
+    VSM_CONFIG_FISHEYE_200,
+    VSM_CONFIG_FISHEYE_220
 };
 enum vsm_config_audio { VSM_CONFIG_AUDIO_COPY, VSM_CONFIG_AUDIO_NONE };
 enum vsm_config_device { VSM_CONFIG_DEVICE_AUTO, VSM_CONFIG_DEVICE_CPU, VSM_CONFIG_DEVICE_CUDA };
@@ -55,8 +66,8 @@ struct vsm_config {
         int64_t max_frames; /* 0 = all */
     } input;
     struct {
-        char *path; /* NULL: named from the input by the players' conventions */
-        enum vsm_config_output_format format;
+        char *path;      /* NULL: named from the input by the players' conventions */
+        unsigned format; /* set of enum vsm_config_output_format, never empty */
         char *codec;     /* "auto" or an FFmpeg encoder name */
         double crf;      /* VSM_CONFIG_AUTO = the codec's usual */
         char *preset;    /* NULL = the encoder's default */
@@ -64,6 +75,9 @@ struct vsm_config {
         char *pix_fmt;   /* NULL = like the source */
         enum vsm_config_audio audio;
         uint32_t key_color; /* 0xRRGGBB */
+        enum vsm_config_alpha_color alpha_color;
+        enum vsm_config_fisheye fisheye_fov;
+        enum vsm_config_alpha_mode alpha_mode;
     } output;
     struct {
         double scale_factor; /* grid / eye size, VSM_CONFIG_AUTO */

@@ -93,6 +93,46 @@ static const char *extension_of(const char *codec)
     return ".mp4";
 }
 
+/* The lens names from which players take a wider field of view than 180 degrees. */
+static const char *fisheye_marker(const struct vsm_naming *what)
+{
+    switch (what->field_of_view) {
+    case 190:
+        return "_FISHEYE190";
+    case 200:
+        return "_MKX200";
+    case 220:
+        return "_MKX220";
+    default:
+        return "_FISHEYE_F180";
+    }
+}
+
+static void print_markers(const struct vsm_naming *what, char *text, size_t size)
+{
+    if (what->format == VSM_CONFIG_OUTPUT_ALPHA_PACKED)
+        snprintf(text, size, "_LR_180%s_alpha", fisheye_marker(what));
+    else
+        snprintf(text, size, "%s%s%s%s", eyes_marker(what), what->projection == VSM_RECTILINEAR ? "" : "_180",
+                 what->projection == VSM_FISHEYE ? "_FISHEYE" : "",
+                 what->layout == VSM_LAYOUT_SBS ? "_SBS" : "");
+}
+
+static const char *content_marker(const struct vsm_naming *what)
+{
+    switch (what->format) {
+    case VSM_CONFIG_OUTPUT_MATTE:
+        return "_matte";
+    case VSM_CONFIG_OUTPUT_PRORES4444:
+    case VSM_CONFIG_OUTPUT_FFV1_ALPHA:
+        return "_rgba";
+    case VSM_CONFIG_OUTPUT_GREEN:
+    case VSM_CONFIG_OUTPUT_ALPHA_PACKED:
+        break;
+    }
+    return "";
+}
+
 /* Takes `path`, which may be NULL from a failed allocation. */
 static int finish(char *path, char **result)
 {
@@ -113,18 +153,15 @@ static int finish(char *path, char **result)
 int vsm_naming_output(const char *input, const struct vsm_naming *what, char **path)
 {
     struct parts parts = split(input);
-    bool matte = what->format == VSM_CONFIG_OUTPUT_MATTE;
     char *base = vsm_mem_alloc("file name", parts.base + 1, 1), *result;
-    const char *content = matte ? "_matte" : "";
-    char markers[32];
+    const char *content = content_marker(what);
+    char markers[48];
 
     if (!base)
         return VSM_E_NOMEM;
     strip_markers(&parts, base);
-    snprintf(markers, sizeof(markers), "%s%s%s%s", eyes_marker(what),
-             what->projection == VSM_RECTILINEAR ? "" : "_180",
-             what->projection == VSM_FISHEYE ? "_FISHEYE" : "", what->layout == VSM_LAYOUT_SBS ? "_SBS" : "");
-    if (!*markers && !matte)
+    print_markers(what, markers, sizeof(markers));
+    if (!*markers && !*content)
         content = "_green";
     result = vsm_mem_format("file name", "%.*s%s%s%s%s", (int)parts.folder, input, *base ? base : "video",
                             content, markers, extension_of(what->codec));

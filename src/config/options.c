@@ -39,6 +39,9 @@ static struct value load(const struct vsm_config *config, const struct vsm_optio
     case VSM_OPTIONS_CHOICE:
         v.integer = *(const int *)from;
         break;
+    case VSM_OPTIONS_SET:
+        v.integer = *(const unsigned *)from;
+        break;
     case VSM_OPTIONS_COUNT:
     case VSM_OPTIONS_RATE:
         v.integer = *(const int64_t *)from;
@@ -69,6 +72,9 @@ static int store(struct vsm_config *config, const struct vsm_option *option, con
     case VSM_OPTIONS_INT:
     case VSM_OPTIONS_CHOICE:
         *(int *)to = (int)v->integer;
+        break;
+    case VSM_OPTIONS_SET:
+        *(unsigned *)to = (unsigned)v->integer;
         break;
     case VSM_OPTIONS_COUNT:
     case VSM_OPTIONS_RATE:
@@ -167,6 +173,38 @@ static const char *parse_choice(const struct vsm_option *option, const char *tex
     return "is not known";
 }
 
+static const char *parse_set(const struct vsm_option *option, const char *text, struct value *v)
+{
+    size_t length;
+
+    v->integer = 0;
+    for (const char *at = text;; at += length + 1) {
+        int i = 0;
+
+        length = strcspn(at, "+");
+        while (option->choices[i] &&
+               (strlen(option->choices[i]) != length || strncasecmp(at, option->choices[i], length) != 0))
+            i++;
+        if (!option->choices[i])
+            return "has a name that is not known";
+        v->integer |= (int64_t)1 << i;
+        if (!at[length])
+            return NULL;
+    }
+}
+
+static void print_set(FILE *out, const struct vsm_option *option, int64_t set)
+{
+    const char *joint = "";
+
+    for (int i = 0; option->choices[i]; i++) {
+        if (set >> i & 1) {
+            fprintf(out, "%s%s", joint, option->choices[i]);
+            joint = "+";
+        }
+    }
+}
+
 static const char *parse_color(const char *text, struct value *v)
 {
     const char *digits = text;
@@ -209,6 +247,8 @@ static const char *parse(const struct vsm_option *option, const char *text, stru
         return parse_real(option, text, v);
     case VSM_OPTIONS_CHOICE:
         return parse_choice(option, text, v);
+    case VSM_OPTIONS_SET:
+        return parse_set(option, text, v);
     case VSM_OPTIONS_COLOR:
         return parse_color(text, v);
     case VSM_OPTIONS_NAME:
@@ -356,6 +396,9 @@ void vsm_options_print(FILE *out, const struct vsm_config *config, const struct 
     case VSM_OPTIONS_CHOICE:
         fputs(option->choices[v.integer], out);
         break;
+    case VSM_OPTIONS_SET:
+        print_set(out, option, v.integer);
+        break;
     case VSM_OPTIONS_NAME:
     case VSM_OPTIONS_PATH:
         if (v.text)
@@ -385,8 +428,11 @@ void vsm_options_print_allowed(FILE *out, const struct vsm_option *option)
         fprintf(out, "%.15g to %.15gG, with k, M or G where wanted", option->min, option->max / 1e9);
         break;
     case VSM_OPTIONS_CHOICE:
+    case VSM_OPTIONS_SET:
         for (int i = 0; option->choices[i]; i++)
             fprintf(out, "%s%s", i == 0 ? "" : option->choices[i + 1] ? ", " : " or ", option->choices[i]);
+        if (option->type == VSM_OPTIONS_SET)
+            fputs(", or several joined by +", out);
         break;
     case VSM_OPTIONS_NAME:
         fprintf(out, "letters, digits, _ - and . (at most %d)", NAME_LIMIT);

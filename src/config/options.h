@@ -31,6 +31,7 @@ enum vsm_options_type {
     VSM_OPTIONS_RATE,   /* int64_t; k, M and G stand for powers of 1,000 */
     VSM_OPTIONS_REAL,   /* double; "auto" is VSM_CONFIG_AUTO where `automatic` is set */
     VSM_OPTIONS_CHOICE, /* an enum: the index into `choices` */
+    VSM_OPTIONS_SET,    /* unsigned: bit i stands for choices[i]; one or more names, joined by + */
     VSM_OPTIONS_NAME,   /* char *: letters, digits, `_`, `-`, `.`, at most 64 bytes; empty = NULL */
     VSM_OPTIONS_PATH,   /* char *: any bytes but NUL, at most 4,095; empty = NULL */
     VSM_OPTIONS_COLOR,  /* uint32_t 0xRRGGBB: RRGGBB, #RRGGBB or 0xRRGGBB */
@@ -44,7 +45,7 @@ struct vsm_option {
     double min, max;            /* numbers: inclusive bounds, both below 2^53 */
     bool min_excluded;          /* numbers: min itself is not allowed */
     bool automatic;             /* REAL: "auto" is allowed */
-    const char *const *choices; /* CHOICE: names in the order of the enum, NULL-terminated */
+    const char *const *choices; /* CHOICE, SET: names in the order of the enum, NULL-terminated */
     const char *unit;           /* "mm", "frames"; NULL = none */
     const char *help;           /* one sentence or two */
     const char *empty;          /* NAME, PATH: what an empty value means; NULL = it may not be empty */

@@ -91,13 +91,14 @@ const struct vsm_option vsm_options_table[] = {
      .metavar = "PATH",
      .help = "The video to write: mp4, mov, mkv or webm by its extension."},
     {.key = "output.format",
-     .type = VSM_OPTIONS_CHOICE,
+     .type = VSM_OPTIONS_SET,
      .offset = FIELD(output.format),
      .initial = "green",
-     .choices = NAMES("green", "matte", "green+matte"),
+     .choices = NAMES("green", "matte", "alpha_packed", "prores4444", "ffv1_alpha"),
      .in_hash = true,
-     .help =
-         "People on the key colour, a grey video that is white where people are, or both files in one run."},
+     .help = "Files to make in one run, the first under output.path: people on the key colour; a grey video "
+             "that is white where people are; the fisheye layout with packed alpha that DeoVR and HereSphere "
+             "unpack; colour with an alpha plane in ProRes 4444 (mov) or FFV1 (mkv) for editors."},
     {.key = "output.codec",
      .type = VSM_OPTIONS_NAME,
      .offset = FIELD(output.codec),
@@ -105,7 +106,7 @@ const struct vsm_option vsm_options_table[] = {
      .in_hash = true,
      .help = "FFmpeg's name of the video encoder, such as libx264, libx265, h264_nvenc, hevc_nvenc, ffv1 or "
              "prores_ks. "
-             "auto picks one that is there."},
+             "auto picks one that is there. For green, matte and alpha_packed, as are the following."},
     {.key = "output.crf",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(output.crf),
@@ -149,6 +150,31 @@ const struct vsm_option vsm_options_table[] = {
      .initial = "#00B140",
      .in_hash = true,
      .help = "The flat colour behind the people. In YAML a value that begins with # needs quotes."},
+    {.key = "output.alpha_color",
+     .type = VSM_OPTIONS_CHOICE,
+     .offset = FIELD(output.alpha_color),
+     .initial = "grey",
+     .choices = NAMES("grey", "red"),
+     .in_hash = true,
+     .help = "Colour of the mattes in alpha_packed. Players read the red channel; grey survives compression "
+             "much better."},
+    {.key = "output.fisheye_fov",
+     .type = VSM_OPTIONS_CHOICE,
+     .offset = FIELD(output.fisheye_fov),
+     .initial = "180",
+     .choices = NAMES("180", "190", "200", "220"),
+     .unit = "degrees",
+     .in_hash = true,
+     .help = "Field of view of the fisheye circles in alpha_packed, which the name tells the player."},
+    {.key = "output.alpha_mode",
+     .type = VSM_OPTIONS_CHOICE,
+     .offset = FIELD(output.alpha_mode),
+     .initial = "straight",
+     .choices = NAMES("straight", "premultiplied"),
+     .in_hash = true,
+     .help =
+         "Colour of half-transparent pixels in prores4444 and ffv1_alpha: the person's own, or multiplied "
+         "by alpha."},
 
     {.key = "processing.scale_factor",
      .type = VSM_OPTIONS_REAL,

@@ -138,7 +138,8 @@ static bool is_null(const yaml_event_t *event)
 static bool takes_text(const struct vsm_option *option)
 {
     return option->type == VSM_OPTIONS_NAME || option->type == VSM_OPTIONS_PATH ||
-           option->type == VSM_OPTIONS_CHOICE || option->type == VSM_OPTIONS_COLOR || option->automatic;
+           option->type == VSM_OPTIONS_CHOICE || option->type == VSM_OPTIONS_SET ||
+           option->type == VSM_OPTIONS_COLOR || option->automatic;
 }
 
 static int fail_value(const struct reader *r, const yaml_event_t *event, const char *what)

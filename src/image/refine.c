@@ -73,11 +73,19 @@ static int next_column(const struct vsm_refine_plan *plan, struct vsm_refine_gri
     return nearest > x ? nearest : x;
 }
 
+/* Luma and alpha have a sample a pixel, chroma one for so many pixels (log2). */
+static struct vsm_refine_grid grid_of(const struct vsm_image *image, int plane)
+{
+    bool chroma = plane == 1 || plane == 2;
+
+    return (struct vsm_refine_grid){chroma ? image->format.chroma_x : 0, chroma ? image->format.chroma_y : 0};
+}
+
 static void fill_gaps(const struct vsm_refine_plan *plan, const struct vsm_refine_output *output, int plane,
                       int row)
 {
     const struct vsm_image *image = output->image;
-    struct vsm_refine_grid grid = {plane ? image->format.chroma_x : 0, plane ? image->format.chroma_y : 0};
+    struct vsm_refine_grid grid = grid_of(image, plane);
     int width = (image->width + grid.x) >> grid.x;
     bool whole = plane && output->pass < 0;
     int x = 0;
@@ -101,7 +109,7 @@ static void fill_background(const struct vsm_refine_plan *plan, int first, int l
         int planes = vsm_format_plane_count(output->image->format);
 
         for (int p = 0; p < planes; p++) {
-            int shift = p ? output->image->format.chroma_y : 0;
+            int shift = grid_of(output->image, p).y;
 
             for (int row = first >> shift; row < (last + shift) >> shift; row++)
                 fill_gaps(plan, output, p, row);
@@ -134,6 +142,18 @@ static void load_chroma(const struct strip *s, int row, int slot)
                         plan->grid.x, n, w->mean, w->tint_row);
 }
 
+/* The foreground's weight over the background for one kind of output, from alpha. */
+static const float *weigh(const struct strip *s, enum vsm_composite kind, const float *alpha, int n)
+{
+    float *weight = s->worker->weight;
+
+    if (kind != VSM_COMPOSITE_FOREGROUND)
+        return alpha;
+    for (int i = 0; i < n; i++)
+        weight[i] = alpha[i] * VSM_COMPOSITE_FADE < 1 ? alpha[i] * VSM_COMPOSITE_FADE : 1;
+    return weight;
+}
+
 static void write_luma(const struct strip *s, const struct vsm_refine_output *output, const float *alpha,
                        int row)
 {
@@ -146,7 +166,11 @@ static void write_luma(const struct strip *s, const struct vsm_refine_output *ou
         kernels->store(alpha + skip, &output->luma, s->last - s->first, to);
         return;
     }
-    kernels->blend_luma(alpha, w->foreground, output->key_luma, s->last - s->begin, w->blend);
+    if (output->image->format.planes == VSM_PLANES_YUVA)
+        kernels->store(alpha + skip, &output->alpha, s->last - s->first,
+                       sample_at(output->image, 3, s->first, row));
+    kernels->blend_luma(weigh(s, output->kind, alpha, s->last - s->begin), w->foreground, output->key_luma,
+                        s->last - s->begin, w->blend);
     kernels->store(w->blend + skip, &output->luma, s->last - s->first, to);
 }
 
@@ -200,7 +224,8 @@ static void write_chroma(const struct strip *s, const struct vsm_refine_output *
     struct vsm_refine_worker *w = s->worker;
     int x = (s->begin >> image->format.chroma_x) + skip;
 
-    kernels->blend_chroma(w->pass_alpha, w->pass_fu, w->pass_fv, &output->key, n, w->blend, w->spare);
+    kernels->blend_chroma(weigh(s, output->kind, w->pass_alpha, n), w->pass_fu, w->pass_fv, &output->key, n,
+                          w->blend, w->spare);
     if (image->format.planes == VSM_PLANES_NV) {
         kernels->store_pairs(w->blend + skip, w->spare + skip, &output->chroma, n - skip,
                              sample_at(image, 1, x, row));
@@ -286,7 +311,7 @@ static void fill_pair(const struct strip *s, int pair)
         int planes = output->pass < 0 ? 1 : vsm_format_plane_count(output->image->format);
 
         for (int p = 0; p < planes; p++) {
-            int sx = p ? output->image->format.chroma_x : 0, sy = p ? output->image->format.chroma_y : 0;
+            int sx = grid_of(output->image, p).x, sy = grid_of(output->image, p).y;
             int first = (s->first + sx) >> sx, last = (s->last + sx) >> sx;
 
             for (int row = (2 * pair) >> sy; row <= (2 * pair + 1) >> sy; row++)

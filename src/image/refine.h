@@ -32,15 +32,20 @@
 #include "frame/image.h"
 
 enum vsm_composite {
-    VSM_COMPOSITE_KEY,   /* foreground over a flat key colour */
+    VSM_COMPOSITE_KEY,        /* foreground over a flat key colour */
+    VSM_COMPOSITE_FOREGROUND, /* foreground not multiplied by alpha; fades to the key colour where alpha is below
+                                 1 / VSM_COMPOSITE_FADE */
     VSM_COMPOSITE_MATTE, /* alpha as grey in the image's range (full: 0..max, else 16..235); chroma, if any,
                             neutral */
 };
 
+/* Keeps a foreground's edge clear of the flat colour behind it, which compression likes better than what was there. */
+#define VSM_COMPOSITE_FADE 64
+
 struct vsm_composite_output {
     enum vsm_composite kind;
     struct vsm_image *image; /* written; same size as the source picture */
-    uint8_t key[3];          /* VSM_COMPOSITE_KEY: R, G, B of the key colour, 0..255 */
+    uint8_t key[3];          /* not VSM_COMPOSITE_MATTE: R, G, B of the key colour, 0..255 */
 };
 
 struct vsm_refine_options {
@@ -50,8 +55,9 @@ struct vsm_refine_options {
 /* Makes all outputs of one picture. `mattes` cover each eye's rectangle; pixels outside every rectangle are
  * background. Where alpha is 0 a KEY output is exactly the key colour (the same code values everywhere);
  * where alpha is 1 and the residual 0 it is the source's samples, converted to the output's depth and range.
- * Source: host GRAY, YUV, YUVA (A ignored) or NV, 8..16 bits. Outputs: host GRAY, YUV or NV, 8..16 bits, any
- * subsampling, either range; a KEY output has the source's matrix. A chroma sample that two eyes share
+ * Source: host GRAY, YUV, YUVA (A ignored) or NV, 8..16 bits. Outputs: host GRAY, YUV, YUVA or NV, 8..16 bits,
+ * any subsampling, either range; KEY and FOREGROUND outputs have the source's matrix, and only they can be YUVA: A is
+ * alpha, 0..max in either range, so that KEY on black is premultiplied and FOREGROUND straight. A chroma sample that two eyes share
  * belongs to the left or upper one. VSM_E_INTERNAL for formats, sizes or rectangles that do not fit,
  * VSM_E_INPUT for an unsupported matrix, VSM_E_NOMEM. Bands of rows are shared out to `pool` (NULL: this
  * thread alone). Any thread. Cost: bench_fullres; about 80 KiB of scratch memory a thread. */

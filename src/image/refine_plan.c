@@ -117,7 +117,8 @@ static int set_output(struct vsm_refine_plan *plan, const struct vsm_composite_o
     struct vsm_colour_model model;
     int status;
 
-    if (!samples_known(image) || image->format.planes == VSM_PLANES_YUVA)
+    if (!samples_known(image) ||
+        (image->format.planes == VSM_PLANES_YUVA && wanted->kind == VSM_COMPOSITE_MATTE))
         return vsm_fail(VSM_E_INTERNAL, "refine: an output with planes %d and %d bits is not supported",
                         (int)image->format.planes, image->format.depth);
     if (image->width != plan->source->width || image->height != plan->source->height)
@@ -141,6 +142,7 @@ static int set_output(struct vsm_refine_plan *plan, const struct vsm_composite_o
     output->luma = code_of(image, &model, model.luma_range / plan->model.luma_range, model.luma_offset);
     output->chroma =
         code_of(image, &model, model.chroma_range / plan->model.chroma_range, model.chroma_offset);
+    output->alpha = code_of(image, &model, model.maximum, 0);
     set_key(output, &model, wanted, despill);
     if (image->format.planes != VSM_PLANES_GRAY)
         output->pass = find_pass(plan, image->format);
@@ -210,7 +212,7 @@ static void set_worker(struct vsm_refine_plan *plan, struct vsm_refine_worker *w
     float **rows[ROWS] = {&w->y[0],  &w->y[1],       &w->alpha[0], &w->alpha[1], &w->u[0],
                           &w->u[1],  &w->v[0],       &w->v[1],     &w->mean,     &w->tint_row,
                           &w->blend, &w->foreground, &w->pass_y,   &w->pass_u,   &w->pass_v,
-                          &w->spare, &w->pass_alpha, &w->pass_fu,  &w->pass_fv};
+                          &w->spare, &w->pass_alpha, &w->pass_fu,  &w->pass_fv,  &w->weight};
 
     memory = set_sampler(plan, &w->luma, k->luma, VSM_LUMA_PLANES, width, memory);
     memory = set_sampler(plan, &w->tint, k->tint, VSM_TINT_PLANES, width, memory);

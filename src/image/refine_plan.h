@@ -19,10 +19,10 @@ struct vsm_refine_grid {
 struct vsm_refine_output {
     enum vsm_composite kind;
     struct vsm_image *image;
-    struct vsm_refine_code luma, chroma;
+    struct vsm_refine_code luma, chroma, alpha;
     float key_luma;
     struct vsm_refine_key key;
-    int background[3]; /* code values where alpha is 0 */
+    int background[4]; /* code values where alpha is 0 */
     int pass;          /* which chroma pass feeds it; -1: no chroma that depends on pixels */
 };
 
@@ -42,6 +42,7 @@ struct vsm_refine_worker {
     float *mean, *tint_row;    /* chroma's part of alpha's mean and of foreground luma */
     float *foreground, *blend; /* luma */
     float *pass_y, *pass_alpha, *pass_u, *pass_v, *pass_fu, *pass_fv, *spare;
+    float *weight; /* of the foreground over the background, where that is not alpha */
 };
 
 struct vsm_refine_plan {

@@ -1,34 +1,94 @@
 #include "stages/composite_stage.h"
 
 #include "base/mem.h"
+#include "geometry/alpha_pack.h"
+#include "image/colour.h"
+
+/* One target, and where its pictures come from. A packed one is drawn from a foreground and a matte as the source
+ * lies, which live for one frame. */
+struct target {
+    struct vsm_composite_target wanted;
+    struct vsm_image_pool *pool;
+    struct vsm_alpha_pack *pack; /* NULL: refined straight into its picture */
+    struct vsm_image_pool *foregrounds, *mattes;
+};
 
 struct vsm_composite_stage {
-    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
-    struct vsm_image_pool *pools[VSM_MAX_OUTPUTS];
+    struct target targets[VSM_MAX_OUTPUTS];
     int count;
     struct vsm_refine_options options;
     struct vsm_parallel *pool; /* borrowed */
 };
+
+/* What refine makes for one frame, and what it becomes. */
+struct work {
+    struct vsm_composite_output outputs[VSM_MAX_OUTPUTS];
+    int count;
+    struct vsm_image *foregrounds[VSM_MAX_OUTPUTS], *mattes[VSM_MAX_OUTPUTS]; /* by target; owned */
+};
+
+static int create_pack(struct target *target, int width, int height)
+{
+    static const struct vsm_format gray = {.planes = VSM_PLANES_GRAY, .depth = 16};
+    const struct vsm_composite_target *wanted = &target->wanted;
+    const struct vsm_composite_packing *packing = wanted->packing;
+    struct vsm_alpha_pack_options options = {
+        .projection = VSM_HALF_EQUIRECT,
+        .eyes = {packing->eyes[0], packing->eyes[1]},
+        .field_of_view = packing->field_of_view,
+        .height = packing->height,
+    };
+    const uint8_t black[3] = {0}, one[3] = {255, packing->red ? 0 : 255, packing->red ? 0 : 255};
+    struct vsm_colour full = wanted->colour;
+    struct vsm_colour_model model;
+    int status = vsm_colour_model(wanted->colour, height, wanted->format.depth, &model);
+
+    if (status != VSM_OK)
+        return status;
+    full.full_range = true;
+    vsm_colour_encode(&model, black, options.black);
+    vsm_colour_encode(&model, black, options.alpha_zero);
+    vsm_colour_encode(&model, one, options.alpha_one);
+    target->foregrounds = vsm_image_pool_create(wanted->format, width, height, wanted->colour);
+    target->mattes = vsm_image_pool_create(gray, width, height, full);
+    if (!target->foregrounds || !target->mattes)
+        return VSM_E_NOMEM;
+    return vsm_alpha_pack_create(&options, &target->pack);
+}
+
+static int create_target(struct target *target, int width, int height)
+{
+    const struct vsm_composite_target *wanted = &target->wanted;
+    const struct vsm_composite_packing *packing = wanted->packing;
+
+    target->pool = vsm_image_pool_create(wanted->format, packing ? 2 * packing->height : width,
+                                         packing ? packing->height : height, wanted->colour);
+    if (!target->pool)
+        return VSM_E_NOMEM;
+    return packing ? create_pack(target, width, height) : VSM_OK;
+}
 
 int vsm_composite_stage_create(const struct vsm_composite_target *targets, int count, int width, int height,
                                const struct vsm_refine_options *options, struct vsm_parallel *pool,
                                struct vsm_composite_stage **stage)
 {
     struct vsm_composite_stage *s = vsm_mem_alloc("composite stage", 1, sizeof(*s));
+    int status = VSM_OK;
 
     if (!s)
         return VSM_E_NOMEM;
     s->options = *options;
     s->pool = pool;
-    for (s->count = 0; s->count < count; s->count++) {
-        const struct vsm_composite_target *target = &targets[s->count];
+    while (s->count < count && status == VSM_OK) {
+        struct target *target = &s->targets[s->count++];
 
-        s->targets[s->count] = *target;
-        s->pools[s->count] = vsm_image_pool_create(target->format, width, height, target->colour);
-        if (!s->pools[s->count]) {
-            vsm_composite_stage_destroy(s);
-            return VSM_E_NOMEM;
-        }
+        target->wanted = targets[s->count - 1];
+        status = create_target(target, width, height);
+        target->wanted.packing = NULL;
+    }
+    if (status != VSM_OK) {
+        vsm_composite_stage_destroy(s);
+        return status;
     }
     *stage = s;
     return VSM_OK;
@@ -38,35 +98,72 @@ void vsm_composite_stage_destroy(struct vsm_composite_stage *stage)
 {
     if (!stage)
         return;
-    for (int i = 0; i < stage->count; i++)
-        vsm_image_pool_destroy(stage->pools[i]);
+    for (int i = 0; i < stage->count; i++) {
+        vsm_image_pool_destroy(stage->targets[i].pool);
+        vsm_image_pool_destroy(stage->targets[i].foregrounds);
+        vsm_image_pool_destroy(stage->targets[i].mattes);
+        vsm_alpha_pack_destroy(stage->targets[i].pack);
+    }
     vsm_mem_free(stage);
+}
+
+static int add_work(struct work *work, const struct target *target, enum vsm_composite kind,
+                    struct vsm_image *image)
+{
+    const uint8_t *key = target->wanted.key;
+
+    if (!image)
+        return VSM_E_NOMEM;
+    if (work->count == VSM_MAX_OUTPUTS)
+        return vsm_fail(VSM_E_INTERNAL, "composite: more than %d pictures of one frame", VSM_MAX_OUTPUTS);
+    work->outputs[work->count++] = (struct vsm_composite_output){kind, image, {key[0], key[1], key[2]}};
+    return VSM_OK;
+}
+
+static int prepare(const struct vsm_composite_stage *stage, struct vsm_frame *frame, struct work *work)
+{
+    for (int i = 0; i < stage->count; i++) {
+        const struct target *target = &stage->targets[i];
+        int status;
+
+        frame->outputs[i] = vsm_image_pool_get(target->pool);
+        if (!frame->outputs[i])
+            return VSM_E_NOMEM;
+        if (!target->pack) {
+            status = add_work(work, target, target->wanted.kind, frame->outputs[i]);
+        } else {
+            work->foregrounds[i] = vsm_image_pool_get(target->foregrounds);
+            work->mattes[i] = vsm_image_pool_get(target->mattes);
+            status = add_work(work, target, target->wanted.kind, work->foregrounds[i]);
+            if (status == VSM_OK)
+                status = add_work(work, target, VSM_COMPOSITE_MATTE, work->mattes[i]);
+        }
+        if (status != VSM_OK)
+            return status;
+    }
+    return VSM_OK;
 }
 
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_composite_stage *stage = self;
-    struct vsm_composite_output outputs[VSM_MAX_OUTPUTS];
-    int status;
+    struct work work = {.count = 0};
+    int status = prepare(stage, frame, &work);
 
-    for (int i = 0; i < stage->count; i++) {
-        const struct vsm_composite_target *target = &stage->targets[i];
-
-        frame->outputs[i] = vsm_image_pool_get(stage->pools[i]);
-        if (!frame->outputs[i])
-            return VSM_E_NOMEM;
-        outputs[i] = (struct vsm_composite_output){
-            .kind = target->kind,
-            .image = frame->outputs[i],
-            .key = {target->key[0], target->key[1], target->key[2]},
-        };
-    }
-    status = vsm_refine(frame->source, frame->mattes, frame->view_count, outputs, stage->count,
-                        &stage->options, stage->pool);
+    if (status == VSM_OK)
+        status = vsm_refine(frame->source, frame->mattes, frame->view_count, work.outputs, work.count,
+                            &stage->options, stage->pool);
     /* Nobody behind needs them: give the decoder its picture back before the frame waits for the encoder. */
     vsm_image_unref(&frame->source);
     for (int i = 0; i < frame->view_count; i++)
         vsm_tensor_unref(&frame->mattes[i].coefficients);
+    for (int i = 0; i < stage->count; i++) {
+        if (stage->targets[i].pack && status == VSM_OK)
+            status = vsm_alpha_pack_draw(stage->targets[i].pack, work.foregrounds[i], work.mattes[i],
+                                         frame->outputs[i], stage->pool);
+        vsm_image_unref(&work.foregrounds[i]);
+        vsm_image_unref(&work.mattes[i]);
+    }
     return status;
 }
 

@@ -66,6 +66,8 @@ static const struct {
     {"input.start_frame", "1000000000000", "1000000000000"},
     {"input.layout", "TB", "tb"},
     {"output.format", "green+matte", "green+matte"},
+    {"output.format", "alpha_packed", "alpha_packed"},
+    {"output.format", "Alpha_packed+matte+matte+green", "green+matte+alpha_packed"},
     {"output.crf", "0", "0"},
     {"output.crf", "-0", "0"},
     {"output.crf", "63", "63"},
@@ -123,6 +125,9 @@ static const struct {
 } bad[] = {
     {"streaming.mode", "maybe", "job.yaml:3:7: streaming.mode: \"maybe\" is neither true nor false"},
     {"streaming.mode", "1", "neither true nor false"},
+    {"output.format", "green+mat", "\"green+mat\" has a name that is not known; use green, matte"},
+    {"output.format", "", "not known"},
+    {"output.format", "green+", "not known"},
     {"streaming.buffer_frames", "0", "out of range; use 1 to 256"},
     {"streaming.buffer_frames", "257", "out of range"},
     {"streaming.buffer_frames", "99999999999999999999", "out of range"},

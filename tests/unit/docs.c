@@ -123,7 +123,8 @@ static void test_bash_completion(void)
     CHECK_STR(COMPLETE("vr180-streaming a.mp4 --progress j"), "json\n");
     CHECK_STR(COMPLETE("vr180-streaming --progress = p"), "plain\n");
     CHECK_STR(COMPLETE("vr180-streaming --set output.cr"), "output.crf=\n");
-    CHECK_STR(COMPLETE("vr180-streaming --set output.format ="), "green matte green+matte\n");
+    CHECK_STR(COMPLETE("vr180-streaming --set output.format ="),
+              "green matte alpha_packed prores4444 ffv1_alpha\n");
     CHECK_STR(COMPLETE("vr180-streaming --set recovery.auto_resume = f"), "false\n");
     CHECK_STR(COMPLETE("vr180-streaming --scale 0"), "\n");
     CHECK_STR(COMPLETE("vr180-streaming -o /et"), "/etc\n");
