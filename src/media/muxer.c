@@ -284,6 +284,9 @@ int vsm_muxer_add_video(struct vsm_muxer *muxer, const struct vsm_muxer_video *v
     /* Apple's players take HEVC only under this name. */
     if (stream->codecpar->codec_id == AV_CODEC_ID_HEVC && !is_matroska(muxer))
         stream->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');
+    /* Tells the profile, without which readers take 4444 for 422. */
+    if (stream->codecpar->codec_id == AV_CODEC_ID_PRORES)
+        stream->codecpar->codec_tag = video->parameters->codec_tag;
     if (video->vr && is_matroska(muxer))
         status = set_vr(stream, video);
     if (status == VSM_OK && video->hdr)

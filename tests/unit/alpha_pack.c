@@ -261,7 +261,6 @@ static void test_through_the_encoder(void)
     vsm_video_reader_close(reader);
     vsm_image_unref(&matte);
     vsm_image_unref(&frame);
-    media_source_clean();
 }
 
 static void test_refusals(void)
@@ -286,5 +285,6 @@ int main(void)
     RUN(test_red);
     RUN(test_through_the_encoder);
     RUN(test_refusals);
+    media_source_clean();
     return tap_done();
 }

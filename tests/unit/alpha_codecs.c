@@ -1,0 +1,140 @@
+#include "media/video_writer.h"
+
+#include "media_source.h"
+#include "pictures.h"
+#include "tap.h"
+
+#include <libavutil/pixdesc.h>
+
+#define WIDTH  96
+#define HEIGHT 64
+
+static const struct vsm_colour bt709 = {1, 1, 1, false, 1};
+
+static struct vsm_image *noise(int depth)
+{
+    struct vsm_format format = {.planes = VSM_PLANES_YUVA, .depth = (uint8_t)depth};
+    struct vsm_image *image = vsm_image_create(format, WIDTH, HEIGHT, bt709);
+
+    picture_noise(image);
+    return image;
+}
+
+static AVFrame *decode_first(const char *path)
+{
+    AVFormatContext *input = NULL;
+    AVCodecContext *decoder = NULL;
+    AVPacket *packet = av_packet_alloc();
+    AVFrame *frame = av_frame_alloc();
+    int got = AVERROR(EAGAIN);
+
+    CHECK_INT(avformat_open_input(&input, path, NULL, NULL), 0);
+    CHECK(avformat_find_stream_info(input, NULL) >= 0);
+    decoder = avcodec_alloc_context3(avcodec_find_decoder(input->streams[0]->codecpar->codec_id));
+    CHECK(avcodec_parameters_to_context(decoder, input->streams[0]->codecpar) >= 0);
+    CHECK_INT(avcodec_open2(decoder, NULL, NULL), 0);
+    while (got == AVERROR(EAGAIN) && av_read_frame(input, packet) >= 0) {
+        CHECK_INT(avcodec_send_packet(decoder, packet), 0);
+        av_packet_unref(packet);
+        got = avcodec_receive_frame(decoder, frame);
+    }
+    CHECK_INT(got, 0);
+    av_packet_free(&packet);
+    avcodec_free_context(&decoder);
+    avformat_close_input(&input);
+    return frame;
+}
+
+/* Writes one picture and lets FFmpeg itself read it back: our reader leaves alpha out. NULL where the codec is not
+ * there. */
+static AVFrame *round_trip(const char *codec, const char *profile, const char *path, struct vsm_image *image)
+{
+    struct vsm_video_writer_options target = {
+        .path = path,
+        .encoder = {.codec = codec,
+                    .crf = -1,
+                    .preset = profile,
+                    .threads = 1,
+                    .width = WIDTH,
+                    .height = HEIGHT,
+                    .format = image->format,
+                    .colour = bt709,
+                    .time_base = {1, 30},
+                    .frame_rate = {30, 1},
+                    .sample_aspect = {1, 1}},
+        .end_pts = INT64_MAX,
+    };
+    struct vsm_video_writer *writer = NULL;
+
+    if (vsm_video_writer_open(&target, &writer) == VSM_E_USAGE) {
+        tap_skip("the codec is not there");
+        return NULL;
+    }
+    CHECK_INT(vsm_video_writer_put(writer, image, 0, 1), VSM_OK);
+    CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
+    vsm_video_writer_close(writer, false);
+    return decode_first(path);
+}
+
+/* ProRes 4444 is decoded to more bits than it was made from. */
+static int differences(const AVFrame *a, const struct vsm_image *b, int plane)
+{
+    int shift = av_pix_fmt_desc_get(a->format)->comp[plane].depth - b->format.depth, count = 0;
+
+    for (int y = 0; y < HEIGHT; y++) {
+        const uint16_t *row = (const uint16_t *)(a->data[plane] + y * a->linesize[plane]);
+
+        for (int x = 0; x < WIDTH; x++)
+            count += row[x] >> shift != picture_get(b, plane, x, y);
+    }
+    return count;
+}
+
+static void check_ffv1(int depth)
+{
+    struct vsm_image *image = noise(depth);
+    AVFrame *back = round_trip("ffv1", NULL, media_source_path("alpha.mkv"), image);
+
+    if (back) {
+        CHECK_INT(back->format, depth == 10 ? AV_PIX_FMT_YUVA444P10LE : AV_PIX_FMT_YUVA444P16LE);
+        for (int p = 0; p < 4; p++)
+            CHECK_INT(differences(back, image, p), 0);
+    }
+    av_frame_free(&back);
+    vsm_image_unref(&image);
+}
+
+static void test_ffv1_is_exact(void)
+{
+    check_ffv1(10);
+    check_ffv1(16);
+}
+
+static void test_prores_alpha_is_exact(void)
+{
+    struct vsm_image *image = noise(10);
+    const char *path = media_source_path("alpha.mov");
+    AVFrame *back = round_trip("prores_ks", "4444", path, image);
+
+    if (back) {
+        FILE *file = fopen(path, "rb");
+        static char bytes[1 << 20];
+        size_t size = fread(bytes, 1, sizeof(bytes), file), tags = 0;
+
+        fclose(file);
+        CHECK_INT(differences(back, image, 3), 0);
+        for (size_t i = 0; i + 4 <= size; i++)
+            tags += memcmp(bytes + i, "ap4h", 4) == 0;
+        CHECK(tags >= 1);
+    }
+    av_frame_free(&back);
+    vsm_image_unref(&image);
+}
+
+int main(void)
+{
+    RUN(test_ffv1_is_exact);
+    RUN(test_prores_alpha_is_exact);
+    media_source_clean();
+    return tap_done();
+}
