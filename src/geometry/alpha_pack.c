@@ -9,9 +9,9 @@
 #define BAND    VSM_ALPHA_PACK_ALIGNMENT /* luma rows a job */
 #define OUTSIDE (-1.0f)
 
-/* Where the lower right quarter of a circle round the view's centre looks: entry (i, j) is the source point seen at
- * (i + 1/2, j + 1/2) from the circle's centre, as distances from the eye's centre in luma pixels. The other quarters
- * mirror it. */
+/* Where the lower right quarter of a circle round the view's centre looks: entry (i, j) is the source
+ * point seen at (i + 1/2, j + 1/2) from the circle's centre, as distances from the eye's centre in luma
+ * pixels. The other quarters mirror it. */
 struct quarter {
     int size;
     float *across, *down; /* OUTSIDE in `across` where nothing is seen */
@@ -191,7 +191,8 @@ static int mirror(int offset, float *sign)
     return offset < 0 ? -1 - offset : offset;
 }
 
-/* Row `row` of a plane's circle of one eye. A chroma sample looks at the middle of the pixels that it covers. */
+/* Row `row` of a plane's circle of one eye. A chroma sample looks at the middle of the pixels that it
+ * covers. */
 static void draw_circle(const struct draw *d, int plane, int row, int eye)
 {
     const struct vsm_alpha_pack *pack = d->pack;

@@ -1,17 +1,19 @@
 /* The alpha-packed fisheye layout that VR players unpack ("DeoVR alpha").
  *
- * A frame is 2H x H, the left eye's square first. Each eye is an equidistant fisheye circle of diameter H; the
- * rest is black. The eye's matte in the same projection, scaled by 0.4 and cut to its disc, lies in the black
- * corners, as discs round points of the frame's border: the left eye's round (H, H) with its upper half and round
- * (H, 0) with its lower half, the right eye's round (2H, H), (0, H), (2H, 0) and (0, 0) with the upper left, upper
- * right, lower left and lower right quarter. So a reader finds the left eye's matte at (x, y) in 0..1 at
- * U = 0.4 + 0.2 x, V = 0.8 + 0.4 y (y < 0.5) or 0.4 y - 0.2 of the frame. Discs and circles are at least 0.0071 H
- * apart. Source: the shader of a reader (tucaVR) and four writers that agree with it.
+ * A frame is 2H x H, the left eye's square first. Each eye is an equidistant fisheye circle of diameter H;
+ * the rest is black. The eye's matte in the same projection, scaled by 0.4 and cut to its disc, lies in
+ * the black corners, as discs round points of the frame's border: the left eye's round (H, H) with its
+ * upper half and round (H, 0) with its lower half, the right eye's round (2H, H), (0, H), (2H, 0) and (0,
+ * 0) with the upper left, upper right, lower left and lower right quarter. So a reader finds the left
+ * eye's matte at (x, y) in 0..1 at U = 0.4 + 0.2 x, V = 0.8 + 0.4 y (y < 0.5) or 0.4 y - 0.2 of the frame.
+ * Discs and circles are at least 0.0071 H apart. Source: the shader of a reader (tucaVR) and four writers
+ * that agree with it.
  *
- * Every pixel of the frame is looked up in the source by the inverse mapping of its centre, so any H is exact; cutting
- * and pasting tiles would be off by up to 0.8 pixels where 0.4 H is not a whole number (2048, 4096). Pictures are
- * sampled bilinearly, the matte by the mean of four bilinear samples, as 0.4 makes it smaller. Chroma samples are
- * taken as centred in the pixels that they cover, in the source and here.
+ * Every pixel of the frame is looked up in the source by the inverse mapping of its centre, so any H is
+ * exact; cutting and pasting tiles would be off by up to 0.8 pixels where 0.4 H is not a whole number
+ * (2048, 4096). Pictures are sampled bilinearly, the matte by the mean of four bilinear samples, as 0.4
+ * makes it smaller. Chroma samples are taken as centred in the pixels that they cover, in the source and
+ * here.
  */
 #ifndef VSM_GEOMETRY_ALPHA_PACK_H
 #define VSM_GEOMETRY_ALPHA_PACK_H
@@ -36,8 +38,8 @@ struct vsm_alpha_pack_options {
 
 struct vsm_alpha_pack;
 
-/* Computes the mapping: about 100 ns and 8 bytes for each of 0.41 H^2 points. VSM_E_USAGE for a field of view out of
- * range, VSM_E_INTERNAL for sizes that do not fit, VSM_E_NOMEM. */
+/* Computes the mapping: about 100 ns and 8 bytes for each of 0.41 H^2 points. VSM_E_USAGE for a field of
+ * view out of range, VSM_E_INTERNAL for sizes that do not fit, VSM_E_NOMEM. */
 int vsm_alpha_pack_create(const struct vsm_alpha_pack_options *options,
                           struct vsm_alpha_pack **pack) VSM_NODISCARD;
 void vsm_alpha_pack_destroy(struct vsm_alpha_pack *pack);
@@ -45,9 +47,9 @@ void vsm_alpha_pack_destroy(struct vsm_alpha_pack *pack);
 /* Height to use for eyes of this height: the next multiple of the alignment, within the limits. */
 int vsm_alpha_pack_height(int eye_height);
 
-/* Draws a frame from the source's picture and its matte. picture and frame: host YUV of one depth and subsampling;
- * matte: host GRAY of the picture's size, 16 bits, full range. VSM_E_INTERNAL for anything else. The result does not
- * depend on the pool. Any thread; several may share a pack. */
+/* Draws a frame from the source's picture and its matte. picture and frame: host YUV of one depth and
+ * subsampling; matte: host GRAY of the picture's size, 16 bits, full range. VSM_E_INTERNAL for anything
+ * else. The result does not depend on the pool. Any thread; several may share a pack. */
 int vsm_alpha_pack_draw(const struct vsm_alpha_pack *pack, const struct vsm_image *picture,
                         const struct vsm_image *matte, struct vsm_image *frame,
                         struct vsm_parallel *pool) VSM_NODISCARD;

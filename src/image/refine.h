@@ -33,13 +33,13 @@
 
 enum vsm_composite {
     VSM_COMPOSITE_KEY,        /* foreground over a flat key colour */
-    VSM_COMPOSITE_FOREGROUND, /* foreground not multiplied by alpha; fades to the key colour where alpha is below
-                                 1 / VSM_COMPOSITE_FADE */
+    VSM_COMPOSITE_FOREGROUND, /* foreground not multiplied by alpha; fades to the key colour where
+                                 alpha is below 1 / VSM_COMPOSITE_FADE */
     VSM_COMPOSITE_MATTE, /* alpha as grey in the image's range (full: 0..max, else 16..235); chroma, if any,
                             neutral */
 };
 
-/* Keeps a foreground's edge clear of the flat colour behind it, which compression likes better than what was there. */
+/* Keeps a foreground's edge clear of the flat colour behind it, which compresses better than what was there. */
 #define VSM_COMPOSITE_FADE 64
 
 struct vsm_composite_output {
@@ -55,12 +55,13 @@ struct vsm_refine_options {
 /* Makes all outputs of one picture. `mattes` cover each eye's rectangle; pixels outside every rectangle are
  * background. Where alpha is 0 a KEY output is exactly the key colour (the same code values everywhere);
  * where alpha is 1 and the residual 0 it is the source's samples, converted to the output's depth and range.
- * Source: host GRAY, YUV, YUVA (A ignored) or NV, 8..16 bits. Outputs: host GRAY, YUV, YUVA or NV, 8..16 bits,
- * any subsampling, either range; KEY and FOREGROUND outputs have the source's matrix, and only they can be YUVA: A is
- * alpha, 0..max in either range, so that KEY on black is premultiplied and FOREGROUND straight. A chroma sample that two eyes share
- * belongs to the left or upper one. VSM_E_INTERNAL for formats, sizes or rectangles that do not fit,
- * VSM_E_INPUT for an unsupported matrix, VSM_E_NOMEM. Bands of rows are shared out to `pool` (NULL: this
- * thread alone). Any thread. Cost: bench_fullres; about 80 KiB of scratch memory a thread. */
+ * Source: host GRAY, YUV, YUVA (A ignored) or NV, 8..16 bits. Outputs: host GRAY, YUV, YUVA or NV, 8..16
+ * bits, any subsampling, either range; KEY and FOREGROUND outputs have the source's matrix, and only they
+ * can be YUVA: A is alpha, 0..max in either range, so that KEY on black is premultiplied and FOREGROUND
+ * straight. A chroma sample that two eyes share belongs to the left or upper one. VSM_E_INTERNAL for
+ * formats, sizes or rectangles that do not fit, VSM_E_INPUT for an unsupported matrix, VSM_E_NOMEM. Bands of
+ * rows are shared out to `pool` (NULL: this thread alone). Any thread. Cost: bench_fullres; about 80 KiB of
+ * scratch memory a thread. */
 int vsm_refine(const struct vsm_image *source, const struct vsm_matte *mattes, int matte_count,
                const struct vsm_composite_output *outputs, int output_count,
                const struct vsm_refine_options *options, struct vsm_parallel *pool) VSM_NODISCARD;

@@ -4,8 +4,8 @@
 #include "geometry/alpha_pack.h"
 #include "image/colour.h"
 
-/* One target, and where its pictures come from. A packed one is drawn from a foreground and a matte as the source
- * lies, which live for one frame. */
+/* One target, and where its pictures come from. A packed one is drawn from a foreground and a matte as the
+ * source lies, which live for one frame. */
 struct target {
     struct vsm_composite_target wanted;
     struct vsm_image_pool *pool;

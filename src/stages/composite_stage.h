@@ -23,7 +23,8 @@ struct vsm_composite_target {
     struct vsm_format format;
     struct vsm_colour colour;
     uint8_t key[3]; /* R, G, B */
-    /* NULL: the picture is as the source lies. Else it is packed: the format is YUV. Borrowed during create(). */
+    /* NULL: the picture is as the source lies. Else it is packed: the format is YUV. Borrowed during
+     * create(). */
     const struct vsm_composite_packing *packing;
 };
 

@@ -45,8 +45,8 @@ static AVFrame *decode_first(const char *path)
     return frame;
 }
 
-/* Writes one picture and lets FFmpeg itself read it back: our reader leaves alpha out. NULL where the codec is not
- * there. */
+/* Writes one picture and lets FFmpeg itself read it back: our reader leaves alpha out. NULL where the
+ * codec is not there. */
 static AVFrame *round_trip(const char *codec, const char *profile, const char *path, struct vsm_image *image)
 {
     struct vsm_video_writer_options target = {

@@ -116,14 +116,15 @@ static double read_alpha(const struct vsm_image *frame, int eye, double x, doubl
     return (texture(frame, u, v) - 16) / 219;
 }
 
-/* Whether a player sees nothing but the disc's own pixels there: not at the rim, nor less than half a pixel from the
- * frame's border, where textures are clamped. */
+/* Whether a player sees nothing but the disc's own pixels there: not at the rim, nor less than half a
+ * pixel from the frame's border, where textures are clamped. */
 static bool is_inside(double x, double y, int steps)
 {
     return hypot(x - 0.5, y - 0.5) < 0.49 && fabs(x - 0.5) * steps > 0.5 && fabs(y - 0.5) * steps > 0.5;
 }
 
-/* Greatest and mean squared difference from the function, or from what another frame gives, within the discs. */
+/* Greatest and mean squared difference from the function, or from what another frame gives, within the
+ * discs. */
 static double read_error(const struct vsm_image *frame, matte_function *function,
                          const struct vsm_image *other, double *squared)
 {
