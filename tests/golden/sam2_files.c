@@ -7,10 +7,12 @@
 #include "models/sam2_correction.h"
 #include "models/sam2_net.h"
 #include "models/sam2_tracker.h"
+#include "nn/weights.h"
 #include "shared_data.h"
 #include "tap.h"
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -88,6 +90,74 @@ static void test_transformers_names(void)
     }
     vsm_sam2_net_destroy(first);
     vsm_sam2_net_destroy(second);
+}
+
+/* The official file with all weights cut to bfloat16, stored as such or as float32. */
+static bool write_rounded(const char *path, bool half)
+{
+    struct vsm_weights *w;
+    json_t *header = json_object();
+    FILE *f = fopen(path, "wb");
+    uint64_t length, at = 0;
+    char *text;
+
+    if (!f || vsm_weights_open(official, &w))
+        return false;
+    for (size_t i = 0; i < vsm_weights_count(w); i++) {
+        const struct vsm_weight *t = vsm_weights_at(w, i);
+        uint64_t size = (uint64_t)vsm_weight_count(t) * (half ? 2 : 4);
+        json_t *shape = json_array();
+
+        for (int k = 0; k < t->rank; k++)
+            json_array_append_new(shape, json_integer(t->dims[k]));
+        json_object_set_new(header, t->name,
+                            json_pack("{s:s, s:o, s:[I,I]}", "dtype", half ? "BF16" : "F32", "shape", shape,
+                                      "data_offsets", (json_int_t)at, (json_int_t)(at + size)));
+        at += size;
+    }
+    text = json_dumps(header, JSON_COMPACT);
+    length = (strlen(text) + 7) / 8 * 8;
+    fwrite(&length, 8, 1, f);
+    fprintf(f, "%-*s", (int)length, text);
+    for (size_t i = 0; i < vsm_weights_count(w); i++) {
+        size_t count = (size_t)vsm_weight_count(vsm_weights_at(w, i));
+        float *values = vsm_mem_alloc("values", count, sizeof(*values));
+
+        vsm_weight_read_f32(vsm_weights_at(w, i), values);
+        for (size_t k = 0; k < count; k++) {
+            uint32_t bits;
+
+            memcpy(&bits, &values[k], 4);
+            bits &= 0xffff0000;
+            if (half)
+                fwrite((char *)&bits + 2, 2, 1, f);
+            else
+                fwrite(&bits, 4, 1, f);
+        }
+        vsm_mem_free(values);
+    }
+    free(text);
+    json_decref(header);
+    vsm_weights_close(w);
+    return fclose(f) == 0;
+}
+
+static void test_half_precision(void)
+{
+    static float a[SIZE / 4 * (SIZE / 4)], b[SIZE / 4 * (SIZE / 4)];
+    struct vsm_sam2_net *whole = NULL, *half = NULL;
+
+    CHECK(write_rounded(other, false) && write_rounded(damaged, true));
+    whole = open_net(other, SIZE);
+    half = open_net(damaged, SIZE);
+    CHECK(whole && half);
+    if (whole && half) {
+        run(whole, a);
+        run(half, b);
+        CHECK(memcmp(a, b, sizeof(a)) == 0);
+    }
+    vsm_sam2_net_destroy(whole);
+    vsm_sam2_net_destroy(half);
 }
 
 static void test_refused(void)
@@ -257,6 +327,7 @@ int main(void)
         printf("1..0 # SKIP no golden data\n");
     } else {
         RUN(test_transformers_names);
+        RUN(test_half_precision);
         RUN(test_refused);
         RUN(test_import_of_known_family);
         RUN(test_objects);
