@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "build_config.h"
 #include "config/options.h"
+#include "config/utf8.h"
 #include "media/media_version.h"
 #include "nn/session.h"
 
@@ -13,6 +14,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* No report is longer than this, in bytes; it is read before a job begins anew. */
+#define MAX_REPORT ((size_t)1 << 20)
+
+/* JSON is UTF-8 and paths need not be: bytes that are none become question marks. */
+static json_t *text_json(const char *text)
+{
+    char *copy = vsm_mem_string("report", text);
+    size_t size = copy ? strlen(copy) : 0, length;
+    json_t *json;
+
+    for (size_t i = 0; i < size; i += length) {
+        length = vsm_utf8_length((const uint8_t *)copy + i, size - i);
+        if (length == 0) {
+            copy[i] = '?';
+            length = 1;
+        }
+    }
+    json = copy ? json_string(copy) : NULL;
+    vsm_mem_free(copy);
+    return json;
+}
 
 static json_t *stage_json(const struct vsm_stage_stats *s)
 {
@@ -28,8 +51,8 @@ static json_t *outputs_json(const struct vsm_plan *plan)
     json_t *outputs = json_array();
 
     for (int i = 0; i < plan->output_count; i++)
-        json_array_append_new(outputs, json_pack("{s:s, s:s, s:s}", "kind", plan->outputs[i].name, "path",
-                                                 plan->outputs[i].path, "codec",
+        json_array_append_new(outputs, json_pack("{s:s, s:o, s:s}", "kind", plan->outputs[i].name, "path",
+                                                 text_json(plan->outputs[i].path), "codec",
                                                  plan->outputs[i].writer.encoder.codec));
     return outputs;
 }
@@ -67,14 +90,14 @@ static json_t *report_json(const struct vsm_report *r)
     for (int i = 0; i < r->stage_count; i++)
         json_array_append_new(stages, stage_json(&r->stats[i]));
     return json_pack(
-        "{s:s, s:s*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o}",
-        "result", r->result, "error", r->error, "program", VSM_VERSION, "onnxruntime",
-        vsm_session_backend_version(), "ffmpeg", vsm_media_version(), "frames", "made", (json_int_t)r->frames,
-        "resumed", (json_int_t)r->resumed_frames, "scene_cuts", (json_int_t)r->scene_cuts, "state_resets",
-        (json_int_t)r->state_resets, "repeated", (json_int_t)r->repeated_frames, "wall_ns",
-        (json_int_t)r->wall_ns, "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256",
-        settings, "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "stereo",
-        stereo_json(r->stereo), "stages", stages);
+        "{s:s, s:o*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o}",
+        "result", r->result, "error", r->error ? text_json(r->error) : NULL, "program", VSM_VERSION,
+        "onnxruntime", vsm_session_backend_version(), "ffmpeg", vsm_media_version(), "frames", "made",
+        (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames, "scene_cuts",
+        (json_int_t)r->scene_cuts, "state_resets", (json_int_t)r->state_resets, "repeated",
+        (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns, "peak_rss_bytes",
+        (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings, "model_sha256", model, "job_sha256",
+        job, "outputs", outputs_json(r->plan), "stereo", stereo_json(r->stereo), "stages", stages);
 }
 
 static char *report_path(const struct vsm_plan *plan)
@@ -88,11 +111,17 @@ static char *report_path(const struct vsm_plan *plan)
 bool vsm_report_says_complete(const struct vsm_plan *plan, const struct vsm_sha256 *job_hash)
 {
     char *path = report_path(plan), hex[VSM_SHA256_HEX];
-    json_t *json = path ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    const char *result = json_string_value(json_object_get(json, "result"));
-    const char *job = json_string_value(json_object_get(json, "job_sha256"));
+    json_t *json = NULL;
+    const char *result, *job;
+    void *text = NULL;
     bool complete;
+    size_t size;
 
+    if (path && vsm_file_read(path, MAX_REPORT, VSM_E_OUTPUT, &text, &size) == VSM_OK)
+        json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+    vsm_mem_free(text);
+    result = json_string_value(json_object_get(json, "result"));
+    job = json_string_value(json_object_get(json, "job_sha256"));
     vsm_hash_hex(job_hash, hex);
     complete = result && job && strcmp(result, "complete") == 0 && strcmp(job, hex) == 0;
     for (int i = 0; i < plan->output_count; i++)

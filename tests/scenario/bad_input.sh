@@ -77,6 +77,17 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 [ -z "$bad" ] && ok "cut anywhere" || not_ok "cut anywhere" "$bad"
 
+# A name that is not UTF-8 is a name.
+name=$(printf 'out\377.mp4')
+if ! timeout 60 "$program" good.mp4 -o "$name" --progress none >stdout 2>stderr; then
+    not_ok "a name that is not UTF-8" "$(tail -n 2 stderr)"
+elif [ -s "$name" ] && grep -q '"path": "out?.mp4"' "$name.report.json"; then
+    ok "a name that is not UTF-8"
+else
+    not_ok "a name that is not UTF-8" "$(cat "$name.report.json")"
+fi
+rm -f out*
+
 # A disk that is really full.
 mkdir small
 if mount -t tmpfs -o size=16k none small 2>/dev/null; then
