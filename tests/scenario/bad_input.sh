@@ -34,7 +34,7 @@ if ! command -v ffmpeg >/dev/null 2>&1; then
 fi
 ffmpeg -v error -f lavfi -i testsrc2=size=512x256:rate=30 -frames:v 6 -c:v libx264 -g 3 -pix_fmt yuv420p good.mp4
 ffmpeg -v error -f lavfi -i sine=duration=1 -c:a aac audio.mp4
-ffmpeg -v error -f lavfi -i testsrc2=size=257x129:rate=30 -frames:v 2 -c:v ffv1 -pix_fmt yuv444p odd.mkv
+ffmpeg -v error -f lavfi -i testsrc=size=257x129:rate=30 -frames:v 2 -c:v ffv1 -pix_fmt yuv444p odd.mkv
 : >empty.mp4
 head -c 5000 /dev/urandom >noise.mp4
 echo 'not a video' >text.mp4
@@ -90,7 +90,7 @@ rm -f out*
 
 # A disk that is really full.
 mkdir small
-if mount -t tmpfs -o size=16k none small 2>/dev/null; then
+if mount -t tmpfs -o size=8k none small 2>/dev/null; then
     timeout 60 "$program" good.mp4 -o small/out.mp4 --set output.crf=0 --progress none >stdout 2>stderr
     code=$?
     if [ $code = 3 ] && grep -qi 'space' stderr && [ ! -e small/out.mp4 ]; then
