@@ -147,7 +147,7 @@ static int time_frame(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *ou
             status = stages[s].run(stages[s].self, frame);
     }
     if (status == VSM_EOF)
-        status = vsm_fail(VSM_E_INPUT, "%s: has no pictures", plan->config->input.path);
+        status = vsm_fail(VSM_E_INPUT, "%s: has no picture that can be decoded", plan->config->input.path);
     if (status == VSM_OK) {
         double seconds = (double)(vsm_clock_ns() - start) / 1e9;
 

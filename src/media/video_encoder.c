@@ -70,7 +70,9 @@ static int choose_pixel_format(struct vsm_video_encoder *encoder)
     }
     encoder->pixel_format = av_get_pix_fmt(options->pix_fmt);
     if (encoder->pixel_format == AV_PIX_FMT_NONE)
-        return vsm_fail(VSM_E_USAGE, "output.pix_fmt: '%s' is no pixel format that FFmpeg knows",
+        return vsm_fail(VSM_E_USAGE,
+                        "output.pix_fmt: '%s' is no pixel format that FFmpeg knows; leave it empty to encode "
+                        "pictures as they come",
                         options->pix_fmt);
     for (; offered && *offered != AV_PIX_FMT_NONE; offered++)
         known = known || *offered == encoder->pixel_format;
@@ -104,7 +106,7 @@ static int check_unused(const struct vsm_video_encoder *encoder, const AVDiction
     const AVDictionaryEntry *unused = av_dict_get(dictionary, "", NULL, AV_DICT_IGNORE_SUFFIX);
 
     if (unused)
-        return vsm_fail(VSM_E_USAGE, "output.codec: %s does not know the option %s=%s",
+        return vsm_fail(VSM_E_USAGE, "output.codec: %s does not know the option %s=%s; choose another codec",
                         encoder->options.codec, unused->key, unused->value);
     return VSM_OK;
 }
@@ -124,7 +126,8 @@ static int open_context(struct vsm_video_encoder *encoder)
         error = avcodec_open2(context, encoder->codec, &dictionary);
         if (error < 0)
             status = vsm_ff_fail(VSM_E_USAGE, error,
-                                 "output.codec: %s refuses to encode %dx%d in %s with these settings",
+                                 "output.codec: %s refuses to encode %dx%d in %s with these settings "
+                                 "(--verbose shows its reasons)",
                                  encoder->options.codec, context->width, context->height,
                                  av_get_pix_fmt_name(context->pix_fmt));
         else
@@ -253,7 +256,9 @@ int vsm_video_encoder_open(const struct vsm_video_encoder_options *options, stru
         encoder->received = av_packet_alloc();
         if (!encoder->codec || encoder->codec->type != AVMEDIA_TYPE_VIDEO)
             status =
-                vsm_fail(VSM_E_USAGE, "output.codec: the FFmpeg libraries here have no video encoder '%s'",
+                vsm_fail(VSM_E_USAGE,
+                         "output.codec: the FFmpeg libraries here have no video encoder '%s'; auto picks one "
+                         "that is there",
                          options->codec);
         else if (!encoder->received)
             status = vsm_fail_nomem("packet", sizeof(AVPacket));

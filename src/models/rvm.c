@@ -46,11 +46,13 @@ static int check_options(const struct vsm_rvm_options *options)
 static int check_file(const char *path, const char *known, struct vsm_sha256 *hash)
 {
     char hex[VSM_SHA256_HEX];
+    int status = vsm_hash_sha256_path(path, hash);
 
-    if (vsm_hash_sha256_path(path, hash))
-        return vsm_fail(VSM_E_MODEL,
-                        "%s: the RVM weights cannot be read; run make setup, or set matting.model_path",
+    if (status == VSM_E_INPUT)
+        return vsm_fail(VSM_E_MODEL, "%s: the RVM weights cannot be read; run make setup, or set models.dir",
                         path);
+    if (status)
+        return status;
     vsm_hash_hex(hash, hex);
     if (strcmp(hex, known) == 0)
         return VSM_OK;
