@@ -41,8 +41,7 @@ const struct vsm_cli_subcommand vsm_cli_subcommands[] = {
      "Show how far the job that makes OUTPUT is, and whether it is running. Changes nothing."},
     {"models", VSM_CLI_MODELS_USAGE,
      "List the checkpoints of tracking networks, download one, take one from a file, check them against "
-     "their "
-     "SHA-256, or remove one."},
+     "their SHA-256, or remove one."},
 };
 
 const int vsm_cli_subcommands_count = sizeof(vsm_cli_subcommands) / sizeof(vsm_cli_subcommands[0]);

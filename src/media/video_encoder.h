@@ -44,8 +44,7 @@ struct vsm_video_encoder_options {
     struct vsm_rational time_base;  /* of pts */
     struct vsm_rational frame_rate; /* 0/1 = unknown, taken as 30 */
     struct vsm_rational sample_aspect;
-    const struct vsm_video_reader
-        *source; /* HDR and other static side data are taken from here; NULL = none */
+    const struct vsm_video_reader *source; /* gives HDR and other static side data; NULL = none */
 };
 
 /* More threads cost compression (slices, frame threads) without speed at the sizes we write. */

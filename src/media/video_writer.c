@@ -34,8 +34,8 @@ struct vsm_video_writer {
     uint64_t copied; /* packets of the copier that were muxed */
     bool created;    /* the temporary file is ours */
     bool finished;
-    struct vsm_bytes_out
-        known_state; /* resumed after it was finished: pictures are passed over, marks say this */
+    /* Resumed after it was finished: pictures are passed over, and marks say this. */
+    struct vsm_bytes_out known_state;
 };
 
 struct state {

@@ -1,6 +1,6 @@
 /* torch `.pt` files: an uncompressed ZIP archive (nn/zip_index.h) with a pickle of the structure
- * (nn/pickle.h) and one member a storage. Source: output of torch.save() 1.6 to 2.x; facts 2.2 of the SAM 2
- * sheet in doc/. Pre-1.6 files (a bare pickle stream) are refused.
+ * (nn/pickle.h) and one member a storage. Source: output of torch.save() 1.6 to 2.x. Older files (a bare
+ * pickle stream) are refused.
  *
  * The tensors taken are those of the dictionary "model" of the root dictionary, or of the root itself if it
  * has no such entry.
