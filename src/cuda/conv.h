@@ -36,9 +36,10 @@ enum vsm_cuda_act {
 
 /* What becomes of act(sum + bias): */
 enum vsm_cuda_after {
-    VSM_CUDA_AFTER_STORE, /* times gate, plus residual, to `out` */
-    VSM_CUDA_AFTER_FLOAT, /* the first four channels as float to `out32` [batch, h, w, 4] */
-    VSM_CUDA_AFTER_GATES, /* first half r: r * state to `out`; second half z to `update` */
+    VSM_CUDA_AFTER_STORE,   /* times gate, plus residual, to `out` */
+    VSM_CUDA_AFTER_FLOAT,   /* the first four channels as float to `out32` [batch, h, w, 4] */
+    VSM_CUDA_AFTER_PROJECT, /* of 16 channels: four weighted sums of them, as float to `out32` */
+    VSM_CUDA_AFTER_GATES,   /* first half r: r * state to `out`; second half z to `update` */
     VSM_CUDA_AFTER_STATE, /* state + z * (result - state) to `next` and, as half, to `out`; not-finite ones raise
                              bad[image] */
 };
@@ -57,7 +58,8 @@ struct vsm_cuda_conv {
     struct vsm_cuda_view residual; /* data NULL = none */
     const float *gate;             /* [batch, out channels] or NULL */
     float *out32;
-    const float *state; /* [batch, state_channels, h, w] */
+    const float *project, *project_bias; /* [4][16], [4] */
+    const float *state;                  /* [batch, state_channels, h, w] */
     float *next;
     int state_channels; /* without padding */
     void *update;       /* half [batch, h, w, padded state channels] */

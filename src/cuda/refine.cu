@@ -6,12 +6,13 @@
 #define THREADS_Y 8
 
 /* The eight maps at one point: A, then b, of R, G, B, alpha. */
-struct maps {
+struct __align__(16) maps {
     float a[4], b[4];
 };
 
 /* Between grid cells low and high, `share` of the way. `centre` and `extent` in half and whole samples of the eye. */
 struct spot {
+    int at; /* of low, -1 before the first */
     int low, high;
     float share;
 };
@@ -23,6 +24,7 @@ static __device__ __forceinline__ struct spot locate(int centre, int extent, int
     struct spot s;
 
     s.share = (float)(scaled - at * unit) / (float)unit;
+    s.at = at;
     s.low = max(at, 0);
     s.high = min(at + 1, cells - 1);
     return s;
@@ -148,18 +150,87 @@ static __device__ __forceinline__ void write_block(const struct vsm_cuda_refine_
                  code_of(o.key_v + b.alpha_mean * (v - o.key_v), o.chroma_scale, o.chroma_offset, o.maximum));
 }
 
-static __device__ __forceinline__ void solve(const struct vsm_cuda_refine &r, const struct vsm_cuda_refine_view &view,
-                                             struct block *b)
+/* What alpha and luma need, mixed from a cell's maps. */
+static __device__ __forceinline__ float4 luma_of(const struct vsm_cuda_refine &r, float4 a, float4 b)
 {
-    const int x = b->x - view.x, y = b->y - view.y;
+    return make_float4(r.alpha_y * a.w, b.w, r.luma_y[0] * a.x + r.luma_y[1] * a.y + r.luma_y[2] * a.z,
+                       r.luma_1[0] * b.x + r.luma_1[1] * b.y + r.luma_1[2] * b.z);
+}
+
+/* Maps at the chroma sample and luma planes at the four luma samples. */
+struct solution {
+    struct maps chroma;
+    float4 luma[2][2];
+};
+
+/* For grids not finer than the picture: all five points lie between three columns and three rows of cells. */
+static __device__ __forceinline__ void gather(const struct vsm_cuda_refine &r, const struct vsm_cuda_refine_view &v,
+                                              const struct spot x[2], const struct spot y[2], struct spot cx,
+                                              struct spot cy, struct solution *s)
+{
+    const int columns[3] = {x[0].low, x[0].high, min(x[0].at + 2, v.grid_width - 1)};
+    const int rows[3] = {y[0].low, y[0].high, min(y[0].at + 2, v.grid_height - 1)};
+    const bool next_x = x[1].at != x[0].at, next_y = y[1].at != y[0].at;
+    const bool chroma_x = cx.at != x[0].at, chroma_y = cy.at != y[0].at;
+    float4 luma[3][2], a[3], b[3];
+
+#pragma unroll
+    for (int j = 0; j < 3; j++) {
+        const float4 *row = (const float4 *)v.fit + (size_t)rows[j] * v.grid_width * 2;
+        float4 ca[3], cb[3], l[3];
+
+#pragma unroll
+        for (int i = 0; i < 3; i++) {
+            ca[i] = __ldg(row + 2 * columns[i]);
+            cb[i] = __ldg(row + 2 * columns[i] + 1);
+            l[i] = luma_of(r, ca[i], cb[i]);
+        }
+        luma[j][0] = lerp(l[0], l[1], x[0].share);
+        luma[j][1] = next_x ? lerp(l[1], l[2], x[1].share) : lerp(l[0], l[1], x[1].share);
+        a[j] = chroma_x ? lerp(ca[1], ca[2], cx.share) : lerp(ca[0], ca[1], cx.share);
+        b[j] = chroma_x ? lerp(cb[1], cb[2], cx.share) : lerp(cb[0], cb[1], cx.share);
+    }
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        s->luma[0][i] = lerp(luma[0][i], luma[1][i], y[0].share);
+        s->luma[1][i] =
+            next_y ? lerp(luma[1][i], luma[2][i], y[1].share) : lerp(luma[0][i], luma[1][i], y[1].share);
+    }
+    *(float4 *)s->chroma.a = chroma_y ? lerp(a[1], a[2], cy.share) : lerp(a[0], a[1], cy.share);
+    *(float4 *)s->chroma.b = chroma_y ? lerp(b[1], b[2], cy.share) : lerp(b[0], b[1], cy.share);
+}
+
+static __device__ __forceinline__ void sample_maps(const struct vsm_cuda_refine &r,
+                                                   const struct vsm_cuda_refine_view &view, int x, int y,
+                                                   struct solution *s)
+{
     const struct spot sx[2] = {locate(2 * x + 1, view.width, view.grid_width),
                                locate(2 * x + 3, view.width, view.grid_width)};
     const struct spot sy[2] = {locate(2 * y + 1, view.height, view.grid_height),
                                locate(2 * y + 3, view.height, view.grid_height)};
-    const struct maps c = interpolate(view, locate(2 * x + 2, view.width, view.grid_width),
-                                      locate(2 * y + 2, view.height, view.grid_height));
+    const struct spot cx = locate(2 * x + 2, view.width, view.grid_width);
+    const struct spot cy = locate(2 * y + 2, view.height, view.grid_height);
+
+    if (view.grid_width <= view.width && view.grid_height <= view.height) {
+        gather(r, view, sx, sy, cx, cy, s);
+        return;
+    }
+    s->chroma = interpolate(view, cx, cy);
+    for (int j = 0; j < 2; j++)
+        for (int i = 0; i < 2; i++) {
+            const struct maps m = interpolate(view, sx[i], sy[j]);
+
+            s->luma[j][i] = luma_of(r, *(const float4 *)m.a, *(const float4 *)m.b);
+        }
+}
+
+static __device__ __forceinline__ void solve(const struct vsm_cuda_refine &r, const struct vsm_cuda_refine_view &view,
+                                             struct block *b)
+{
+    struct solution s;
     float luma[2][2], u = 0, v = 0, mean, tint, luma_mean;
 
+    sample_maps(r, view, b->x - view.x, b->y - view.y, &s);
     if (r.source.planes == 2) {
         u = read_sample(r.source, 1, b->x, b->y / 2) - r.chroma_offset;
         v = read_sample(r.source, 1, b->x + 1, b->y / 2) - r.chroma_offset;
@@ -168,17 +239,17 @@ static __device__ __forceinline__ void solve(const struct vsm_cuda_refine &r, co
         v = read_sample(r.source, 2, b->x / 2, b->y / 2) - r.chroma_offset;
     }
     mean = r.mean_u * u + r.mean_v * v;
-    tint = mix(r.tint_u, c.a) * u + mix(r.tint_v, c.a) * v;
+    tint = mix(r.tint_u, s.chroma.a) * u + mix(r.tint_v, s.chroma.a) * v;
 #pragma unroll
     for (int j = 0; j < 2; j++)
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-            const struct maps m = interpolate(view, sx[i], sy[j]);
+            const float4 m = s.luma[j][i];
             /* A sample beyond the edge repeats the last one. */
             const float l = read_sample(r.source, 0, b->x + min(i, b->columns - 1), b->y + min(j, b->rows - 1)) -
                             r.luma_offset;
-            const float residual = mix(r.luma_y, m.a) * l + mix(r.luma_1, m.b);
-            float a = r.alpha_y * m.a[3] * (l + mean) + m.b[3], f = l + (residual + tint);
+            const float residual = m.z * l + m.w;
+            float a = m.x * (l + mean) + m.y, f = l + (residual + tint);
 
             a = fminf(fmaxf(a, 0), 1);
             a = a < r.snap ? 0 : a;
@@ -192,10 +263,10 @@ static __device__ __forceinline__ void solve(const struct vsm_cuda_refine &r, co
         b->alpha[1][0] = b->alpha[0][0], b->alpha[1][1] = b->alpha[0][1];
     b->alpha_mean = ((b->alpha[0][0] + b->alpha[1][0]) + (b->alpha[0][1] + b->alpha[1][1])) * 0.25f;
     luma_mean = ((luma[0][0] + luma[1][0]) + (luma[0][1] + luma[1][1])) * 0.25f;
-    const float ru = mix(r.chroma_y[0], c.a) * luma_mean + mix(r.chroma_u[0], c.a) * u + mix(r.chroma_v[0], c.a) * v +
-                     mix(r.chroma_1[0], c.b);
-    const float rv = mix(r.chroma_y[1], c.a) * luma_mean + mix(r.chroma_u[1], c.a) * u + mix(r.chroma_v[1], c.a) * v +
-                     mix(r.chroma_1[1], c.b);
+    const float ru = mix(r.chroma_y[0], s.chroma.a) * luma_mean + mix(r.chroma_u[0], s.chroma.a) * u + mix(r.chroma_v[0], s.chroma.a) * v +
+                     mix(r.chroma_1[0], s.chroma.b);
+    const float rv = mix(r.chroma_y[1], s.chroma.a) * luma_mean + mix(r.chroma_u[1], s.chroma.a) * u + mix(r.chroma_v[1], s.chroma.a) * v +
+                     mix(r.chroma_1[1], s.chroma.b);
 
     b->u = fminf(fmaxf(u + ru, fminf(u, r.chroma_low)), fmaxf(u, r.chroma_high));
     b->v = fminf(fmaxf(v + rv, fminf(v, r.chroma_low)), fmaxf(v, r.chroma_high));

@@ -398,6 +398,31 @@ static double set_output(struct planner *p, const struct vsm_graph_node *node, c
     return (double)pixels(p, height, width) * 2 * l->out_padded;
 }
 
+/* The matte's 1x1 convolution of 16 channels is done by the convolution that makes them, while they are in registers.
+ * Whoever else reads those channels would miss them: in RVM nobody does. */
+static bool plan_projection(struct planner *p, const struct vsm_graph_node *node, const struct vsm_tensor *w,
+                            const struct vsm_tensor *bias)
+{
+    const struct value *x = input(p, node, VSM_FUSED_FIRST_PART);
+    struct vsm_cuda_step *last = p->plan->step_count ? &p->plan->steps[p->plan->step_count - 1] : NULL;
+    static const float no_bias[4];
+
+    if (!is_matte(p, node->outputs[0]) || !last || last->kind != VSM_CUDA_STEP_CONV || x->place != MAP ||
+        last->conv.out.data != x->view.data || last->conv.after != VSM_CUDA_AFTER_STORE || last->conv.gate ||
+        last->conv.residual.data || x->channels != 16 || last->conv.out_channels != 16 || w->dims[0] != 4 ||
+        w->dims[1] != 16 || w->dims[2] != 1 || last->conv.stride != 1)
+        return false;
+    p->values[node->outputs[0]] =
+        (struct value){.place = MATTE, .channels = 4, .height = x->height, .width = x->width};
+    p->plan->matte = take(p, pixels(p, x->height, x->width) * 4 * sizeof(float));
+    last->conv.after = VSM_CUDA_AFTER_PROJECT;
+    last->conv.out32 = p->plan->matte;
+    last->conv.project = upload(p, w->data, vsm_tensor_bytes(w));
+    last->conv.project_bias = upload(p, bias ? bias->data : no_bias, sizeof(no_bias));
+    last->bytes -= (double)pixels(p, x->height, x->width) * 16;
+    return true;
+}
+
 static void plan_conv(struct planner *p, const struct vsm_graph_node *node)
 {
     const struct vsm_tensor *w = weight(p, node, VSM_FUSED_WEIGHT), *bias = weight(p, node, VSM_FUSED_BIAS);
@@ -429,6 +454,8 @@ static void plan_conv(struct planner *p, const struct vsm_graph_node *node)
         refuse(p, node, "has weights of another shape");
         return;
     }
+    if (plan_projection(p, node, w, bias))
+        return;
     if (input(p, node, VSM_FUSED_FIRST_PART)->place == VECTOR) {
         plan_dense(p, node);
         return;

@@ -1,12 +1,12 @@
 /* The CUDA kernels against the C reference and the network against ONNX Runtime on the CPU. Skipped without a
  * device. */
-#include "build_config.h"
 #include "image/preprocess.h"
 #include "image/preprocess_cuda.h"
 #include "image/refine.h"
 #include "image/refine_cuda.h"
 #include "models/rvm.h"
 #include "models/rvm_cuda.h"
+#include "npy.h"
 #include "pictures.h"
 #include "tap.h"
 
@@ -202,24 +202,27 @@ static void test_refine(void)
     }
 }
 
-/* A moving soft blob over a moving texture, for both views alike but shifted. */
-static void paint_frame(struct vsm_tensor *source, int frame)
+/* Frames of real footage forth and back; the second view sees them mirrored. */
+static void paint_frame(struct vsm_tensor *source, const struct vsm_tensor *footage, int frame)
 {
-    const int h = (int)source->dims[2], w = (int)source->dims[3];
+    const int h = (int)source->dims[2], w = (int)source->dims[3], count = (int)footage->dims[0];
+    const int at = frame % (2 * count - 2), n = at < count ? at : 2 * count - 2 - at;
+    const uint8_t *from = (const uint8_t *)footage->data + (size_t)n * (size_t)(h * w) * 3;
 
-    for (int b = 0; b < source->dims[0]; b++)
+    for (int b = 0; b < 2; b++)
         for (int c = 0; c < 3; c++)
             for (int y = 0; y < h; y++)
-                for (int x = 0; x < w; x++) {
-                    const double cx = 0.5 + 0.2 * sin(frame * 0.05), cy = 0.45 + 0.05 * cos(frame * 0.07);
-                    const double d = hypot(((double)x / w - cx - 0.02 * b) * 2.2, (double)y / h - cy);
-                    const double person = 1 / (1 + exp((d - 0.3) * 40));
-                    const double back = 0.45 + 0.25 * sin(x * 0.11 + c + frame * 0.01) * cos(y * 0.07 - c);
-                    const double skin = (c == 0 ? 0.75 : c == 1 ? 0.55 : 0.45) + 0.1 * sin(y * 0.3);
-
+                for (int x = 0; x < w; x++)
                     vsm_tensor_f32(source)[((b * 3 + c) * h + y) * w + x] =
-                        (float)(person * skin + (1 - person) * back);
-                }
+                        (float)from[(y * w + (b ? w - 1 - x : x)) * 3 + c] / 255.0f;
+}
+
+static struct vsm_tensor *read_footage(const char *set)
+{
+    char file[160], path[512];
+
+    snprintf(file, sizeof(file), "golden/rvm/%s/src.npy.xz", set);
+    return shared_path(file, path, sizeof(path)) ? npy_read(path) : NULL;
 }
 
 static float alpha_at(const struct vsm_tensor *maps, const struct vsm_tensor *source, int view, int64_t i)
@@ -251,19 +254,26 @@ static void compare_alpha(struct vsm_tensor *a[2], struct vsm_tensor *b[2], cons
 }
 
 /* Alpha from the fit, at the grid's own pixels, over `frames` frames; states run on separately. */
-static void check_network(int width, int height, int frames)
+static void check_network(const char *set, int frames)
 {
+    struct vsm_tensor *footage = read_footage(set);
+    const int width = footage ? (int)footage->dims[2] : 0, height = footage ? (int)footage->dims[1] : 0;
     struct vsm_rvm_options options = {.graph_path = VSM_MODELS_DIR "/rvm.json",
                                       .width = width,
                                       .height = height,
                                       .batch = 2,
                                       .session = {.device = VSM_DEVICE_CPU, .threads = 8}};
-    struct vsm_tensor *source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){2, 3, height, width});
+    struct vsm_tensor *source;
     struct vsm_rvm *rvm[2] = {NULL, NULL};
     struct vsm_rvm_state states[2][2] = {0};
     struct comparison all = {0}, part = {0};
     int resets = 0;
 
+    if (!footage) {
+        tap_skip("no footage");
+        return;
+    }
+    source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){2, 3, height, width});
     CHECK_INT(vsm_rvm_create(&options, &rvm[0]), VSM_OK);
     options.session.device = VSM_DEVICE_CUDA;
     CHECK_INT(vsm_rvm_create(&options, &rvm[1]), VSM_OK);
@@ -272,7 +282,7 @@ static void check_network(int width, int height, int frames)
     for (int frame = 0; frame < frames && rvm[0] && rvm[1]; frame++) {
         struct vsm_tensor *maps[2][2] = {0};
 
-        paint_frame(source, frame);
+        paint_frame(source, footage, frame);
         for (int side = 0; side < 2; side++)
             CHECK_INT(vsm_rvm_run(rvm[side], source, states[side], maps[side], &resets), VSM_OK);
         part = (struct comparison){0};
@@ -296,6 +306,7 @@ static void check_network(int width, int height, int frames)
             vsm_rvm_state_reset(&states[side][view]);
     }
     vsm_tensor_unref(&source);
+    vsm_tensor_unref(&footage);
 }
 
 static bool no_network(void)
@@ -312,8 +323,8 @@ static void test_network(void)
 {
     if (no_network())
         return;
-    check_network(256, 144, 3);
-    check_network(304, 176, 20);
+    check_network("256x144_r1", 12);
+    check_network("512x288_r0.375", 6);
 }
 
 /* Long runs: VSM_GPU_FRAMES=2000 (bench/gpu/run.sh). */
@@ -327,7 +338,7 @@ static void test_drift(void)
         tap_skip("VSM_GPU_FRAMES is not set");
         return;
     }
-    check_network(256, 144, atoi(frames));
+    check_network("256x144_r1", atoi(frames));
 }
 
 /* A state that is not finite is reset and the frame repeated; the other view is not touched. */
@@ -348,7 +359,8 @@ static void test_repair(void)
         vsm_tensor_unref(&source);
         return;
     }
-    paint_frame(source, 0);
+    for (int64_t i = 0; i < vsm_tensor_count(source); i++)
+        vsm_tensor_f32(source)[i] = picture_unit();
     CHECK_INT(vsm_cuda_stream_create(&stream), VSM_OK);
     CHECK_INT(vsm_rvm_cuda_create(&options, stream, &rvm), VSM_OK);
     CHECK_INT(vsm_cuda_copy(vsm_rvm_cuda_source(rvm), source->data, vsm_tensor_bytes(source), stream),
