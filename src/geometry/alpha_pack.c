@@ -255,7 +255,7 @@ static void draw_disc(const struct draw *d, int plane, int row, int centre)
         int count = 0;
 
         for (int k = 0; k < 1 << (cx + cy); k++) {
-            float alpha = disc_alpha(d, &w, (offset << cx) + (k & cx), y + (cy ? k >> cx : 0));
+            float alpha = disc_alpha(d, &w, offset * (1 << cx) + (k & cx), y + (cy ? k >> cx : 0));
 
             if (alpha >= 0) {
                 sum += alpha;
