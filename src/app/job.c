@@ -14,10 +14,6 @@
 #include "stages/stereo_stage.h"
 #include "stages/write_stage.h"
 
-/* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. A queue takes
- * one frame of any size, which is enough to keep two stages at work. */
-#define QUEUE_BYTES ((size_t)48 << 20)
-
 struct job {
     const struct vsm_plan *plan;
     struct vsm_parallel *pool; /* shared by the pixel stages */
@@ -123,7 +119,7 @@ static int create_runner(struct job *job)
     const struct vsm_config *config = job->plan->config;
     const struct vsm_runner_options options = {
         .buffer_frames = config->streaming.buffer_frames,
-        .buffer_bytes = QUEUE_BYTES,
+        .buffer_bytes = VSM_PLAN_QUEUE_BYTES,
         .first_seq = job->resumed,
         .barrier_interval = job->recovery ? config->recovery.checkpoint_interval : 0,
     };

@@ -5,6 +5,7 @@
 #include "build_config.h"
 
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Long side of the grid for a direct half-equirect eye, in cells. Measured: shared truth of doc/quality.md; below
@@ -12,15 +13,26 @@
 #define GRID_DEFAULT 768
 #define GRID_MIN     256
 
-/* Pictures that decoders and encoders keep; upper bounds of H.264/H.265 at the levels in use. */
-#define DECODER_REFERENCES 6
-#define ENCODER_PICTURES   24
+/* Measured as doc/performance.md tells, by the peak RSS of whole runs. */
+#define DECODER_PICTURES 6 /* that a decoder keeps, besides one a thread */
 
-/* Peak working memory of the network in bytes a grid cell and view, measured by bench_infer at 512x512. */
-#define NETWORK_BYTES_PER_CELL 480
+/* Network with its states, maps and inputs of both eyes, in bytes a grid cell. */
+#define NETWORK_BYTES_PER_CELL 380
 
-/* Resident size without any picture: program, FFmpeg, ONNX Runtime and weights; measured. */
+/* Resident size without any picture: program, FFmpeg, ONNX Runtime and weights. */
 #define PROGRAM_BYTES ((size_t)90 << 20)
+
+/* Pictures of its own size that an encoder holds, up to 4096x2048 and above, where its look-ahead is shorter. */
+struct encoder_pictures {
+    const char *codec;
+    size_t small, large;
+};
+
+static const struct encoder_pictures encoder_pictures[] = {{"libx264", 52, 13},
+                                                           {"libx265", 40, 31},
+                                                           {"prores_ks", 8, 8}};
+
+#define ENCODER_PICTURES 24 /* of any other codec; not measured */
 
 static int round_to_grid(double size)
 {
@@ -72,21 +84,44 @@ static int plan_range(struct vsm_plan *plan)
     return VSM_OK;
 }
 
+static size_t encoder_bytes(const struct vsm_plan_output *output)
+{
+    int width = output->width, height = output->height;
+    size_t picture = vsm_format_bytes(output->format, width, height), pictures = ENCODER_PICTURES;
+    bool large = (int64_t)width * height > 4096 * 2048;
+
+    for (size_t i = 0; i < sizeof(encoder_pictures) / sizeof(encoder_pictures[0]); i++) {
+        if (strcmp(encoder_pictures[i].codec, output->writer.encoder.codec) == 0)
+            pictures = large ? encoder_pictures[i].large : encoder_pictures[i].small;
+    }
+    return picture * pictures;
+}
+
+/* A full queue of frames of `bytes`. */
+static size_t queue_bytes(const struct vsm_plan *plan, size_t bytes)
+{
+    size_t frames = VSM_PLAN_QUEUE_BYTES / bytes, most = (size_t)plan->config->streaming.buffer_frames;
+
+    return bytes * (frames < 1 ? 1 : frames < most ? frames : most);
+}
+
+/* Pictures wait for the network and for the encoders; the maps are used up as soon as they are made. */
 static void plan_memory(struct vsm_plan *plan)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
-    size_t source = vsm_format_bytes(info->format, info->width, info->height), outputs = 0;
+    size_t source = vsm_format_bytes(info->format, info->width, info->height), outputs = 0, encoders = 0;
     size_t cells = (size_t)plan->views[0].width * (size_t)plan->views[0].height;
-    size_t buffer = (size_t)plan->config->streaming.buffer_frames;
 
-    for (int i = 0; i < plan->output_count; i++)
+    for (int i = 0; i < plan->output_count; i++) {
         outputs += vsm_format_bytes(plan->outputs[i].format, plan->outputs[i].width, plan->outputs[i].height);
+        encoders += encoder_bytes(&plan->outputs[i]);
+    }
     plan->memory = (struct vsm_plan_memory){
         .program = PROGRAM_BYTES,
-        .decoder = source * (DECODER_REFERENCES + (size_t)plan->threads),
-        .queues = buffer * (2 * source + outputs + 8 * sizeof(float) * cells * (size_t)plan->view_count),
+        .decoder = source * (DECODER_PICTURES + (size_t)plan->threads),
+        .queues = queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs,
         .network = NETWORK_BYTES_PER_CELL * cells * (size_t)plan->batch,
-        .encoders = outputs * ENCODER_PICTURES,
+        .encoders = encoders,
     };
 }
 

@@ -19,6 +19,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. A queue
+ * takes one frame of any size, which is enough to keep two stages at work. */
+#define VSM_PLAN_QUEUE_BYTES ((size_t)48 << 20)
+
 struct vsm_plan_output {
     const char *name; /* as in output.format: "green", "matte" */
     enum vsm_composite kind;
