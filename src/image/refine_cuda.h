@@ -1,6 +1,6 @@
 /* image/refine.h for pictures on a CUDA device, one kernel a picture; at most one code value from the C reference.
  *
- * 4:2:0 and grey pictures, views at even positions. Fits lie in device memory as nn/cuda_net.h makes them.
+ * Green pictures and mattes of 4:2:0 and grey pictures, views at even positions. Fits lie in device memory as nn/cuda_net.h makes them.
  */
 #ifndef VSM_IMAGE_REFINE_CUDA_H
 #define VSM_IMAGE_REFINE_CUDA_H
