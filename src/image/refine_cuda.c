@@ -26,11 +26,12 @@ static int check(const struct vsm_image *source, const struct vsm_view *views, i
     for (int i = 0; i < view_count && fits; i++)
         fits = views[i].source.x % 2 == 0 && views[i].source.y % 2 == 0;
     for (int i = 0; i < output_count && fits; i++)
-        fits = is_supported(outputs[i].image->format);
+        fits = is_supported(outputs[i].image->format) && outputs[i].kind != VSM_COMPOSITE_FOREGROUND;
     if (!fits)
-        return vsm_fail(VSM_E_USAGE,
-                        "refine: the CUDA kernel takes 4:2:0 and grey pictures with eyes at even "
-                        "positions; use processing.device: cpu");
+        return vsm_fail(
+            VSM_E_USAGE,
+            "refine: the CUDA kernel makes green pictures and mattes of 4:2:0 and grey ones, with "
+            "eyes at even positions; use processing.device: cpu");
     return VSM_OK;
 }
 
