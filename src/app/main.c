@@ -17,7 +17,7 @@
 #endif
 
 /* Pictures and maps that are freed go back to the system at once, and threads share heaps: glibc's defaults keep
- * 20 to 70 MB for later. */
+ * about 15 to 25 MB for later. */
 static void bound_heaps(void)
 {
 #ifdef __GLIBC__
