@@ -205,8 +205,8 @@ static void soak(struct vsm_sam2_net *net, int frames)
     for (int frame = 0; frame < frames; frame++) {
         int status = vsm_sam2_tracker_begin(tracker, images[frame % 5]);
 
-        /* a new prompt now and then, as the correction of drift does it */
-        if (!status && frame % 500 == 0)
+        /* first as many conditioning frames as are kept, then a new one now and then */
+        if (!status && (frame % 500 == 0 || (frame < 50 && frame % 10 == 0)))
             status = vsm_sam2_tracker_prompt(tracker, 0, 1, &prompt, NULL);
         if (!status)
             status = vsm_sam2_tracker_track(tracker);
