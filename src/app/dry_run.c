@@ -1,5 +1,6 @@
 #include "app/dry_run.h"
 
+#include "app/gpu_plan.h"
 #include "app/plan_outputs.h"
 #include "base/clock.h"
 #include "base/parallel.h"
@@ -64,9 +65,8 @@ static void print_input(const struct vsm_plan *plan, FILE *out)
         fprintf(out, "frames      %lld, from %lld\n", (long long)plan->frames, (long long)plan->first_frame);
 }
 
-static void print_network(const struct vsm_plan *plan, const struct vsm_rvm *rvm, FILE *out)
+static void print_network(const struct vsm_plan *plan, struct vsm_sha256 hash, FILE *out)
 {
-    struct vsm_sha256 hash = vsm_rvm_hash(rvm);
     char hex[VSM_SHA256_HEX];
 
     vsm_hash_hex(&hash, hex);
@@ -76,8 +76,8 @@ static void print_network(const struct vsm_plan *plan, const struct vsm_rvm *rvm
         fprintf(out, "view        %s eye, direct, grid %dx%d\n",
                 plan->views[i].eye == VSM_LEFT ? "left" : "right", plan->views[i].width,
                 plan->views[i].height);
-    fprintf(out, "provider    CPU, %s, %d threads, %d view%s a run\n", vsm_session_backend_version(),
-            plan->threads, plan->batch, plan->batch > 1 ? "s" : "");
+    fprintf(out, "provider    %s, %d view%s a run\n", plan->provider, plan->batch,
+            plan->batch > 1 ? "s" : "");
 }
 
 static void print_outputs(const struct vsm_plan *plan, FILE *out)
@@ -113,28 +113,13 @@ static void print_memory(const struct vsm_plan *plan, FILE *out)
 }
 
 /* Makes one frame through the stages' own functions, twice, and times the second. */
-static int time_frame(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
+static int time_stages(const struct vsm_plan *plan, const struct vsm_stage *stages, int count, FILE *out)
 {
-    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
-    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
-    const struct vsm_refine_options refine = {.despill = (float)plan->config->matting.despill};
-    struct vsm_parallel *pool = vsm_parallel_create(plan->threads);
-    struct vsm_composite_stage *composite = NULL;
-    struct vsm_matte_stage *matte = NULL;
     struct vsm_frame *frame = NULL;
     uint64_t start = 0;
-    int status;
+    int status = VSM_OK;
 
-    vsm_plan_outputs_targets(plan, targets);
-    status = pool ? vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, pool, &matte)
-                  : VSM_E_NOMEM;
-    if (status == VSM_OK)
-        status = vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &refine,
-                                            pool, &composite);
     for (int pass = 0; status == VSM_OK && pass < 2; pass++) {
-        struct vsm_stage stages[2] = {vsm_matte_stage_describe(matte),
-                                      vsm_composite_stage_describe(composite)};
-
         vsm_frame_destroy(&frame);
         frame = vsm_frame_create();
         start = vsm_clock_ns();
@@ -143,7 +128,7 @@ static int time_frame(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *ou
             status = VSM_OK;
             break;
         }
-        for (int s = 0; s < 2 && status == VSM_OK; s++)
+        for (int s = 0; s < count && status == VSM_OK; s++)
             status = stages[s].run(stages[s].self, frame);
     }
     if (status == VSM_EOF)
@@ -157,9 +142,55 @@ static int time_frame(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *ou
         fprintf(out, "\n");
     }
     vsm_frame_destroy(&frame);
+    return status;
+}
+
+static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
+{
+    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
+    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
+    const struct vsm_refine_options refine = {.despill = (float)plan->config->matting.despill};
+    struct vsm_parallel *pool = vsm_parallel_create(plan->threads);
+    struct vsm_composite_stage *composite = NULL;
+    struct vsm_matte_stage *matte = NULL;
+    int status;
+
+    vsm_plan_outputs_targets(plan, targets);
+    status = pool ? vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, pool, &matte)
+                  : VSM_E_NOMEM;
+    if (status == VSM_OK)
+        status = vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &refine,
+                                            pool, &composite);
+    if (status == VSM_OK)
+        status = time_stages(plan,
+                             (const struct vsm_stage[]){vsm_matte_stage_describe(matte),
+                                                        vsm_composite_stage_describe(composite)},
+                             2, out);
     vsm_composite_stage_destroy(composite);
     vsm_matte_stage_destroy(matte);
     vsm_parallel_destroy(pool);
+    return status;
+}
+
+static void print_rest(const struct vsm_plan *plan, struct vsm_sha256 hash, FILE *out)
+{
+    print_network(plan, hash, out);
+    print_outputs(plan, out);
+    print_memory(plan, out);
+}
+
+static int dry_run_gpu(const struct vsm_plan *plan, FILE *out)
+{
+    struct vsm_gpu_stage *stage = NULL;
+    int status = vsm_gpu_plan_create_stage(plan, &stage);
+
+    if (status == VSM_OK) {
+        struct vsm_stage described = vsm_gpu_stage_describe(stage);
+
+        print_rest(plan, vsm_gpu_stage_hash(stage), out);
+        status = time_stages(plan, &described, 1, out);
+    }
+    vsm_gpu_stage_destroy(stage);
     return status;
 }
 
@@ -169,12 +200,12 @@ int vsm_dry_run(const struct vsm_plan *plan, FILE *out)
     int status;
 
     print_input(plan, out);
+    if (plan->gpu)
+        return dry_run_gpu(plan, out);
     status = vsm_plan_create_matter(plan, &rvm);
     if (status == VSM_OK) {
-        print_network(plan, rvm, out);
-        print_outputs(plan, out);
-        print_memory(plan, out);
-        status = time_frame(plan, rvm, out);
+        print_rest(plan, vsm_rvm_hash(rvm), out);
+        status = time_cpu(plan, rvm, out);
     }
     vsm_rvm_destroy(rvm);
     return status;

@@ -1,5 +1,6 @@
 #include "app/job.h"
 
+#include "app/gpu_plan.h"
 #include "app/monitor.h"
 #include "app/plan_outputs.h"
 #include "app/recovery.h"
@@ -21,6 +22,7 @@ struct job {
     struct vsm_read_stage read;
     struct vsm_matte_stage *matte;
     struct vsm_stereo_stage *stereo; /* NULL: not two eyes that can be compared */
+    struct vsm_gpu_stage *gpu;       /* instead of rvm, matte and composite */
     struct vsm_composite_stage *composite;
     struct vsm_write_stage write;
     struct vsm_video_writer *writers[VSM_MAX_OUTPUTS];
@@ -104,7 +106,8 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
     if (status == VSM_OK && checkpoint)
         status = vsm_read_stage_restore(&job->read, checkpoint->state);
     if (status == VSM_OK && checkpoint)
-        status = vsm_matte_stage_restore(job->matte, checkpoint->state);
+        status = job->gpu ? vsm_gpu_stage_restore(job->gpu, checkpoint->state)
+                          : vsm_matte_stage_restore(job->matte, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->stereo)
         status = vsm_stereo_stage_restore(job->stereo, checkpoint->state);
     if (status == VSM_OK)
@@ -127,34 +130,51 @@ static int create_runner(struct job *job)
     int count = 0;
 
     stages[count++] = vsm_read_stage_describe(&job->read);
-    stages[count++] = vsm_matte_stage_describe(job->matte);
-    if (job->stereo)
-        stages[count++] = vsm_stereo_stage_describe(job->stereo);
-    stages[count++] = vsm_composite_stage_describe(job->composite);
+    if (job->gpu) {
+        stages[count++] = vsm_gpu_stage_describe(job->gpu);
+    } else {
+        stages[count++] = vsm_matte_stage_describe(job->matte);
+        if (job->stereo)
+            stages[count++] = vsm_stereo_stage_describe(job->stereo);
+        stages[count++] = vsm_composite_stage_describe(job->composite);
+    }
     stages[count++] = vsm_write_stage_describe(&job->write);
     job->runner = vsm_runner_create(stages, count, &options);
     return job->runner ? VSM_OK : VSM_E_NOMEM;
 }
 
+static struct vsm_sha256 model_hash(const struct job *job)
+{
+    return job->gpu ? vsm_gpu_stage_hash(job->gpu) : vsm_rvm_hash(job->rvm);
+}
+
+static int create_cpu_stages(struct job *job)
+{
+    const struct vsm_plan *plan = job->plan;
+    int status =
+        vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool, &job->matte);
+
+    if (status == VSM_OK)
+        status = create_stereo(job);
+    return status == VSM_OK ? create_composite(job) : status;
+}
+
 static int set_up(struct job *job, enum vsm_cli_resume wish)
 {
     const struct vsm_plan *plan = job->plan;
-    int status = vsm_plan_create_matter(plan, &job->rvm);
+    int status =
+        plan->gpu ? vsm_gpu_plan_create_stage(plan, &job->gpu) : vsm_plan_create_matter(plan, &job->rvm);
 
+    vsm_log(VSM_LOG_INFO, "provider", "%s", plan->provider);
     job->pool = vsm_parallel_create(plan->threads);
     if (!job->pool)
         status = VSM_E_NOMEM;
     if (status == VSM_OK)
-        status = vsm_recovery_open(plan, wish, vsm_rvm_hash(job->rvm), &job->recovery);
+        status = vsm_recovery_open(plan, wish, model_hash(job), &job->recovery);
     if (vsm_recovery_finished(job->recovery))
         return status;
-    if (status == VSM_OK)
-        status = vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool,
-                                        &job->matte);
-    if (status == VSM_OK)
-        status = create_stereo(job);
-    if (status == VSM_OK)
-        status = create_composite(job);
+    if (status == VSM_OK && !job->gpu)
+        status = create_cpu_stages(job);
     if (status == VSM_OK)
         status = position(job, vsm_recovery_checkpoint(job->recovery));
     if (status == VSM_OK)
@@ -195,13 +215,15 @@ static void tear_down(struct job *job)
     vsm_composite_stage_destroy(job->composite);
     vsm_stereo_stage_destroy(job->stereo);
     vsm_matte_stage_destroy(job->matte);
+    vsm_gpu_stage_destroy(job->gpu);
     vsm_rvm_destroy(job->rvm);
     vsm_parallel_destroy(job->pool);
 }
 
 static int report(struct job *job, int status, uint64_t wall_ns)
 {
-    struct vsm_matte_counters counters = vsm_matte_stage_counters(job->matte);
+    struct vsm_matte_counters counters =
+        job->gpu ? vsm_gpu_stage_counters(job->gpu) : vsm_matte_stage_counters(job->matte);
     struct vsm_report r = {
         .plan = job->plan,
         .result = status == VSM_OK            ? "complete"
@@ -215,7 +237,7 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .repeated_frames = job->read.repeated,
         .stereo = job->stereo ? vsm_stereo_stage_numbers(job->stereo) : NULL,
         .wall_ns = wall_ns,
-        .model_hash = vsm_rvm_hash(job->rvm),
+        .model_hash = model_hash(job),
         .job_hash = vsm_recovery_job_hash(job->recovery),
     };
 

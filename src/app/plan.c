@@ -1,5 +1,6 @@
 #include "app/plan.h"
 
+#include "app/gpu_plan.h"
 #include "app/plan_outputs.h"
 #include "base/mem.h"
 #include "build_config.h"
@@ -173,7 +174,10 @@ static int resolve(struct vsm_plan *plan)
     if (status != VSM_OK)
         return status;
     plan_views(plan);
-    plan->batch = 1;
+    status = vsm_gpu_plan_choose(plan);
+    if (status != VSM_OK)
+        return status;
+    plan->batch = plan->gpu ? plan->view_count : 1;
     plan->model_path = vsm_mem_format("model path", "%s/rvm.json", models_folder(config));
     if (!plan->model_path)
         return VSM_E_NOMEM;

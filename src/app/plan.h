@@ -15,6 +15,7 @@
 #include "models/rvm.h"
 #include "stages/composite_stage.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,8 +56,10 @@ struct vsm_plan {
     struct vsm_view views[VSM_MAX_VIEWS];
     int view_count;
     int threads;
-    char *model_path; /* owned; rvm.json */
-    int batch;        /* views in one network run */
+    char *model_path;   /* owned; rvm.json */
+    int batch;          /* views in one network run */
+    bool gpu;           /* on the CUDA device */
+    char provider[400]; /* what runs the network, and why not something better */
     struct vsm_plan_output outputs[VSM_MAX_OUTPUTS];
     int output_count;
     struct vsm_plan_memory memory;

@@ -231,9 +231,9 @@ const struct vsm_option vsm_options_table[] = {
      .offset = FIELD(processing.device),
      .initial = "auto",
      .choices = NAMES("auto", "cpu", "cuda"),
-     .today = "auto|cpu",
-     .needs = "CUDA support",
-     .help = "Where the network runs; auto takes the best that works."},
+     .help = "Where pictures and network are worked on; auto takes CUDA where this build and machine have "
+             "it. The "
+             "two differ by less than a code value in the mean."},
     {.key = "processing.threads",
      .type = VSM_OPTIONS_INT,
      .offset = FIELD(processing.threads),

@@ -1,0 +1,64 @@
+#include "app/gpu_plan.h"
+
+#include "app/plan_outputs.h"
+#include "cuda/device.h"
+#include "nn/session.h"
+
+#include <stdio.h>
+
+/* NULL, or why the kernels cannot take these pictures (image/refine_cuda.h). */
+static const char *misfit(const struct vsm_plan *plan)
+{
+    const struct vsm_format f = vsm_video_reader_info(plan->reader)->format;
+
+    if (f.planes > VSM_PLANES_NV || (f.planes != VSM_PLANES_GRAY && (!f.chroma_x || !f.chroma_y)))
+        return "the input is not 4:2:0";
+    if (plan->config->output.format & ~(unsigned)(VSM_CONFIG_OUTPUT_GREEN | VSM_CONFIG_OUTPUT_MATTE))
+        return "an output carries foreground and alpha";
+    for (int i = 0; i < plan->view_count; i++)
+        if (plan->views[i].source.x % 2 || plan->views[i].source.y % 2)
+            return "an eye begins at an odd position";
+    return NULL;
+}
+
+int vsm_gpu_plan_choose(struct vsm_plan *plan)
+{
+    const enum vsm_config_device wanted = plan->config->processing.device;
+    struct vsm_cuda_info info;
+    const char *why = wanted == VSM_CONFIG_DEVICE_CPU ? "as asked" : misfit(plan);
+
+    if (!why && vsm_cuda_device_info(&info) != VSM_OK)
+        why = vsm_error_message();
+    plan->gpu = !why;
+    if (plan->gpu)
+        snprintf(plan->provider, sizeof(plan->provider), "CUDA, %s with %.1f of %.1f GB free, fp16 network",
+                 info.name, (double)info.memory_free / 1e9, (double)info.memory / 1e9);
+    else
+        snprintf(plan->provider, sizeof(plan->provider), "CPU, %s, %d threads (%s)",
+                 vsm_session_backend_version(), plan->threads, why);
+    if (wanted == VSM_CONFIG_DEVICE_CUDA && !plan->gpu)
+        return vsm_fail(VSM_E_DEVICE, "processing.device: cuda cannot be used (%.200s); use cpu or auto",
+                        plan->provider);
+    return VSM_OK;
+}
+
+int vsm_gpu_plan_create_stage(const struct vsm_plan *plan, struct vsm_gpu_stage **stage)
+{
+    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
+    const struct vsm_refine_options refine = {.despill = (float)plan->config->matting.despill};
+    const struct vsm_image source = {.format = info->format,
+                                     .colour = info->colour,
+                                     .width = info->width,
+                                     .height = info->height};
+    const struct vsm_rvm_options rvm = {
+        .graph_path = plan->model_path,
+        .width = plan->views[0].width,
+        .height = plan->views[0].height,
+        .batch = plan->view_count,
+    };
+    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
+
+    vsm_plan_outputs_targets(plan, targets);
+    return vsm_gpu_stage_create(&rvm, plan->views, plan->view_count, &source, targets, plan->output_count,
+                                &refine, stage);
+}

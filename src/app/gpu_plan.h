@@ -1,0 +1,15 @@
+/* Whether a job runs on the GPU, and the stage that does it. */
+#ifndef VSM_APP_GPU_PLAN_H
+#define VSM_APP_GPU_PLAN_H
+
+#include "app/plan.h"
+#include "stages/gpu_stage.h"
+
+/* Decides by processing.device and by what is there, and fills plan->gpu and plan->provider ("CUDA, NVIDIA ...", or
+ * "CPU, ..." with the reason why not CUDA). VSM_E_DEVICE if cuda is demanded and cannot be had. */
+int vsm_gpu_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
+
+/* The stage for a plan with plan->gpu. */
+int vsm_gpu_plan_create_stage(const struct vsm_plan *plan, struct vsm_gpu_stage **stage) VSM_NODISCARD;
+
+#endif
