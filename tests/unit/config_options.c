@@ -218,7 +218,6 @@ static void test_unavailable_settings(void)
         {"processing.target_gpu_usage", "0.8"},
         {"processing.min_scale", "0.2"},
         {"processing.max_scale", "0.9"},
-        {"processing.device", "cuda"},
         {"matting.continuous_correction", "true"},
         {"matting.correction_interval", "30"},
         {"stereo.mode", "master_slave"},
@@ -241,18 +240,18 @@ static void test_unavailable_settings(void)
     }
     CHECK_INT(vsm_options_defaults(&config), VSM_OK);
     set(&config, "input.projection", "rectilinear");
-    set(&config, "processing.device", "cpu");
+    set(&config, "processing.device", "cuda"); /* whether a device is there is the plan's to say */
     set(&config, "matting.memory_offload", "true");
     CHECK_INT(vsm_options_check(&config, NULL), VSM_OK);
 
     /* All of them at once, each with its place. */
-    set(&config, "processing.device", "cuda");
+    set(&config, "input.projection", "fisheye");
     set(&config, "stereo.mode", "master_slave");
-    origins[vsm_options_find("processing.device") - vsm_options_table] = here;
+    origins[vsm_options_find("input.projection") - vsm_options_table] = here;
     CHECK_INT(vsm_options_check(&config, origins), VSM_E_USAGE);
     CHECK_HAS(vsm_error_message(), "2 settings");
-    CHECK_HAS(vsm_error_message(), "job.yaml:3:7: processing.device: cuda is not possible");
-    CHECK_HAS(vsm_error_message(), "set it to auto or cpu");
+    CHECK_HAS(vsm_error_message(), "job.yaml:3:7: input.projection: fisheye is not possible");
+    CHECK_HAS(vsm_error_message(), "set it to auto");
     CHECK_HAS(vsm_error_message(), "stereo.mode: master_slave");
     vsm_options_finish(&config);
 }
