@@ -12,20 +12,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
-/* Pictures and maps that are freed go back to the system at once, and threads share heaps: glibc's defaults keep
- * about 15 to 25 MB for later. */
-static void bound_heaps(void)
-{
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 256 << 10);
-    mallopt(M_TRIM_THRESHOLD, 256 << 10);
-    mallopt(M_ARENA_MAX, 2);
-#endif
-}
 
 static int print_version(void)
 {
@@ -57,7 +43,6 @@ int main(int argc, char **argv)
     struct vsm_cli cli = {0};
     int status;
 
-    bound_heaps();
     if (argc > 1 && strcmp(argv[1], "models") == 0)
         return finish(vsm_models_command_run(argc - 1, argv + 1));
     if (argc > 1 && strcmp(argv[1], "status") == 0)

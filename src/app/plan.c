@@ -182,7 +182,8 @@ static int resolve(struct vsm_plan *plan)
     if (!plan->model_path)
         return VSM_E_NOMEM;
     status = vsm_plan_outputs(plan);
-    plan_memory(plan);
+    if (status == VSM_OK)
+        plan_memory(plan);
     return status;
 }
 
