@@ -604,25 +604,6 @@ int64_t vsm_sam2_tracker_frames(const struct vsm_sam2_tracker *tracker)
     return tracker->frames;
 }
 
-static void put_floats(struct vsm_bytes_out *out, const float *values, int count)
-{
-    for (int i = 0; i < count; i++) {
-        uint32_t u;
-
-        memcpy(&u, &values[i], sizeof(u));
-        vsm_bytes_put_le32(out, u);
-    }
-}
-
-static void get_floats(struct vsm_bytes_in *in, float *values, int count)
-{
-    for (int i = 0; i < count; i++) {
-        uint32_t u = vsm_bytes_get_le32(in);
-
-        memcpy(&values[i], &u, sizeof(u));
-    }
-}
-
 int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_bytes_out *out)
 {
     vsm_bytes_put_le32(out, STATE_MAGIC);
@@ -638,8 +619,8 @@ int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_byt
         vsm_bytes_put_le32(out, (uint32_t)o->result.view);
         vsm_bytes_put_le32(out, (uint32_t)o->result.id);
         vsm_bytes_put_le64(out, (uint64_t)o->result.last_seen);
-        put_floats(out, o->result.last_box, 4);
-        put_floats(out, o->result.appearance, VSM_SAM2_DIM);
+        vsm_bytes_put_f32(out, o->result.last_box, 4);
+        vsm_bytes_put_f32(out, o->result.appearance, VSM_SAM2_DIM);
         vsm_sam2_bank_save(o->bank, out);
     }
     return out->failed ? VSM_E_NOMEM : VSM_OK;
@@ -659,8 +640,8 @@ static int load_objects(struct vsm_sam2_tracker *t, uint32_t count, struct vsm_b
             return VSM_E_NOMEM;
         t->objects[t->count++] = o;
         o->result.last_seen = (int64_t)vsm_bytes_get_le64(in);
-        get_floats(in, o->result.last_box, 4);
-        get_floats(in, o->result.appearance, VSM_SAM2_DIM);
+        vsm_bytes_get_f32(in, o->result.last_box, 4);
+        vsm_bytes_get_f32(in, o->result.appearance, VSM_SAM2_DIM);
         status = vsm_sam2_bank_load(o->bank, in);
         if (status)
             return status;
