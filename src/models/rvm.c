@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "image/guided_fit.h"
+#include "models/known_files.h"
 #include "models/rvm_graph.h"
 
 #include <string.h>
@@ -43,40 +44,12 @@ static int check_options(const struct vsm_rvm_options *options)
     return VSM_OK;
 }
 
-static int check_file(const char *path, const char *known, struct vsm_sha256 *hash)
-{
-    char hex[VSM_SHA256_HEX];
-    int status = vsm_hash_sha256_path(path, hash);
-
-    if (status == VSM_E_INPUT)
-        return vsm_fail(VSM_E_MODEL, "%s: the RVM weights cannot be read; run make setup, or set models.dir",
-                        path);
-    if (status)
-        return status;
-    vsm_hash_hex(hash, hex);
-    if (strcmp(hex, known) == 0)
-        return VSM_OK;
-    return vsm_fail(VSM_E_MODEL,
-                    "%s: not the known file (SHA-256 %.16s..., expected %.16s...); run make setup again",
-                    path, hex, known);
-}
-
-/* The hash of both files' hashes. The shard's name is fixed, since the JSON file is the known one. */
-static int check_files(const char *graph_path, struct vsm_sha256 *hash)
-{
-    const char *slash = strrchr(graph_path, '/');
-    char *shard =
-        vsm_mem_format("model path", "%.*srvm.bin", slash ? (int)(slash - graph_path) + 1 : 0, graph_path);
-    struct vsm_sha256 both[2];
-    int status = shard ? check_file(graph_path, KNOWN_JSON, &both[0]) : VSM_E_NOMEM;
-
-    if (!status)
-        status = check_file(shard, KNOWN_BIN, &both[1]);
-    if (!status)
-        status = vsm_hash_sha256(both, sizeof(both), hash);
-    vsm_mem_free(shard);
-    return status;
-}
+static const struct vsm_known_files known_files = {
+    .what = "the RVM weights",
+    .graph_sha256 = KNOWN_JSON,
+    .shard = "rvm.bin",
+    .shard_sha256 = KNOWN_BIN,
+};
 
 static int make_session(struct vsm_rvm *rvm, const struct vsm_rvm_options *options)
 {
@@ -104,7 +77,7 @@ int vsm_rvm_check(const struct vsm_rvm_options *options, struct vsm_sha256 *hash
 {
     int status = check_options(options);
 
-    return status ? status : check_files(options->graph_path, hash);
+    return status ? status : vsm_known_files_check(&known_files, options->graph_path, hash);
 }
 
 int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm)
@@ -120,7 +93,7 @@ int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm)
     made->width = options->width;
     made->height = options->height;
     made->batch = options->batch;
-    status = check_files(options->graph_path, &made->hash);
+    status = vsm_known_files_check(&known_files, options->graph_path, &made->hash);
     if (!status) {
         made->pool = vsm_parallel_create(options->session.threads);
         status = made->pool ? VSM_OK : VSM_E_NOMEM;
