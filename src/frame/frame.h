@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "frame/image.h"
+#include "frame/people.h"
 #include "frame/tensor.h"
 #include "frame/view.h"
 
@@ -35,6 +36,9 @@ struct vsm_frame {
     bool repeated;    /* the source could not be decoded here; the last good picture stands in */
     bool scene_cut;   /* first frame of a new scene */
     struct vsm_image *source;
+    struct vsm_people people;
+    /* One or two views an eye. With two eyes, mattes[2k] is the left one and mattes[2k + 1] the right one of the same
+     * direction, field of view and grid. */
     int view_count;
     struct vsm_matte mattes[VSM_MAX_VIEWS];
     struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* by output number; NULL where not made */
