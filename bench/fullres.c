@@ -1,7 +1,7 @@
 /* Refine and composite one 8192x4096 frame into a green picture and a matte, one thread. Target: at
  * most 4 times memcpy of the bytes that must be read and written: the source, both outputs, and both
  * eyes' coefficient maps. */
-#include "image/cpu.h"
+#include "base/cpu.h"
 #include "image/refine.h"
 #include "measure.h"
 

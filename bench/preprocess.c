@@ -1,7 +1,7 @@
 /* From an 8192x4096 picture to both eyes' grids, one thread. Target: at most 3 times memcpy of
  * the bytes read. */
 #include "image/preprocess.h"
-#include "image/cpu.h"
+#include "base/cpu.h"
 #include "measure.h"
 
 #define WIDTH  8192

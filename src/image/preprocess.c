@@ -1,9 +1,9 @@
 #include "image/preprocess.h"
 
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "image/area.h"
 #include "image/colour.h"
-#include "image/cpu.h"
 #include "image/preprocess_kernels.h"
 
 #define BAND 16 /* grid rows a job */

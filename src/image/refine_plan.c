@@ -1,7 +1,7 @@
 #include "image/refine_plan.h"
 
+#include "base/cpu.h"
 #include "base/mem.h"
-#include "image/cpu.h"
 
 #include <math.h>
 

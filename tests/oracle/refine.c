@@ -1,6 +1,6 @@
 #include "image/refine.h"
+#include "base/cpu.h"
 #include "image/colour.h"
-#include "image/cpu.h"
 #include "pictures.h"
 #include "tap.h"
 

@@ -1,6 +1,6 @@
 /* Which instruction sets the kernels may use on this machine. */
-#ifndef VSM_IMAGE_CPU_H
-#define VSM_IMAGE_CPU_H
+#ifndef VSM_BASE_CPU_H
+#define VSM_BASE_CPU_H
 
 #include <stdbool.h>
 
