@@ -20,8 +20,8 @@ tier() {
     case $1 in
     base) echo 0 ;;
     frame) echo 1 ;;
-    config | checkpoint | cuda) echo 2 ;;
-    media | geometry | image | nn) echo 3 ;;
+    config | checkpoint | cuda | geometry) echo 2 ;;
+    media | image | nn) echo 3 ;;
     models | stereo | pipeline) echo 4 ;;
     stages) echo 5 ;;
     app) echo 6 ;;

@@ -15,8 +15,10 @@ void vsm_frame_destroy(struct vsm_frame **frame)
         return;
     *frame = NULL;
     vsm_image_unref(&f->source);
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&f->mattes[i].coefficients);
+        vsm_tensor_unref(&f->mattes[i].inverse);
+    }
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         vsm_image_unref(&f->outputs[i]);
     vsm_mem_free(f);
@@ -31,8 +33,10 @@ size_t vsm_frame_bytes(const struct vsm_frame *frame)
 {
     size_t bytes = sizeof(*frame) + image_bytes(frame->source);
 
-    for (int i = 0; i < frame->view_count; i++)
+    for (int i = 0; i < frame->view_count; i++) {
         bytes += frame->mattes[i].coefficients ? vsm_tensor_bytes(frame->mattes[i].coefficients) : 0;
+        bytes += frame->mattes[i].inverse ? vsm_tensor_bytes(frame->mattes[i].inverse) : 0;
+    }
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         bytes += image_bytes(frame->outputs[i]);
     return bytes;

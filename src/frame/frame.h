@@ -26,6 +26,10 @@ struct vsm_matte {
      * x the full-size source in 0..1: alpha = clamp(A_alpha * mean(x) + b_alpha), F_c = clamp(x_c + A_c *
      * x_c + b_c). */
     struct vsm_tensor *coefficients;
+    /* Turned views: the inverse mapping, vsm_view_map_inverse_table() (geometry/view_map.h), float32 [rows, columns, 2]
+     * with a node every `step` luma samples of the eye. Direct views: NULL. */
+    struct vsm_tensor *inverse;
+    int inverse_step;
 };
 
 struct vsm_frame {

@@ -17,11 +17,31 @@ int vsm_projection_eye(enum vsm_projection kind, int width, int height, double f
     *eye = (struct vsm_projection_eye){.kind = kind,
                                        .width = width,
                                        .height = height,
-                                       .half_view = field_of_view / 360.0 * M_PI};
+                                       .half_view = field_of_view / 360.0 * M_PI,
+                                       .centre_u = 0.5 * width,
+                                       .centre_v = 0.5 * height};
     if (kind == VSM_FISHEYE)
         eye->focal = 0.5 * width / eye->half_view;
     else if (kind == VSM_RECTILINEAR)
         eye->focal = 0.5 * width / tan(eye->half_view);
+    return VSM_OK;
+}
+
+int vsm_projection_lens(const struct vsm_lens *lens, int width, int height, struct vsm_projection_eye *eye)
+{
+    double x = lens->centre_x, y = lens->centre_y, r = lens->radius;
+    int status = vsm_projection_eye(lens->projection, width, height, lens->field_of_view, eye);
+
+    if (status != VSM_OK || lens->projection != VSM_FISHEYE || r == 0.0)
+        return status;
+    if (!(r > 0.0 && x > -r && x < width + r && y > -r && y < height + r))
+        return vsm_fail(VSM_E_USAGE,
+                        "projection: a fisheye circle of radius %g round %g, %g is not in a picture of %dx%d "
+                        "pixels; set its centre and radius in pixels of one eye",
+                        r, x, y, width, height);
+    eye->centre_u = x;
+    eye->centre_v = y;
+    eye->focal = r / eye->half_view;
     return VSM_OK;
 }
 
@@ -45,8 +65,8 @@ static bool fisheye_pixel(const struct vsm_projection_eye *eye, const double d[3
     if (across == 0.0 && d[2] < 0.0)
         return false; /* straight behind is the circle's whole rim */
     scale = across > 0.0 ? eye->focal * theta / across : 0.0;
-    *u = 0.5 * eye->width + scale * d[0];
-    *v = 0.5 * eye->height - scale * d[1];
+    *u = eye->centre_u + scale * d[0];
+    *v = eye->centre_v - scale * d[1];
     return true;
 }
 
@@ -79,7 +99,7 @@ static void half_equirect_direction(const struct vsm_projection_eye *eye, double
 
 static bool fisheye_direction(const struct vsm_projection_eye *eye, double u, double v, double d[3])
 {
-    double x = u - 0.5 * eye->width, y = 0.5 * eye->height - v;
+    double x = u - eye->centre_u, y = eye->centre_v - v;
     double radius = hypot(x, y), theta = radius / eye->focal;
     double scale = radius > 0.0 ? sin(theta) / radius : 0.0;
 
