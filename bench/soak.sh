@@ -1,48 +1,121 @@
 #!/bin/sh
-# A long run: FRAMES small generated frames with checkpoints and KILLS kills and resumes. Prints the growth of memory,
-# open files and disk, and whether the result equals the undisturbed run. 100,000 frames take about an hour.
-# usage: bench/soak.sh BUILD [FRAMES] [KILLS]
+# A long run: FRAMES small frames with checkpoints, once undisturbed and once with KILLS kills (SIGKILL) at moments that are
+# random and uniform over the run. Fails with exit 1 if
+#   - resident memory grows by more than 4 MB from a tenth of the frames to the end of the undisturbed run,
+#   - the number of open files grows after a tenth of either run's frames,
+#   - anything beside input and outputs takes more than 8 MB of disk at the end of a run that was killed,
+#   - a run that had the time for four checkpoint intervals made no new checkpoint, or any run lost one,
+#   - the killed run's file is not the undisturbed one, byte for byte.
+# The pictures are 256x16, one eye: the smallest grid that the program uses (256 cells on the longer side, 16 on the other),
+# so that a frame costs 5 ms and 100,000 frames twice take about 20 minutes on one core.
+# usage: bench/soak.sh BUILD [FRAMES] [KILLS] [SEED]
 set -eu
 cd "$(dirname "$0")/.."
 program=$(realpath "$1")/src/vr180-streaming
 frames=${2:-100000}
 kills=${3:-20}
+seed=${4:-1}
+interval=500
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+failed=0
+pid=
+trap '[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || :; rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
 cd "$folder"
-ffmpeg -v error -f lavfi -i testsrc2=size=128x64:rate=60 -frames:v "$frames" -c:v libx264 -preset ultrafast -g 60 -pix_fmt yuv420p in.mp4
+ffmpeg -v error -f lavfi -i testsrc2=size=256x16:rate=60 -frames:v "$frames" -c:v libx264 -preset ultrafast -g 60 \
+    -pix_fmt yuv420p in.mp4
+
+check() { # WHAT, VALUE, MOST
+    if [ "$2" -le "$3" ]; then
+        echo "ok: $1: $2 (at most $3)"
+    else
+        echo "FAILED: $1: $2 (at most $3)"
+        failed=1
+    fi
+}
 
 start() { # OUTPUT: runs in the background, pid in $pid
-    "$program" in.mp4 -o "$1" --set input.layout=mono --set recovery.checkpoint_interval=200 --progress json \
-        --set logging.progress_file="$1.progress" --set logging.level=warn &
+    "$program" in.mp4 -o "$1" --set input.layout=mono --set output.preset=ultrafast --set processing.threads=1 \
+        --set recovery.checkpoint_interval=$interval --progress json --set logging.progress_file=progress \
+        --set logging.level=warn &
     pid=$!
 }
 
-begin=$(date +%s)
-start want.mp4
-open_first=0 open_last=0
-while kill -0 $pid 2>/dev/null; do
-    sleep 2
-    open_last=$(ls /proc/$pid/fd 2>/dev/null | wc -l || echo "$open_last")
-    [ "$open_first" != 0 ] || open_first=$open_last
-    [ "$open_last" != 0 ] || open_last=$open_first
-done
-wait $pid
-seconds=$(($(date +%s) - begin))
-sed -n 's/.*"frame":\([0-9]*\),.*"rss_bytes":\([0-9]*\).*/\1 \2/p' want.mp4.progress |
-    awk -v n="$frames" '$1 >= n / 10 && !a {a = $2} {b = $2} END {printf "RSS grew by %d bytes from frame %d to the end\n", b - a, n / 10}'
-echo "open files: $open_first at the start, $open_last at the end"
-echo "$frames frames in $seconds s"
+field() { # NAME: number in the last line of the progress, 0 before there is one
+    sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" progress 2>/dev/null | tail -n 1 | grep . || echo 0
+}
 
-done_kills=0
-while [ $done_kills -lt "$kills" ]; do
+# Watches the process until it ends or, if SECONDS are given, until then. Sets $files_growth: open files, from the first
+# look behind a tenth of the frames (or of this process's life, if it began behind them) to the most seen later.
+watch() { # [SECONDS]
+    until=$(awk -v now="$(date +%s.%N)" -v s="${1:-1e9}" 'BEGIN {printf "%.3f", now + s}')
+    files_first=0 files_most=0
+    while kill -0 "$pid" 2>/dev/null; do
+        left=$(awk -v now="$(date +%s.%N)" -v u="$until" 'BEGIN {d = u - now; if (d > 2) d = 2; if (d < 0) d = 0; printf "%.3f", d}')
+        [ "$left" != 0.000 ] || break
+        sleep "$left"
+        if [ "$(field frame)" -ge $((frames / 10)) ]; then
+            open=$(ls "/proc/$pid/fd" 2>/dev/null | wc -l)
+            [ $files_first != 0 ] || files_first=$open
+            [ "$open" -le $files_most ] || files_most=$open
+        fi
+    done
+    files_growth=$((files_most - files_first))
+}
+
+# KiB of everything but the input, the outputs' videos and the undisturbed run.
+extra_disk() {
+    du -ck $(find . -type f ! -name in.mp4 ! -name '*.mp4' ! -name '*.mp4.part') 2>/dev/null | tail -n 1 | cut -f 1
+}
+
+begin=$(date +%s.%N)
+start want.mp4
+watch
+wait "$pid" || { echo "FAILED: the undisturbed run"; exit 1; }
+pid=
+seconds=$(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN {print b - a}')
+echo "$frames frames in $seconds s"
+growth=$(sed -n 's/.*"frame":\([0-9]*\),.*"rss_bytes":\([0-9]*\).*/\1 \2/p' progress |
+    awk -v n="$frames" '$1 >= n / 10 {if (!a) a = $2; if ($2 > b) b = $2} END {print a ? b - a : 1e18}')
+check "growth of memory in bytes, from frame $((frames / 10)) on" "$growth" 4194304
+check "growth of open files" "$files_growth" 0
+rm -f progress
+
+# The moments, in seconds of work since the start of the job, in order.
+moments=$(awk -v n="$kills" -v t="$seconds" -v seed="$seed" 'BEGIN {srand(seed); for (i = 0; i < n; i++) print rand() * t}' | sort -n)
+last=0 checkpoint=0 done_kills=0 files_worst=0 disk_worst=0
+for moment in $moments; do
+    lived=$(awk -v a="$last" -v b="$moment" 'BEGIN {d = b - a; if (d < 0.3) d = 0.3; print d}')
     start got.mp4
-    sleep $((seconds / (kills + 1) + done_kills % 3))
-    kill -KILL $pid 2>/dev/null || break
-    wait $pid 2>/dev/null || true
-    done_kills=$((done_kills + 1))
-    [ $done_kills != 10 ] || du -sk . | sed 's/\t.*/ KiB on disk after ten kills, input and reference included/'
+    watch "$lived"
+    kill -KILL "$pid" 2>/dev/null || { echo "the job was done before kill $((done_kills + 1))"; break; }
+    wait "$pid" 2>/dev/null || true
+    pid=
+    done_kills=$((done_kills + 1)) last=$moment
+    [ $files_growth -le $files_worst ] || files_worst=$files_growth
+    disk=$(extra_disk)
+    [ "${disk:-0}" -le $disk_worst ] || disk_worst=$disk
+    now=$("$program" status got.mp4 2>/dev/null | sed -n 's/^last checkpoint  frame \([0-9]*\)$/\1/p')
+    now=${now:-0}
+    due=$(awk -v lived="$lived" -v t="$seconds" -v n="$frames" -v i=$interval 'BEGIN {print (lived > 2 + 4 * i * t / n) ? 1 : 0}')
+    if [ "$now" -lt $((checkpoint + due)) ]; then
+        echo "FAILED: no progress in the $lived s before kill $done_kills: checkpoint at frame $now, before it at $checkpoint"
+        failed=1
+    fi
+    echo "kill $done_kills after $moment s, checkpoint at frame $now, ${disk:-0} KiB beside the video"
+    checkpoint=$now
 done
 start got.mp4
-wait $pid
-cmp want.mp4 got.mp4 && echo "identical after $done_kills kills"
+watch
+wait "$pid" || { echo "FAILED: the last run"; failed=1; }
+pid=
+check "growth of open files, worst of all runs" "$files_worst" 0
+check "KiB on disk beside input and outputs, most after a kill" "$disk_worst" 8192
+check "kills that missed the job" $((kills - done_kills)) 0
+if cmp want.mp4 got.mp4; then
+    echo "ok: identical after $done_kills kills"
+else
+    failed=1
+fi
+[ ! -e got.mp4.vsmjob ] && [ -z "$(ls got.mp4.part* 2>/dev/null)" ] || { echo "FAILED: the job left files behind"; failed=1; }
+exit $failed

@@ -91,9 +91,15 @@ static void put_vr(struct rebuild *r)
     r->done = true;
 }
 
+/* A size of 0, "to the end of what holds it", becomes a number, or the box would swallow what is put behind it. */
 static void copy_box(struct rebuild *r, const struct vsm_mp4_box *box)
 {
+    static const uint8_t to_the_end[4] = {0};
+    size_t at = r->out->size;
+
     vsm_bytes_put(r->out, r->data + box->at, (size_t)box->size);
+    if (memcmp(r->data + box->at, to_the_end, sizeof(to_the_end)) == 0)
+        end_box(r->out, at);
 }
 
 /* The sample entry: its boxes without old VR boxes, ours before clap and pasp, as the RFC has it. */

@@ -1,6 +1,7 @@
 #include "media/vr_boxes.h"
 
 #include "base/bytes.h"
+#include "media/vr_boxes_write.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -225,6 +226,31 @@ static void test_walks_long_and_open_boxes(void)
     vsm_bytes_out_finish(&file);
 }
 
+/* A last box of size 0 reaches to the end of the sample entry; it must not swallow the boxes put behind it. */
+static void test_writes_behind_an_open_box(void)
+{
+    struct vsm_bytes_out once = {0}, twice = {0};
+    struct vsm_vr_boxes_found found;
+    size_t moov = begin("moov"), depth[7];
+
+    begin_track(depth, 1, "vide");
+    vsm_bytes_put_be32(&file, 0);
+    vsm_bytes_put(&file, "free", 4);
+    zeros(3);
+    end_track(depth);
+    end(moov);
+    CHECK_INT(vsm_vr_boxes_write_moov(file.data, file.size, VSM_LAYOUT_SBS, true, &once), VSM_OK);
+    vsm_bytes_out_finish(&file);
+    vsm_bytes_put(&file, once.data, once.size);
+    CHECK_INT(read_file(1, &found), VSM_OK);
+    CHECK(found.boxes.has_stereo && found.boxes.right_left && found.boxes.equirect);
+    CHECK_INT(vsm_vr_boxes_write_moov(once.data, once.size, VSM_LAYOUT_SBS, true, &twice), VSM_OK);
+    CHECK(once.size == twice.size && memcmp(once.data, twice.data, once.size) == 0);
+    vsm_bytes_out_finish(&once);
+    vsm_bytes_out_finish(&twice);
+    vsm_bytes_out_finish(&file);
+}
+
 static void test_missing_file(void)
 {
     struct vsm_vr_boxes_found found;
@@ -240,6 +266,7 @@ int main(void)
     RUN(test_apple_boxes);
     RUN(test_lies_about_sizes_are_refused);
     RUN(test_walks_long_and_open_boxes);
+    RUN(test_writes_behind_an_open_box);
     RUN(test_missing_file);
     return tap_done();
 }
