@@ -1,7 +1,7 @@
 /* SAM 2 on this machine, against its own arithmetic, and its memory over a long stream.
  *
  *   sam2 stages WEIGHTS SIZE [THREADS [RUNS]]    time and share of the large-GEMM rate of encoder and memory attention
- *   sam2 soak WEIGHTS SIZE FRAMES [THREADS]      resident memory from frame 100 to the end
+ *   sam2 soak WEIGHTS SIZE FRAMES [THREADS]      resident memory from frame 100 to the end, and on the way
  *   sam2 open WEIGHTS                            time and memory of opening and of building
  *
  * WEIGHTS: a checkpoint, or a recipe (.json) of the reference data, from which one is made. The bound counts
@@ -218,6 +218,11 @@ static void soak(struct vsm_sam2_net *net, int frames)
             at_100 = highest = memory_kib("RssAnon:");
         if (frame > 100 && frame % 50 == 0 && memory_kib("RssAnon:") > highest)
             highest = memory_kib("RssAnon:");
+        if (frame % 1000 == 0 && frame > 0) {
+            printf("frame %d: %.1f MiB, highest %.1f MiB\n", frame, (double)memory_kib("RssAnon:") / 1024,
+                   (double)highest / 1024);
+            fflush(stdout);
+        }
     }
     printf("%s at %d, %d frames: anonymous memory %.1f MiB at frame 100, highest later %.1f MiB, growth %.2f "
            "MiB\n",
