@@ -21,7 +21,7 @@ tier() {
     base) echo 0 ;;
     frame) echo 1 ;;
     config | checkpoint | cuda | geometry) echo 2 ;;
-    media | image | nn) echo 3 ;;
+    media | image | nn | people) echo 3 ;;
     models | stereo | pipeline) echo 4 ;;
     stages) echo 5 ;;
     app) echo 6 ;;

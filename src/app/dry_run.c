@@ -1,6 +1,7 @@
 #include "app/dry_run.h"
 
 #include "app/gpu_plan.h"
+#include "app/people_plan.h"
 #include "app/plan_outputs.h"
 #include "base/clock.h"
 #include "base/parallel.h"
@@ -80,6 +81,18 @@ static void print_network(const struct vsm_plan *plan, struct vsm_sha256 hash, F
             plan->batch > 1 ? "s" : "");
 }
 
+static void print_detector(const struct vsm_plan *plan, FILE *out)
+{
+    if (plan->detector_path)
+        fprintf(out,
+                "detector    MoveNet multipose (weights Apache-2.0): %s\n            SHA-256 of graph and "
+                "shard %s, %s\n            every %d frames and after every cut\n",
+                plan->detector_path, VSM_DETECTOR_GRAPH_SHA256, VSM_DETECTOR_SHARD_SHA256,
+                plan->detector_interval);
+    else
+        fprintf(out, "detector    none: %s\n", plan->gpu ? "not with CUDA yet" : "its weights are missing");
+}
+
 static void print_outputs(const struct vsm_plan *plan, FILE *out)
 {
     for (int i = 0; i < plan->output_count; i++) {
@@ -153,21 +166,27 @@ static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
     struct vsm_parallel *pool = vsm_parallel_create(plan->threads);
     struct vsm_composite_stage *composite = NULL;
     struct vsm_matte_stage *matte = NULL;
+    struct vsm_people_stage *people = NULL;
+    struct vsm_detector *detector = NULL;
     int status;
 
     vsm_plan_outputs_targets(plan, targets);
-    status = pool ? vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, pool, &matte)
-                  : VSM_E_NOMEM;
+    status = pool ? vsm_people_plan_create_stage(plan, pool, &detector, &people) : VSM_E_NOMEM;
+    if (status == VSM_OK)
+        status = vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, pool, &matte);
     if (status == VSM_OK)
         status = vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &refine,
                                             pool, &composite);
     if (status == VSM_OK)
         status = time_stages(plan,
-                             (const struct vsm_stage[]){vsm_matte_stage_describe(matte),
+                             (const struct vsm_stage[]){vsm_people_stage_describe(people),
+                                                        vsm_matte_stage_describe(matte),
                                                         vsm_composite_stage_describe(composite)},
-                             2, out);
+                             3, out);
     vsm_composite_stage_destroy(composite);
     vsm_matte_stage_destroy(matte);
+    vsm_people_stage_destroy(people);
+    vsm_detector_destroy(detector);
     vsm_parallel_destroy(pool);
     return status;
 }
@@ -175,6 +194,7 @@ static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
 static void print_rest(const struct vsm_plan *plan, struct vsm_sha256 hash, FILE *out)
 {
     print_network(plan, hash, out);
+    print_detector(plan, out);
     print_outputs(plan, out);
     print_memory(plan, out);
 }

@@ -2,6 +2,7 @@
 
 #include "app/gpu_plan.h"
 #include "app/monitor.h"
+#include "app/people_plan.h"
 #include "app/plan_outputs.h"
 #include "app/recovery.h"
 #include "app/report.h"
@@ -19,10 +20,12 @@ struct job {
     const struct vsm_plan *plan;
     struct vsm_parallel *pool; /* shared by the pixel stages */
     struct vsm_rvm *rvm;
+    struct vsm_detector *detector; /* NULL: nobody is looked for */
     struct vsm_read_stage read;
+    struct vsm_people_stage *people;
     struct vsm_matte_stage *matte;
     struct vsm_stereo_stage *stereo; /* NULL: not two eyes that can be compared */
-    struct vsm_gpu_stage *gpu;       /* instead of rvm, matte and composite */
+    struct vsm_gpu_stage *gpu;       /* instead of rvm, people, matte and composite */
     struct vsm_composite_stage *composite;
     struct vsm_write_stage write;
     struct vsm_video_writer *writers[VSM_MAX_OUTPUTS];
@@ -108,6 +111,8 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
     if (status == VSM_OK && checkpoint)
         status = job->gpu ? vsm_gpu_stage_restore(job->gpu, checkpoint->state)
                           : vsm_matte_stage_restore(job->matte, checkpoint->state);
+    if (status == VSM_OK && checkpoint && job->people)
+        status = vsm_people_stage_restore(job->people, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->stereo)
         status = vsm_stereo_stage_restore(job->stereo, checkpoint->state);
     if (status == VSM_OK)
@@ -133,6 +138,7 @@ static int create_runner(struct job *job)
     if (job->gpu) {
         stages[count++] = vsm_gpu_stage_describe(job->gpu);
     } else {
+        stages[count++] = vsm_people_stage_describe(job->people);
         stages[count++] = vsm_matte_stage_describe(job->matte);
         if (job->stereo)
             stages[count++] = vsm_stereo_stage_describe(job->stereo);
@@ -151,9 +157,11 @@ static struct vsm_sha256 model_hash(const struct job *job)
 static int create_cpu_stages(struct job *job)
 {
     const struct vsm_plan *plan = job->plan;
-    int status =
-        vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool, &job->matte);
+    int status = vsm_people_plan_create_stage(plan, job->pool, &job->detector, &job->people);
 
+    if (status == VSM_OK)
+        status = vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool,
+                                        &job->matte);
     if (status == VSM_OK)
         status = create_stereo(job);
     return status == VSM_OK ? create_composite(job) : status;
@@ -215,6 +223,8 @@ static void tear_down(struct job *job)
     vsm_composite_stage_destroy(job->composite);
     vsm_stereo_stage_destroy(job->stereo);
     vsm_matte_stage_destroy(job->matte);
+    vsm_people_stage_destroy(job->people);
+    vsm_detector_destroy(job->detector);
     vsm_gpu_stage_destroy(job->gpu);
     vsm_rvm_destroy(job->rvm);
     vsm_parallel_destroy(job->pool);
@@ -224,6 +234,9 @@ static int report(struct job *job, int status, uint64_t wall_ns)
 {
     struct vsm_matte_counters counters =
         job->gpu ? vsm_gpu_stage_counters(job->gpu) : vsm_matte_stage_counters(job->matte);
+    const struct vsm_people_stage_numbers people =
+        job->people ? vsm_people_stage_numbers(job->people)
+                    : (struct vsm_people_stage_numbers){.scene_cuts = vsm_gpu_stage_scene_cuts(job->gpu)};
     struct vsm_report r = {
         .plan = job->plan,
         .result = status == VSM_OK            ? "complete"
@@ -232,9 +245,10 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .error = status == VSM_OK ? NULL : vsm_error_message(),
         .frames = atomic_load(&job->write.written),
         .resumed_frames = job->resumed,
-        .scene_cuts = counters.scene_cuts,
+        .scene_cuts = people.scene_cuts,
         .state_resets = counters.state_resets,
         .repeated_frames = job->read.repeated,
+        .people = job->detector ? &people : NULL,
         .stereo = job->stereo ? vsm_stereo_stage_numbers(job->stereo) : NULL,
         .wall_ns = wall_ns,
         .model_hash = model_hash(job),

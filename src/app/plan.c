@@ -1,6 +1,7 @@
 #include "app/plan.h"
 
 #include "app/gpu_plan.h"
+#include "app/people_plan.h"
 #include "app/plan_outputs.h"
 #include "base/mem.h"
 #include "build_config.h"
@@ -181,7 +182,9 @@ static int resolve(struct vsm_plan *plan)
     plan->model_path = vsm_mem_format("model path", "%s/rvm.json", models_folder(config));
     if (!plan->model_path)
         return VSM_E_NOMEM;
-    status = vsm_plan_outputs(plan);
+    status = vsm_people_plan_choose(plan, models_folder(config));
+    if (status == VSM_OK)
+        status = vsm_plan_outputs(plan);
     if (status == VSM_OK)
         plan_memory(plan);
     return status;
@@ -213,6 +216,7 @@ void vsm_plan_destroy(struct vsm_plan *plan)
         vsm_mem_free(plan->outputs[i].temporary_path);
     }
     vsm_mem_free(plan->model_path);
+    vsm_mem_free(plan->detector_path);
     vsm_video_reader_close(plan->reader);
     vsm_mem_free(plan);
 }

@@ -56,10 +56,12 @@ struct vsm_plan {
     struct vsm_view views[VSM_MAX_VIEWS];
     int view_count;
     int threads;
-    char *model_path;   /* owned; rvm.json */
-    int batch;          /* views in one network run */
-    bool gpu;           /* on the CUDA device */
-    char provider[400]; /* what runs the network, and why not something better */
+    char *model_path;      /* owned; rvm.json */
+    char *detector_path;   /* owned; movenet-multipose.json, NULL if it is not there */
+    int detector_interval; /* frames between two looks for people, at most */
+    int batch;             /* views in one network run */
+    bool gpu;              /* on the CUDA device */
+    char provider[400];    /* what runs the network, and why not something better */
     struct vsm_plan_output outputs[VSM_MAX_OUTPUTS];
     int output_count;
     struct vsm_plan_memory memory;

@@ -57,6 +57,16 @@ static json_t *outputs_json(const struct vsm_plan *plan)
     return outputs;
 }
 
+/* null where nobody was looked for. */
+static json_t *people_json(const struct vsm_people_stage_numbers *n)
+{
+    if (!n)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I}", "detector_runs", (json_int_t)n->detections, "persons",
+                     (json_int_t)n->people, "most_at_once", (json_int_t)n->most_at_once, "frames_with_people",
+                     (json_int_t)n->frames_with_any);
+}
+
 /* null where nothing was measured. */
 static json_t *stereo_json(const struct vsm_stereo_stage_numbers *n)
 {
@@ -89,15 +99,16 @@ static json_t *report_json(const struct vsm_report *r)
         vsm_hash_hex(&settings_hash, settings);
     for (int i = 0; i < r->stage_count; i++)
         json_array_append_new(stages, stage_json(&r->stats[i]));
-    return json_pack(
-        "{s:s, s:o*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o}",
-        "result", r->result, "error", r->error ? text_json(r->error) : NULL, "program", VSM_VERSION,
-        "onnxruntime", vsm_session_backend_version(), "ffmpeg", vsm_media_version(), "frames", "made",
-        (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames, "scene_cuts",
-        (json_int_t)r->scene_cuts, "state_resets", (json_int_t)r->state_resets, "repeated",
-        (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns, "peak_rss_bytes",
-        (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings, "model_sha256", model, "job_sha256",
-        job, "outputs", outputs_json(r->plan), "stereo", stereo_json(r->stereo), "stages", stages);
+    return json_pack("{s:s, s:o*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, "
+                     "s:o, s:o, s:o}",
+                     "result", r->result, "error", r->error ? text_json(r->error) : NULL, "program",
+                     VSM_VERSION, "onnxruntime", vsm_session_backend_version(), "ffmpeg", vsm_media_version(),
+                     "frames", "made", (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames,
+                     "scene_cuts", (json_int_t)r->scene_cuts, "state_resets", (json_int_t)r->state_resets,
+                     "repeated", (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns,
+                     "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings,
+                     "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "people",
+                     people_json(r->people), "stereo", stereo_json(r->stereo), "stages", stages);
 }
 
 static char *report_path(const struct vsm_plan *plan)
@@ -181,6 +192,11 @@ void vsm_report_summarise(const struct vsm_report *r)
     if (r->state_resets > 0)
         vsm_log(VSM_LOG_WARN, "matte", "the network's state became non-finite %lld times and was reset",
                 (long long)r->state_resets);
+    if (r->people)
+        vsm_log(VSM_LOG_INFO, "people",
+                "%lld persons told apart, at most %lld at once; in %lld frames nobody",
+                (long long)r->people->people, (long long)r->people->most_at_once,
+                (long long)(r->resumed_frames + r->frames - r->people->frames_with_any));
     if (r->stereo)
         summarise_stereo(r->stereo);
 }

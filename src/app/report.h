@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "pipeline/runner.h"
+#include "stages/people_stage.h"
 #include "stages/stereo_stage.h"
 
 #include <stdbool.h>
@@ -16,6 +17,7 @@ struct vsm_report {
     const char *result; /* "complete", "cancelled", "failed" */
     const char *error;  /* message, NULL if none */
     int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
+    const struct vsm_people_stage_numbers *people; /* NULL: nobody was looked for */
     const struct vsm_stereo_stage_numbers *stereo; /* NULL: not measured */
     uint64_t wall_ns;
     struct vsm_sha256 model_hash;

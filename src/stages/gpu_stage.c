@@ -7,6 +7,7 @@
 #include "image/refine_cuda.h"
 #include "image/scene_cut.h"
 #include "models/rvm_cuda.h"
+#include "stages/people_stage.h"
 
 #define RECORD "matte" /* stages/matte_stage.c has the same */
 
@@ -26,6 +27,7 @@ struct vsm_gpu_stage {
     struct device_picture source, outputs[VSM_MAX_OUTPUTS];
     struct vsm_pinned_pool *pools[VSM_MAX_OUTPUTS];
     struct vsm_scene_cut cut;
+    int64_t scene_cuts;
     struct vsm_matte_counters counters;
     void *rgb; /* page-locked copy of the grids */
 };
@@ -156,6 +158,11 @@ struct vsm_sha256 vsm_gpu_stage_hash(const struct vsm_gpu_stage *stage)
     return vsm_rvm_cuda_hash(stage->rvm);
 }
 
+int64_t vsm_gpu_stage_scene_cuts(const struct vsm_gpu_stage *stage)
+{
+    return stage->scene_cuts;
+}
+
 struct vsm_matte_counters vsm_gpu_stage_counters(const struct vsm_gpu_stage *stage)
 {
     return stage->counters;
@@ -191,7 +198,7 @@ static int look(struct vsm_gpu_stage *stage, const struct vsm_image *source, str
                                           stage->views[0].height);
     if (!frame->scene_cut)
         return VSM_OK;
-    stage->counters.scene_cuts++;
+    stage->scene_cuts++;
     return set_states(stage, fresh);
 }
 
@@ -242,15 +249,25 @@ static int run(void *self, struct vsm_frame *frame)
     return status;
 }
 
+static int save_scenes(const struct vsm_gpu_stage *stage, struct vsm_state *state)
+{
+    struct vsm_bytes_out out = {0};
+
+    vsm_bytes_put_le64(&out, (uint64_t)stage->scene_cuts);
+    vsm_scene_cut_save(&stage->cut, &out);
+    return vsm_state_add_bytes(state, VSM_PEOPLE_STAGE_SCENES, &out);
+}
+
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 {
     const struct vsm_gpu_stage *stage = self;
     struct vsm_bytes_out out = {0};
+    int saved = save_scenes(stage, state);
 
     (void)after_seq;
-    vsm_bytes_put_le64(&out, (uint64_t)stage->counters.scene_cuts);
+    if (saved)
+        return saved;
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
-    vsm_scene_cut_save(&stage->cut, &out);
     for (int i = 0; i < stage->view_count; i++) {
         struct vsm_rvm_state host = {0};
         int status = vsm_rvm_cuda_get_state(stage->rvm, i, &host);
@@ -265,16 +282,23 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     return vsm_state_add_bytes(state, RECORD, &out);
 }
 
+static int restore_scenes(struct vsm_gpu_stage *stage, const struct vsm_state *state)
+{
+    const struct vsm_state_record *record = vsm_state_find(state, VSM_PEOPLE_STAGE_SCENES);
+    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+
+    stage->scene_cuts = (int64_t)vsm_bytes_get_le64(&in);
+    return vsm_scene_cut_load(&stage->cut, &in);
+}
+
 int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state)
 {
     const struct vsm_state_record *record = vsm_state_find(state, RECORD);
     struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
     struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
-    int status;
+    int status = restore_scenes(stage, state);
 
-    stage->counters.scene_cuts = (int64_t)vsm_bytes_get_le64(&in);
     stage->counters.state_resets = (int64_t)vsm_bytes_get_le64(&in);
-    status = vsm_scene_cut_load(&stage->cut, &in);
     for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
         status = vsm_rvm_state_load(&states[i], stage->views[i].width, stage->views[i].height, &in);
     if (status == VSM_OK && (in.failed || vsm_bytes_left(&in) != 0))

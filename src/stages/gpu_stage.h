@@ -4,7 +4,8 @@
  * place), averaged onto the grids, looked at for a scene cut (on the host, from a copy of the grids), run through the
  * network, refined into every output's picture, and copied into page-locked host pictures for the encoders. The
  * device works on one frame at a time, while the stages before and behind decode and encode others. Barrier record
- * "matte": the same bytes as stages/matte_stage.h, so that a job can go on on the CPU, and the other way round.
+ * "matte": the same bytes as stages/matte_stage.h, and "scene" as stages/people_stage.h, so that a job can go on on the
+ * CPU, and the other way round.
  */
 #ifndef VSM_STAGES_GPU_STAGE_H
 #define VSM_STAGES_GPU_STAGE_H
@@ -27,6 +28,7 @@ int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *s
 struct vsm_sha256 vsm_gpu_stage_hash(const struct vsm_gpu_stage *stage);
 /* Only when the pipeline does not run. */
 struct vsm_matte_counters vsm_gpu_stage_counters(const struct vsm_gpu_stage *stage);
+int64_t vsm_gpu_stage_scene_cuts(const struct vsm_gpu_stage *stage);
 struct vsm_stage vsm_gpu_stage_describe(struct vsm_gpu_stage *stage);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "image/preprocess.h"
-#include "image/scene_cut.h"
 
 #define RECORD "matte"
 
@@ -12,7 +11,6 @@ struct vsm_matte_stage {
     int batch, view_count;
     struct vsm_view views[VSM_MAX_VIEWS];
     struct vsm_rvm_state states[VSM_MAX_VIEWS];
-    struct vsm_scene_cut cut;
     struct vsm_matte_counters counters;
     struct vsm_tensor *rgb; /* [view_count, 3, height, width] */
 };
@@ -83,21 +81,6 @@ static int run_batch(struct vsm_matte_stage *stage, int first, struct vsm_frame 
     return VSM_OK;
 }
 
-/* True on the first frame of a new scene; then the recurrent states have begun anew. */
-static bool look_for_cut(struct vsm_matte_stage *stage)
-{
-    const float *rgb[VSM_MAX_VIEWS];
-
-    for (int i = 0; i < stage->view_count; i++)
-        rgb[i] = view_rgb(stage, i);
-    if (!vsm_scene_cut_next(&stage->cut, rgb, stage->view_count, stage->views[0].width,
-                            stage->views[0].height))
-        return false;
-    reset_states(stage);
-    stage->counters.scene_cuts++;
-    return true;
-}
-
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_matte_stage *stage = self;
@@ -107,7 +90,8 @@ static int run(void *self, struct vsm_frame *frame)
         status = vsm_preprocess(frame->source, &stage->views[i], view_rgb(stage, i), stage->pool);
     if (status != VSM_OK)
         return status;
-    frame->scene_cut = look_for_cut(stage);
+    if (frame->scene_cut)
+        reset_states(stage);
     frame->view_count = stage->view_count;
     for (int first = 0; first < stage->view_count && status == VSM_OK; first += stage->batch)
         status = run_batch(stage, first, frame);
@@ -120,9 +104,7 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     struct vsm_bytes_out out = {0};
 
     (void)after_seq;
-    vsm_bytes_put_le64(&out, (uint64_t)stage->counters.scene_cuts);
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
-    vsm_scene_cut_save(&stage->cut, &out);
     for (int i = 0; i < stage->view_count; i++)
         vsm_rvm_state_save(&stage->states[i], &out);
     return vsm_state_add_bytes(state, RECORD, &out);
@@ -132,11 +114,9 @@ int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_stat
 {
     const struct vsm_state_record *record = vsm_state_find(state, RECORD);
     struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
-    int status;
+    int status = VSM_OK;
 
-    stage->counters.scene_cuts = (int64_t)vsm_bytes_get_le64(&in);
     stage->counters.state_resets = (int64_t)vsm_bytes_get_le64(&in);
-    status = vsm_scene_cut_load(&stage->cut, &in);
     for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
         status = vsm_rvm_state_load(&stage->states[i], stage->views[i].width, stage->views[i].height, &in);
     if (status == VSM_OK && (in.failed || vsm_bytes_left(&in) != 0))

@@ -1,8 +1,7 @@
 /* Transform stage: from the source picture to coefficient maps of every view, through the recurrent matter.
  *
- * Per frame: area-average each view onto its grid, look for a scene cut in all views together, reset the
- * recurrent states on the first frame of a new scene, run the network. Barrier record "matte": the scene-cut
- * detector, all recurrent states bit by bit, and the counters.
+ * Per frame: area-average each view onto its grid, reset the recurrent states where the frame begins a new scene,
+ * run the network. Barrier record "matte": the counter and all recurrent states bit by bit.
  */
 #ifndef VSM_STAGES_MATTE_STAGE_H
 #define VSM_STAGES_MATTE_STAGE_H
@@ -16,7 +15,6 @@
 #include <stdint.h>
 
 struct vsm_matte_counters {
-    int64_t scene_cuts;
     int64_t state_resets; /* recurrent states that had become non-finite */
 };
 

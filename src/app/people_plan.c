@@ -1,0 +1,82 @@
+#include "app/people_plan.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <unistd.h>
+
+/* Of the processor time of a frame, for looking between corrections. */
+#define SHARE 0.03
+
+/* Measured on one core: a look, and a cell of the network's grid with all that belongs to it. */
+#define LOOK_SECONDS 0.15
+#define CELL_SECONDS 1.4e-6
+
+/* Frames between two looks. People at walking pace keep to their boxes for 8 frames at 30 a second. */
+#define LEAST_INTERVAL 4
+#define MOST_INTERVAL  30
+
+/* Only settings and the input decide, never a clock: a resumed job looks at the same frames. */
+static int choose_interval(const struct vsm_plan *plan)
+{
+    double cells = 0.0, frames;
+
+    for (int i = 0; i < plan->view_count; i++)
+        cells += (double)plan->views[i].width * plan->views[i].height;
+    frames = fmin(fmax(ceil(LOOK_SECONDS / (SHARE * CELL_SECONDS * cells)), LEAST_INTERVAL), MOST_INTERVAL);
+    return (int)fmin(frames, plan->config->matting.correction_interval);
+}
+
+int vsm_people_plan_choose(struct vsm_plan *plan, const char *models_folder)
+{
+    char *shard = vsm_mem_format("model path", "%s/" VSM_DETECTOR_SHARD, models_folder);
+    char *graph = vsm_mem_format("model path", "%s/" VSM_DETECTOR_GRAPH, models_folder);
+    const int status = shard && graph ? VSM_OK : VSM_E_NOMEM;
+
+    plan->detector_interval = choose_interval(plan);
+    if (status == VSM_OK && !plan->gpu && access(graph, R_OK) == 0 && access(shard, R_OK) == 0) {
+        plan->detector_path = graph;
+        graph = NULL;
+    }
+    vsm_mem_free(graph);
+    vsm_mem_free(shard);
+    return status;
+}
+
+static enum vsm_eye master_eye(const struct vsm_plan *plan)
+{
+    const bool right = plan->config->stereo.master_eye == VSM_CONFIG_EYE_RIGHT;
+
+    return right && plan->layout.eye_count > 1 ? VSM_RIGHT : VSM_LEFT;
+}
+
+int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_parallel *pool,
+                                 struct vsm_detector **detector, struct vsm_people_stage **stage)
+{
+    /* One thread: its share of a frame is small, and the matter's threads have the cores meanwhile. */
+    const struct vsm_session_options session = {.device = VSM_DEVICE_CPU, .threads = 1};
+    struct vsm_people_stage_options options = {
+        .eyes = {plan->layout.eyes[0], plan->layout.eyes[1]},
+        .eye_count = plan->layout.eye_count,
+        .master = master_eye(plan),
+        .projection = plan->layout.projection,
+        .field_of_view = plan->layout.field_of_view,
+        .baseline = plan->config->stereo.baseline / 1000.0,
+        .interval = plan->detector_interval,
+        .correction = plan->config->matting.correction_interval,
+        .pool = pool,
+    };
+    int status = VSM_OK;
+
+    if (plan->detector_path)
+        status = vsm_detector_create(plan->detector_path, &session, detector);
+    else
+        vsm_log(VSM_LOG_WARN, "people",
+                "the detector's weights (" VSM_DETECTOR_GRAPH " and its shard) are missing; the job goes on "
+                "without knowing who is in the picture");
+    if (status != VSM_OK)
+        return status;
+    options.detector = *detector;
+    return vsm_people_stage_create(&options, stage);
+}

@@ -1,0 +1,301 @@
+#include "stages/people_stage.h"
+
+#include "base/mem.h"
+#include "image/preprocess.h"
+#include "image/scene_cut.h"
+#include "people/roster.h"
+#include "stereo/box_transfer.h"
+
+#define RECORD "people"
+
+struct vsm_people_stage {
+    struct vsm_people_stage_options options;
+    struct vsm_view views[2];          /* each eye on the detector's grid */
+    struct vsm_box_transfer *transfer; /* NULL: one eye, or a grid too small to match */
+    struct vsm_scene_cut cut;
+    struct vsm_roster roster;
+    int64_t since_start;     /* frames since the scene's first */
+    int64_t since_detection; /* frames since the detector last ran; 0 = in the last frame */
+    bool looked;             /* the detector has run in this scene */
+    struct vsm_people_stage_numbers numbers;
+    float *rgb[2];
+};
+
+static int create_transfer(struct vsm_people_stage *s)
+{
+    const struct vsm_people_stage_options *o = &s->options;
+    struct vsm_disparity_options disparity = {.master = o->master, .baseline = o->baseline};
+    int status;
+
+    if (!o->detector || o->eye_count < 2 || s->views[0].width != s->views[1].width ||
+        s->views[0].height != s->views[1].height || s->views[0].width < VSM_DISPARITY_MIN_GRID ||
+        s->views[0].height < VSM_DISPARITY_MIN_GRID)
+        return VSM_OK;
+    status = vsm_projection_eye(o->projection, s->views[0].width, s->views[0].height, o->field_of_view,
+                                &disparity.eye);
+    return status == VSM_OK ? vsm_box_transfer_create(&disparity, &s->transfer) : status;
+}
+
+int vsm_people_stage_create(const struct vsm_people_stage_options *options, struct vsm_people_stage **stage)
+{
+    struct vsm_people_stage *s = vsm_mem_alloc("people stage", 1, sizeof(*s));
+    int status = VSM_OK;
+
+    if (!s)
+        return VSM_E_NOMEM;
+    s->options = *options;
+    for (int eye = 0; status == VSM_OK && eye < options->eye_count; eye++) {
+        struct vsm_view *view = &s->views[eye];
+
+        *view = (struct vsm_view){.kind = VSM_VIEW_DIRECT,
+                                  .eye = (enum vsm_eye)eye,
+                                  .source = options->eyes[eye]};
+        vsm_detector_fit(view->source.width, view->source.height, &view->width, &view->height);
+        s->rgb[eye] =
+            vsm_mem_alloc("people stage", 3 * (size_t)view->width * (size_t)view->height, sizeof(float));
+        if (!s->rgb[eye])
+            status = VSM_E_NOMEM;
+    }
+    if (status == VSM_OK)
+        status = create_transfer(s);
+    if (status != VSM_OK) {
+        vsm_people_stage_destroy(s);
+        return status;
+    }
+    *stage = s;
+    return VSM_OK;
+}
+
+void vsm_people_stage_destroy(struct vsm_people_stage *stage)
+{
+    if (!stage)
+        return;
+    vsm_box_transfer_destroy(stage->transfer);
+    vsm_mem_free(stage->rgb[0]);
+    vsm_mem_free(stage->rgb[1]);
+    vsm_mem_free(stage);
+}
+
+struct vsm_people_stage_numbers vsm_people_stage_numbers(const struct vsm_people_stage *stage)
+{
+    return stage->numbers;
+}
+
+static bool is_time_to_look(const struct vsm_people_stage *s)
+{
+    return !s->looked || s->since_detection + 1 >= s->options.interval ||
+           s->since_start % s->options.correction == 0;
+}
+
+static int look(struct vsm_people_stage *s)
+{
+    const struct vsm_view *view = &s->views[s->options.master];
+    struct vsm_detector_people found;
+    struct vsm_roster_sighting sightings[VSM_ROSTER_SIZE];
+    struct vsm_box_transfer_match matches[VSM_ROSTER_SIZE] = {0};
+    struct vsm_person_box boxes[VSM_ROSTER_SIZE];
+    float guess[VSM_ROSTER_SIZE] = {0};
+    int count, status = vsm_detector_run(s->options.detector, s->rgb[s->options.master], view->width,
+                                         view->height, VSM_DETECTOR_FIRST, &found);
+
+    if (status != VSM_OK)
+        return status;
+    count = found.count < VSM_ROSTER_SIZE ? found.count : VSM_ROSTER_SIZE;
+    for (int i = 0; i < count; i++) {
+        const struct vsm_detector_box *b = &found.person[i].box;
+
+        boxes[i] = (struct vsm_person_box){b->left, b->top, b->right, b->bottom};
+        if (s->transfer)
+            guess[i] = vsm_box_transfer_guess(s->transfer, &boxes[i]);
+    }
+    if (s->transfer)
+        vsm_box_transfer_measure(s->transfer, (const float *const *)s->rgb, boxes, count, matches);
+    for (int i = 0; i < count; i++)
+        sightings[i] = (struct vsm_roster_sighting){.box = boxes[i],
+                                                    .score = found.person[i].score,
+                                                    .parallax = matches[i].parallax,
+                                                    .rise = matches[i].rise,
+                                                    .match = matches[i].confidence};
+    vsm_roster_see(&s->roster, sightings, count, guess, s->looked ? VSM_DETECTOR_NEW : VSM_DETECTOR_FIRST);
+    s->numbers.detections++;
+    s->looked = true;
+    s->since_detection = 0;
+    return VSM_OK;
+}
+
+static struct vsm_person person_of(const struct vsm_people_stage *s, const struct vsm_roster_person *p)
+{
+    struct vsm_person person = {
+        .id = p->id, .score = p->score, .parallax = p->parallax, .match = p->match, .chosen = p->chosen};
+    const enum vsm_eye master = s->options.master;
+
+    person.box[master] = vsm_roster_box(p);
+    person.box[!master] = s->transfer
+                              ? vsm_box_transfer_shift(s->transfer, &person.box[master], p->parallax, p->rise)
+                              : person.box[master];
+    return person;
+}
+
+/* Everybody in sight, by id; where they are too many, without the weakest. */
+static void tell(const struct vsm_people_stage *s, struct vsm_people *people)
+{
+    people->known = true;
+    for (int i = 0; i < s->roster.count; i++) {
+        int weakest = 0;
+
+        if (!s->roster.person[i].in_sight)
+            continue;
+        if (people->count < VSM_MAX_PEOPLE) {
+            people->person[people->count++] = person_of(s, &s->roster.person[i]);
+            continue;
+        }
+        for (int k = 1; k < people->count; k++) {
+            if (people->person[k].score < people->person[weakest].score)
+                weakest = k;
+        }
+        if (people->person[weakest].score >= s->roster.person[i].score)
+            continue;
+        for (int k = weakest; k + 1 < people->count; k++)
+            people->person[k] = people->person[k + 1];
+        people->person[people->count - 1] = person_of(s, &s->roster.person[i]);
+    }
+}
+
+static void begin_scene(struct vsm_people_stage *s)
+{
+    s->numbers.scene_cuts++;
+    vsm_roster_clear(&s->roster);
+    s->since_start = 0;
+    s->looked = false;
+}
+
+static void count_people(struct vsm_people_stage *s, const struct vsm_people *people)
+{
+    s->numbers.people = s->roster.last_id;
+    s->numbers.frames_with_any += people->count > 0;
+    if (people->count > s->numbers.most_at_once)
+        s->numbers.most_at_once = people->count;
+}
+
+static int follow(struct vsm_people_stage *s, struct vsm_people *people)
+{
+    int status = VSM_OK;
+
+    vsm_roster_step(&s->roster);
+    people->detected = is_time_to_look(s);
+    if (people->detected)
+        status = look(s);
+    else
+        s->since_detection++;
+    if (status != VSM_OK)
+        return status;
+    for (int i = 0; i < s->roster.count; i++)
+        s->roster.person[i].chosen = true;
+    tell(s, people);
+    count_people(s, people);
+    return VSM_OK;
+}
+
+static int run(void *self, struct vsm_frame *frame)
+{
+    struct vsm_people_stage *s = self;
+    int status = VSM_OK;
+
+    if (frame->source->place != VSM_PLACE_HOST)
+        return VSM_OK;
+    for (int eye = 0; status == VSM_OK && eye < s->options.eye_count; eye++)
+        status = vsm_preprocess(frame->source, &s->views[eye], s->rgb[eye], s->options.pool);
+    if (status != VSM_OK)
+        return status;
+    frame->scene_cut = vsm_scene_cut_next(&s->cut, (const float *const *)s->rgb, s->options.eye_count,
+                                          s->views[0].width, s->views[0].height);
+    if (frame->scene_cut)
+        begin_scene(s);
+    if (s->options.detector)
+        status = follow(s, &frame->people);
+    s->since_start++;
+    return status;
+}
+
+static int save_scenes(const struct vsm_people_stage *s, struct vsm_state *state)
+{
+    struct vsm_bytes_out out = {0};
+
+    vsm_bytes_put_le64(&out, (uint64_t)s->numbers.scene_cuts);
+    vsm_scene_cut_save(&s->cut, &out);
+    return vsm_state_add_bytes(state, VSM_PEOPLE_STAGE_SCENES, &out);
+}
+
+static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
+{
+    const struct vsm_people_stage *s = self;
+    struct vsm_bytes_out out = {0};
+    int status = save_scenes(s, state);
+
+    (void)after_seq;
+    if (status != VSM_OK)
+        return status;
+    vsm_bytes_put_le64(&out, (uint64_t)s->numbers.detections);
+    vsm_bytes_put_le64(&out, (uint64_t)s->numbers.people);
+    vsm_bytes_put_le64(&out, (uint64_t)s->numbers.most_at_once);
+    vsm_bytes_put_le64(&out, (uint64_t)s->numbers.frames_with_any);
+    vsm_bytes_put_le64(&out, (uint64_t)s->since_start);
+    vsm_bytes_put_le64(&out, (uint64_t)s->since_detection);
+    vsm_bytes_put_u8(&out, s->looked);
+    vsm_roster_save(&s->roster, &out);
+    return vsm_state_add_bytes(state, RECORD, &out);
+}
+
+static int damaged(const char *record)
+{
+    return vsm_fail(VSM_E_INPUT, "checkpoint: record \"%s\" is damaged; start again with --restart", record);
+}
+
+static int restore_people(struct vsm_people_stage *s, const struct vsm_state_record *record)
+{
+    struct vsm_bytes_in in = vsm_bytes_in_of(record->data, record->size);
+    int status;
+
+    s->numbers.detections = (int64_t)vsm_bytes_get_le64(&in);
+    s->numbers.people = (int64_t)vsm_bytes_get_le64(&in);
+    s->numbers.most_at_once = (int64_t)vsm_bytes_get_le64(&in);
+    s->numbers.frames_with_any = (int64_t)vsm_bytes_get_le64(&in);
+    s->since_start = (int64_t)vsm_bytes_get_le64(&in);
+    s->since_detection = (int64_t)vsm_bytes_get_le64(&in);
+    s->looked = vsm_bytes_get_u8(&in) != 0;
+    status = vsm_roster_load(&s->roster, &in);
+    if (status != VSM_OK)
+        return status;
+    return in.failed || vsm_bytes_left(&in) || s->since_start < 0 || s->since_detection < 0 ? damaged(RECORD)
+                                                                                            : VSM_OK;
+}
+
+int vsm_people_stage_restore(struct vsm_people_stage *stage, const struct vsm_state *state)
+{
+    const struct vsm_state_record *scenes = vsm_state_find(state, VSM_PEOPLE_STAGE_SCENES);
+    const struct vsm_state_record *people = vsm_state_find(state, RECORD);
+    struct vsm_bytes_in in = vsm_bytes_in_of(scenes ? scenes->data : NULL, scenes ? scenes->size : 0);
+    int status;
+
+    stage->numbers.scene_cuts = (int64_t)vsm_bytes_get_le64(&in);
+    status = vsm_scene_cut_load(&stage->cut, &in);
+    if (status != VSM_OK)
+        return status;
+    if (in.failed || vsm_bytes_left(&in) != 0)
+        return damaged(VSM_PEOPLE_STAGE_SCENES);
+    return people ? restore_people(stage, people) : VSM_OK;
+}
+
+static void interrupt(void *self)
+{
+    const struct vsm_people_stage *s = self;
+
+    if (s->options.detector)
+        vsm_detector_interrupt(s->options.detector);
+}
+
+struct vsm_stage vsm_people_stage_describe(struct vsm_people_stage *stage)
+{
+    return (struct vsm_stage){
+        .name = "people", .self = stage, .run = run, .barrier = barrier, .interrupt = interrupt};
+}
