@@ -5,6 +5,7 @@
 #include "image/area.h"
 #include "image/colour.h"
 #include "image/preprocess_kernels.h"
+#include "image/preprocess_turned.h"
 
 #define BAND 16 /* grid rows a job */
 
@@ -146,6 +147,8 @@ int vsm_preprocess(const struct vsm_image *image, const struct vsm_view *view, f
     struct vsm_colour_model model;
     int status = check(image, view);
 
+    if (!status && view->kind == VSM_VIEW_TURNED)
+        return vsm_preprocess_turned(image, view, rgb, pool);
     if (!status)
         status = vsm_colour_model(image->colour, image->height, image->format.depth, &model);
     if (!status)

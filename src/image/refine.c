@@ -8,9 +8,6 @@
 #define CACHE_LINE 64
 #define REMEMBERED 4 /* a power of two, at least the grid rows that a pair of picture rows lies between */
 
-/* Alpha below this becomes 0 for certain, rounding included. */
-#define EMPTY (VSM_REFINE_SNAP - 1e-4f)
-
 /* A strip of one view: columns first..last-1 of the picture, begin the even column at which the rows begin.
  */
 struct strip {
@@ -276,7 +273,47 @@ static bool row_empty(const struct strip *s, int row)
     b = s->view->maps + VSM_COEFFICIENT_ALPHA_B * plane + (ptrdiff_t)row * s->view->width;
     last = last < s->view->width ? last : s->view->width;
     for (int i = first; i < last && empty; i++)
-        empty = a[i] * plan->mean_low + b[i] < EMPTY && a[i] * plan->mean_high + b[i] < EMPTY;
+        empty = a[i] * plan->mean_low + b[i] < VSM_REFINE_EMPTY &&
+                a[i] * plan->mean_high + b[i] < VSM_REFINE_EMPTY;
+    return empty;
+}
+
+/* Rows of a pair as far as they belong to the view, counted from its upper edge. */
+static void pair_rows(const struct strip *s, int pair, int *top, int *bottom)
+{
+    const struct vsm_rect *r = &s->view->rect;
+
+    *top = (2 * pair > r->y ? 2 * pair : r->y) - r->y;
+    *bottom = (2 * pair + 1 < r->y + r->height ? 2 * pair + 1 : r->y + r->height - 1) - r->y;
+}
+
+/* Likewise between rows `row` and `row` + 1 of the table of turned view `k`. */
+static bool table_row_empty(const struct strip *s, int k, int row)
+{
+    return vsm_refine_warp_empty(&s->view->warps[k], &s->view->axes[k][0], s->begin - s->view->base,
+                                 s->last - s->begin, row);
+}
+
+/* Answers for both views of an eye lie in slots of their own: a pair touches at most two rows of each table. */
+static bool warped_pair_empty(struct strip *s, int pair)
+{
+    int top, bottom;
+    bool empty = true;
+
+    pair_rows(s, pair, &top, &bottom);
+    for (int k = 0; k < s->view->warp_count; k++) {
+        int step = s->view->warps[k].step;
+
+        for (int row = top / step; row <= bottom / step && empty; row++) {
+            int slot = 2 * k + (row & 1);
+
+            if (s->known[slot] != row) {
+                s->known[slot] = row;
+                s->empty[slot] = table_row_empty(s, k, row);
+            }
+            empty = s->empty[slot];
+        }
+    }
     return empty;
 }
 
@@ -284,12 +321,14 @@ static bool row_empty(const struct strip *s, int row)
 static bool pair_empty(struct strip *s, int pair)
 {
     const struct vsm_rect *r = &s->view->rect;
-    int top = 2 * pair > r->y ? 2 * pair : r->y;
-    int bottom = 2 * pair + 1 < r->y + r->height ? 2 * pair + 1 : r->y + r->height - 1;
-    int first = vsm_sampler_grid_row(2 * (top - r->y) + 1, r->height, s->view->height);
-    int last = vsm_sampler_grid_row(2 * (bottom - r->y) + 1, r->height, s->view->height) + 1;
+    int top, bottom, first, last;
     bool empty = true;
 
+    if (s->view->warp_count)
+        return warped_pair_empty(s, pair);
+    pair_rows(s, pair, &top, &bottom);
+    first = vsm_sampler_grid_row(2 * top + 1, r->height, s->view->height);
+    last = vsm_sampler_grid_row(2 * bottom + 1, r->height, s->view->height) + 1;
     for (int row = first; row <= last && empty; row++) {
         int slot = row & (REMEMBERED - 1);
 
@@ -363,6 +402,24 @@ static void refine_pair(const struct strip *s, int pair)
     }
 }
 
+/* `axis` is that of a direct view, `number` the place of a turned view's. */
+static void seek_strip(struct vsm_sampler *sampler, const struct vsm_refine_view *view,
+                       const struct vsm_sampler_axis *axis, int number, int start, int n,
+                       struct vsm_refine_worker *worker)
+{
+    struct vsm_refine_warp_strip strip = {.warps = view->warps,
+                                          .axes = &view->axes[0][number],
+                                          .axis_stride = VSM_REFINE_AXES,
+                                          .count = view->warp_count,
+                                          .start = start,
+                                          .n = n};
+
+    if (view->warp_count)
+        vsm_sampler_strip_warped(sampler, &strip, &worker->warp);
+    else
+        vsm_sampler_strip(sampler, view->maps, view->width, view->height, axis, start, n);
+}
+
 static void refine_strip(struct strip *s, int start, int first_pair, int last_pair)
 {
     const struct vsm_refine_plan *plan = s->plan;
@@ -376,13 +433,11 @@ static void refine_strip(struct strip *s, int start, int first_pair, int last_pa
     n = s->last - s->begin;
     for (int i = 0; i < REMEMBERED; i++)
         s->known[i] = INT_MIN;
-    vsm_sampler_strip(&w->luma, view->maps, view->width, view->height, &view->luma, start, n);
-    vsm_sampler_strip(&w->tint, view->maps, view->width, view->height, &view->tint, start >> shift,
-                      (n + shift) >> shift);
+    seek_strip(&w->luma, view, &view->luma, 0, start, n, w);
+    seek_strip(&w->tint, view, &view->tint, 1, start >> shift, (n + shift) >> shift, w);
     for (int p = 0; p < plan->pass_count; p++) {
         shift = plan->pass[p].x;
-        vsm_sampler_strip(&w->pass[p], view->maps, view->width, view->height, &view->pass[p], start >> shift,
-                          (n + shift) >> shift);
+        seek_strip(&w->pass[p], view, &view->pass[p], 2 + p, start >> shift, (n + shift) >> shift, w);
     }
     for (int pair = first_pair; pair < last_pair; pair++) {
         if (pair_empty(s, pair)) {
@@ -420,8 +475,8 @@ int vsm_refine(const struct vsm_image *source, const struct vsm_matte *mattes, i
                const struct vsm_refine_options *options, struct vsm_parallel *pool)
 {
     struct vsm_refine_plan plan;
-    int status = vsm_refine_plan_init(&plan, source, mattes, matte_count, outputs, output_count, options,
-                                      vsm_parallel_threads(pool));
+    int status =
+        vsm_refine_plan_init(&plan, source, mattes, matte_count, outputs, output_count, options, pool);
 
     if (!status)
         vsm_parallel_for(pool, ((source->height + 1) / 2 + BAND - 1) / BAND, run_band, &plan);

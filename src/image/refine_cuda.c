@@ -127,7 +127,7 @@ static int plan(struct vsm_refine_cuda *refine, const struct vsm_image *source, 
         wanted[i].image = &images[i];
         refine->outputs[i] = images[i].format;
     }
-    status = vsm_refine_plan_init(&p, &host, NULL, 0, wanted, output_count, options, 1);
+    status = vsm_refine_plan_init(&p, &host, NULL, 0, wanted, output_count, options, NULL);
     if (!status) {
         set_source(&refine->run, &p);
         for (int i = 0; i < output_count; i++)

@@ -23,6 +23,22 @@ static struct vsm_refine_samples samples_of(const struct vsm_image *image)
     return (struct vsm_refine_samples){vsm_format_bytes_per_sample(image->format), image->format.shift};
 }
 
+static int check_inverse(const struct vsm_matte *matte)
+{
+    const struct vsm_rect *r = &matte->view.source;
+    const struct vsm_tensor *t = matte->inverse;
+    int64_t step = matte->inverse_step;
+
+    if (t->dtype != VSM_F32 || t->place != VSM_PLACE_HOST || t->rank != 3 || t->dims[2] != 2 || step < 1 ||
+        step > r->width + (int64_t)1 || t->dims[0] < 2 || t->dims[1] < 2 ||
+        (t->dims[1] - 1) * step < r->width || (t->dims[0] - 1) * step < r->height || matte->view.width < 2 ||
+        matte->view.height < 2)
+        return vsm_fail(VSM_E_INTERNAL,
+                        "refine: an inverse mapping of %lldx%lld nodes does not cover an eye of %dx%d",
+                        (long long)t->dims[1], (long long)t->dims[0], r->width, r->height);
+    return VSM_OK;
+}
+
 static int check_matte(const struct vsm_image *source, const struct vsm_matte *matte)
 {
     const struct vsm_rect *r = &matte->view.source;
@@ -38,7 +54,7 @@ static int check_matte(const struct vsm_image *source, const struct vsm_matte *m
         return vsm_fail(VSM_E_INTERNAL,
                         "refine: coefficients do not have the shape [8, %d, %d] of their view",
                         matte->view.height, matte->view.width);
-    return VSM_OK;
+    return matte->inverse ? check_inverse(matte) : VSM_OK;
 }
 
 static void set_mean_bounds(struct vsm_refine_plan *plan)
@@ -166,36 +182,125 @@ static float *set_axis(struct vsm_sampler_axis *axis, const struct vsm_refine_vi
     return memory + 2 * (n + PAD);
 }
 
+static float *set_warp_axis(struct vsm_refine_warp_axis *axis, const struct vsm_refine_view *view,
+                            const struct vsm_refine_warp *warp, int shift, float *memory)
+{
+    int n = samples_at(view, shift), first = view->base >> shift;
+
+    axis->fraction = memory;
+    axis->index = (int32_t *)(memory + n + PAD);
+    vsm_refine_warp_axis_fill(axis, warp, ((2 * first + 1) << shift) - 2 * view->rect.x, 2 << shift, n);
+    return memory + 2 * (n + PAD);
+}
+
+static float *set_axes(const struct vsm_refine_plan *plan, struct vsm_refine_view *view, float *memory)
+{
+    for (int k = 0; k < view->warp_count; k++) {
+        struct vsm_refine_warp_axis *axes = view->axes[k];
+
+        memory = set_warp_axis(&axes[0], view, &view->warps[k], 0, memory);
+        memory = set_warp_axis(&axes[1], view, &view->warps[k], plan->grid.x, memory);
+        for (int p = 0; p < plan->pass_count; p++)
+            memory = set_warp_axis(&axes[2 + p], view, &view->warps[k], plan->pass[p].x, memory);
+    }
+    if (view->warp_count)
+        return memory;
+    memory = set_axis(&view->luma, view, 0, memory);
+    memory = set_axis(&view->tint, view, plan->grid.x, memory);
+    for (int p = 0; p < plan->pass_count; p++)
+        memory = set_axis(&view->pass[p], view, plan->pass[p].x, memory);
+    return memory;
+}
+
+static bool same_rect(const struct vsm_rect *a, const struct vsm_rect *b)
+{
+    return a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height;
+}
+
+static void add_warp(struct vsm_refine_view *view, const struct vsm_matte *matte)
+{
+    view->warps[view->warp_count++] = (struct vsm_refine_warp){
+        .nodes = vsm_tensor_f32(matte->inverse),
+        .maps = vsm_tensor_f32(matte->coefficients),
+        .step = matte->inverse_step,
+        .columns = (int)matte->inverse->dims[1],
+        .rows = (int)matte->inverse->dims[0],
+        .width = matte->view.width,
+        .height = matte->view.height,
+    };
+}
+
+/* A turned view joins another one of the same eye. */
+static void add_view(struct vsm_refine_plan *plan, const struct vsm_matte *matte)
+{
+    struct vsm_refine_view *view = plan->views;
+
+    for (; matte->inverse && view < plan->views + plan->view_count; view++) {
+        if (view->warp_count == 1 && same_rect(&view->rect, &matte->view.source)) {
+            add_warp(view, matte);
+            return;
+        }
+    }
+    view = &plan->views[plan->view_count++];
+    *view = (struct vsm_refine_view){.rect = matte->view.source,
+                                     .base = matte->view.source.x & ~1,
+                                     .maps = vsm_tensor_f32(matte->coefficients),
+                                     .width = matte->view.width,
+                                     .height = matte->view.height};
+    if (matte->inverse)
+        add_warp(view, matte);
+}
+
+static int pack_warps(struct vsm_refine_plan *plan, struct vsm_parallel *pool)
+{
+    size_t bytes = 0;
+    uint8_t *memory;
+
+    for (int i = 0; i < plan->view_count; i++)
+        for (int k = 0; k < plan->views[i].warp_count; k++)
+            bytes += vsm_refine_warp_bytes(&plan->views[i].warps[k]);
+    if (bytes == 0)
+        return VSM_OK;
+    plan->cells = memory = vsm_mem_alloc_raw("refine maps by cell", bytes, 1);
+    if (!memory)
+        return VSM_E_NOMEM;
+    for (int i = 0; i < plan->view_count; i++) {
+        for (int k = 0; k < plan->views[i].warp_count; k++) {
+            struct vsm_refine_warp *warp = &plan->views[i].warps[k];
+            size_t cells = (size_t)warp->width * (size_t)warp->height;
+
+            warp->cells = (float *)memory;
+            warp->busy = memory + cells * VSM_COEFFICIENT_MAPS * sizeof(float);
+            memory += vsm_refine_warp_bytes(warp) / VSM_MEM_ALIGN * VSM_MEM_ALIGN;
+            vsm_refine_warp_pack(warp, plan->mean_low, plan->mean_high, VSM_REFINE_EMPTY, pool);
+        }
+    }
+    return VSM_OK;
+}
+
 static int set_views(struct vsm_refine_plan *plan, const struct vsm_matte *mattes, int count)
 {
     size_t entries = 0;
     float *memory;
 
     for (int i = 0; i < count; i++) {
-        struct vsm_refine_view *view = &plan->views[i];
         int status = check_matte(plan->source, &mattes[i]);
 
         if (status)
             return status;
-        view->rect = mattes[i].view.source;
-        view->maps = vsm_tensor_f32(mattes[i].coefficients);
-        view->width = mattes[i].view.width;
-        view->height = mattes[i].view.height;
-        view->base = view->rect.x & ~1;
-        entries += (size_t)(2 + plan->pass_count) * (size_t)(samples_at(view, 0) + PAD);
+        add_view(plan, &mattes[i]);
     }
-    plan->view_count = count;
+    for (int i = 0; i < plan->view_count; i++) {
+        const struct vsm_refine_view *view = &plan->views[i];
+
+        entries += (size_t)(2 + plan->pass_count) * (size_t)(samples_at(view, 0) + PAD) *
+                   (size_t)(view->warp_count > 1 ? view->warp_count : 1);
+    }
     plan->positions = memory = vsm_mem_alloc_raw("refine positions", entries, 2 * sizeof(float));
     if (!memory)
         return VSM_E_NOMEM;
-    for (int i = 0; i < count; i++) {
-        struct vsm_refine_view *view = &plan->views[i];
-
-        memory = set_axis(&view->luma, view, 0, memory);
-        memory = set_axis(&view->tint, view, plan->grid.x, memory);
-        for (int p = 0; p < plan->pass_count; p++)
-            memory = set_axis(&view->pass[p], view, plan->pass[p].x, memory);
-    }
+    for (int i = 0; i < plan->view_count; i++)
+        memory = set_axes(plan, &plan->views[i], memory);
     return VSM_OK;
 }
 
@@ -206,7 +311,8 @@ static float *set_sampler(const struct vsm_refine_plan *plan, struct vsm_sampler
     return memory + vsm_sampler_floats(count, VSM_REFINE_STRIP, width);
 }
 
-static void set_worker(struct vsm_refine_plan *plan, struct vsm_refine_worker *w, int width, float *memory)
+static void set_worker(struct vsm_refine_plan *plan, struct vsm_refine_worker *w, int width, int columns,
+                       float *memory)
 {
     const struct vsm_coefficients *k = &plan->coefficients;
     float **rows[ROWS] = {&w->y[0],  &w->y[1],       &w->alpha[0], &w->alpha[1], &w->u[0],
@@ -220,25 +326,29 @@ static void set_worker(struct vsm_refine_plan *plan, struct vsm_refine_worker *w
         memory = set_sampler(plan, &w->pass[p], k->chroma, VSM_CHROMA_PLANES, width, memory);
     for (int i = 0; i < ROWS && rows[i]; i++, memory += VSM_REFINE_STRIP + PAD)
         *rows[i] = memory;
+    vsm_refine_warp_scratch_init(&w->warp, VSM_REFINE_STRIP, columns, memory);
 }
 
 static int set_workers(struct vsm_refine_plan *plan, int workers)
 {
     size_t floats;
-    int width = 1;
+    int width = 1, columns = 1;
 
-    for (int i = 0; i < plan->view_count; i++)
+    for (int i = 0; i < plan->view_count; i++) {
         width = plan->views[i].width > width ? plan->views[i].width : width;
+        for (int k = 0; k < plan->views[i].warp_count; k++)
+            columns = plan->views[i].warps[k].columns > columns ? plan->views[i].warps[k].columns : columns;
+    }
     floats = vsm_sampler_floats(VSM_LUMA_PLANES, VSM_REFINE_STRIP, width) +
              vsm_sampler_floats(VSM_TINT_PLANES, VSM_REFINE_STRIP, width) +
              (size_t)plan->pass_count * vsm_sampler_floats(VSM_CHROMA_PLANES, VSM_REFINE_STRIP, width) +
-             ROWS * (size_t)(VSM_REFINE_STRIP + PAD);
+             ROWS * (size_t)(VSM_REFINE_STRIP + PAD) + vsm_refine_warp_floats(VSM_REFINE_STRIP, columns);
     plan->workers = vsm_mem_alloc("refine workers", (size_t)workers, sizeof(*plan->workers));
     plan->rows = vsm_mem_alloc("refine rows", (size_t)workers, floats * sizeof(float));
     if (!plan->workers || !plan->rows)
         return VSM_E_NOMEM;
     for (int i = 0; i < workers; i++)
-        set_worker(plan, &plan->workers[i], width, plan->rows + (size_t)i * floats);
+        set_worker(plan, &plan->workers[i], width, columns, plan->rows + (size_t)i * floats);
     return VSM_OK;
 }
 
@@ -254,7 +364,7 @@ static const struct vsm_refine_kernels *choose_kernels(void)
 int vsm_refine_plan_init(struct vsm_refine_plan *plan, const struct vsm_image *source,
                          const struct vsm_matte *mattes, int matte_count,
                          const struct vsm_composite_output *outputs, int output_count,
-                         const struct vsm_refine_options *options, int workers)
+                         const struct vsm_refine_options *options, struct vsm_parallel *pool)
 {
     int status;
 
@@ -268,7 +378,9 @@ int vsm_refine_plan_init(struct vsm_refine_plan *plan, const struct vsm_image *s
     if (!status)
         status = set_views(plan, mattes, matte_count);
     if (!status)
-        status = set_workers(plan, workers);
+        status = set_workers(plan, vsm_parallel_threads(pool));
+    if (!status)
+        status = pack_warps(plan, pool);
     return status;
 }
 
@@ -277,4 +389,5 @@ void vsm_refine_plan_free(struct vsm_refine_plan *plan)
     vsm_mem_free(plan->positions);
     vsm_mem_free(plan->workers);
     vsm_mem_free(plan->rows);
+    vsm_mem_free(plan->cells);
 }

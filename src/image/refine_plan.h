@@ -26,17 +26,26 @@ struct vsm_refine_output {
     int pass;          /* which chroma pass feeds it; -1: no chroma that depends on pixels */
 };
 
+#define VSM_REFINE_AXES (2 + VSM_REFINE_PASSES) /* of luma, tint and the passes */
+
+/* One eye: what one direct view or up to two turned views say of it. */
 struct vsm_refine_view {
     struct vsm_rect rect;
+    int base; /* rect.x rounded down to even: sample 0 of the axes */
+    /* Direct: */
     const float *maps;
     int width, height; /* grid */
-    int base;          /* rect.x rounded down to even: sample 0 of the axes */
     struct vsm_sampler_axis luma, tint, pass[VSM_REFINE_PASSES];
+    /* Turned: */
+    int warp_count;
+    struct vsm_refine_warp warps[VSM_REFINE_WARPS];
+    struct vsm_refine_warp_axis axes[VSM_REFINE_WARPS][VSM_REFINE_AXES];
 };
 
 /* One worker's scratch memory: samplers and rows of one strip. */
 struct vsm_refine_worker {
     struct vsm_sampler luma, tint, pass[VSM_REFINE_PASSES];
+    struct vsm_refine_warp_scratch warp;
     float *y[2], *alpha[2];    /* of the two rows of a pair */
     float *u[2], *v[2];        /* at the source's chroma resolution */
     float *mean, *tint_row;    /* chroma's part of alpha's mean and of foreground luma */
@@ -62,13 +71,17 @@ struct vsm_refine_plan {
     int view_count;
     struct vsm_refine_worker *workers;
     float *positions, *rows; /* memory behind axes and workers */
+    uint8_t *cells;          /* memory behind warps; NULL without turned views */
 };
 
-/* Arguments as vsm_refine(). vsm_refine_plan_free() also after failure. */
+/* Alpha below this becomes 0 for certain, rounding included. */
+#define VSM_REFINE_EMPTY (VSM_REFINE_SNAP - 1e-4f)
+
+/* Arguments as vsm_refine(), `pool` gives the number of workers. vsm_refine_plan_free() also after failure. */
 int vsm_refine_plan_init(struct vsm_refine_plan *plan, const struct vsm_image *source,
                          const struct vsm_matte *mattes, int matte_count,
                          const struct vsm_composite_output *outputs, int output_count,
-                         const struct vsm_refine_options *options, int workers) VSM_NODISCARD;
+                         const struct vsm_refine_options *options, struct vsm_parallel *pool) VSM_NODISCARD;
 void vsm_refine_plan_free(struct vsm_refine_plan *plan);
 
 #endif

@@ -1,6 +1,7 @@
 #include "image/sampler.h"
 
 #include <math.h>
+#include <string.h>
 
 #define PAD 16
 
@@ -78,6 +79,28 @@ void vsm_sampler_strip(struct vsm_sampler *s, const float *maps, int width, int 
     s->first_cell = s->index[0];
     s->cell_count = s->index[n - 1] + 2 - s->first_cell;
     s->filled = false;
+    s->warped.count = 0;
+}
+
+void vsm_sampler_strip_warped(struct vsm_sampler *s, const struct vsm_refine_warp_strip *strip,
+                              struct vsm_refine_warp_scratch *scratch)
+{
+    s->warped = *strip;
+    s->warp_scratch = scratch;
+    s->at.fraction = 0;
+    for (int p = 0; p < s->plane_count; p++) {
+        memset(s->delta[p], 0, padded(strip->n) * sizeof(float));
+        s->at.top[p] = s->top[p];
+        s->at.delta[p] = s->delta[p];
+    }
+}
+
+static void fill_warped(struct vsm_sampler *s, int centre)
+{
+    vsm_refine_warp_row(&s->warped, s->kernels, s->warp_scratch, centre);
+    for (int p = 0; p < s->plane_count; p++)
+        s->kernels->mix(s->warp_scratch->maps, s->warp_scratch->stride, &s->planes[p], (s->warped.n + 7) & ~7,
+                        s->top[p]);
 }
 
 /* Entry k of the cells is grid column k - 1, clamped. */
@@ -132,6 +155,10 @@ const struct vsm_refine_planes *vsm_sampler_row(struct vsm_sampler *s, int centr
 {
     float fraction;
 
+    if (s->warped.count) {
+        fill_warped(s, centre);
+        return &s->at;
+    }
     seek(s, locate(centre, extent, s->height, &fraction));
     s->at.fraction = fraction;
     return &s->at;
