@@ -77,6 +77,12 @@ static void print_network(const struct vsm_plan *plan, struct vsm_sha256 hash, F
         fprintf(out, "view        %s eye, direct, grid %dx%d\n",
                 plan->views[i].eye == VSM_LEFT ? "left" : "right", plan->views[i].width,
                 plan->views[i].height);
+    if (plan->adaptive) {
+        const struct vsm_scaling_options *s = &plan->scaling;
+
+        fprintf(out, "            adapted between %dx%d and %dx%d in %d steps\n", s->rungs[0].width,
+                s->rungs[0].height, s->rungs[s->count - 1].width, s->rungs[s->count - 1].height, s->count);
+    }
     fprintf(out, "provider    %s, %d view%s a run\n", plan->provider, plan->batch,
             plan->batch > 1 ? "s" : "");
 }

@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* Measured: bench_gpu_frame prints the network's memory, which is proportional to the cells. */
+#define NETWORK_BYTES_PER_CELL 612
+
 /* NULL, or why the kernels cannot take these pictures (image/refine_cuda.h). */
 static const char *misfit(const struct vsm_plan *plan)
 {
@@ -42,6 +45,11 @@ int vsm_gpu_plan_choose(struct vsm_plan *plan)
     return VSM_OK;
 }
 
+double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan)
+{
+    return NETWORK_BYTES_PER_CELL * plan->view_count;
+}
+
 int vsm_gpu_plan_create_stage(const struct vsm_plan *plan, struct vsm_gpu_stage **stage)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
@@ -50,12 +58,7 @@ int vsm_gpu_plan_create_stage(const struct vsm_plan *plan, struct vsm_gpu_stage 
                                      .colour = info->colour,
                                      .width = info->width,
                                      .height = info->height};
-    const struct vsm_rvm_options rvm = {
-        .graph_path = plan->model_path,
-        .width = plan->views[0].width,
-        .height = plan->views[0].height,
-        .batch = plan->view_count,
-    };
+    const struct vsm_rvm_options rvm = vsm_plan_matter(plan);
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
 
     vsm_plan_outputs_targets(plan, targets);

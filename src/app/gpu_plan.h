@@ -9,6 +9,9 @@
  * "CPU, ..." with the reason why not CUDA). VSM_E_DEVICE if cuda is demanded and cannot be had. */
 int vsm_gpu_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
+/* Device memory that the network takes, by cell of a view's grid. */
+double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan);
+
 /* The stage for a plan with plan->gpu. */
 int vsm_gpu_plan_create_stage(const struct vsm_plan *plan, struct vsm_gpu_stage **stage) VSM_NODISCARD;
 

@@ -19,7 +19,8 @@
 struct job {
     const struct vsm_plan *plan;
     struct vsm_parallel *pool; /* shared by the pixel stages */
-    struct vsm_rvm *rvm;
+    struct vsm_rvm *rvm;       /* NULL: on the GPU, or taken over by the adaptive matte stage */
+    struct vsm_sha256 model;
     struct vsm_detector *detector; /* NULL: nobody is looked for */
     struct vsm_read_stage read;
     struct vsm_people_stage *people;
@@ -49,6 +50,10 @@ static int create_stereo(struct job *job)
 
     if (!vsm_stereo_stage_fits(plan->views, plan->view_count))
         return VSM_OK;
+    if (plan->adaptive) {
+        vsm_log(VSM_LOG_INFO, "stereo", "the eyes' mattes are not compared while the grid adapts");
+        return VSM_OK;
+    }
     return vsm_stereo_stage_create(&options, &job->stereo);
 }
 
@@ -149,11 +154,6 @@ static int create_runner(struct job *job)
     return job->runner ? VSM_OK : VSM_E_NOMEM;
 }
 
-static struct vsm_sha256 model_hash(const struct job *job)
-{
-    return job->gpu ? vsm_gpu_stage_hash(job->gpu) : vsm_rvm_hash(job->rvm);
-}
-
 static int create_cpu_stages(struct job *job)
 {
     const struct vsm_plan *plan = job->plan;
@@ -162,6 +162,11 @@ static int create_cpu_stages(struct job *job)
     if (status == VSM_OK)
         status = vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool,
                                         &job->matte);
+    if (status == VSM_OK && plan->adaptive) {
+        const struct vsm_rvm_options options = vsm_plan_matter(plan);
+
+        vsm_matte_stage_adapt(job->matte, &job->rvm, &options, &plan->scaling);
+    }
     if (status == VSM_OK)
         status = create_stereo(job);
     return status == VSM_OK ? create_composite(job) : status;
@@ -177,8 +182,10 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
     job->pool = vsm_parallel_create(plan->threads);
     if (!job->pool)
         status = VSM_E_NOMEM;
-    if (status == VSM_OK)
-        status = vsm_recovery_open(plan, wish, model_hash(job), &job->recovery);
+    if (status == VSM_OK) {
+        job->model = job->gpu ? vsm_gpu_stage_hash(job->gpu) : vsm_rvm_hash(job->rvm);
+        status = vsm_recovery_open(plan, wish, job->model, &job->recovery);
+    }
     if (vsm_recovery_finished(job->recovery))
         return status;
     if (status == VSM_OK && !job->gpu)
@@ -251,7 +258,8 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .people = job->detector ? &people : NULL,
         .stereo = job->stereo ? vsm_stereo_stage_numbers(job->stereo) : NULL,
         .wall_ns = wall_ns,
-        .model_hash = model_hash(job),
+        .scaling = job->gpu ? NULL : vsm_matte_stage_scaling(job->matte),
+        .model_hash = job->model,
         .job_hash = vsm_recovery_job_hash(job->recovery),
     };
 

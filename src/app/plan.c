@@ -65,6 +65,40 @@ static void plan_views(struct vsm_plan *plan)
     plan->view_count = plan->layout.eye_count;
 }
 
+/* The ladder of grids, and all views on its first one. */
+static int plan_scaling(struct vsm_plan *plan)
+{
+    const struct vsm_config *config = plan->config;
+    const struct vsm_rect eye = plan->layout.eyes[0];
+    struct vsm_scaling_options *scaling = &plan->scaling;
+    int status;
+
+    plan->adaptive = config->processing.adaptive_scaling;
+    if (!plan->adaptive)
+        return VSM_OK;
+    if (!plan->gpu && config->processing.target_fps <= 0)
+        return vsm_fail(VSM_E_USAGE,
+                        "processing.adaptive_scaling: on the CPU it holds processing.target_fps, which is "
+                        "not set; set it, or switch adaptive_scaling off");
+    for (int i = 0; i < plan->view_count; i++)
+        if (plan->views[i].kind != VSM_VIEW_DIRECT || plan->layout.eyes[i].width != eye.width ||
+            plan->layout.eyes[i].height != eye.height)
+            return vsm_fail(VSM_E_USAGE,
+                            "processing.adaptive_scaling: works on whole eyes of equal size only; switch "
+                            "it off");
+    status =
+        vsm_scaling_ladder(eye.width, eye.height, config->processing.min_scale, config->processing.max_scale,
+                           (double)plan->views[0].width / eye.width, VSM_RVM_GRID, scaling);
+    scaling->target_usage = plan->gpu ? config->processing.target_gpu_usage : 0;
+    scaling->target_fps = config->processing.target_fps;
+    scaling->bytes_per_cell = plan->gpu ? vsm_gpu_plan_bytes_per_cell(plan) : 0;
+    for (int i = 0; i < plan->view_count && status == VSM_OK; i++) {
+        plan->views[i].width = scaling->rungs[scaling->first].width;
+        plan->views[i].height = scaling->rungs[scaling->first].height;
+    }
+    return status;
+}
+
 static int plan_range(struct vsm_plan *plan)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
@@ -114,6 +148,11 @@ static void plan_memory(struct vsm_plan *plan)
     size_t source = vsm_format_bytes(info->format, info->width, info->height), outputs = 0, encoders = 0;
     size_t cells = (size_t)plan->views[0].width * (size_t)plan->views[0].height;
 
+    if (plan->adaptive) {
+        const struct vsm_scaling_grid *largest = &plan->scaling.rungs[plan->scaling.count - 1];
+
+        cells = (size_t)largest->width * (size_t)largest->height;
+    }
     for (int i = 0; i < plan->output_count; i++) {
         outputs += vsm_format_bytes(plan->outputs[i].format, plan->outputs[i].width, plan->outputs[i].height);
         encoders += encoder_bytes(&plan->outputs[i]);
@@ -176,6 +215,8 @@ static int resolve(struct vsm_plan *plan)
         return status;
     plan_views(plan);
     status = vsm_gpu_plan_choose(plan);
+    if (status == VSM_OK)
+        status = plan_scaling(plan);
     if (status != VSM_OK)
         return status;
     plan->batch = plan->gpu ? plan->view_count : 1;
@@ -221,15 +262,20 @@ void vsm_plan_destroy(struct vsm_plan *plan)
     vsm_mem_free(plan);
 }
 
-int vsm_plan_create_matter(const struct vsm_plan *plan, struct vsm_rvm **rvm)
+struct vsm_rvm_options vsm_plan_matter(const struct vsm_plan *plan)
 {
-    const struct vsm_rvm_options options = {
+    return (struct vsm_rvm_options){
         .graph_path = plan->model_path,
         .width = plan->views[0].width,
         .height = plan->views[0].height,
         .batch = plan->batch,
         .session = {.device = VSM_DEVICE_CPU, .threads = plan->threads},
     };
+}
+
+int vsm_plan_create_matter(const struct vsm_plan *plan, struct vsm_rvm **rvm)
+{
+    const struct vsm_rvm_options options = vsm_plan_matter(plan);
 
     return vsm_rvm_create(&options, rvm);
 }

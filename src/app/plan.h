@@ -14,6 +14,7 @@
 #include "media/vr_layout.h"
 #include "models/rvm.h"
 #include "stages/composite_stage.h"
+#include "stages/scaling.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,6 +56,8 @@ struct vsm_plan {
     int64_t frames;                 /* to be made; -1 = unknown */
     struct vsm_view views[VSM_MAX_VIEWS];
     int view_count;
+    bool adaptive; /* the views begin on the ladder's first grid and move on it */
+    struct vsm_scaling_options scaling;
     int threads;
     char *model_path;      /* owned; rvm.json */
     char *detector_path;   /* owned; movenet-multipose.json, NULL if it is not there */
@@ -71,7 +74,8 @@ struct vsm_plan {
 int vsm_plan_create(const struct vsm_config *config, struct vsm_plan **plan) VSM_NODISCARD;
 void vsm_plan_destroy(struct vsm_plan *plan);
 
-/* Builds the matter for the plan's grid. */
+/* The matter for the plan's grid: what to build it from, and to build it. */
+struct vsm_rvm_options vsm_plan_matter(const struct vsm_plan *plan);
 int vsm_plan_create_matter(const struct vsm_plan *plan, struct vsm_rvm **rvm) VSM_NODISCARD;
 
 #endif

@@ -87,6 +87,27 @@ static json_t *stereo_json(const struct vsm_stereo_stage_numbers *n)
                      (json_int_t)n->swapped_scenes);
 }
 
+/* null where the grid was fixed. */
+static json_t *scaling_json(const struct vsm_scaling *s)
+{
+    json_t *changes;
+
+    if (!s)
+        return json_null();
+    changes = json_array();
+    for (int64_t i = 0; i < s->change_count && i < VSM_SCALING_CHANGES; i++) {
+        const struct vsm_scaling_change *c = &s->changes[i];
+        const struct vsm_scaling_grid *grid = &s->options.rungs[c->to];
+
+        json_array_append_new(changes, json_pack("{s:I, s:[i, i], s:s}", "frame", (json_int_t)c->frame,
+                                                 "grid", grid->width, grid->height, "reason",
+                                                 vsm_scaling_reason_name(c->reason)));
+    }
+    return json_pack("{s:[i, i], s:I, s:o}", "first_grid", s->options.rungs[s->options.first].width,
+                     s->options.rungs[s->options.first].height, "change_count", (json_int_t)s->change_count,
+                     "changes", changes);
+}
+
 static json_t *report_json(const struct vsm_report *r)
 {
     char model[VSM_SHA256_HEX], job[VSM_SHA256_HEX], settings[VSM_SHA256_HEX] = "";
@@ -100,7 +121,7 @@ static json_t *report_json(const struct vsm_report *r)
     for (int i = 0; i < r->stage_count; i++)
         json_array_append_new(stages, stage_json(&r->stats[i]));
     return json_pack("{s:s, s:o*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, "
-                     "s:o, s:o, s:o}",
+                     "s:o, s:o, s:o, s:o}",
                      "result", r->result, "error", r->error ? text_json(r->error) : NULL, "program",
                      VSM_VERSION, "onnxruntime", vsm_session_backend_version(), "ffmpeg", vsm_media_version(),
                      "frames", "made", (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames,
@@ -108,7 +129,8 @@ static json_t *report_json(const struct vsm_report *r)
                      "repeated", (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns,
                      "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings,
                      "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "people",
-                     people_json(r->people), "stereo", stereo_json(r->stereo), "stages", stages);
+                     people_json(r->people), "stereo", stereo_json(r->stereo), "scaling",
+                     scaling_json(r->scaling), "stages", stages);
 }
 
 static char *report_path(const struct vsm_plan *plan)

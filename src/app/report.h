@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "pipeline/runner.h"
 #include "stages/people_stage.h"
+#include "stages/scaling.h"
 #include "stages/stereo_stage.h"
 
 #include <stdbool.h>
@@ -19,6 +20,7 @@ struct vsm_report {
     int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
     const struct vsm_people_stage_numbers *people; /* NULL: nobody was looked for */
     const struct vsm_stereo_stage_numbers *stereo; /* NULL: not measured */
+    const struct vsm_scaling *scaling;             /* NULL: the grid was fixed */
     uint64_t wall_ns;
     struct vsm_sha256 model_hash;
     struct vsm_sha256 job_hash; /* all zero: no checkpoints */

@@ -83,6 +83,7 @@ struct vsm_config {
         double scale_factor; /* grid / eye size, VSM_CONFIG_AUTO */
         bool adaptive_scaling;
         double target_gpu_usage, min_scale, max_scale;
+        double target_fps; /* 0 = none */
         enum vsm_config_device device;
         int threads; /* 0 = all cores */
     } processing;

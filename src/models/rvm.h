@@ -53,6 +53,9 @@ struct vsm_rvm_state {
 
 void vsm_rvm_state_reset(struct vsm_rvm_state *state);
 
+/* Makes `to` the same state as `from`; the values are shared. */
+void vsm_rvm_state_share(struct vsm_rvm_state *to, const struct vsm_rvm_state *from);
+
 /* Whether all values are finite. Cost: one read of the state, 0.3 ms a view at 512x512. */
 bool vsm_rvm_state_is_finite(const struct vsm_rvm_state *state);
 
@@ -64,6 +67,10 @@ void vsm_rvm_state_save(const struct vsm_rvm_state *state, struct vsm_bytes_out 
  * height; the state is unchanged then. */
 int vsm_rvm_state_load(struct vsm_rvm_state *state, int width, int height,
                        struct vsm_bytes_in *in) VSM_NODISCARD;
+
+/* Replaces the state by the same one on a grid of width x height, interpolated bilinearly; VSM_E_NOMEM, the state
+ * unchanged. For grids that differ by up to a half; tests/oracle/scaling says how little the next alpha changes. */
+int vsm_rvm_state_resample(struct vsm_rvm_state *state, int width, int height) VSM_NODISCARD;
 
 /* Runs one frame for `batch` views. source: [batch, 3, height, width] float32 RGB 0..1. states: `batch` of
  * them, replaced by the new ones. coefficients: `batch` new tensors [8, height, width] as in frame.h, owned

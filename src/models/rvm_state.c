@@ -1,12 +1,23 @@
 #include "models/rvm.h"
 #include "models/rvm_graph.h"
 
+#include <math.h>
 #include <string.h>
 
 void vsm_rvm_state_reset(struct vsm_rvm_state *state)
 {
     for (int i = 0; i < VSM_RVM_STATES; i++)
         vsm_tensor_unref(&state->r[i]);
+}
+
+void vsm_rvm_state_share(struct vsm_rvm_state *to, const struct vsm_rvm_state *from)
+{
+    for (int i = 0; i < VSM_RVM_STATES; i++) {
+        struct vsm_tensor *shared = from->r[i] ? vsm_tensor_ref(from->r[i]) : NULL;
+
+        vsm_tensor_unref(&to->r[i]);
+        to->r[i] = shared;
+    }
 }
 
 /* Whole blocks of this many values keep the loop simple enough to be vectorised. */
@@ -91,5 +102,49 @@ int vsm_rvm_state_load(struct vsm_rvm_state *state, int width, int height, struc
     }
     vsm_rvm_state_reset(state);
     *state = loaded;
+    return VSM_OK;
+}
+
+/* One channel, bilinear, half-pixel centres, clamped edges. */
+static void resample_plane(const float *from, int64_t from_h, int64_t from_w, float *to, int64_t h, int64_t w)
+{
+    for (int64_t y = 0; y < h; y++) {
+        const double sy = ((double)y + 0.5) * (double)from_h / (double)h - 0.5, fy = fmax(sy, 0);
+        const int64_t y0 = (int64_t)fy, y1 = y0 + 1 < from_h ? y0 + 1 : from_h - 1;
+        const float v = (float)(fy - (double)y0);
+
+        for (int64_t x = 0; x < w; x++) {
+            const double sx = ((double)x + 0.5) * (double)from_w / (double)w - 0.5, fx = fmax(sx, 0);
+            const int64_t x0 = (int64_t)fx, x1 = x0 + 1 < from_w ? x0 + 1 : from_w - 1;
+            const float u = (float)(fx - (double)x0);
+            const float above = from[y0 * from_w + x0] * (1 - u) + from[y0 * from_w + x1] * u;
+            const float below = from[y1 * from_w + x0] * (1 - u) + from[y1 * from_w + x1] * u;
+
+            to[y * w + x] = above * (1 - v) + below * v;
+        }
+    }
+}
+
+int vsm_rvm_state_resample(struct vsm_rvm_state *state, int width, int height)
+{
+    struct vsm_rvm_state made = {0};
+
+    for (int i = 0; state->r[0] && i < VSM_RVM_STATES; i++) {
+        const struct vsm_tensor *from = state->r[i];
+        const int64_t dims[3] = {from->dims[0], vsm_rvm_graph_level(height, i + 1),
+                                 vsm_rvm_graph_level(width, i + 1)};
+
+        made.r[i] = vsm_tensor_create(VSM_F32, 3, dims);
+        if (!made.r[i]) {
+            vsm_rvm_state_reset(&made);
+            return VSM_E_NOMEM;
+        }
+        for (int64_t c = 0; c < dims[0]; c++)
+            resample_plane(vsm_tensor_f32(from) + c * from->dims[1] * from->dims[2], from->dims[1],
+                           from->dims[2], vsm_tensor_f32(made.r[i]) + c * dims[1] * dims[2], dims[1],
+                           dims[2]);
+    }
+    vsm_rvm_state_reset(state);
+    *state = made;
     return VSM_OK;
 }

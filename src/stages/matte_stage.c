@@ -1,9 +1,14 @@
 #include "stages/matte_stage.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "image/preprocess.h"
 
-#define RECORD "matte"
+#include <pthread.h>
+
+#define RECORD         "matte"
+#define SCALING_RECORD "matte.scaling"
 
 struct vsm_matte_stage {
     struct vsm_rvm *rvm;
@@ -13,7 +18,23 @@ struct vsm_matte_stage {
     struct vsm_rvm_state states[VSM_MAX_VIEWS];
     struct vsm_matte_counters counters;
     struct vsm_tensor *rgb; /* [view_count, 3, height, width] */
+
+    bool adaptive; /* then the stage owns rvm, and: */
+    struct vsm_scaling scaling;
+    struct vsm_rvm_options options; /* of rvm, but for the grid */
+    uint64_t done_ns;               /* when the last frame was done; 0 = none yet */
+    pthread_mutex_t lock;           /* over changes of rvm, for interrupt() */
+    bool interrupted;
 };
+
+static int make_grids(struct vsm_matte_stage *stage)
+{
+    const int64_t dims[] = {stage->view_count, 3, stage->views[0].height, stage->views[0].width};
+
+    vsm_tensor_unref(&stage->rgb);
+    stage->rgb = vsm_tensor_create(VSM_F32, 4, dims);
+    return stage->rgb ? VSM_OK : VSM_E_NOMEM;
+}
 
 int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view *views, int view_count,
                            struct vsm_parallel *pool, struct vsm_matte_stage **stage)
@@ -22,19 +43,29 @@ int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view
 
     if (!s)
         return VSM_E_NOMEM;
+    pthread_mutex_init(&s->lock, NULL);
     s->rvm = rvm;
     s->pool = pool;
     s->batch = batch;
     s->view_count = view_count;
     for (int i = 0; i < view_count; i++)
         s->views[i] = views[i];
-    s->rgb = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){view_count, 3, views[0].height, views[0].width});
-    if (!s->rgb) {
+    if (make_grids(s) != VSM_OK) {
         vsm_matte_stage_destroy(s);
         return VSM_E_NOMEM;
     }
     *stage = s;
     return VSM_OK;
+}
+
+void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
+                           const struct vsm_rvm_options *options, const struct vsm_scaling_options *scaling)
+{
+    stage->adaptive = true;
+    stage->rvm = *rvm;
+    *rvm = NULL;
+    stage->options = *options;
+    vsm_scaling_init(&stage->scaling, scaling);
 }
 
 static void reset_states(struct vsm_matte_stage *stage)
@@ -47,14 +78,22 @@ void vsm_matte_stage_destroy(struct vsm_matte_stage *stage)
 {
     if (!stage)
         return;
+    if (stage->adaptive)
+        vsm_rvm_destroy(stage->rvm);
     reset_states(stage);
     vsm_tensor_unref(&stage->rgb);
+    pthread_mutex_destroy(&stage->lock);
     vsm_mem_free(stage);
 }
 
 struct vsm_matte_counters vsm_matte_stage_counters(const struct vsm_matte_stage *stage)
 {
     return stage->counters;
+}
+
+const struct vsm_scaling *vsm_matte_stage_scaling(const struct vsm_matte_stage *stage)
+{
+    return stage->adaptive ? &stage->scaling : NULL;
 }
 
 static float *view_rgb(const struct vsm_matte_stage *stage, int view)
@@ -81,41 +120,166 @@ static int run_batch(struct vsm_matte_stage *stage, int first, struct vsm_frame 
     return VSM_OK;
 }
 
-static int run(void *self, struct vsm_frame *frame)
+static void set_rvm(struct vsm_matte_stage *stage, struct vsm_rvm *rvm)
 {
-    struct vsm_matte_stage *stage = self;
+    pthread_mutex_lock(&stage->lock);
+    stage->rvm = rvm;
+    if (rvm && stage->interrupted)
+        vsm_rvm_interrupt(rvm);
+    pthread_mutex_unlock(&stage->lock);
+}
+
+/* A matter for the controller's grid; the old one goes first, for there may not be memory for both. */
+static int build_matter(struct vsm_matte_stage *stage)
+{
+    const struct vsm_scaling_grid grid = vsm_scaling_current(&stage->scaling);
+    struct vsm_rvm *rvm = stage->rvm;
+    int status;
+
+    set_rvm(stage, NULL);
+    vsm_rvm_destroy(rvm);
+    stage->options.width = grid.width;
+    stage->options.height = grid.height;
+    for (int i = 0; i < stage->view_count; i++) {
+        stage->views[i].width = grid.width;
+        stage->views[i].height = grid.height;
+    }
+    status = make_grids(stage);
+    if (status == VSM_OK)
+        status = vsm_rvm_create(&stage->options, &rvm);
+    if (status == VSM_OK)
+        set_rvm(stage, rvm);
+    return status;
+}
+
+/* Brings matter and states to the controller's grid. */
+static int change_grid(struct vsm_matte_stage *stage, int64_t frame)
+{
+    char text[160];
+    int status = VSM_OK;
+
+    do {
+        vsm_scaling_describe(&stage->scaling, text, sizeof(text));
+        if (text[0])
+            vsm_log(VSM_LOG_INFO, "scaling", "%s", text);
+        status = build_matter(stage);
+        for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
+            status = vsm_rvm_state_resample(&stage->states[i], stage->views[i].width, stage->views[i].height);
+    } while (status == VSM_E_NOMEM && vsm_scaling_out_of_memory(&stage->scaling, frame));
+    return status;
+}
+
+static int average(struct vsm_matte_stage *stage, const struct vsm_image *source)
+{
     int status = VSM_OK;
 
     for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
-        status = vsm_preprocess(frame->source, &stage->views[i], view_rgb(stage, i), stage->pool);
+        status = vsm_preprocess(source, &stage->views[i], view_rgb(stage, i), stage->pool);
+    return status;
+}
+
+static int run_network(struct vsm_matte_stage *stage, struct vsm_frame *frame)
+{
+    int status = VSM_OK;
+
+    for (int first = 0; first < stage->view_count && status == VSM_OK; first += stage->batch)
+        status = run_batch(stage, first, frame);
+    return status;
+}
+
+/* Batches that were done have moved their states on: all go back to where the frame began. */
+static int run_adaptive(struct vsm_matte_stage *stage, struct vsm_frame *frame)
+{
+    struct vsm_rvm_state before[VSM_MAX_VIEWS] = {0};
+    int status = VSM_E_NOMEM;
+
+    for (int i = 0; i < stage->view_count; i++)
+        vsm_rvm_state_share(&before[i], &stage->states[i]);
+    for (;;) {
+        status = run_network(stage, frame);
+        if (status != VSM_E_NOMEM || !vsm_scaling_out_of_memory(&stage->scaling, frame->seq))
+            break;
+        for (int i = 0; i < stage->view_count; i++) {
+            vsm_tensor_unref(&frame->mattes[i].coefficients);
+            vsm_rvm_state_share(&stage->states[i], &before[i]);
+        }
+        status = change_grid(stage, frame->seq);
+        if (status == VSM_OK)
+            status = average(stage, frame->source);
+        if (status != VSM_OK)
+            break;
+    }
+    for (int i = 0; i < stage->view_count; i++)
+        vsm_rvm_state_reset(&before[i]);
+    return status;
+}
+
+/* Tells the controller what the frame cost, and does what it says. */
+static int adapt(struct vsm_matte_stage *stage, int64_t frame, uint64_t start)
+{
+    const uint64_t now = vsm_clock_ns(), before = stage->done_ns ? stage->done_ns : start;
+    const struct vsm_scaling_sample sample = {.busy_ms = (double)(now - start) / 1e6,
+                                              .period_ms = (double)(now - before) / 1e6,
+                                              .usage = -1};
+
+    stage->done_ns = now;
+    return vsm_scaling_note(&stage->scaling, frame, &sample) ? change_grid(stage, frame + 1) : VSM_OK;
+}
+
+static int run(void *self, struct vsm_frame *frame)
+{
+    struct vsm_matte_stage *stage = self;
+    const uint64_t start = vsm_clock_ns();
+    int status = average(stage, frame->source);
+
     if (status != VSM_OK)
         return status;
     if (frame->scene_cut)
         reset_states(stage);
     frame->view_count = stage->view_count;
-    for (int first = 0; first < stage->view_count && status == VSM_OK; first += stage->batch)
-        status = run_batch(stage, first, frame);
-    return status;
+    if (!stage->adaptive)
+        return run_network(stage, frame);
+    status = run_adaptive(stage, frame);
+    return status == VSM_OK ? adapt(stage, frame->seq, start) : status;
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 {
     const struct vsm_matte_stage *stage = self;
     struct vsm_bytes_out out = {0};
+    int status = VSM_OK;
 
     (void)after_seq;
+    if (stage->adaptive) {
+        vsm_scaling_save(&stage->scaling, &out);
+        status = vsm_state_add_bytes(state, SCALING_RECORD, &out);
+    }
+    if (status != VSM_OK)
+        return status;
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
     for (int i = 0; i < stage->view_count; i++)
         vsm_rvm_state_save(&stage->states[i], &out);
     return vsm_state_add_bytes(state, RECORD, &out);
 }
 
+static int restore_scaling(struct vsm_matte_stage *stage, const struct vsm_state *state)
+{
+    const struct vsm_state_record *record = vsm_state_find(state, SCALING_RECORD);
+    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+    const int first = stage->scaling.current;
+    int status = vsm_scaling_load(&stage->scaling, &in);
+
+    return status == VSM_OK && stage->scaling.current != first ? build_matter(stage) : status;
+}
+
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state)
 {
     const struct vsm_state_record *record = vsm_state_find(state, RECORD);
     struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
-    int status = VSM_OK;
+    int status = stage->adaptive ? restore_scaling(stage, state) : VSM_OK;
 
+    if (status != VSM_OK)
+        return status;
     stage->counters.state_resets = (int64_t)vsm_bytes_get_le64(&in);
     for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
         status = vsm_rvm_state_load(&stage->states[i], stage->views[i].width, stage->views[i].height, &in);
@@ -127,9 +291,13 @@ int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_stat
 
 static void interrupt(void *self)
 {
-    const struct vsm_matte_stage *stage = self;
+    struct vsm_matte_stage *stage = self;
 
-    vsm_rvm_interrupt(stage->rvm);
+    pthread_mutex_lock(&stage->lock);
+    stage->interrupted = true;
+    if (stage->rvm)
+        vsm_rvm_interrupt(stage->rvm);
+    pthread_mutex_unlock(&stage->lock);
 }
 
 struct vsm_stage vsm_matte_stage_describe(struct vsm_matte_stage *stage)

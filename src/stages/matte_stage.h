@@ -2,6 +2,10 @@
  *
  * Per frame: area-average each view onto its grid, reset the recurrent states where the frame begins a new scene,
  * run the network. Barrier record "matte": the counter and all recurrent states bit by bit.
+ *
+ * With adaptive scaling (stages/scaling.h) it times itself and changes the grid between frames: a new matter is built
+ * and the states are resampled. When memory runs out in a frame, that frame is repeated on a smaller grid. Barrier
+ * record "matte.scaling", before the states, which are those of its grid.
  */
 #ifndef VSM_STAGES_MATTE_STAGE_H
 #define VSM_STAGES_MATTE_STAGE_H
@@ -11,6 +15,7 @@
 #include "frame/view.h"
 #include "models/rvm.h"
 #include "pipeline/stage.h"
+#include "stages/scaling.h"
 
 #include <stdint.h>
 
@@ -23,10 +28,16 @@ struct vsm_matte_stage;
 /* The views' grids must be the matter's; view_count a multiple of its batch. Matter and pool are borrowed. */
 int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view *views, int view_count,
                            struct vsm_parallel *pool, struct vsm_matte_stage **stage) VSM_NODISCARD;
+/* Switches adaptive scaling on, before the first frame and before restore. `options` are those of *rvm, which is taken
+ * over and belongs to the ladder's first grid. */
+void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
+                           const struct vsm_rvm_options *options, const struct vsm_scaling_options *scaling);
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage);
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
 /* Only when the pipeline does not run. */
 struct vsm_matte_counters vsm_matte_stage_counters(const struct vsm_matte_stage *stage);
+/* NULL without adaptive scaling; only when the pipeline does not run. */
+const struct vsm_scaling *vsm_matte_stage_scaling(const struct vsm_matte_stage *stage);
 struct vsm_stage vsm_matte_stage_describe(struct vsm_matte_stage *stage);
 
 #endif

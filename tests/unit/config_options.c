@@ -214,10 +214,6 @@ static void test_unavailable_settings(void)
     static const char *const wishes[][2] = {
         {"streaming.mode", "false"},
         {"input.projection", "fisheye"},
-        {"processing.adaptive_scaling", "true"},
-        {"processing.target_gpu_usage", "0.8"},
-        {"processing.min_scale", "0.2"},
-        {"processing.max_scale", "0.9"},
         {"matting.continuous_correction", "true"},
         {"matting.correction_interval", "30"},
         {"stereo.mode", "master_slave"},
