@@ -39,7 +39,7 @@ enum vsm_config_fisheye {
 };
 enum vsm_config_audio { VSM_CONFIG_AUDIO_COPY, VSM_CONFIG_AUDIO_NONE };
 enum vsm_config_device { VSM_CONFIG_DEVICE_AUTO, VSM_CONFIG_DEVICE_CPU, VSM_CONFIG_DEVICE_CUDA };
-enum vsm_config_model { VSM_CONFIG_MODEL_RVM };
+enum vsm_config_model { VSM_CONFIG_MODEL_RVM, VSM_CONFIG_MODEL_SAM2, VSM_CONFIG_MODEL_SAM2_RVM };
 enum vsm_config_stereo_mode { VSM_CONFIG_STEREO_MASTER_SLAVE, VSM_CONFIG_STEREO_INDEPENDENT };
 enum vsm_config_eye { VSM_CONFIG_EYE_LEFT, VSM_CONFIG_EYE_RIGHT };
 enum vsm_config_progress {
@@ -89,6 +89,10 @@ struct vsm_config {
     } processing;
     struct {
         enum vsm_config_model model;
+        char *tracker;    /* name of a checkpoint or path of its file; NULL: whichever is installed */
+        int tracker_size; /* side of the tracker's picture; 0 = by the scale */
+        char *prompts;    /* as config/prompts.h; NULL: everybody whom the detector finds */
+        int max_conditioning_frames;
         bool continuous_correction;
         int correction_interval;
         bool memory_offload;

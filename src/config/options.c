@@ -51,6 +51,7 @@ static struct value load(const struct vsm_config *config, const struct vsm_optio
         break;
     case VSM_OPTIONS_NAME:
     case VSM_OPTIONS_PATH:
+    case VSM_OPTIONS_TEXT:
         v.text = *(char *const *)from;
         break;
     case VSM_OPTIONS_COLOR:
@@ -85,6 +86,7 @@ static int store(struct vsm_config *config, const struct vsm_option *option, con
         break;
     case VSM_OPTIONS_NAME:
     case VSM_OPTIONS_PATH:
+    case VSM_OPTIONS_TEXT:
         copy = vsm_mem_string(option->key, v->text);
         if (v->text && !copy)
             return VSM_E_NOMEM;
@@ -225,10 +227,14 @@ static const char *parse_text(const struct vsm_option *option, const char *text,
 
     if (!*text && !option->empty)
         return "is empty";
-    if (strlen(text) > (name ? NAME_LIMIT : PATH_LIMIT))
+    if (strlen(text) > (name                               ? NAME_LIMIT
+                        : option->type == VSM_OPTIONS_TEXT ? VSM_OPTIONS_TEXT_LIMIT
+                                                           : PATH_LIMIT))
         return "is too long";
     if (name && text[strspn(text, NAME_BYTES)])
         return "is not a name";
+    if (option->check && option->check(text) != VSM_OK)
+        return vsm_error_message();
     v->text = *text ? text : NULL;
     return NULL;
 }
@@ -253,6 +259,7 @@ static const char *parse(const struct vsm_option *option, const char *text, stru
         return parse_color(text, v);
     case VSM_OPTIONS_NAME:
     case VSM_OPTIONS_PATH:
+    case VSM_OPTIONS_TEXT:
         return parse_text(option, text, v);
     }
     return "has no type";
@@ -286,18 +293,22 @@ int vsm_options_set(struct vsm_config *config, const struct vsm_option *option, 
 {
     struct value v = {0};
     const char *wrong = parse(option, text, &v);
-    char where[512], value[80], allowed[256] = "";
+    char where[512], value[80], allowed[256] = "", why[256];
     FILE *out;
 
     if (!wrong)
         return store(config, option, &v);
+    snprintf(why, sizeof(why), "%s", wrong); /* it may be the last message */
     out = fmemopen(allowed, sizeof(allowed), "w");
     if (!out)
         return vsm_fail_nomem(option->key, sizeof(allowed));
     vsm_options_print_allowed(out, option);
     fclose(out);
+    if (option->check)
+        return vsm_fail(VSM_E_USAGE, "%s%s: %s; use %s", origin_text(origin, where, sizeof(where)),
+                        option->key, why, allowed);
     return vsm_fail(VSM_E_USAGE, "%s%s: \"%s\" %s; use %s", origin_text(origin, where, sizeof(where)),
-                    option->key, shown(text, value), wrong, allowed);
+                    option->key, shown(text, value), why, allowed);
 }
 
 int vsm_options_defaults(struct vsm_config *config)
@@ -317,7 +328,8 @@ void vsm_options_finish(struct vsm_config *config)
     for (int i = 0; i < vsm_options_count; i++) {
         const struct vsm_option *option = &vsm_options_table[i];
 
-        if (option->type == VSM_OPTIONS_NAME || option->type == VSM_OPTIONS_PATH)
+        if (option->type == VSM_OPTIONS_NAME || option->type == VSM_OPTIONS_PATH ||
+            option->type == VSM_OPTIONS_TEXT)
             vsm_mem_free(*(char **)field(config, option));
     }
     *config = (struct vsm_config){0};
@@ -401,6 +413,7 @@ void vsm_options_print(FILE *out, const struct vsm_config *config, const struct 
         break;
     case VSM_OPTIONS_NAME:
     case VSM_OPTIONS_PATH:
+    case VSM_OPTIONS_TEXT:
         if (v.text)
             fputs(v.text, out);
         break;
@@ -439,6 +452,9 @@ void vsm_options_print_allowed(FILE *out, const struct vsm_option *option)
         break;
     case VSM_OPTIONS_PATH:
         fprintf(out, "a path (at most %d bytes)", PATH_LIMIT);
+        break;
+    case VSM_OPTIONS_TEXT:
+        fputs(option->syntax, out);
         break;
     case VSM_OPTIONS_COLOR:
         fputs("RRGGBB in hexadecimal digits, such as \"#00B140\"", out);
@@ -543,6 +559,14 @@ int vsm_options_check(const struct vsm_config *config, const struct vsm_options_
         config->logging.progress != VSM_CONFIG_PROGRESS_NONE)
         return vsm_fail(VSM_E_USAGE,
                         "logging.progress_file is used with JSON only; set logging.progress to json");
+    if (config->matting.model == VSM_CONFIG_MODEL_RVM && config->matting.continuous_correction)
+        return vsm_fail(VSM_E_USAGE,
+                        "matting.continuous_correction corrects the tracker, and matting.model rvm has "
+                        "none; set it to sam2 or sam2+rvm");
+    if (config->matting.model == VSM_CONFIG_MODEL_RVM && config->matting.prompts)
+        return vsm_fail(VSM_E_USAGE,
+                        "matting.prompts are for the tracker, and matting.model rvm has none; set it to "
+                        "sam2 or sam2+rvm");
     return VSM_OK;
 }
 

@@ -34,32 +34,38 @@ enum vsm_options_type {
     VSM_OPTIONS_SET,    /* unsigned: bit i stands for choices[i]; one or more names, joined by + */
     VSM_OPTIONS_NAME,   /* char *: letters, digits, `_`, `-`, `.`, at most 64 bytes; empty = NULL */
     VSM_OPTIONS_PATH,   /* char *: any bytes but NUL, at most 4,095; empty = NULL */
+    VSM_OPTIONS_TEXT,   /* char *: a list of items separated by `;`, checked by `check`; empty = NULL */
     VSM_OPTIONS_COLOR,  /* uint32_t 0xRRGGBB: RRGGBB, #RRGGBB or 0xRRGGBB */
 };
 
 struct vsm_option {
     const char *key; /* "output.crf": section and name */
     enum vsm_options_type type;
-    size_t offset;              /* in struct vsm_config */
-    const char *initial;        /* the default as text, as vsm_options_set() reads it */
-    double min, max;            /* numbers: inclusive bounds, both below 2^53 */
-    bool min_excluded;          /* numbers: min itself is not allowed */
-    bool automatic;             /* REAL: "auto" is allowed */
-    const char *const *choices; /* CHOICE, SET: names in the order of the enum, NULL-terminated */
-    const char *unit;           /* "mm", "frames"; NULL = none */
-    const char *help;           /* one sentence or two */
-    const char *empty;          /* NAME, PATH: what an empty value means; NULL = it may not be empty */
-    bool in_hash;               /* changes the picture or the file that comes out */
-    const char *today;          /* canonical values that this build can do, separated by |; NULL = all */
-    const char *needs;          /* with `today`: what this build lacks */
-    const char *flag;           /* command line: long name without the dashes; NULL = only through --set */
-    char letter;                /* command line: short name; 0 = none */
-    const char *metavar;        /* command line: name of the value in help texts */
+    size_t offset;                  /* in struct vsm_config */
+    const char *initial;            /* the default as text, as vsm_options_set() reads it */
+    double min, max;                /* numbers: inclusive bounds, both below 2^53 */
+    bool min_excluded;              /* numbers: min itself is not allowed */
+    bool automatic;                 /* REAL: "auto" is allowed */
+    const char *const *choices;     /* CHOICE, SET: names in the order of the enum, NULL-terminated */
+    int (*check)(const char *text); /* TEXT: VSM_OK, or VSM_E_USAGE with what is wrong as the message */
+    const char *syntax;             /* TEXT: what it takes, for messages and help */
+    const char *unit;               /* "mm", "frames"; NULL = none */
+    const char *help;               /* one sentence or two */
+    const char *empty;   /* NAME, PATH, TEXT: what an empty value means; NULL = it may not be empty */
+    bool in_hash;        /* changes the picture or the file that comes out */
+    const char *today;   /* canonical values that this build can do, separated by |; NULL = all */
+    const char *needs;   /* with `today`: what this build lacks */
+    const char *flag;    /* command line: long name without the dashes; NULL = only through --set */
+    char letter;         /* command line: short name; 0 = none */
+    const char *metavar; /* command line: name of the value in help texts */
 };
 
 /* The table, grouped by section. */
 extern const struct vsm_option vsm_options_table[];
 extern const int vsm_options_count;
+
+/* Bytes of a TEXT. */
+#define VSM_OPTIONS_TEXT_LIMIT 60000
 
 /* At least vsm_options_count, for arrays beside the table. */
 #define VSM_OPTIONS_MAX 64

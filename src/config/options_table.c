@@ -1,6 +1,7 @@
 #include "config/options.h"
 
 #include "base/log.h"
+#include "config/prompts.h"
 
 #define FIELD(field) offsetof(struct vsm_config, field)
 #define NAMES(...)                                                                                           \
@@ -252,17 +253,60 @@ const struct vsm_option vsm_options_table[] = {
      .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(matting.model),
      .initial = "rvm",
-     .choices = NAMES("rvm"),
+     .choices = NAMES("rvm", "sam2", "sam2+rvm"),
+     .today = "rvm",
+     .needs = "the tracker in a job",
      .in_hash = true,
-     .help = "The matting network: Robust Video Matting."},
+     .flag = "model",
+     .metavar = "MODEL",
+     .help = "rvm mattes all people by Robust Video Matting; sam2+rvm keeps of its matte the people whom SAM "
+             "2 follows, "
+             "and mends it; sam2 makes the matte from SAM 2's masks alone."},
+    {.key = "matting.tracker",
+     .type = VSM_OPTIONS_PATH,
+     .offset = FIELD(matting.tracker),
+     .initial = "",
+     .empty = "the first of `models list` that is installed",
+     .flag = "tracker",
+     .metavar = "NAME",
+     .help = "Checkpoint of SAM 2, SAM 2.1 or EdgeTAM: a name from `models list`, or the path of a file."},
+    {.key = "matting.tracker_size",
+     .type = VSM_OPTIONS_INT,
+     .offset = FIELD(matting.tracker_size),
+     .initial = "0",
+     .max = 2048,
+     .unit = "pixels",
+     .in_hash = true,
+     .help = "Side of the square picture that the tracker sees, a multiple of 32 from 128 on (EdgeTAM: of "
+             "256); 0 "
+             "means 1024, or 512 where processing.scale_factor asks for no more."},
+    {.key = "matting.prompts",
+     .type = VSM_OPTIONS_TEXT,
+     .offset = FIELD(matting.prompts),
+     .initial = "",
+     .empty = "everybody whom the detector finds",
+     .check = vsm_prompts_check,
+     .syntax = "FRAME EYE PERSON and box, points, mask or remove; ...",
+     .in_hash = true,
+     .help = "Whom SAM 2 is to follow: who is where in a frame, in pixels of the eye's picture; "
+             "a YAML list or one text. doc/sam2.md tells more."},
+    {.key = "matting.max_conditioning_frames",
+     .type = VSM_OPTIONS_INT,
+     .offset = FIELD(matting.max_conditioning_frames),
+     .initial = "4",
+     .min = 2,
+     .max = 16,
+     .unit = "frames",
+     .in_hash = true,
+     .help = "Prompted frames that SAM 2 remembers of a person: the first and the most recent ones."},
     {.key = "matting.continuous_correction",
      .type = VSM_OPTIONS_BOOL,
      .offset = FIELD(matting.continuous_correction),
      .initial = "false",
      .in_hash = true,
-     .today = "false",
-     .needs = "a tracker to correct",
-     .help = "Check and refine the tracking of people now and then in long videos."},
+     .help = "Compare SAM 2's masks with detector and matter now and then, and prompt it anew where it has "
+             "drifted or "
+             "lost somebody."},
     {.key = "matting.correction_interval",
      .type = VSM_OPTIONS_INT,
      .offset = FIELD(matting.correction_interval),
@@ -271,8 +315,6 @@ const struct vsm_option vsm_options_table[] = {
      .max = 1e6,
      .unit = "frames",
      .in_hash = true,
-     .today = "300",
-     .needs = "continuous correction, which uses it",
      .help = "Distance between two corrections."},
     {.key = "matting.memory_offload",
      .type = VSM_OPTIONS_BOOL,

@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "config/utf8.h"
 
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -27,6 +29,10 @@ struct reader {
     int depth;                          /* open mappings */
     struct level levels[VSM_YAML_DEPTH_LIMIT];
     yaml_mark_t key_mark;
+    const struct vsm_option *list; /* whose items come; NULL: none */
+    yaml_mark_t list_mark;
+    char *items; /* of the list so far, separated by "; " */
+    size_t items_size;
     int documents;
 };
 
@@ -139,7 +145,7 @@ static bool takes_text(const struct vsm_option *option)
 {
     return option->type == VSM_OPTIONS_NAME || option->type == VSM_OPTIONS_PATH ||
            option->type == VSM_OPTIONS_CHOICE || option->type == VSM_OPTIONS_SET ||
-           option->type == VSM_OPTIONS_COLOR || option->automatic;
+           option->type == VSM_OPTIONS_COLOR || option->type == VSM_OPTIONS_TEXT || option->automatic;
 }
 
 static int fail_value(const struct reader *r, const yaml_event_t *event, const char *what)
@@ -183,21 +189,77 @@ static int read_value(struct reader *r, const yaml_event_t *event)
     return vsm_options_set(r->config, option, text, &origin);
 }
 
+static int add_item(struct reader *r, const yaml_event_t *event)
+{
+    const char *text = (const char *)event->data.scalar.value, *joint = r->items_size ? "; " : "";
+    const size_t size = strlen(joint) + strlen(text);
+
+    if (strchr(text, ';'))
+        return fail_value(r, event, "an item with a semicolon, which separates items; make it two items");
+    if (size > VSM_OPTIONS_TEXT_LIMIT - r->items_size)
+        return fail_value(r, event, "the list is too long");
+    snprintf(r->items + r->items_size, size + 1, "%s%s", joint, text);
+    r->items_size += size;
+    return VSM_OK;
+}
+
 static int read_scalar(struct reader *r, const yaml_event_t *event)
 {
     if (event->data.scalar.anchor)
         return fail_at(r, event->start_mark, "anchors are not allowed");
     if (event->data.scalar.tag)
         return fail_at(r, event->start_mark, "tags are not allowed");
+    if (r->list)
+        return add_item(r, event);
     if (r->depth == 0)
         return fail_at(r, event->start_mark, "not a configuration; expected sections such as \"input:\"");
     return r->levels[r->depth - 1].has_key ? read_value(r, event) : read_key(r, event);
+}
+
+static int begin_list(struct reader *r, const yaml_event_t *event)
+{
+    struct level *level = r->depth > 0 ? &r->levels[r->depth - 1] : NULL;
+    const struct vsm_option *option =
+        level && level->has_key && !level->is_section ? vsm_options_find(r->path) : NULL;
+
+    if (!option || option->type != VSM_OPTIONS_TEXT)
+        return fail_at(r, event->start_mark, "a list where one value is expected");
+    if (event->data.sequence_start.anchor || event->data.sequence_start.tag)
+        return fail_at(r, event->start_mark, "anchors and tags are not allowed");
+    if (r->seen[option - vsm_options_table])
+        return fail_twice(r);
+    r->items = vsm_mem_alloc("list of a configuration", VSM_OPTIONS_TEXT_LIMIT + 1, 1);
+    if (!r->items)
+        return VSM_E_NOMEM;
+    r->items_size = 0;
+    r->list = option;
+    r->list_mark = event->start_mark;
+    return VSM_OK;
+}
+
+static int end_list(struct reader *r)
+{
+    const struct vsm_option *option = r->list;
+    const ptrdiff_t at = option - vsm_options_table;
+    int status;
+
+    r->origins[at] =
+        (struct vsm_options_origin){r->name, (int)r->list_mark.line + 1, (int)r->list_mark.column + 1};
+    r->seen[at] = true;
+    r->levels[r->depth - 1].has_key = false;
+    r->list = NULL;
+    status = vsm_options_set(r->config, option, r->items, &r->origins[at]);
+    vsm_mem_free(r->items);
+    r->items = NULL;
+    return status;
 }
 
 static int begin_mapping(struct reader *r, const yaml_event_t *event)
 {
     struct level *parent = r->depth > 0 ? &r->levels[r->depth - 1] : NULL;
 
+    if (r->list)
+        return fail_at(r, event->start_mark, "an item must be one line of text, not a mapping");
     if (event->data.mapping_start.anchor)
         return fail_at(r, event->start_mark, "anchors are not allowed");
     if (event->data.mapping_start.tag)
@@ -236,7 +298,9 @@ static int read_event(struct reader *r, const yaml_event_t *event)
         end_mapping(r);
         return VSM_OK;
     case YAML_SEQUENCE_START_EVENT:
-        return fail_at(r, event->start_mark, "a list where one value is expected");
+        return r->list ? fail_at(r, event->start_mark, "a list in a list") : begin_list(r, event);
+    case YAML_SEQUENCE_END_EVENT:
+        return end_list(r);
     case YAML_ALIAS_EVENT:
         return fail_at(r, event->start_mark, "aliases are not allowed");
     default:
@@ -285,6 +349,7 @@ int vsm_yaml_parse(const char *name, const void *data, size_t size, struct vsm_c
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);
+    vsm_mem_free(r.items);
     return status;
 }
 

@@ -56,7 +56,8 @@ static int print_value(FILE *out, const struct vsm_config *config, const struct 
 {
     bool quoted = option->type == VSM_OPTIONS_COLOR;
 
-    if (option->type == VSM_OPTIONS_PATH || option->type == VSM_OPTIONS_NAME)
+    if (option->type == VSM_OPTIONS_PATH || option->type == VSM_OPTIONS_NAME ||
+        option->type == VSM_OPTIONS_TEXT)
         return print_quoted(out, option->key, *(char *const *)((const char *)config + option->offset));
     fputs(quoted ? "\"" : "", out);
     vsm_options_print(out, config, option);

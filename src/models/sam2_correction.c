@@ -6,6 +6,8 @@
 
 #define DEFAULT_OVERLAP    0.5f
 #define DEFAULT_SIMILARITY 0.7f
+#define DEFAULT_AGREEMENT  0.5f
+#define MIN_SEEN           0.2f  /* of a box, that a matter must see to have a say */
 #define MIN_PAIR           0.1f  /* overlap below which mask and box have nothing to do with each other */
 #define PLACE_WEIGHT       0.25f /* of a distance of the whole picture, against a cosine */
 #define TRIAL_ID           INT_MIN
@@ -16,6 +18,7 @@ struct job {
     int view, size; /* of the picture */
     struct vsm_sam2_correction_options *options;
     float boxes[VSM_SAM2_CORRECTION_MAX][4];
+    struct vsm_sam2_sighting *people[VSM_SAM2_CORRECTION_MAX]; /* whose the boxes are */
     bool box_used[VSM_SAM2_CORRECTION_MAX];
     int box_count;
     int ids[VSM_SAM2_CORRECTION_MAX]; /* objects of the view that were looked at on this frame */
@@ -44,14 +47,24 @@ static bool visible(const struct vsm_sam2_result *r)
     return !r->absent && r->last_seen == r->frame;
 }
 
-static void start(struct job *job, const float (*boxes)[4], int count)
+static void cut_box(const float from[4], int size, float to[4])
 {
-    for (int i = 0; i < count && job->box_count < VSM_SAM2_CORRECTION_MAX; i++) {
+    for (int k = 0; k < 4; k++)
+        to[k] = fminf(fmaxf(from[k], 0), (float)size);
+}
+
+static void start(struct job *job, struct vsm_sam2_sighting *people, int count)
+{
+    for (int i = 0; i < count; i++) {
         float *b = job->boxes[job->box_count];
 
-        for (int k = 0; k < 4; k++)
-            b[k] = fminf(fmaxf(boxes[i][k], 0), (float)job->size);
-        job->box_count += b[0] < b[2] && b[1] < b[3];
+        people[i].known = false;
+        cut_box(people[i].box, job->size, b);
+        if (!(b[0] < b[2] && b[1] < b[3]))
+            continue;
+        job->people[job->box_count++] = &people[i];
+        if (job->box_count == VSM_SAM2_CORRECTION_MAX)
+            break;
     }
     for (int i = 0; i < vsm_sam2_tracker_count(job->tracker) && job->object_count < VSM_SAM2_CORRECTION_MAX;
          i++) {
@@ -62,20 +75,32 @@ static void start(struct job *job, const float (*boxes)[4], int count)
     }
 }
 
-static int correct(struct job *job, int id, int box, enum vsm_sam2_correction_kind kind, float overlap,
-                   float similarity)
+int vsm_sam2_correction_prompt(struct vsm_sam2_tracker *tracker, int view, int id, const float box[4])
 {
     struct vsm_sam2_prompt prompt = {.has_box = true, .conditioning = true};
-    int status;
 
-    memcpy(prompt.box, job->boxes[box], sizeof(prompt.box));
-    status = vsm_sam2_tracker_prompt(job->tracker, job->view, id, &prompt, NULL);
+    cut_box(box, vsm_sam2_tracker_image_size(tracker), prompt.box);
+    return vsm_sam2_tracker_prompt(tracker, view, id, &prompt, NULL);
+}
+
+static void know(struct job *job, int box, int id)
+{
     job->box_used[box] = true;
+    job->people[box]->known = true;
+    job->people[box]->id = id;
+}
+
+/* `what`: kind and measures. */
+static int correct(struct job *job, int id, int box, struct vsm_sam2_correction what)
+{
+    int status = vsm_sam2_correction_prompt(job->tracker, job->view, id, job->boxes[box]);
+
+    know(job, box, id);
+    what.frame = vsm_sam2_tracker_frames(job->tracker) - 1;
+    what.view = job->view;
+    what.id = id;
     if (!status && job->made < job->capacity)
-        job->corrections[job->made] =
-            (struct vsm_sam2_correction){kind,      vsm_sam2_tracker_frames(job->tracker) - 1,
-                                         job->view, id,
-                                         overlap,   similarity};
+        job->corrections[job->made] = what;
     job->made += !status;
     return status;
 }
@@ -101,15 +126,54 @@ static float best_pair(const struct job *job, int *object, int *box)
     return best;
 }
 
+static bool is_in_other_mask(const struct job *job, int object, int64_t at)
+{
+    for (int i = 0; i < job->object_count; i++) {
+        const struct vsm_sam2_result *r = object_of(job, i);
+
+        if (i != object && visible(r) && r->logits[at] > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of what the matter sees in the box and no other mask explains, the part inside the object's mask; 1 if there is no
+ * matter or it sees next to nothing. */
+static float agreement(const struct job *job, int object, int box)
+{
+    const struct vsm_sam2_result *r = object_of(job, object);
+    const float *b = job->boxes[box], *alpha = job->options->alpha;
+    const int step = job->size / r->side;
+    float seen = 0, covered = 0;
+    int cells = 0;
+
+    for (int y = (int)b[1] / step; alpha && y < r->side && (float)(y * step) < b[3]; y++)
+        for (int x = (int)b[0] / step; x < r->side && (float)(x * step) < b[2]; x++) {
+            const int64_t at = (int64_t)y * r->side + x;
+
+            cells++;
+            if (alpha[at] < 0.5f || is_in_other_mask(job, object, at))
+                continue;
+            seen += alpha[at];
+            covered += r->logits[at] > 0 ? alpha[at] : 0;
+        }
+    return seen > MIN_SEEN * (float)cells ? covered / seen : 1;
+}
+
 static int pair_by_overlap(struct job *job)
 {
-    float enough = job->options->min_overlap > 0 ? job->options->min_overlap : DEFAULT_OVERLAP, overlap;
+    const struct vsm_sam2_correction_options *o = job->options;
+    const float enough = o->min_overlap > 0 ? o->min_overlap : DEFAULT_OVERLAP;
+    const float agreed = o->min_agreement > 0 ? o->min_agreement : DEFAULT_AGREEMENT;
+    struct vsm_sam2_correction drift = {.kind = VSM_SAM2_DRIFTED};
     int object = 0, box = 0, status = VSM_OK;
 
-    while (!status && (overlap = best_pair(job, &object, &box)) >= MIN_PAIR) {
-        job->object_used[object] = job->box_used[box] = true;
-        if (overlap < enough)
-            status = correct(job, job->ids[object], box, VSM_SAM2_DRIFTED, overlap, 0);
+    while (!status && (drift.overlap = best_pair(job, &object, &box)) >= MIN_PAIR) {
+        job->object_used[object] = true;
+        know(job, box, job->ids[object]);
+        drift.agreement = agreement(job, object, box);
+        if (drift.overlap < enough || drift.agreement < agreed)
+            status = correct(job, job->ids[object], box, drift);
     }
     return status;
 }
@@ -186,17 +250,21 @@ static int place_rest(struct job *job)
         object = most_similar(job, pointer, j, &similarity);
         if (object >= 0) {
             job->object_used[object] = true;
-            status = correct(job, job->ids[object], j, VSM_SAM2_FOUND_AGAIN, 0, similarity);
+            status = correct(job, job->ids[object], j,
+                             (struct vsm_sam2_correction){.kind = VSM_SAM2_FOUND_AGAIN,
+                                                          .agreement = 1,
+                                                          .similarity = similarity});
         } else if (job->options->add_new) {
-            status = correct(job, job->options->next_id, j, VSM_SAM2_NEW, 0, 0);
+            status = correct(job, job->options->next_id, j,
+                             (struct vsm_sam2_correction){.kind = VSM_SAM2_NEW, .agreement = 1});
             job->options->next_id += !status;
         }
     }
     return status;
 }
 
-int vsm_sam2_correction_run(struct vsm_sam2_tracker *tracker, int view, const float (*boxes)[4], int count,
-                            struct vsm_sam2_correction_options *options,
+int vsm_sam2_correction_run(struct vsm_sam2_tracker *tracker, int view, struct vsm_sam2_sighting *people,
+                            int count, struct vsm_sam2_correction_options *options,
                             struct vsm_sam2_correction *corrections, int capacity, int *made)
 {
     struct job job = {.tracker = tracker,
@@ -208,7 +276,7 @@ int vsm_sam2_correction_run(struct vsm_sam2_tracker *tracker, int view, const fl
     int status;
 
     *made = 0;
-    start(&job, boxes, count);
+    start(&job, people, count);
     status = pair_by_overlap(&job);
     if (!status)
         status = place_rest(&job);

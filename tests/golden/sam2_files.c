@@ -246,9 +246,12 @@ static void next_frame(struct vsm_sam2_tracker *t, struct vsm_tensor *image, int
 static int correct(struct vsm_sam2_tracker *t, const float box[4],
                    struct vsm_sam2_correction_options *options, struct vsm_sam2_correction *c)
 {
+    struct vsm_sam2_sighting sighting = {.id = -1};
     int made = -1;
 
-    CHECK_INT(vsm_sam2_correction_run(t, 0, (const float(*)[4])box, 1, options, c, 1, &made), VSM_OK);
+    memcpy(sighting.box, box, sizeof(sighting.box));
+    CHECK_INT(vsm_sam2_correction_run(t, 0, &sighting, 1, options, c, 1, &made), VSM_OK);
+    CHECK(!made || (sighting.known && sighting.id == c->id));
     return made;
 }
 
@@ -261,6 +264,7 @@ static void test_corrections(void)
     struct vsm_sam2_net *net = open_net(official, SIZE);
     const struct vsm_sam2_result *r;
     struct vsm_sam2_correction c;
+    static float alpha[SIZE / 4 * (SIZE / 4)];
     struct vsm_sam2_tracker *t;
     float box[4];
 
@@ -284,6 +288,23 @@ static void test_corrections(void)
     CHECK_NEAR(c.overlap, vsm_sam2_correction_overlap(box, first), 0);
     CHECK_INT(c.frame, 1);
     CHECK_INT(vsm_sam2_tracker_count(t), 1);
+
+    /* the matter sees somebody in the box where the mask is not */
+    memset(alpha, 0, sizeof(alpha));
+    for (int i = 0; i < SIZE / 4 * (SIZE / 4); i++)
+        alpha[i] = r->logits[i] > 0 ? 0 : 0.9f;
+    memcpy(box, r->last_box, sizeof(box));
+    options.alpha = alpha;
+    CHECK_INT(correct(t, box, &options, &c), 1);
+    CHECK_INT(c.kind, VSM_SAM2_DRIFTED);
+    CHECK_NEAR(c.overlap, 1, 0);
+    CHECK_NEAR(c.agreement, 0, 0);
+    r = vsm_sam2_tracker_find(t, 0, 5);
+    for (int i = 0; i < SIZE / 4 * (SIZE / 4); i++)
+        alpha[i] = r->logits[i] > 0 ? 0.9f : 0;
+    memcpy(box, r->last_box, sizeof(box));
+    CHECK_INT(correct(t, box, &options, &c), 0);
+    options.alpha = NULL;
 
     /* a mask that went astray: what is in the box looks like the one we know (anything does) */
     options.min_similarity = -1;

@@ -88,6 +88,11 @@ static void test_other_values_round_trip(void)
         const struct vsm_option *option = &vsm_options_table[i];
         const char *const *texts = option->choices ? option->choices : numbers;
 
+        if (option->type == VSM_OPTIONS_TEXT) {
+            CHECK_INT(vsm_options_set(&config, option, "3 both 1 remove; 4 left 2 mask \"a\\b\".png", NULL),
+                      VSM_OK);
+            continue;
+        }
         if (option->type == VSM_OPTIONS_COLOR) {
             CHECK_INT(vsm_options_set(&config, option, "123456", NULL), VSM_OK);
             continue;
@@ -96,7 +101,7 @@ static void test_other_values_round_trip(void)
             if (vsm_options_set(&config, option, texts[j], NULL) != VSM_OK)
                 continue;
         }
-        CHECK(strcmp(option->key, "matting.model") == 0 || !vsm_options_equal(option, &config, &defaults));
+        CHECK(!vsm_options_equal(option, &config, &defaults));
     }
     check_round_trip(&config);
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -105,6 +110,21 @@ static void test_other_values_round_trip(void)
     }
     vsm_options_finish(&config);
     vsm_options_finish(&defaults);
+}
+
+static void test_list(void)
+{
+    static const char text[] = "matting:\n  prompts:\n    - 0 left 1 box 1 2 3 4\n    - 7 both 1 remove\n"
+                               "  model: sam2\n";
+    struct vsm_options_origin origins[VSM_OPTIONS_MAX] = {0};
+    struct vsm_config config;
+
+    CHECK_INT(vsm_options_defaults(&config), VSM_OK);
+    CHECK_INT(vsm_yaml_parse("f", text, sizeof(text) - 1, &config, origins), VSM_OK);
+    CHECK_STR(config.matting.prompts, "0 left 1 box 1 2 3 4; 7 both 1 remove");
+    CHECK_INT(config.matting.model, VSM_CONFIG_MODEL_SAM2);
+    check_round_trip(&config);
+    vsm_options_finish(&config);
 }
 
 static void test_path_that_yaml_cannot_hold(void)
@@ -172,6 +192,10 @@ static const struct {
     BAD("output:\n  key_color: #00B140\n",
         "output.key_color: no value; a colour that begins with # must be in quotes"),
     BAD("output:\n  crf: [18]\n", "f:2:8: a list"),
+    BAD("matting:\n  prompts: [[1]]\n", "f:2:13: a list in a list"),
+    BAD("matting:\n  prompts: [{a: 1}]\n", "f:2:13: an item must be"),
+    BAD("matting:\n  prompts: [a;b]\n", "semicolon"),
+    BAD("matting:\n  prompts: [0 up 1 remove]\n", "f:2:12: matting.prompts: prompt 1: \"up\" is no eye"),
     BAD("output:\n  crf: {a: 1}\n", "f:2:8: output.crf: takes one value"),
     BAD("output: 3\n", "f:1:9: output: this is a section"),
     BAD("- a\n- b\n", "f:1:1: a list"),
@@ -281,6 +305,7 @@ int main(void)
 {
     RUN(test_defaults_round_trip);
     RUN(test_other_values_round_trip);
+    RUN(test_list);
     RUN(test_path_that_yaml_cannot_hold);
     RUN(test_accepted);
     RUN(test_refused_with_place);
