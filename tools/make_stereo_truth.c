@@ -11,11 +11,8 @@
  */
 #include "base/mem.h"
 #include "base/status.h"
-#include "media/still.h"
-#include "tools/billboards.h"
 #include "tools/clip_writer.h"
-#include "tools/eye_faults.h"
-#include "tools/truth_scenes.h"
+#include "tools/truth_film.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -24,7 +21,6 @@
 #include <string.h>
 
 #define FRAMES_PER_SECOND 30
-#define BASELINE          0.064 /* metres */
 
 struct options {
     const char *data, *codec;
@@ -37,86 +33,15 @@ struct options {
 
 struct stage {
     const struct options *options;
-    struct vsm_billboards_rig rig;
-    struct vsm_canvas canvas;
-    float *background; /* the canvas without people */
-    float *kept;       /* room for the last good right eye */
-    struct vsm_cutout cutouts[VSM_TRUTH_SCENES_MAX_CAST];
-    int cast_count;
+    struct vsm_truth_film film;
     struct vsm_video_writer *source, *alpha;
     FILE *json;
     char *json_path;
 };
 
-static size_t canvas_floats(const struct stage *stage)
-{
-    return 8 * (size_t)stage->options->eye * (size_t)stage->options->eye;
-}
-
-/* The left (0) or right half of a side-by-side picture. */
-static struct vsm_image half_of(const struct vsm_image *image, int side)
-{
-    struct vsm_image half = {.format = image->format, .colour = image->colour, .height = image->height};
-
-    half.width = image->width / 2;
-    half.data[0] = image->data[0] + side * half.width * (image->format.planes == VSM_PLANES_RGBA ? 4 : 3);
-    half.stride[0] = image->stride[0];
-    return half;
-}
-
-static int paint_background(struct stage *stage)
-{
-    char *path = vsm_mem_format("path", "%s/%s", stage->options->data, stage->options->scene->plate);
-    struct vsm_image *image = NULL;
-    struct vsm_texture plate[2] = {0};
-    int status = path ? vsm_still_read(path, &image) : VSM_E_NOMEM;
-
-    for (int eye = 0; status == VSM_OK && eye < 2; eye++) {
-        struct vsm_image half = half_of(image, eye);
-
-        status = vsm_texture_of_image(&half, VSM_TEXTURE_MIRROR, &plate[eye]);
-    }
-    if (status == VSM_OK) {
-        vsm_billboards_background(&stage->canvas, &stage->rig, plate);
-        memcpy(stage->background, stage->canvas.rgba, canvas_floats(stage) * sizeof(float));
-    }
-    vsm_texture_destroy(&plate[0]);
-    vsm_texture_destroy(&plate[1]);
-    vsm_image_unref(&image);
-    vsm_mem_free(path);
-    return status;
-}
-
 static double degrees(double angle)
 {
     return angle / M_PI * 180.0;
-}
-
-static double radians(double angle)
-{
-    return angle / 180.0 * M_PI;
-}
-
-static int put_people_in_place(struct stage *stage, int number, struct vsm_billboards_person *people)
-{
-    double t = stage->options->frames > 1 ? (double)number / (stage->options->frames - 1) : 0.0;
-    int status = VSM_OK;
-
-    for (int n = 0; status == VSM_OK && n < stage->cast_count; n++) {
-        const struct vsm_truth_scenes_role *role = &stage->options->scene->cast[n];
-        const struct vsm_cutout_person *person = vsm_cutout_find(role->person);
-
-        people[n] = (struct vsm_billboards_person){
-            .cutout = &stage->cutouts[n],
-            .azimuth = radians(role->from_azimuth + t * (role->to_azimuth - role->from_azimuth)),
-            .distance = role->from_distance + t * (role->to_distance - role->from_distance)};
-        if (!person)
-            return vsm_fail(VSM_E_INTERNAL, "scene %s: nobody is called %s", stage->options->scene->name,
-                            role->person);
-        people[n].bottom = person->bottom;
-        status = vsm_cutout_load(person, stage->options->data, number, &stage->cutouts[n]);
-    }
-    return status;
 }
 
 static void write_bands(const struct stage *stage, const struct vsm_billboards_seen *seen)
@@ -143,8 +68,10 @@ static void write_person(const struct stage *stage, int n, const struct vsm_bill
     double middle[3] = {person->distance * sin(person->azimuth), person->bottom + 0.5 * height,
                         person->distance * cos(person->azimuth)};
     double left[2] = {0}, right[2] = {0};
-    bool seen_left = vsm_billboards_project(&stage->canvas, &stage->rig, 0, middle, &left[0], &left[1]);
-    bool seen_right = vsm_billboards_project(&stage->canvas, &stage->rig, 1, middle, &right[0], &right[1]);
+    bool seen_left =
+        vsm_billboards_project(&stage->film.canvas, &stage->film.rig, 0, middle, &left[0], &left[1]);
+    bool seen_right =
+        vsm_billboards_project(&stage->film.canvas, &stage->film.rig, 1, middle, &right[0], &right[1]);
 
     fprintf(stage->json,
             "%s{\"person\": %d, \"distance\": %.4f, \"azimuth\": %.3f, \"area_left\": %.1f, \"area_right\": "
@@ -167,37 +94,12 @@ static void write_head(const struct stage *stage)
         "{\"scene\": \"%s\", \"eye\": %d, \"frames\": %d, \"fps\": %d, \"baseline\": %g, \"swapped\": %s,\n"
         " \"vertical_offset\": %g, \"vertical_pixels\": %.3f, \"gain_right\": %g, \"noise\": %g,\n"
         " \"fault\": {\"kind\": \"%s\", \"from\": %d, \"count\": %d},\n \"people\": [",
-        o->scene->name, o->eye, o->frames, FRAMES_PER_SECOND, BASELINE, o->camera.swapped ? "true" : "false",
-        o->camera.vertical, o->camera.vertical / 180.0 * o->eye, o->camera.gain, o->camera.noise,
-        vsm_eye_faults_name(o->fault.kind), o->fault.from, o->fault.count);
-    for (int n = 0; n < stage->cast_count; n++)
+        o->scene->name, o->eye, o->frames, FRAMES_PER_SECOND, VSM_TRUTH_FILM_BASELINE,
+        o->camera.swapped ? "true" : "false", o->camera.vertical, o->camera.vertical / 180.0 * o->eye,
+        o->camera.gain, o->camera.noise, vsm_eye_faults_name(o->fault.kind), o->fault.from, o->fault.count);
+    for (int n = 0; n < stage->film.cast_count; n++)
         fprintf(stage->json, "%s\"%s\"", n ? ", " : "", o->scene->cast[n].person);
     fprintf(stage->json, "],\n \"truth\": [\n");
-}
-
-/* Exposure, noise and exchanged eyes: what the cameras do to the scene. */
-static void film(struct stage *stage, int number)
-{
-    const struct options *o = stage->options;
-
-    for (int y = 0; y < o->eye; y++) {
-        for (int x = 0; x < o->eye; x++) {
-            float *left = vsm_canvas_at(&stage->canvas, 0, x, y),
-                  *right = vsm_canvas_at(&stage->canvas, 1, x, y);
-
-            for (int c = 0; c < 3; c++)
-                right[c] *= (float)o->camera.gain;
-            for (int c = 0; o->camera.swapped && c < 4; c++) {
-                float kept = left[c];
-
-                left[c] = right[c];
-                right[c] = kept;
-            }
-        }
-    }
-    vsm_eye_faults_apply(&o->fault, &stage->canvas, number, stage->kept);
-    if (o->camera.noise > 0.0)
-        vsm_canvas_noise(&stage->canvas, o->camera.noise / 255.0, (uint64_t)number + 1);
 }
 
 static int write_picture(struct vsm_video_writer *writer, const struct vsm_canvas *canvas, bool alpha,
@@ -219,22 +121,17 @@ static int write_picture(struct vsm_video_writer *writer, const struct vsm_canva
 
 static int make_frame(struct stage *stage, int number)
 {
-    struct vsm_billboards_person people[VSM_TRUTH_SCENES_MAX_CAST];
-    struct vsm_billboards_seen seen[VSM_TRUTH_SCENES_MAX_CAST];
-    int status = put_people_in_place(stage, number, people);
+    const struct vsm_truth_film *film = &stage->film;
+    int status = vsm_truth_film_shoot(&stage->film, number);
 
-    memcpy(stage->canvas.rgba, stage->background, canvas_floats(stage) * sizeof(float));
-    if (status == VSM_OK)
-        status = vsm_billboards_paint(&stage->canvas, &stage->rig, people, stage->cast_count, seen);
     if (status != VSM_OK)
         return status;
     fprintf(stage->json, "  {\"frame\": %d, \"people\": [", number);
-    for (int n = 0; n < stage->cast_count; n++)
-        write_person(stage, n, &people[n], &seen[n]);
+    for (int n = 0; n < film->cast_count; n++)
+        write_person(stage, n, &film->people[n], &film->seen[n]);
     fprintf(stage->json, "]}%s\n", number + 1 < stage->options->frames ? "," : "");
-    film(stage, number);
-    status = write_picture(stage->source, &stage->canvas, false, number);
-    return status == VSM_OK ? write_picture(stage->alpha, &stage->canvas, true, number) : status;
+    status = write_picture(stage->source, &film->canvas, false, number);
+    return status == VSM_OK ? write_picture(stage->alpha, &film->canvas, true, number) : status;
 }
 
 static int open_video(const struct stage *stage, const char *suffix, bool alpha,
@@ -242,7 +139,7 @@ static int open_video(const struct stage *stage, const char *suffix, bool alpha,
 {
     char *path = vsm_mem_format("path", "%s.%s.mkv", stage->options->prefix, suffix);
     struct vsm_image *like =
-        alpha ? vsm_canvas_grey_image(&stage->canvas) : vsm_canvas_yuv_image(&stage->canvas);
+        alpha ? vsm_canvas_grey_image(&stage->film.canvas) : vsm_canvas_yuv_image(&stage->film.canvas);
     struct vsm_clip_writer_options options = {.path = path,
                                               .codec = alpha ? "ffv1" : stage->options->codec,
                                               .crf = alpha || strcmp(stage->options->codec, "ffv1") == 0
@@ -260,27 +157,18 @@ static int open_video(const struct stage *stage, const char *suffix, bool alpha,
 static int set_up(struct stage *stage)
 {
     const struct options *o = stage->options;
+    const struct vsm_truth_film_options film = {
+        .data = o->data, .scene = o->camera, .frames = o->frames, .eye = o->eye, .fault = o->fault};
     int status = (stage->json_path = vsm_mem_format("path", "%s.json", o->prefix))
-                     ? vsm_canvas_create(o->eye, &stage->canvas)
+                     ? vsm_truth_film_create(&film, &stage->film)
                      : VSM_E_NOMEM;
 
-    stage->rig = (struct vsm_billboards_rig){.baseline = BASELINE,
-                                             .pose = {vsm_rotation_of(0, 0, 0),
-                                                      vsm_rotation_of(0, radians(o->camera.vertical), 0)}};
-    while (stage->cast_count < VSM_TRUTH_SCENES_MAX_CAST && o->scene->cast[stage->cast_count].person)
-        stage->cast_count++;
-    stage->background = vsm_mem_alloc_raw("background", canvas_floats(stage), sizeof(float));
-    stage->kept = vsm_mem_alloc("kept eye", canvas_floats(stage) / 2, sizeof(float)); /* black at first */
-    if (!stage->background || !stage->kept)
-        status = VSM_E_NOMEM;
     if (status == VSM_OK && !(stage->json = fopen(stage->json_path, "w")))
         status = vsm_fail(VSM_E_OUTPUT, "%s: cannot be written", stage->json_path);
     if (status == VSM_OK)
         status = open_video(stage, "source", false, &stage->source);
     if (status == VSM_OK)
         status = open_video(stage, "alpha", true, &stage->alpha);
-    if (status == VSM_OK)
-        status = paint_background(stage);
     return status;
 }
 
@@ -306,12 +194,8 @@ static int make_scene(const struct options *options)
     vsm_video_writer_close(stage.alpha, false);
     if (status != VSM_OK && stage.json)
         remove(stage.json_path);
-    for (int n = 0; n < VSM_TRUTH_SCENES_MAX_CAST; n++)
-        vsm_cutout_destroy(&stage.cutouts[n]);
-    vsm_canvas_destroy(&stage.canvas);
+    vsm_truth_film_destroy(&stage.film);
     vsm_mem_free(stage.json_path);
-    vsm_mem_free(stage.background);
-    vsm_mem_free(stage.kept);
     return status;
 }
 
