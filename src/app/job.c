@@ -13,7 +13,7 @@
 #include "stages/composite_stage.h"
 #include "stages/matte_stage.h"
 #include "stages/read_stage.h"
-#include "stages/stereo_stage.h"
+#include "stages/stereo_manager.h"
 #include "stages/write_stage.h"
 
 struct job {
@@ -25,8 +25,8 @@ struct job {
     struct vsm_read_stage read;
     struct vsm_people_stage *people;
     struct vsm_matte_stage *matte;
-    struct vsm_stereo_stage *stereo; /* NULL: not two eyes that can be compared */
-    struct vsm_gpu_stage *gpu;       /* instead of rvm, people, matte and composite */
+    struct vsm_stereo_manager *stereo; /* NULL: not two eyes that can be compared */
+    struct vsm_gpu_stage *gpu;         /* instead of rvm, people, matte and composite */
     struct vsm_composite_stage *composite;
     struct vsm_write_stage write;
     struct vsm_video_writer *writers[VSM_MAX_OUTPUTS];
@@ -38,23 +38,32 @@ struct job {
 static int create_stereo(struct job *job)
 {
     const struct vsm_plan *plan = job->plan;
-    const struct vsm_stereo_stage_options options = {
+    const struct vsm_stereo_manager_options options = {
         .views = plan->views,
+        .view_count = plan->view_count,
         .projection = plan->layout.projection,
         .field_of_view = plan->layout.field_of_view,
         .master = VSM_LEFT,
         .baseline = plan->config->stereo.baseline / 1000.0,
         .threshold = plan->config->stereo.consistency_threshold,
+        .mend = plan->config->stereo.mode == VSM_CONFIG_STEREO_MASTER_SLAVE,
         .pool = job->pool,
     };
+    struct vsm_matte_review review;
+    int status;
 
-    if (!vsm_stereo_stage_fits(plan->views, plan->view_count))
+    if (!vsm_stereo_manager_fits(plan->views, plan->view_count))
         return VSM_OK;
     if (plan->adaptive) {
         vsm_log(VSM_LOG_INFO, "stereo", "the eyes' mattes are not compared while the grid adapts");
         return VSM_OK;
     }
-    return vsm_stereo_stage_create(&options, &job->stereo);
+    status = vsm_stereo_manager_create(&options, &job->stereo);
+    if (status != VSM_OK)
+        return status;
+    review = vsm_stereo_manager_review(job->stereo);
+    vsm_matte_stage_set_review(job->matte, &review);
+    return VSM_OK;
 }
 
 static int create_composite(struct job *job)
@@ -119,7 +128,7 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
     if (status == VSM_OK && checkpoint && job->people)
         status = vsm_people_stage_restore(job->people, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->stereo)
-        status = vsm_stereo_stage_restore(job->stereo, checkpoint->state);
+        status = vsm_stereo_manager_restore(job->stereo, checkpoint->state);
     if (status == VSM_OK)
         status = open_writers(job, checkpoint);
     job->resumed = checkpoint ? checkpoint->next_seq : 0;
@@ -145,8 +154,6 @@ static int create_runner(struct job *job)
     } else {
         stages[count++] = vsm_people_stage_describe(job->people);
         stages[count++] = vsm_matte_stage_describe(job->matte);
-        if (job->stereo)
-            stages[count++] = vsm_stereo_stage_describe(job->stereo);
         stages[count++] = vsm_composite_stage_describe(job->composite);
     }
     stages[count++] = vsm_write_stage_describe(&job->write);
@@ -228,7 +235,7 @@ static void tear_down(struct job *job)
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         vsm_video_writer_close(job->writers[i], keep);
     vsm_composite_stage_destroy(job->composite);
-    vsm_stereo_stage_destroy(job->stereo);
+    vsm_stereo_manager_destroy(job->stereo);
     vsm_matte_stage_destroy(job->matte);
     vsm_people_stage_destroy(job->people);
     vsm_detector_destroy(job->detector);
@@ -256,7 +263,7 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .state_resets = counters.state_resets,
         .repeated_frames = job->read.repeated,
         .people = job->detector ? &people : NULL,
-        .stereo = job->stereo ? vsm_stereo_stage_numbers(job->stereo) : NULL,
+        .stereo = job->stereo ? vsm_stereo_manager_tally(job->stereo) : NULL,
         .wall_ns = wall_ns,
         .scaling = job->gpu ? NULL : vsm_matte_stage_scaling(job->matte),
         .model_hash = job->model,

@@ -11,6 +11,7 @@
 #include "nn/session.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,24 +68,41 @@ static json_t *people_json(const struct vsm_people_stage_numbers *n)
                      (json_int_t)n->frames_with_any);
 }
 
-/* null where nothing was measured. */
-static json_t *stereo_json(const struct vsm_stereo_stage_numbers *n)
+static json_t *list_json(const struct vsm_stereo_tally_list *list)
 {
-    json_t *ranges;
+    json_t *ranges = json_array();
 
-    if (!n)
+    for (int i = 0; i < list->range_count; i++)
+        json_array_append_new(ranges, json_pack("[I, I]", (json_int_t)list->ranges[i].first,
+                                                (json_int_t)list->ranges[i].last));
+    return json_pack("{s:I, s:o}", "frames", (json_int_t)list->frames, "ranges", ranges);
+}
+
+static json_t *eyes_json(const struct vsm_stereo_tally *t, enum vsm_stereo_tally_kind kind)
+{
+    return json_pack("{s:o, s:o}", "left", list_json(&t->lists[kind]), "right",
+                     list_json(&t->lists[kind + 1]));
+}
+
+/* null where nothing was measured. */
+static json_t *stereo_json(const struct vsm_stereo_tally *t)
+{
+    const double frames = t && t->frames > 0 ? (double)t->frames : 1.0;
+
+    if (!t)
         return json_null();
-    ranges = json_array();
-    for (int i = 0; i < n->range_count; i++)
-        json_array_append_new(ranges, json_pack("[I, I]", (json_int_t)n->ranges[i].first,
-                                                (json_int_t)n->ranges[i].last));
-    return json_pack("{s:I, s:I, s:f, s:f, s:I, s:I, s:o, s:f, s:f, s:f, s:I}", "frames",
-                     (json_int_t)n->frames, "unrelated", (json_int_t)n->unrelated, "consistency_mean",
-                     n->frames ? n->sum / (double)n->frames : 1.0, "consistency_min", n->minimum, "min_frame",
-                     (json_int_t)n->minimum_frame, "below_threshold", (json_int_t)n->below, "below_ranges",
-                     ranges, "largest_area_ratio", n->largest_area, "largest_centroid_residual",
-                     n->largest_residual, "largest_vertical_offset", n->largest_offset, "swapped_scenes",
-                     (json_int_t)n->swapped_scenes);
+    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:I}", "frames",
+                     (json_int_t)t->frames, "unrelated", (json_int_t)t->unrelated, "consistency_mean",
+                     t->frames > 0 ? t->sum / frames : 1.0, "consistency_mean_after",
+                     t->frames > 0 ? t->sum_after / frames : 1.0, "consistency_min",
+                     t->frames > 0 ? t->minimum : 1.0, "min_frame",
+                     t->frames > 0 ? (json_int_t)t->minimum_frame : (json_int_t)-1, "below_threshold",
+                     list_json(&t->lists[VSM_STEREO_TALLY_BELOW]), "mended",
+                     eyes_json(t, VSM_STEREO_TALLY_MENDED), "black", eyes_json(t, VSM_STEREO_TALLY_BLACK),
+                     "frozen", eyes_json(t, VSM_STEREO_TALLY_FROZEN), "blurred",
+                     eyes_json(t, VSM_STEREO_TALLY_BLURRED), "largest_area_ratio", fmax(t->largest_area, 1.0),
+                     "largest_centroid_residual", t->largest_residual, "largest_vertical_offset",
+                     t->largest_offset, "swapped_scenes", (json_int_t)t->swapped_scenes);
 }
 
 /* null where the grid was fixed. */
@@ -181,21 +199,44 @@ int vsm_report_write(const struct vsm_report *report)
     return status;
 }
 
-static void summarise_stereo(const struct vsm_stereo_stage_numbers *n)
+static void summarise_fault(const struct vsm_stereo_tally *t, enum vsm_stereo_tally_kind kind,
+                            const char *what)
 {
-    if (n->frames > 0)
-        vsm_log(VSM_LOG_INFO, "stereo",
-                "the eyes' mattes agree by %.4f on average, least by %.4f in frame %lld; %lld frames are "
-                "below the "
-                "threshold",
-                n->sum / (double)n->frames, n->minimum, (long long)n->minimum_frame, (long long)n->below);
-    if (n->swapped_scenes > 0)
+    static const char *const eyes[] = {"left", "right"};
+
+    for (int eye = 0; eye < 2; eye++) {
+        const struct vsm_stereo_tally_list *list = &t->lists[kind + eye];
+
+        if (list->frames > 0)
+            vsm_log(VSM_LOG_WARN, "stereo", "the %s eye is %s in %lld frames, first in %lld to %lld",
+                    eyes[eye], what, (long long)list->frames, (long long)list->ranges[0].first,
+                    (long long)list->ranges[0].last);
+    }
+}
+
+static void summarise_stereo(const struct vsm_stereo_tally *t)
+{
+    const double frames = t->frames > 0 ? (double)t->frames : 1.0;
+
+    if (t->frames > 0)
+        vsm_log(
+            VSM_LOG_INFO, "stereo",
+            "the eyes' mattes agree by %.4f on average, by %.4f after mending, least by %.4f in frame %lld; "
+            "%lld frames are below the threshold; %lld left and %lld right mattes were mended",
+            t->sum / frames, t->sum_after / frames, t->minimum, (long long)t->minimum_frame,
+            (long long)t->lists[VSM_STEREO_TALLY_BELOW].frames,
+            (long long)t->lists[VSM_STEREO_TALLY_MENDED].frames,
+            (long long)t->lists[VSM_STEREO_TALLY_MENDED + 1].frames);
+    summarise_fault(t, VSM_STEREO_TALLY_BLACK, "black");
+    summarise_fault(t, VSM_STEREO_TALLY_FROZEN, "frozen");
+    summarise_fault(t, VSM_STEREO_TALLY_BLURRED, "blurred");
+    if (t->swapped_scenes > 0)
         vsm_log(VSM_LOG_WARN, "stereo",
                 "the eyes seem to be swapped in %lld scenes; set input.swap_eyes if so",
-                (long long)n->swapped_scenes);
-    if (n->unrelated > 0)
+                (long long)t->swapped_scenes);
+    if (t->unrelated > 0)
         vsm_log(VSM_LOG_WARN, "stereo", "the eyes show different things in %lld frames",
-                (long long)n->unrelated);
+                (long long)t->unrelated);
 }
 
 void vsm_report_summarise(const struct vsm_report *r)

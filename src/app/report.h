@@ -8,7 +8,7 @@
 #include "pipeline/runner.h"
 #include "stages/people_stage.h"
 #include "stages/scaling.h"
-#include "stages/stereo_stage.h"
+#include "stages/stereo_tally.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@ struct vsm_report {
     const char *error;  /* message, NULL if none */
     int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
     const struct vsm_people_stage_numbers *people; /* NULL: nobody was looked for */
-    const struct vsm_stereo_stage_numbers *stereo; /* NULL: not measured */
+    const struct vsm_stereo_tally *stereo;         /* NULL: not measured */
     const struct vsm_scaling *scaling;             /* NULL: the grid was fixed */
     uint64_t wall_ns;
     struct vsm_sha256 model_hash;

@@ -16,6 +16,7 @@ struct job {
     const float *rgb, *matte;
     float *coefficients;
     int width, height;
+    int first; /* channel: 0 = R to 3 = alpha; matte and coefficients begin with it */
 };
 
 /* Three rows of guide and matte, zero outside the picture, and their sums down the columns. */
@@ -32,7 +33,7 @@ static void fill_row(const struct job *job, int channel, int row, int from, int 
     const size_t at = (size_t)row * (size_t)job->width + (size_t)from;
     const float *r = job->rgb + at, *g = r + plane, *b = g + plane, *one = r + (size_t)channel * plane;
 
-    memcpy(y, job->matte + (size_t)channel * plane + at, (size_t)count * sizeof(*y));
+    memcpy(y, job->matte + (size_t)(channel - job->first) * plane + at, (size_t)count * sizeof(*y));
     if (channel < 3) {
         for (int i = 0; i < count; i++)
             x[i] = one[i] - 0.5f;
@@ -103,15 +104,15 @@ static void fit_band(void *context, int index, int worker)
 
     (void)worker;
     for (int row = index * BAND; row < end; row++) {
-        for (int channel = 0; channel < 4; channel++) {
+        for (int channel = job->first; channel < 4; channel++) {
             for (int column = 0; column < job->width; column += TILE) {
                 const int count = job->width - column < TILE ? job->width - column : TILE;
-                float *slope =
-                    job->coefficients + (size_t)channel * plane + (size_t)row * (size_t)job->width + column;
+                float *slope = job->coefficients + (size_t)(channel - job->first) * plane +
+                               (size_t)row * (size_t)job->width + column;
 
                 fill_tile(job, &t, channel, row, column, count);
                 sum_columns(&t);
-                fit_tile(&t, count, slope, slope + 4 * plane);
+                fit_tile(&t, count, slope, slope + (size_t)(4 - job->first) * plane);
             }
         }
     }
@@ -120,7 +121,15 @@ static void fit_band(void *context, int index, int worker)
 void vsm_guided_fit(const float *rgb, const float *matte, int width, int height, float *coefficients,
                     struct vsm_parallel *pool)
 {
-    struct job job = {rgb, matte, coefficients, width, height};
+    struct job job = {rgb, matte, coefficients, width, height, 0};
+
+    vsm_parallel_for(pool, (height + BAND - 1) / BAND, fit_band, &job);
+}
+
+void vsm_guided_fit_alpha(const float *rgb, const float *alpha, int width, int height, float *coefficients,
+                          struct vsm_parallel *pool)
+{
+    struct job job = {rgb, alpha, coefficients, width, height, 3};
 
     vsm_parallel_for(pool, (height + BAND - 1) / BAND, fit_band, &job);
 }

@@ -17,4 +17,8 @@
 void vsm_guided_fit(const float *rgb, const float *matte, int width, int height, float *coefficients,
                     struct vsm_parallel *pool);
 
+/* The same for alpha alone, one plane in and two out: A and b. A quarter of the cost. */
+void vsm_guided_fit_alpha(const float *rgb, const float *alpha, int width, int height, float *coefficients,
+                          struct vsm_parallel *pool);
+
 #endif

@@ -25,6 +25,7 @@ struct vsm_matte_stage {
     uint64_t done_ns;               /* when the last frame was done; 0 = none yet */
     pthread_mutex_t lock;           /* over changes of rvm, for interrupt() */
     bool interrupted;
+    struct vsm_matte_review review; /* run NULL: none */
 };
 
 static int make_grids(struct vsm_matte_stage *stage)
@@ -68,6 +69,11 @@ void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
     vsm_scaling_init(&stage->scaling, scaling);
 }
 
+void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_matte_review *review)
+{
+    stage->review = *review;
+}
+
 static void reset_states(struct vsm_matte_stage *stage)
 {
     for (int i = 0; i < stage->view_count; i++)
@@ -99,6 +105,17 @@ const struct vsm_scaling *vsm_matte_stage_scaling(const struct vsm_matte_stage *
 static float *view_rgb(const struct vsm_matte_stage *stage, int view)
 {
     return vsm_tensor_f32(stage->rgb) + vsm_tensor_count(stage->rgb) / stage->view_count * view;
+}
+
+static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
+{
+    const float *rgb[VSM_MAX_VIEWS];
+
+    if (!stage->review.run)
+        return VSM_OK;
+    for (int i = 0; i < stage->view_count; i++)
+        rgb[i] = view_rgb(stage, i);
+    return stage->review.run(stage->review.self, frame, rgb, stage->states);
 }
 
 /* Runs views first .. first + batch - 1. */
@@ -237,10 +254,10 @@ static int run(void *self, struct vsm_frame *frame)
     if (frame->scene_cut)
         reset_states(stage);
     frame->view_count = stage->view_count;
-    if (!stage->adaptive)
-        return run_network(stage, frame);
-    status = run_adaptive(stage, frame);
-    return status == VSM_OK ? adapt(stage, frame->seq, start) : status;
+    status = stage->adaptive ? run_adaptive(stage, frame) : run_network(stage, frame);
+    if (status == VSM_OK)
+        status = review(stage, frame);
+    return status == VSM_OK && stage->adaptive ? adapt(stage, frame->seq, start) : status;
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
@@ -259,7 +276,9 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
     for (int i = 0; i < stage->view_count; i++)
         vsm_rvm_state_save(&stage->states[i], &out);
-    return vsm_state_add_bytes(state, RECORD, &out);
+    status = vsm_state_add_bytes(state, RECORD, &out);
+    return status == VSM_OK && stage->review.barrier ? stage->review.barrier(stage->review.self, state)
+                                                     : status;
 }
 
 static int restore_scaling(struct vsm_matte_stage *stage, const struct vsm_state *state)

@@ -25,6 +25,15 @@ struct vsm_matte_counters {
 
 struct vsm_matte_stage;
 
+/* Looks at what the matter found in all views, and may change the maps and the recurrent states before the frame goes
+ * on: what is found wrong now must not be where the matter goes on from, so it cannot wait for a later stage. */
+struct vsm_matte_review {
+    void *self;
+    /* rgb[view]: R, G, B planes of its grid. All borrowed for the call; the mattes' tensors have no other owner yet. */
+    int (*run)(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states);
+    int (*barrier)(void *self, struct vsm_state *state); /* appends its own record */
+};
+
 /* The views' grids must be the matter's; view_count a multiple of its batch. Matter and pool are borrowed. */
 int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view *views, int view_count,
                            struct vsm_parallel *pool, struct vsm_matte_stage **stage) VSM_NODISCARD;
@@ -32,6 +41,8 @@ int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view
  * over and belongs to the ladder's first grid. */
 void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
                            const struct vsm_rvm_options *options, const struct vsm_scaling_options *scaling);
+/* Before the pipeline runs; copied. */
+void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_matte_review *review);
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage);
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
 /* Only when the pipeline does not run. */

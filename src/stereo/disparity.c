@@ -10,7 +10,7 @@
 #define LEVELS         5   /* at most: 4096 to 256 */
 #define COARSE         256 /* the coarsest level is at most this wide */
 #define SAMPLES        17  /* of parallax in the geometry table, from -largest to +largest */
-#define PLANES         4
+#define PLANES         3
 #define COARSE_REACH   6
 #define FINE_REACH     20 /* of the finest level at a width of 1024 */
 #define MAX_CANDIDATES 160
@@ -21,9 +21,13 @@
 #define GOOD_CURVATURE 0.004f /* correlation lost a pixel aside, of a sharp match */
 #define FILL_STEPS     8      /* cells that known parallax spreads within people */
 #define RING_STEPS     2      /* and beyond them, for soft borders */
-#define SOMEBODY       0.01f  /* mean alpha of a cell that shows a bit of a person */
+#define SMOOTHING      0.6f   /* share of the past in parallax that hardly changes */
+#define MEMORY_FADE    0.99f
+#define FILLED_TRUST   0.75f
+#define MIN_TRUST      0.3f
+#define SOMEBODY       0.01f /* mean alpha of a cell that shows a bit of a person */
 
-enum { MASTER, SLAVE, MASTER_ALPHA, SLAVE_ALPHA };
+enum { MASTER, SLAVE, WEIGHTS };
 
 /* Shifts of one cell's centre for SAMPLES values of parallax, and for a radian of pitch. */
 struct geometry {
@@ -188,6 +192,13 @@ void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *
     *height = disparity->height;
 }
 
+void vsm_disparity_cells(const struct vsm_disparity *disparity, int *side, int *columns, int *rows)
+{
+    *side = disparity->side;
+    *columns = disparity->columns;
+    *rows = disparity->rows;
+}
+
 static struct shift shift_of(const struct vsm_disparity *d, int index, double parallax, double pitch)
 {
     const struct geometry *g = &d->cells[index];
@@ -258,32 +269,35 @@ static void halve(const struct vsm_disparity_match_plane *from, const struct vsm
     }
 }
 
-static void load(struct vsm_disparity *d, const struct vsm_disparity_picture *picture, int plane,
-                 int alpha_plane)
+static void load_luma(struct vsm_disparity *d, const float *rgb, int plane)
 {
     const size_t count = (size_t)d->width * (size_t)d->height;
 
     for (int y = 0; y < d->height; y++) {
-        const float *r = picture->rgb + (size_t)y * (size_t)d->width, *g = r + count, *b = g + count;
-        const float *alpha = picture->alpha + (size_t)y * (size_t)d->width;
+        const float *r = rgb + (size_t)y * (size_t)d->width, *g = r + count, *b = g + count;
         float *luma = d->planes[0][plane].origin + y * d->planes[0][plane].stride;
 
         for (int x = 0; x < d->width; x++)
             luma[x] = 0.2126f * r[x] + 0.7152f * g[x] + 0.0722f * b[x];
-        memcpy(d->planes[0][alpha_plane].origin + y * d->planes[0][alpha_plane].stride, alpha,
-               (size_t)d->width * sizeof(float));
     }
-    for (int level = 1; level < d->levels; level++) {
+    for (int level = 1; level < d->levels; level++)
         halve(&d->planes[level - 1][plane], &d->planes[level][plane]);
-        halve(&d->planes[level - 1][alpha_plane], &d->planes[level][alpha_plane]);
-    }
     for (int level = 0; level < d->levels; level++)
         extend(&d->planes[level][plane]);
 }
 
+static void load_weights(struct vsm_disparity *d, const float *alpha)
+{
+    for (int y = 0; y < d->height; y++)
+        memcpy(d->planes[0][WEIGHTS].origin + y * d->planes[0][WEIGHTS].stride,
+               alpha + (size_t)y * (size_t)d->width, (size_t)d->width * sizeof(float));
+    for (int level = 1; level < d->levels; level++)
+        halve(&d->planes[level - 1][WEIGHTS], &d->planes[level][WEIGHTS]);
+}
+
 static float mean_alpha(const struct vsm_disparity *d, int index)
 {
-    const struct vsm_disparity_match_plane *alpha = &d->planes[0][MASTER_ALPHA];
+    const struct vsm_disparity_match_plane *alpha = &d->planes[0][WEIGHTS];
     const int x0 = index % d->columns * d->side, y0 = index / d->columns * d->side;
     const int x1 = x0 + d->side < d->width ? x0 + d->side : d->width;
     const int y1 = y0 + d->side < d->height ? y0 + d->side : d->height;
@@ -296,14 +310,10 @@ static float mean_alpha(const struct vsm_disparity *d, int index)
     return sum / (float)((x1 - x0) * (y1 - y0));
 }
 
-struct place {
-    int x, y;
-};
-
-static struct place centre_of(const struct vsm_disparity *d, int index, int level)
+static struct vsm_disparity_match_place centre_of(const struct vsm_disparity *d, int index, int level)
 {
-    struct place c = {(2 * (index % d->columns) + 1) * d->side >> (level + 1),
-                      (2 * (index / d->columns) + 1) * d->side >> (level + 1)};
+    struct vsm_disparity_match_place c = {(2 * (index % d->columns) + 1) * d->side >> (level + 1),
+                                          (2 * (index / d->columns) + 1) * d->side >> (level + 1)};
 
     if (c.x >= d->width >> level)
         c.x = (d->width >> level) - 1;
@@ -314,7 +324,7 @@ static struct place centre_of(const struct vsm_disparity *d, int index, int leve
 
 /* The integer shifts that the search tries on the coarsest level, without the vertical range. */
 struct candidates {
-    struct place shift[MAX_CANDIDATES];
+    struct vsm_disparity_match_place shift[MAX_CANDIDATES];
     int count;
 };
 
@@ -332,7 +342,7 @@ static void list_candidates(const struct vsm_disparity *d, int index,
         steps = MAX_CANDIDATES - 2;
     for (int i = 0; i <= steps; i++) {
         const struct shift s = shift_of(d, index, low + (d->largest - low) * i / steps, search->pitch);
-        const struct place p = {(int)lroundf(s.u * scale), (int)lroundf(s.v * scale)};
+        const struct vsm_disparity_match_place p = {(int)lroundf(s.u * scale), (int)lroundf(s.v * scale)};
 
         if (list->count == 0 || list->shift[list->count - 1].x != p.x)
             list->shift[list->count++] = p;
@@ -345,8 +355,9 @@ struct best {
 };
 
 static struct best search_coarse(const struct vsm_disparity_match_window *window,
-                                 const struct vsm_disparity_match_plane *picture, struct place centre,
-                                 int sign, const struct candidates *list)
+                                 const struct vsm_disparity_match_plane *picture,
+                                 struct vsm_disparity_match_place centre, int sign,
+                                 const struct candidates *list)
 {
     struct best best = {.score = -2.0f};
 
@@ -362,16 +373,23 @@ static struct best search_coarse(const struct vsm_disparity_match_window *window
     return best;
 }
 
+/* The slave's own matte has no say: it may have lost the person. */
+static bool cut(const struct vsm_disparity *d, int level, int plane, struct vsm_disparity_match_place at,
+                struct vsm_disparity_match_place from, struct vsm_disparity_match_window *window)
+{
+    return vsm_disparity_match_cut(&d->planes[level][plane], at, &d->planes[level][WEIGHTS], from,
+                                   d->reach[level], d->step[level], window);
+}
+
 /* Left-right check: the slave's window there finds its way back. */
-static bool comes_back(struct vsm_disparity *d, struct place from, const struct best *there,
-                       const struct candidates *list)
+static bool comes_back(struct vsm_disparity *d, struct vsm_disparity_match_place from,
+                       const struct best *there, const struct candidates *list)
 {
     const int level = d->levels - 1;
-    const struct place to = {from.x + there->x, from.y + there->y};
+    const struct vsm_disparity_match_place to = {from.x + there->x, from.y + there->y};
     struct best back;
 
-    if (!vsm_disparity_match_cut(&d->planes[level][SLAVE], &d->planes[level][SLAVE_ALPHA], to.x, to.y,
-                                 d->reach[level], d->step[level], &d->backwards))
+    if (!cut(d, level, SLAVE, to, from, &d->backwards))
         return false;
     back = search_coarse(&d->backwards, &d->planes[level][MASTER], to, -1, list);
     return back.x + there->x >= -1 && back.x + there->x <= 1;
@@ -388,8 +406,8 @@ static float parabola(float before, float middle, float after, float *curvature)
 
 /* The best integer shift around a guess; two pixels across, one down. Follows the ridge if it ends on the border. */
 static struct best search_around(const struct vsm_disparity_match_window *window,
-                                 const struct vsm_disparity_match_plane *picture, struct place centre,
-                                 struct best guess)
+                                 const struct vsm_disparity_match_plane *picture,
+                                 struct vsm_disparity_match_place centre, struct best guess)
 {
     struct best best = {.score = -2.0f};
 
@@ -417,7 +435,7 @@ static bool match(struct vsm_disparity *d, int index, const struct vsm_disparity
 {
     struct candidates list;
     struct best best;
-    struct place centre;
+    struct vsm_disparity_match_place centre;
     const struct vsm_disparity_match_plane *slave;
     float u, v, curvature_u, curvature_v;
     int level = d->levels - 1;
@@ -429,8 +447,7 @@ static bool match(struct vsm_disparity *d, int index, const struct vsm_disparity
         return false;
     while (--level >= 0) {
         centre = centre_of(d, index, level);
-        if (!vsm_disparity_match_cut(&d->planes[level][MASTER], &d->planes[level][MASTER_ALPHA], centre.x,
-                                     centre.y, d->reach[level], d->step[level], &d->window))
+        if (!cut(d, level, MASTER, centre, centre, &d->window))
             return false;
         best.x *= 2;
         best.y *= 2;
@@ -548,6 +565,53 @@ static void spread(struct vsm_disparity *d, struct vsm_disparity_map *map, float
     }
 }
 
+/* What the other direction has found, where this one has no match of its own. */
+static void take_known(const struct vsm_disparity *d, struct vsm_disparity_map *map,
+                       const struct vsm_disparity_known *known)
+{
+    for (int i = 0; i < d->columns * d->rows; i++) {
+        if (!map->cells[i].known && known->people[i] > 0.0f) {
+            map->cells[i].parallax = known->parallax[i];
+            map->cells[i].known = true;
+        }
+    }
+}
+
+/* Smooths what is like before, and stands in where people have no match now. */
+static void remember(const struct vsm_disparity *d, struct vsm_disparity_map *map,
+                     struct vsm_disparity_memory *memory)
+{
+    const float near = 1.5f * pixel(d);
+
+    for (int i = 0; i < d->columns * d->rows; i++) {
+        struct vsm_disparity_cell *c = &map->cells[i];
+        float *trust = &memory->trust[i], *parallax = &memory->parallax[i];
+
+        if (c->known) {
+            if (*trust > 0.0f && fabsf(c->parallax - *parallax) < near)
+                c->parallax += (*parallax - c->parallax) * SMOOTHING * *trust;
+            *parallax = c->parallax;
+            *trust = 1.0f;
+        } else if (c->people >= SOMEBODY && *trust > MIN_TRUST) {
+            c->parallax = *parallax;
+            c->known = true;
+            *trust *= MEMORY_FADE;
+        }
+    }
+}
+
+/* People walk on while they cannot be matched: what was filled in beside is remembered for the next frame. */
+static void extend_memory(const struct vsm_disparity *d, const struct vsm_disparity_map *map,
+                          struct vsm_disparity_memory *memory)
+{
+    for (int i = 0; i < d->columns * d->rows; i++) {
+        if (map->cells[i].known && memory->trust[i] <= MIN_TRUST) {
+            memory->parallax[i] = map->cells[i].parallax;
+            memory->trust[i] = FILLED_TRUST;
+        }
+    }
+}
+
 void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
                            const struct vsm_disparity_picture *slave,
                            const struct vsm_disparity_search *search, struct vsm_disparity_map *map)
@@ -555,17 +619,17 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
     struct vsm_disparity *d = disparity;
     const int coarse = d->levels - 1;
 
-    load(d, master, MASTER, MASTER_ALPHA);
-    load(d, slave, SLAVE, SLAVE_ALPHA);
+    load_luma(d, master->rgb, MASTER);
+    load_luma(d, slave->rgb, SLAVE);
+    load_weights(d, master->alpha);
     *map = (struct vsm_disparity_map){.columns = d->columns, .rows = d->rows, .side = d->side};
     for (int i = 0; i < d->columns * d->rows; i++) {
         struct vsm_disparity_cell *c = &map->cells[i];
-        const struct place centre = centre_of(d, i, coarse);
+        const struct vsm_disparity_match_place centre = centre_of(d, i, coarse);
 
         c->people = mean_alpha(d, i);
-        if (c->people < MIN_PEOPLE || !d->cells[i].usable ||
-            !vsm_disparity_match_cut(&d->planes[coarse][MASTER], &d->planes[coarse][MASTER_ALPHA], centre.x,
-                                     centre.y, d->reach[coarse], d->step[coarse], &d->window))
+        if (c->people < MIN_PEOPLE || !d->cells[i].usable || (search->only && !search->only[i]) ||
+            !cut(d, coarse, MASTER, centre, centre, &d->window))
             continue;
         map->tried++;
         if (match(d, i, search, c))
@@ -574,6 +638,10 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
             c->confidence = 0.0f;
     }
     settle_all(d, map);
+    if (search->known)
+        take_known(d, map, search->known);
+    if (search->memory)
+        remember(d, map, search->memory);
     for (int i = 0; i < FILL_STEPS + RING_STEPS; i++)
         spread(d, map, i < FILL_STEPS ? SOMEBODY : 0.0f);
     for (int i = 0; i < d->columns * d->rows; i++) {
@@ -583,6 +651,34 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
             vsm_disparity_shift(d, i, c->parallax, search->pitch, &c->du, &c->dv);
         else
             c->known = false;
+    }
+    if (search->memory)
+        extend_memory(d, map, search->memory);
+}
+
+void vsm_disparity_invert(const struct vsm_disparity_map *map, struct vsm_disparity_known *known)
+{
+    memset(known, 0, sizeof(*known));
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < map->columns * map->rows; i++) {
+            const struct vsm_disparity_cell *c = &map->cells[i];
+            const float x = (float)(i % map->columns) + c->du / (float)map->side;
+            const float y = (float)(i / map->columns) + c->dv / (float)map->side;
+
+            if (!c->known)
+                continue;
+            for (int k = 0; k < (pass ? 9 : 1); k++) {
+                const int to_x = (int)floorf(x + 0.5f) + (pass ? k % 3 - 1 : 0);
+                const int to_y = (int)floorf(y + 0.5f) + (pass ? k / 3 - 1 : 0);
+                const int to = to_y * map->columns + to_x;
+
+                if (to_x < 0 || to_y < 0 || to_x >= map->columns || to_y >= map->rows ||
+                    known->people[to] > (pass ? 0.0f : c->people) + 1e-6f)
+                    continue;
+                known->people[to] = fmaxf(c->people, 2e-6f);
+                known->parallax[to] = c->parallax;
+            }
+        }
     }
 }
 

@@ -8,8 +8,8 @@
  * The eye is divided into at most 64 x 64 cells; a cell is 16 pixels wide on a grid of 1024. Cells with people are
  * matched from coarse to fine by normalised cross-correlation of luma, weighted by the master's alpha so that the
  * background has no say, over every parallax up to the near limit and a small vertical range; sub-pixel by a parabola;
- * checked backwards on the coarsest level. Neighbours in a row band and the bands around it settle outliers.
- * Measurements depend on the two pictures only: no state from frame to frame.
+ * checked backwards on the coarsest level. Neighbours in a row band and the bands around it settle outliers. All that
+ * passes from frame to frame is a memory which the caller owns.
  */
 #ifndef VSM_STEREO_DISPARITY_H
 #define VSM_STEREO_DISPARITY_H
@@ -19,6 +19,7 @@
 #include "geometry/projection.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define VSM_DISPARITY_CELLS 64 /* most along a side */
 
@@ -59,14 +60,29 @@ struct vsm_disparity_picture {
     const float *rgb, *alpha;
 };
 
+/* Parallax by cell, as the other direction's map has it. */
+struct vsm_disparity_known {
+    float people[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS]; /* 0 = nothing is known */
+    float parallax[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+};
+
+/* What earlier frames of a scene have shown, cell by cell; all zero = nothing. Plain: a copy continues exactly. */
+struct vsm_disparity_memory {
+    float trust[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS]; /* 0..1 */
+    float parallax[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+};
+
 struct vsm_disparity_search {
-    double pitch;   /* radians by which the slave's camera looks up too far, as far as known */
-    bool both_ways; /* also negative parallax, for telling swapped eyes */
+    double pitch;        /* radians by which the slave's camera looks up too far, as far as known */
+    bool both_ways;      /* also negative parallax, for telling swapped eyes */
+    const uint8_t *only; /* cells to be matched; NULL = all. Borrowed, like the rest */
+    const struct vsm_disparity_known *known; /* for cells without a match; NULL = nothing */
+    struct vsm_disparity_memory *memory; /* smooths, stands in for lost matches, and learns; NULL = none */
 };
 
 struct vsm_disparity;
 
-/* VSM_E_USAGE for a grid or baseline out of range. Memory: 14 bytes a grid pixel and 600 KB. */
+/* VSM_E_USAGE for a grid or baseline out of range. Memory: 25 bytes a grid pixel and 600 KB. */
 int vsm_disparity_create(const struct vsm_disparity_options *options,
                          struct vsm_disparity **disparity) VSM_NODISCARD;
 void vsm_disparity_destroy(struct vsm_disparity *disparity);
@@ -78,9 +94,15 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
 
 void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *height);
 
+/* The cells that its maps have. */
+void vsm_disparity_cells(const struct vsm_disparity *disparity, int *side, int *columns, int *rows);
+
 /* The shift of a point at the middle of cell `index` (row * columns + column) with this parallax. */
 void vsm_disparity_shift(const struct vsm_disparity *disparity, int index, double parallax, double pitch,
                          float *du, float *dv);
+
+/* The map as the slave would have it, for a measurement with the eyes' roles exchanged. */
+void vsm_disparity_invert(const struct vsm_disparity_map *map, struct vsm_disparity_known *known);
 
 /* The shift at a place of the master's grid, between cells as far as they belong together. false: nothing is known
  * there. */

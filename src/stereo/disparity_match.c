@@ -9,9 +9,17 @@
 #define MIN_VARIANCE  1e-4f   /* of luma in 0..1 */
 #define MIN_VARIANCE2 2.5e-5f /* of the other picture: it may be darker or blurred */
 
+static const float *row_at(const struct vsm_disparity_match_plane *plane, struct vsm_disparity_match_place at,
+                           int down)
+{
+    return plane->origin + (at.y + down) * plane->stride + at.x;
+}
+
 bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
-                             const struct vsm_disparity_match_plane *weights, int x, int y, int reach,
-                             int step, struct vsm_disparity_match_window *window)
+                             struct vsm_disparity_match_place at,
+                             const struct vsm_disparity_match_plane *weights,
+                             struct vsm_disparity_match_place weights_at, int reach, int step,
+                             struct vsm_disparity_match_window *window)
 {
     const int across = 2 * reach + 1;
     float mean = 0.0f, sum = 0.0f;
@@ -23,14 +31,13 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
     memset(window->weight, 0, (size_t)(window->row_count * window->row_length) * sizeof(float));
     memset(window->product, 0, (size_t)(window->row_count * window->row_length) * sizeof(float));
     for (int r = 0; r < window->row_count; r++) {
-        const ptrdiff_t at = (y - reach + r * step) * picture->stride + x - reach;
+        const float *from = row_at(picture, at, r * step - reach) - reach;
+        const float *weight = row_at(weights, weights_at, r * step - reach) - reach;
 
         for (int i = 0; i < across; i++) {
-            const float w = weights->origin[at + i];
-
-            window->weight[r * window->row_length + i] = w;
-            sum += w;
-            mean += w * picture->origin[at + i];
+            window->weight[r * window->row_length + i] = weight[i];
+            sum += weight[i];
+            mean += weight[i] * from[i];
         }
     }
     if (sum < MIN_WEIGHT * (float)(across * window->row_count))
@@ -39,10 +46,10 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
     window->weight_sum = sum;
     window->energy = 0.0f;
     for (int r = 0; r < window->row_count; r++) {
-        const ptrdiff_t at = (y - reach + r * step) * picture->stride + x - reach;
+        const float *from = row_at(picture, at, r * step - reach) - reach;
 
         for (int i = 0; i < across; i++) {
-            const float d = picture->origin[at + i] - mean, w = window->weight[r * window->row_length + i];
+            const float d = from[i] - mean, w = window->weight[r * window->row_length + i];
 
             window->product[r * window->row_length + i] = w * d;
             window->energy += w * d * d;

@@ -28,11 +28,17 @@ struct vsm_disparity_match_window {
     float product[VSM_DISPARITY_MATCH_ROW * VSM_DISPARITY_MATCH_ROW]; /* weight * (value - mean) */
 };
 
-/* Cuts a window round (x, y). false: too little weight (under a quarter of the pixels) or no texture (a standard
- * deviation under 1/100) to be matched. Weights lie in a plane of the same size and margin. */
+struct vsm_disparity_match_place {
+    int x, y;
+};
+
+/* Cuts a window round `at`, with the weights that lie round `weights_at` of their plane. false: too little weight
+ * (under a quarter of the pixels) or no texture (a standard deviation under 1/100) to be matched. */
 bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
-                             const struct vsm_disparity_match_plane *weights, int x, int y, int reach,
-                             int step, struct vsm_disparity_match_window *window);
+                             struct vsm_disparity_match_place at,
+                             const struct vsm_disparity_match_plane *weights,
+                             struct vsm_disparity_match_place weights_at, int reach, int step,
+                             struct vsm_disparity_match_window *window);
 
 /* Correlation with the picture round (x, y), -1..1. The window and its row padding must lie within the margin. */
 float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,

@@ -5,6 +5,7 @@
 #include "shared_data.h"
 #include "stereo/alignment.h"
 #include "stereo/consistency.h"
+#include "stereo/transfer.h"
 #include "tap.h"
 #include "tools/billboards.h"
 #include "tools/truth_scenes.h"
@@ -206,19 +207,25 @@ static void compare_bands(const struct moment *m, float *worst)
 
 static float warped[PIXELS];
 
+static struct vsm_consistency measure_consistency(const struct moment *m, int first)
+{
+    vsm_transfer_alpha(&map, m->alpha[first], m->alpha[!first], EYE, EYE, warped, NULL);
+    return vsm_consistency_measure(&map, warped, m->alpha[!first], EYE, EYE);
+}
+
 /* The true mattes agree; a matte that lost its lower half does not. */
 static void check_consistency(const struct moment *m, int first)
 {
     struct vsm_consistency c;
     uint64_t start = vsm_clock_ns();
 
-    c = vsm_consistency_measure(&map, m->alpha[first], m->alpha[!first], EYE, EYE, warped);
+    c = measure_consistency(m, first);
     start = vsm_clock_ns() - start;
     printf("#   consistency %.4f, area %.3f, centroid %.2f px, matched %.2f; %.1f ms\n", (double)c.overlap,
            (double)c.area, (double)c.residual, (double)c.matched, (double)start / 1e6);
     CHECK(c.people && c.overlap > 0.93f && fabsf(c.area - 1.0f) < 0.06f && c.residual < 2.0f);
     memset(m->alpha[!first] + PIXELS * 9 / 16, 0, PIXELS * 7 / 16 * sizeof(float));
-    CHECK(vsm_consistency_measure(&map, m->alpha[first], m->alpha[!first], EYE, EYE, warped).overlap < 0.9f);
+    CHECK(measure_consistency(m, first).overlap < 0.9f);
 }
 
 static void check_scene(const struct vsm_truth_scenes_scene *scene, const char *data)

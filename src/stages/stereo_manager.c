@@ -1,0 +1,249 @@
+#include "stages/stereo_manager.h"
+
+#include "base/mem.h"
+#include "image/coefficients.h"
+#include "image/guided_fit.h"
+
+#define RECORD "stereo"
+
+#define PAIRS (VSM_MAX_VIEWS / 2)
+
+/* Shares of an eye's people that are mended: from the first its network's state is too, from the second everywhere. */
+#define REPAIR       0.02f
+#define REPAIR_WHOLE 0.50f
+
+/* Alpha that is gained by mending, from which on the matter's foreground colour is not believed at all. */
+#define NEW_PERSON 0.25f
+
+struct pair {
+    struct vsm_view view; /* the left one */
+    struct vsm_stereo_pair *stereo;
+    struct vsm_stereo_pair_result result;
+    size_t pixels; /* of the grid */
+    float *alpha[2];
+    float *own;    /* alpha before it was mended */
+    float *fitted; /* A and b of the mended alpha */
+};
+
+struct vsm_stereo_manager {
+    struct vsm_stereo_manager_options options;
+    struct pair pairs[PAIRS];
+    int pair_count;
+    struct vsm_eye_health health;
+    struct vsm_stereo_tally tally;
+};
+
+static bool pair_fits(const struct vsm_view *a, const struct vsm_view *b)
+{
+    return a->kind == VSM_VIEW_DIRECT && b->kind == VSM_VIEW_DIRECT && a->eye == VSM_LEFT &&
+           b->eye == VSM_RIGHT && a->width == b->width && a->height == b->height &&
+           a->width >= VSM_DISPARITY_MIN_GRID && a->height >= VSM_DISPARITY_MIN_GRID &&
+           a->width <= VSM_DISPARITY_MAX_GRID && a->height <= VSM_DISPARITY_MAX_GRID;
+}
+
+bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count)
+{
+    bool fits = view_count >= 2 && view_count % 2 == 0;
+
+    for (int i = 0; fits && i < view_count; i += 2)
+        fits = pair_fits(&views[i], &views[i + 1]);
+    return fits;
+}
+
+static int create_pair(const struct vsm_stereo_manager_options *options, int number, struct pair *pair)
+{
+    struct vsm_stereo_pair_options o = {.master = options->master,
+                                        .baseline = options->baseline,
+                                        .threshold = options->threshold,
+                                        .mend = options->mend,
+                                        .pool = options->pool};
+    int status;
+
+    pair->view = options->views[2 * number];
+    pair->pixels = (size_t)pair->view.width * (size_t)pair->view.height;
+    status = vsm_projection_eye(options->projection, pair->view.width, pair->view.height,
+                                options->field_of_view, &o.eye);
+    if (status == VSM_OK)
+        status = vsm_stereo_pair_create(&o, &pair->stereo);
+    if (status != VSM_OK)
+        return status;
+    pair->alpha[0] = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
+    pair->alpha[1] = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
+    pair->own = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
+    pair->fitted = vsm_mem_alloc("stereo manager", 2 * pair->pixels, sizeof(float));
+    return pair->alpha[0] && pair->alpha[1] && pair->own && pair->fitted ? VSM_OK : VSM_E_NOMEM;
+}
+
+int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
+                              struct vsm_stereo_manager **manager)
+{
+    struct vsm_stereo_manager *m = vsm_mem_alloc("stereo manager", 1, sizeof(*m));
+    int status = VSM_OK;
+
+    if (!m)
+        return VSM_E_NOMEM;
+    m->options = *options;
+    m->pair_count = options->view_count / 2;
+    for (int k = 0; k < m->pair_count && status == VSM_OK; k++)
+        status = create_pair(options, k, &m->pairs[k]);
+    if (status != VSM_OK) {
+        vsm_stereo_manager_destroy(m);
+        return status;
+    }
+    *manager = m;
+    return VSM_OK;
+}
+
+void vsm_stereo_manager_destroy(struct vsm_stereo_manager *manager)
+{
+    if (!manager)
+        return;
+    for (int k = 0; k < manager->pair_count; k++) {
+        vsm_stereo_pair_destroy(manager->pairs[k].stereo);
+        vsm_mem_free(manager->pairs[k].alpha[0]);
+        vsm_mem_free(manager->pairs[k].alpha[1]);
+        vsm_mem_free(manager->pairs[k].own);
+        vsm_mem_free(manager->pairs[k].fitted);
+    }
+    vsm_mem_free(manager);
+}
+
+const struct vsm_stereo_tally *vsm_stereo_manager_tally(const struct vsm_stereo_manager *manager)
+{
+    return &manager->tally;
+}
+
+const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_stereo_manager *manager,
+                                                             int pair)
+{
+    return &manager->pairs[pair].result;
+}
+
+/* alpha = clamp(A mean(x) + b), frame/frame.h. */
+static void fill_alpha(const float *maps, const float *rgb, size_t n, float *alpha)
+{
+    const float *a = maps + VSM_COEFFICIENT_ALPHA_A * n, *b = maps + VSM_COEFFICIENT_ALPHA_B * n;
+
+    for (size_t i = 0; i < n; i++) {
+        const float v = a[i] * (rgb[i] + rgb[n + i] + rgb[2 * n + i]) * (1.0f / 3.0f) + b[i];
+
+        alpha[i] = v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
+    }
+}
+
+/* The matter's maps give way to those of the mended alpha. A person whom the matter had not seen has the picture's own
+ * colour: no residual of the foreground. */
+static void replace_maps(const struct pair *pair, const float *rgb, const float *mended, const float *weight,
+                         float *maps, struct vsm_parallel *pool)
+{
+    const size_t n = pair->pixels;
+    float *a = maps + VSM_COEFFICIENT_ALPHA_A * n, *b = maps + VSM_COEFFICIENT_ALPHA_B * n;
+
+    vsm_guided_fit_alpha(rgb, mended, pair->view.width, pair->view.height, pair->fitted, pool);
+    for (size_t i = 0; i < n; i++) {
+        const float gained = (mended[i] - pair->own[i]) * (1.0f / NEW_PERSON), w = weight[i];
+        const float keep = 1.0f - w * (gained > 0.0f ? (gained < 1.0f ? gained : 1.0f) : 0.0f);
+
+        if (w <= 0.0f)
+            continue;
+        a[i] += w * (pair->fitted[i] - a[i]);
+        b[i] += w * (pair->fitted[n + i] - b[i]);
+        for (size_t c = 0; c < 3; c++) {
+            maps[c * n + i] *= keep;
+            maps[(VSM_COEFFICIENT_ALPHA_A + 1 + c) * n + i] *= keep;
+        }
+    }
+}
+
+/* The eye goes on from what the other one remembers of the same people. */
+static void repair_state(const struct pair *pair, int eye, bool whole, const struct vsm_rvm_state *from,
+                         const struct vsm_rvm_state *to)
+{
+    for (int i = 0; i < VSM_RVM_STATES; i++) {
+        if (!from->r[i] || !to->r[i] || to->r[i]->place != VSM_PLACE_HOST)
+            continue;
+        vsm_stereo_pair_copy(pair->stereo, (enum vsm_eye)eye, whole, vsm_tensor_f32(from->r[i]),
+                             (int)to->r[i]->dims[2], (int)to->r[i]->dims[1], (int)to->r[i]->dims[0],
+                             vsm_tensor_f32(to->r[i]));
+    }
+}
+
+static void review_pair(struct vsm_stereo_manager *m, struct pair *pair, struct vsm_matte *mattes,
+                        const float *const rgb[2], const enum vsm_eye_health_fault faults[2], bool scene_cut,
+                        struct vsm_rvm_state *states)
+{
+    const struct vsm_stereo_pair_frame frame = {.rgb = {rgb[0], rgb[1]},
+                                                .alpha = {pair->alpha[0], pair->alpha[1]},
+                                                .faults = {faults[0], faults[1]},
+                                                .scene_cut = scene_cut};
+    const struct vsm_stereo_pair_result *r = &pair->result;
+
+    for (int eye = 0; eye < 2; eye++)
+        fill_alpha(vsm_tensor_f32(mattes[eye].coefficients), rgb[eye], pair->pixels, pair->alpha[eye]);
+    vsm_stereo_pair_run(pair->stereo, &frame, &pair->result);
+    for (int eye = 0; eye < 2; eye++) {
+        float *maps = vsm_tensor_f32(mattes[eye].coefficients);
+        const bool whole = r->taken[eye] > REPAIR_WHOLE || faults[eye] == VSM_EYE_HEALTH_BLACK;
+
+        if (r->weight[eye]) {
+            fill_alpha(maps, rgb[eye], pair->pixels, pair->own);
+            replace_maps(pair, rgb[eye], pair->alpha[eye], r->weight[eye], maps, m->options.pool);
+        }
+        if (r->taken[eye] > REPAIR)
+            repair_state(pair, eye, whole, &states[!eye], &states[eye]);
+    }
+}
+
+static int run(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states)
+{
+    struct vsm_stereo_manager *m = self;
+    enum vsm_eye_health_fault faults[2];
+
+    for (int i = 0; i < frame->view_count; i++) {
+        if (frame->mattes[i].coefficients->place != VSM_PLACE_HOST)
+            return VSM_OK;
+    }
+    if (frame->scene_cut)
+        m->health = (struct vsm_eye_health){0};
+    vsm_eye_health_next(&m->health, rgb, m->pairs[0].view.width, m->pairs[0].view.height, faults);
+    for (int k = 0; k < m->pair_count; k++) {
+        review_pair(m, &m->pairs[k], &frame->mattes[2 * k], &rgb[2 * k], faults, frame->scene_cut,
+                    &states[2 * k]);
+        vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, faults, &m->pairs[k].result);
+    }
+    return VSM_OK;
+}
+
+static int barrier(void *self, struct vsm_state *state)
+{
+    const struct vsm_stereo_manager *m = self;
+    struct vsm_bytes_out out = {0};
+
+    vsm_eye_health_save(&m->health, &out);
+    vsm_stereo_tally_save(&m->tally, &out);
+    for (int k = 0; k < m->pair_count; k++)
+        vsm_stereo_pair_save(m->pairs[k].stereo, &out);
+    return vsm_state_add_bytes(state, RECORD, &out);
+}
+
+int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager, const struct vsm_state *state)
+{
+    const struct vsm_state_record *record = vsm_state_find(state, RECORD);
+    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+    int status = vsm_eye_health_load(&manager->health, &in);
+
+    if (status == VSM_OK && !vsm_stereo_tally_load(&manager->tally, &in))
+        status =
+            vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
+    for (int k = 0; k < manager->pair_count && status == VSM_OK; k++)
+        status = vsm_stereo_pair_load(manager->pairs[k].stereo, &in);
+    if (status == VSM_OK && vsm_bytes_left(&in) != 0)
+        status = vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is too long; start again with "
+                                       "--restart");
+    return status;
+}
+
+struct vsm_matte_review vsm_stereo_manager_review(struct vsm_stereo_manager *manager)
+{
+    return (struct vsm_matte_review){.self = manager, .run = run, .barrier = barrier};
+}

@@ -1,0 +1,53 @@
+/* Keeps both eyes' mattes consistent: reviews every frame's mattes in the matte stage (stages/matte_stage.h).
+ *
+ * Per frame and pair of views: alpha from the coefficient maps, the pictures' health, disparity, agreement, and, where
+ * the eyes disagree and mending is on, new maps for the eye that is wrong: alpha moved from the other eye by disparity,
+ * fitted to the eye's own picture by the guided filter, so that it has its own edges. The recurrent states of a mended
+ * eye are taken from the other eye too, moved likewise, so that it does not fall back. Barrier record "stereo": all
+ * state and running numbers, bit by bit.
+ */
+#ifndef VSM_STAGES_STEREO_MANAGER_H
+#define VSM_STAGES_STEREO_MANAGER_H
+
+#include "base/parallel.h"
+#include "base/status.h"
+#include "frame/frame.h"
+#include "stages/matte_stage.h"
+#include "stages/stereo_tally.h"
+
+#include <stdbool.h>
+
+struct vsm_stereo_manager_options {
+    const struct vsm_view
+        *views; /* views[2k] of the left eye, views[2k + 1] of the right one: the same direction */
+    int view_count;
+    enum vsm_projection projection;
+    double field_of_view; /* degrees, of an eye */
+    enum vsm_eye master;
+    double baseline;  /* metres */
+    double threshold; /* of agreement, 0..1 */
+    bool mend;        /* else only measure */
+    struct vsm_parallel *pool;
+};
+
+struct vsm_stereo_manager;
+
+/* Whether these views can be compared: pairs of direct eyes with equal grids within the limits of stereo/disparity.h. */
+bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count);
+
+int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
+                              struct vsm_stereo_manager **manager) VSM_NODISCARD;
+void vsm_stereo_manager_destroy(struct vsm_stereo_manager *manager);
+int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager,
+                               const struct vsm_state *state) VSM_NODISCARD;
+
+/* Only when the pipeline does not run; valid as long as the manager. */
+const struct vsm_stereo_tally *vsm_stereo_manager_tally(const struct vsm_stereo_manager *manager);
+
+/* What it found in the last frame, of a pair of views. Only when the pipeline does not run. */
+const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_stereo_manager *manager,
+                                                             int pair);
+
+struct vsm_matte_review vsm_stereo_manager_review(struct vsm_stereo_manager *manager);
+
+#endif

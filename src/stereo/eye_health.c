@@ -1,0 +1,131 @@
+#include "stereo/eye_health.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define SIDE VSM_EYE_HEALTH_SIDE
+
+#define DARK        0.02f  /* mean luma of a black picture */
+#define LIT         0.06f  /* of an eye beside which it counts */
+#define STILL       0.12f  /* of the other eye's change that a frozen picture may show: noise of coding */
+#define MOVING      0.002f /* mean change of luma of an eye that moves */
+#define SOFTER      0.55f  /* log of sharpness below the usual ratio */
+#define USUAL_SHARE 0.03f  /* that a frame has in what is usual */
+
+struct look {
+    float small[SIDE * SIDE];
+    float mean, change, sharpness;
+};
+
+/* Luma by green, on a lattice of points: means of 2 x 2 so that noise does not count as movement alone. */
+static void shrink(const float *rgb, int width, int height, float *small)
+{
+    const float *green = rgb + (size_t)width * (size_t)height;
+
+    for (int y = 0; y < SIDE; y++) {
+        for (int x = 0; x < SIDE; x++) {
+            const int x0 = x * width / SIDE, x1 = (x + 1) * width / SIDE;
+            const int y0 = y * height / SIDE, y1 = (y + 1) * height / SIDE;
+            float sum = 0.0f;
+
+            for (int j = y0; j < y1; j++) {
+                for (int i = x0; i < x1; i++)
+                    sum += green[(size_t)j * (size_t)width + (size_t)i];
+            }
+            small[y * SIDE + x] = sum / (float)((x1 - x0) * (y1 - y0));
+        }
+    }
+}
+
+/* Mean difference of neighbours across, of every other row: noise is the same in both eyes. */
+static float sharpness_of(const float *rgb, int width, int height)
+{
+    const float *green = rgb + (size_t)width * (size_t)height;
+    double sum = 0.0;
+
+    for (int y = 0; y < height; y += 2) {
+        const float *row = green + (size_t)y * (size_t)width;
+        float line = 0.0f;
+
+        for (int x = 1; x < width; x++)
+            line += fabsf(row[x] - row[x - 1]);
+        sum += (double)line;
+    }
+    return (float)(sum / ((double)width * ((height + 1) / 2)));
+}
+
+static void look_at(const struct vsm_eye_health *health, int eye, const float *rgb, int width, int height,
+                    struct look *look)
+{
+    double mean = 0.0, change = 0.0;
+
+    shrink(rgb, width, height, look->small);
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        mean += (double)look->small[i];
+        change += fabs((double)(look->small[i] - health->small[eye][i]));
+    }
+    look->mean = (float)(mean / (SIDE * SIDE));
+    look->change = (float)(change / (SIDE * SIDE));
+    look->sharpness = sharpness_of(rgb, width, height) / fmaxf(look->mean, DARK);
+}
+
+static enum vsm_eye_health_fault judge(const struct vsm_eye_health *health, const struct look *own,
+                                       const struct look *other, float softness)
+{
+    if (own->mean < DARK && other->mean > LIT)
+        return VSM_EYE_HEALTH_BLACK;
+    if (health->frames > 0 && other->change > MOVING && own->change < STILL * other->change)
+        return VSM_EYE_HEALTH_FROZEN;
+    return softness > SOFTER ? VSM_EYE_HEALTH_BLURRED : VSM_EYE_HEALTH_GOOD;
+}
+
+const char *vsm_eye_health_name(enum vsm_eye_health_fault fault)
+{
+    static const char *const names[] = {"good", "black", "frozen", "blurred"};
+
+    return names[fault];
+}
+
+void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2], int width, int height,
+                         enum vsm_eye_health_fault faults[2])
+{
+    struct look look[2];
+    float ratio, beyond;
+
+    for (int eye = 0; eye < 2; eye++)
+        look_at(health, eye, rgb[eye], width, height, &look[eye]);
+    ratio = logf(fmaxf(look[1].sharpness, 1e-6f) / fmaxf(look[0].sharpness, 1e-6f));
+    beyond = ratio - health->usual;
+    faults[0] = judge(health, &look[0], &look[1], beyond);
+    faults[1] = judge(health, &look[1], &look[0], -beyond);
+    if (faults[0] != VSM_EYE_HEALTH_BLACK && faults[1] != VSM_EYE_HEALTH_BLACK)
+        health->usual +=
+            USUAL_SHARE * fminf(fmaxf(beyond, -SOFTER), SOFTER) * (fabsf(beyond) > SOFTER ? 0.1f : 1.0f);
+    for (int eye = 0; eye < 2; eye++)
+        memcpy(health->small[eye], look[eye].small, sizeof(look[eye].small));
+    if (health->frames < UINT32_MAX)
+        health->frames++;
+}
+
+void vsm_eye_health_save(const struct vsm_eye_health *health, struct vsm_bytes_out *out)
+{
+    for (int eye = 0; eye < 2; eye++)
+        vsm_bytes_put_f32(out, health->small[eye], (size_t)SIDE * SIDE);
+    vsm_bytes_put_f32(out, &health->usual, 1);
+    vsm_bytes_put_le32(out, health->frames);
+}
+
+int vsm_eye_health_load(struct vsm_eye_health *health, struct vsm_bytes_in *in)
+{
+    struct vsm_eye_health loaded;
+
+    for (int eye = 0; eye < 2; eye++)
+        vsm_bytes_get_f32(in, loaded.small[eye], (size_t)SIDE * SIDE);
+    vsm_bytes_get_f32(in, &loaded.usual, 1);
+    loaded.frames = vsm_bytes_get_le32(in);
+    if (in->failed)
+        return vsm_fail(VSM_E_INPUT, "checkpoint: the health of the eyes is cut off");
+    *health = loaded;
+    return VSM_OK;
+}

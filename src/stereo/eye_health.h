@@ -1,0 +1,44 @@
+/* Whether an eye's picture can be trusted: black, frozen or out of focus while the other eye is not.
+ *
+ * Compares the eyes with each other and with themselves a frame ago, on small grey pictures; what both eyes do alike
+ * (a dark scene, a still one, a soft one) is no fault. Constants: measured on the faults of tools/eye_faults.h over the
+ * scenes of tools/truth_scenes.h at grids of 256 to 768.
+ */
+#ifndef VSM_STEREO_EYE_HEALTH_H
+#define VSM_STEREO_EYE_HEALTH_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VSM_EYE_HEALTH_SIDE 32 /* of the small pictures */
+
+enum vsm_eye_health_fault {
+    VSM_EYE_HEALTH_GOOD,
+    VSM_EYE_HEALTH_BLACK,   /* nothing to be seen */
+    VSM_EYE_HEALTH_FROZEN,  /* the same picture again while the other eye's moves on */
+    VSM_EYE_HEALTH_BLURRED, /* much softer than the other, and than usual */
+    VSM_EYE_HEALTH_FAULTS
+};
+
+/* All state, plain and of fixed size. All zero = the first frame of a scene. */
+struct vsm_eye_health {
+    float small[2][VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE]; /* luma of the last frame */
+    float usual;                                               /* log of the eyes' ratio of sharpness */
+    uint32_t frames;
+};
+
+const char *vsm_eye_health_name(enum vsm_eye_health_fault fault);
+
+/* Looks at the next frame: rgb[eye] has three planes of width * height, 0..1. At most one eye is found faulty by
+ * each sign. Cost: 1 ms on a grid of 512. */
+void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2], int width, int height,
+                         enum vsm_eye_health_fault faults[2]);
+
+/* For checkpoints: every bit. VSM_E_INPUT if the bytes are cut off; it is unchanged then. */
+void vsm_eye_health_save(const struct vsm_eye_health *health, struct vsm_bytes_out *out);
+int vsm_eye_health_load(struct vsm_eye_health *health, struct vsm_bytes_in *in) VSM_NODISCARD;
+
+#endif

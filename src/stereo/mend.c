@@ -1,0 +1,207 @@
+#include "stereo/mend.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define STEP     0.25f /* most by which a share moves in a frame */
+#define MIN_SOFT 0.02f /* mean alpha of a cell and its neighbours that shows anybody */
+#define JUMP     0.10f /* of a cell's mean alpha, that an eye makes alone */
+
+/* What each sign weighs, as log odds. */
+#define BY_CHANGE     8.0f
+#define BY_CONFIDENCE 4.0f
+#define BY_PRESENCE   2.0f
+#define BY_DOUBT      8.0f
+
+struct stats {
+    float own, moved;                  /* summed alpha where both are known */
+    float both, either;                /* summed minimum and maximum */
+    float sure_own, sure_moved, apart; /* summed certainty, weighted by the difference, and the difference */
+    float known;                       /* pixels */
+};
+
+static void add_pixel(struct stats *s, float own, float moved)
+{
+    const float apart = fabsf(own - moved);
+
+    s->own += own;
+    s->moved += moved;
+    s->both += fminf(own, moved);
+    s->either += fmaxf(own, moved);
+    s->sure_own += apart * fabsf(2.0f * own - 1.0f);
+    s->sure_moved += apart * fabsf(2.0f * moved - 1.0f);
+    s->apart += apart;
+    s->known += 1.0f;
+}
+
+static struct stats measure(const struct vsm_mend_grid *grid, const struct vsm_mend_eye *signs, int index)
+{
+    const int x0 = index % grid->columns * grid->side, y0 = index / grid->columns * grid->side;
+    const int x1 = x0 + grid->side < grid->width ? x0 + grid->side : grid->width;
+    const int y1 = y0 + grid->side < grid->height ? y0 + grid->side : grid->height;
+    struct stats s = {0};
+
+    for (int y = y0; y < y1; y++) {
+        for (int x = x0; x < x1; x++) {
+            const size_t at = (size_t)y * (size_t)grid->width + (size_t)x;
+
+            if (signs->moved[at] >= 0.0f)
+                add_pixel(&s, signs->own[at], signs->moved[at]);
+        }
+    }
+    return s;
+}
+
+static void add_stats(struct stats *sum, const struct stats *s)
+{
+    sum->own += s->own;
+    sum->moved += s->moved;
+    sum->both += s->both;
+    sum->either += s->either;
+    sum->sure_own += s->sure_own;
+    sum->sure_moved += s->sure_moved;
+    sum->apart += s->apart;
+    sum->known += s->known;
+}
+
+static struct stats around(const struct vsm_mend_grid *grid, const struct stats *cells, int index)
+{
+    struct stats sum = {0};
+
+    for (int k = 0; k < 9; k++) {
+        const int x = index % grid->columns + k % 3 - 1, y = index / grid->columns + k / 3 - 1;
+
+        if (x >= 0 && y >= 0 && x < grid->columns && y < grid->rows)
+            add_stats(&sum, &cells[y * grid->columns + x]);
+    }
+    return sum;
+}
+
+static float mean_before(const struct vsm_mend_grid *grid, const float *before, int index)
+{
+    float sum = 0.0f;
+    int count = 0;
+
+    for (int k = 0; k < 9; k++) {
+        const int x = index % grid->columns + k % 3 - 1, y = index / grid->columns + k / 3 - 1;
+
+        if (x >= 0 && y >= 0 && x < grid->columns && y < grid->rows) {
+            sum += before[y * grid->columns + x];
+            count++;
+        }
+    }
+    return sum / (float)count;
+}
+
+/* The share that a cell should come to, and whether at once. */
+static float aim(const struct vsm_mend *mend, const struct stats *s, float before,
+                 const struct vsm_mend_eye *signs, bool *jumped)
+{
+    const float own = s->own / s->known, moved = s->moved / s->known;
+    const float by_own = fabsf(own - before), by_moved = fabsf(moved - before);
+    float odds = BY_CONFIDENCE * (s->sure_moved - s->sure_own) / s->apart +
+                 BY_PRESENCE * (s->moved - s->own) / s->apart + BY_DOUBT * signs->doubt;
+
+    *jumped = mend->frames == 0 || (by_own > JUMP && by_moved < 0.5f * by_own);
+    if (mend->frames > 0)
+        odds += BY_CHANGE * (by_own - by_moved) / fmaxf(by_own + by_moved, 0.02f);
+    return 1.0f / (1.0f + expf(-odds));
+}
+
+float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
+                     const struct vsm_mend_eye *signs)
+{
+    struct stats cells[VSM_MEND_CELLS];
+    float taken = 0.0f, people = 0.0f;
+
+    for (int i = 0; i < grid->columns * grid->rows; i++)
+        cells[i] = measure(grid, signs, i);
+    for (int i = 0; i < grid->columns * grid->rows; i++) {
+        const struct stats s = around(grid, cells, i);
+        float *share = &mend->share[eye][i], target = 0.0f;
+        bool jumped = false;
+
+        if (s.either > MIN_SOFT * s.known && s.both < signs->least * s.either)
+            target = aim(mend, &s, mean_before(grid, mend->before[eye], i), signs, &jumped);
+        *share = jumped ? target : fminf(fmaxf(target, *share - STEP), *share + STEP);
+        taken += *share * cells[i].either;
+        people += cells[i].either;
+    }
+    return people > 0.0f ? taken / people : 0.0f;
+}
+
+void vsm_mend_release(struct vsm_mend *mend, int eye)
+{
+    memset(mend->share[eye], 0, sizeof(mend->share[eye]));
+}
+
+/* The share at a pixel's centre, between the centres of cells. */
+static float share_at(const struct vsm_mend_grid *grid, const float *share, int x, int y)
+{
+    const float fx = fmaxf(((float)x + 0.5f) / (float)grid->side - 0.5f, 0.0f);
+    const float fy = fmaxf(((float)y + 0.5f) / (float)grid->side - 0.5f, 0.0f);
+    const int x0 = (int)fx < grid->columns ? (int)fx : grid->columns - 1;
+    const int y0 = (int)fy < grid->rows ? (int)fy : grid->rows - 1;
+    const int x1 = x0 + 1 < grid->columns ? x0 + 1 : x0, y1 = y0 + 1 < grid->rows ? y0 + 1 : y0;
+    const float u = fminf(fx - (float)x0, 1.0f), v = fminf(fy - (float)y0, 1.0f);
+    const float *top = share + (ptrdiff_t)y0 * grid->columns, *bottom = share + (ptrdiff_t)y1 * grid->columns;
+
+    return (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
+}
+
+void vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
+                    const struct vsm_mend_eye *signs, float *alpha, float *weight)
+{
+    for (int y = 0; y < grid->height; y++) {
+        for (int x = 0; x < grid->width; x++) {
+            const size_t at = (size_t)y * (size_t)grid->width + (size_t)x;
+            const float share = signs->moved[at] >= 0.0f ? share_at(grid, mend->share[eye], x, y) : 0.0f;
+
+            alpha[at] = signs->own[at] + share * (signs->moved[at] - signs->own[at]);
+            weight[at] = share;
+        }
+    }
+}
+
+void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha)
+{
+    for (int i = 0; i < grid->columns * grid->rows; i++) {
+        const int x0 = i % grid->columns * grid->side, y0 = i / grid->columns * grid->side;
+        const int x1 = x0 + grid->side < grid->width ? x0 + grid->side : grid->width;
+        const int y1 = y0 + grid->side < grid->height ? y0 + grid->side : grid->height;
+        float sum = 0.0f;
+
+        for (int y = y0; y < y1; y++) {
+            for (int x = x0; x < x1; x++)
+                sum += alpha[(size_t)y * (size_t)grid->width + (size_t)x];
+        }
+        mend->before[eye][i] = sum / (float)((x1 - x0) * (y1 - y0));
+    }
+    if (eye == 1 && mend->frames < UINT32_MAX)
+        mend->frames++;
+}
+
+void vsm_mend_save(const struct vsm_mend *mend, struct vsm_bytes_out *out)
+{
+    for (int eye = 0; eye < 2; eye++) {
+        vsm_bytes_put_f32(out, mend->before[eye], VSM_MEND_CELLS);
+        vsm_bytes_put_f32(out, mend->share[eye], VSM_MEND_CELLS);
+    }
+    vsm_bytes_put_le32(out, mend->frames);
+}
+
+int vsm_mend_load(struct vsm_mend *mend, struct vsm_bytes_in *in)
+{
+    struct vsm_mend loaded;
+
+    for (int eye = 0; eye < 2; eye++) {
+        vsm_bytes_get_f32(in, loaded.before[eye], VSM_MEND_CELLS);
+        vsm_bytes_get_f32(in, loaded.share[eye], VSM_MEND_CELLS);
+    }
+    loaded.frames = vsm_bytes_get_le32(in);
+    if (in->failed)
+        return vsm_fail(VSM_E_INPUT, "checkpoint: the mended cells of the eyes are cut off");
+    *mend = loaded;
+    return VSM_OK;
+}

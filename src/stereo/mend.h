@@ -1,0 +1,60 @@
+/* Where the eyes' mattes disagree: which eye is right, and the other's matte made anew from it.
+ *
+ * Decided cell by cell of the disparity map's grid, so that each eye may be right about something. Signs, all on one
+ * scale (see mend.c): the eye whose matte jumped away from its own last one is wrong; the one that wavers between person
+ * and background is wrong; the one that lost somebody is wrong; and the one whose picture is known to be bad. A cell's
+ * share, how much is taken from the other eye, moves slowly, unless the eye's own matte has just jumped: then what is
+ * seen stays as it was.
+ */
+#ifndef VSM_STEREO_MEND_H
+#define VSM_STEREO_MEND_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "stereo/disparity.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VSM_MEND_CELLS (VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS)
+
+/* Of both eyes; plain and of fixed size. All zero = the first frame of a scene. */
+struct vsm_mend {
+    float before[2][VSM_MEND_CELLS]; /* mean alpha of the last frame, as it was given out */
+    float share[2][VSM_MEND_CELLS];  /* taken from the other eye, 0..1 */
+    uint32_t frames;
+};
+
+struct vsm_mend_eye {
+    const float *own;   /* this eye's alpha on the grid, 0..1 */
+    const float *moved; /* the other eye's, moved here (stereo/transfer.h); negative: not known */
+    float doubt;        /* in this eye rather than in the other, for what is known of the pictures: -1..1 */
+    float least;        /* agreement (soft intersection over union) below which a place is mended, 0..1 */
+};
+
+/* The cells of a grid, as in struct vsm_disparity_map. */
+struct vsm_mend_grid {
+    int width, height, side, columns, rows;
+};
+
+/* Decides for eye 0 or 1; its mend->share is the answer. Returns the mean share over what people the eyes show there,
+ * 0..1. Cost: 1 ms on a grid of 512. */
+float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
+                     const struct vsm_mend_eye *signs);
+
+/* Lets go of whatever is taken from the other eye, at once. */
+void vsm_mend_release(struct vsm_mend *mend, int eye);
+
+/* alpha = own + share * (moved - own) where moved is known; `alpha` may be `own`. `weight` receives the share of each
+ * pixel, between cells. */
+void vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
+                    const struct vsm_mend_eye *signs, float *alpha, float *weight);
+
+/* Ends the frame with what was given out for an eye. */
+void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha);
+
+/* For checkpoints: every bit. VSM_E_INPUT if the bytes are cut off; it is unchanged then. */
+void vsm_mend_save(const struct vsm_mend *mend, struct vsm_bytes_out *out);
+int vsm_mend_load(struct vsm_mend *mend, struct vsm_bytes_in *in) VSM_NODISCARD;
+
+#endif

@@ -1,0 +1,252 @@
+#include "stereo/pair.h"
+
+#include "base/mem.h"
+#include "stereo/mend.h"
+#include "stereo/transfer.h"
+
+#include <string.h>
+
+/* Frames at the beginning of a scene that are searched for swapped eyes. */
+#define BOTH_WAYS 3
+
+#define COVERED   0.5f /* share of a cell's people that the other eye must show to need no search of its own */
+#define MIN_ALPHA 0.10f /* mean alpha of a cell with people that are searched */
+#define DOUBT     0.9f  /* in an eye that is black or out of focus */
+
+struct vsm_stereo_pair {
+    struct vsm_stereo_pair_options options;
+    struct vsm_mend_grid grid;
+    struct vsm_disparity *disparity[2]; /* measured from each eye */
+    struct vsm_disparity_memory memory[2];
+    struct vsm_disparity_map map[2];
+    struct vsm_disparity_known known;
+    struct vsm_alignment alignment;
+    struct vsm_mend mend;
+    uint8_t need[VSM_MEND_CELLS];
+    float *moved[2], *weight[2]; /* into each eye */
+};
+
+static int make_buffers(struct vsm_stereo_pair *pair)
+{
+    const size_t pixels = (size_t)pair->grid.width * (size_t)pair->grid.height;
+
+    for (int eye = 0; eye < 2; eye++) {
+        pair->moved[eye] = vsm_mem_alloc("stereo pair", pixels, sizeof(float));
+        pair->weight[eye] = vsm_mem_alloc("stereo pair", pixels, sizeof(float));
+        if (!pair->moved[eye] || !pair->weight[eye])
+            return VSM_E_NOMEM;
+    }
+    return VSM_OK;
+}
+
+int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct vsm_stereo_pair **pair)
+{
+    struct vsm_stereo_pair *p = vsm_mem_alloc("stereo pair", 1, sizeof(*p));
+    int status = VSM_OK;
+
+    if (!p)
+        return VSM_E_NOMEM;
+    p->options = *options;
+    for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
+        const struct vsm_disparity_options from = {.eye = options->eye,
+                                                   .master = (enum vsm_eye)eye,
+                                                   .baseline = options->baseline};
+
+        status = vsm_disparity_create(&from, &p->disparity[eye]);
+    }
+    if (status == VSM_OK) {
+        vsm_disparity_cells(p->disparity[0], &p->grid.side, &p->grid.columns, &p->grid.rows);
+        vsm_disparity_grid(p->disparity[0], &p->grid.width, &p->grid.height);
+        status = make_buffers(p);
+    }
+    if (status != VSM_OK) {
+        vsm_stereo_pair_destroy(p);
+        return status;
+    }
+    *pair = p;
+    return VSM_OK;
+}
+
+void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair)
+{
+    if (!pair)
+        return;
+    for (int eye = 0; eye < 2; eye++) {
+        vsm_disparity_destroy(pair->disparity[eye]);
+        vsm_mem_free(pair->moved[eye]);
+        vsm_mem_free(pair->weight[eye]);
+    }
+    vsm_mem_free(pair);
+}
+
+static void begin_scene(struct vsm_stereo_pair *pair)
+{
+    memset(pair->memory, 0, sizeof(pair->memory));
+    memset(&pair->alignment, 0, sizeof(pair->alignment));
+    memset(&pair->mend, 0, sizeof(pair->mend));
+}
+
+/* Cells where the slave shows people that the master's do not reach. Returns their number. */
+static int find_needs(struct vsm_stereo_pair *pair, const float *alpha, const float *moved)
+{
+    const struct vsm_mend_grid *g = &pair->grid;
+    int count = 0;
+
+    for (int i = 0; i < g->columns * g->rows; i++) {
+        const int x0 = i % g->columns * g->side, y0 = i / g->columns * g->side;
+        const int x1 = x0 + g->side < g->width ? x0 + g->side : g->width;
+        const int y1 = y0 + g->side < g->height ? y0 + g->side : g->height;
+        float people = 0.0f, covered = 0.0f;
+
+        for (int y = y0; y < y1; y++) {
+            for (int x = x0; x < x1; x++) {
+                const size_t at = (size_t)y * (size_t)g->width + (size_t)x;
+                const float own = alpha[at], there = moved[at];
+
+                people += own;
+                covered += there < own ? (there > 0.0f ? there : 0.0f) : own;
+            }
+        }
+        pair->need[i] = people > MIN_ALPHA * (float)((x1 - x0) * (y1 - y0)) && covered < COVERED * people;
+        count += pair->need[i];
+    }
+    return count;
+}
+
+static bool lost(enum vsm_eye_health_fault fault)
+{
+    return fault == VSM_EYE_HEALTH_BLACK || fault == VSM_EYE_HEALTH_FROZEN;
+}
+
+static void measure_from_slave(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int m,
+                               struct vsm_disparity_search search)
+{
+    const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
+    const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
+
+    vsm_disparity_invert(&pair->map[m], &pair->known);
+    find_needs(pair, slave.alpha, pair->moved[!m]);
+    search.pitch = -search.pitch;
+    search.only = pair->need;
+    search.known = &pair->known;
+    search.memory = &pair->memory[!m];
+    vsm_disparity_measure(pair->disparity[!m], &slave, &master, &search, &pair->map[!m]);
+}
+
+static void move(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int from)
+{
+    vsm_transfer_alpha(&pair->map[from], frame->alpha[from], frame->alpha[!from], pair->grid.width,
+                       pair->grid.height, pair->moved[!from], pair->options.pool);
+}
+
+static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
+                                    const struct vsm_stereo_pair_frame *frame, int m)
+{
+    return vsm_consistency_measure(&pair->map[m], pair->moved[!m], frame->alpha[!m], pair->grid.width,
+                                   pair->grid.height);
+}
+
+static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                 struct vsm_stereo_pair_result *result)
+{
+    const float doubt = DOUBT * (float)((frame->faults[1] != VSM_EYE_HEALTH_GOOD) -
+                                        (frame->faults[0] != VSM_EYE_HEALTH_GOOD));
+    struct vsm_mend_eye signs[2];
+
+    for (int eye = 0; eye < 2; eye++) {
+        signs[eye] = (struct vsm_mend_eye){.own = frame->alpha[eye],
+                                           .moved = pair->moved[eye],
+                                           .doubt = eye == 1 ? doubt : -doubt,
+                                           .least = (float)pair->options.threshold};
+        result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye]);
+    }
+    for (int eye = 0; eye < 2; eye++) {
+        if (result->taken[eye] <= 0.0f)
+            continue;
+        vsm_mend_blend(&pair->mend, eye, &pair->grid, &signs[eye], frame->alpha[eye], pair->weight[eye]);
+        result->weight[eye] = pair->weight[eye];
+    }
+}
+
+void vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                         struct vsm_stereo_pair_result *result)
+{
+    const int m = pair->options.master == VSM_RIGHT;
+    const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
+    const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
+    const bool usable = !lost(frame->faults[0]) && !lost(frame->faults[1]);
+    const bool frozen =
+        frame->faults[0] == VSM_EYE_HEALTH_FROZEN || frame->faults[1] == VSM_EYE_HEALTH_FROZEN;
+    struct vsm_disparity_search search = {.memory = &pair->memory[m]};
+
+    if (frame->scene_cut)
+        begin_scene(pair);
+    *result = (struct vsm_stereo_pair_result){
+        .alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height),
+        .scene_frames = pair->mend.frames,
+        .moved = {pair->moved[0], pair->moved[1]},
+    };
+    search.pitch = result->alignment.pitch;
+    search.both_ways = pair->alignment.frames < BOTH_WAYS || result->alignment.eyes == VSM_ALIGNMENT_SWAPPED;
+    vsm_disparity_measure(pair->disparity[m], &master, &slave, &search, &pair->map[m]);
+    if (usable) {
+        vsm_alignment_add(&pair->alignment, pair->disparity[m], &pair->map[m], &search, &master, &slave);
+        result->alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height);
+    }
+    move(pair, frame, m);
+    result->before = result->after = agree(pair, frame, m);
+    result->measured = !result->alignment.unrelated && !frozen;
+    if (result->measured && pair->options.mend) {
+        measure_from_slave(pair, frame, m, search);
+        move(pair, frame, !m);
+        mend(pair, frame, result);
+        if (result->weight[0] || result->weight[1]) {
+            move(pair, frame, m);
+            result->after = agree(pair, frame, m);
+        }
+    } else {
+        vsm_mend_release(&pair->mend, 0);
+        vsm_mend_release(&pair->mend, 1);
+    }
+    for (int eye = 0; eye < 2; eye++)
+        vsm_mend_note(&pair->mend, eye, &pair->grid, frame->alpha[eye]);
+}
+
+void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_eye, bool whole,
+                          const float *from, int width, int height, int channels, float *to)
+{
+    float share[VSM_MEND_CELLS];
+
+    for (int i = 0; i < VSM_MEND_CELLS; i++)
+        share[i] = whole ? 1.0f : pair->mend.share[to_eye][i];
+    vsm_transfer_planes(&pair->map[to_eye], pair->grid.width, from, width, height, channels, share, to);
+}
+
+static void save_memory(const struct vsm_disparity_memory *memory, struct vsm_bytes_out *out)
+{
+    vsm_bytes_put_f32(out, memory->trust, VSM_MEND_CELLS);
+    vsm_bytes_put_f32(out, memory->parallax, VSM_MEND_CELLS);
+}
+
+void vsm_stereo_pair_save(const struct vsm_stereo_pair *pair, struct vsm_bytes_out *out)
+{
+    vsm_alignment_save(&pair->alignment, out);
+    vsm_mend_save(&pair->mend, out);
+    save_memory(&pair->memory[0], out);
+    save_memory(&pair->memory[1], out);
+}
+
+int vsm_stereo_pair_load(struct vsm_stereo_pair *pair, struct vsm_bytes_in *in)
+{
+    int status = vsm_alignment_load(&pair->alignment, in);
+
+    if (status == VSM_OK)
+        status = vsm_mend_load(&pair->mend, in);
+    for (int eye = 0; eye < 2; eye++) {
+        vsm_bytes_get_f32(in, pair->memory[eye].trust, VSM_MEND_CELLS);
+        vsm_bytes_get_f32(in, pair->memory[eye].parallax, VSM_MEND_CELLS);
+    }
+    if (status == VSM_OK && in->failed)
+        status = vsm_fail(VSM_E_INPUT, "checkpoint: the memory of disparity is cut off");
+    return status;
+}

@@ -1,0 +1,66 @@
+/* Two views of the same direction, one an eye: how well their mattes agree, and mending what one of them got wrong.
+ *
+ * Joins disparity in both directions with a memory of it, the evidence on how the eyes stand to each other, the measure
+ * of agreement, and the decision on which eye is right. All state belongs to a scene, is of fixed size and can be saved.
+ */
+#ifndef VSM_STEREO_PAIR_H
+#define VSM_STEREO_PAIR_H
+
+#include "base/bytes.h"
+#include "base/parallel.h"
+#include "base/status.h"
+#include "stereo/alignment.h"
+#include "stereo/consistency.h"
+#include "stereo/disparity.h"
+#include "stereo/eye_health.h"
+
+#include <stdbool.h>
+
+struct vsm_stereo_pair_options {
+    struct vsm_projection_eye eye; /* of the grid: width and height in grid pixels */
+    enum vsm_eye master;           /* disparity is measured from it, and agreement in the other */
+    double baseline;               /* metres */
+    double threshold;              /* agreement below which a place is mended, 0..1 */
+    bool mend;                     /* else only measure */
+    struct vsm_parallel *pool;
+};
+
+/* A frame on the grid, by enum vsm_eye. */
+struct vsm_stereo_pair_frame {
+    const float *rgb[2]; /* R, G, B planes in 0..1 */
+    float *alpha[2];     /* 0..1; changed where mended */
+    enum vsm_eye_health_fault faults[2];
+    bool scene_cut;
+};
+
+struct vsm_stereo_pair_result {
+    struct vsm_consistency before, after; /* the same where nothing was mended */
+    struct vsm_alignment_result alignment;
+    uint32_t scene_frames; /* of this scene, before this one */
+    bool measured;         /* the eyes belong together and both pictures are of this moment */
+    float taken[2]; /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
+    /* Valid until the next frame, on the grid: how much of each pixel was taken, 0..1, NULL where nothing was; and the
+     * other eye's alpha as it was compared last (stereo/transfer.h), of the slave's only while mending. */
+    const float *weight[2], *moved[2];
+};
+
+struct vsm_stereo_pair;
+
+/* VSM_E_USAGE for a grid or baseline out of range (stereo/disparity.h). */
+int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options,
+                           struct vsm_stereo_pair **pair) VSM_NODISCARD;
+void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair);
+
+void vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                         struct vsm_stereo_pair_result *result);
+
+/* Replaces what an eye has by what the other has at the same person, after vsm_stereo_pair_run(): planes of any
+ * resolution, as vsm_transfer_planes(). `whole`: everywhere, else where this frame was mended. */
+void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_eye, bool whole,
+                          const float *from, int width, int height, int channels, float *to);
+
+/* For checkpoints: every bit. VSM_E_INPUT if the bytes are no such state; the pair may be half changed then. */
+void vsm_stereo_pair_save(const struct vsm_stereo_pair *pair, struct vsm_bytes_out *out);
+int vsm_stereo_pair_load(struct vsm_stereo_pair *pair, struct vsm_bytes_in *in) VSM_NODISCARD;
+
+#endif

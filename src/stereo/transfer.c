@@ -1,0 +1,172 @@
+#include "stereo/transfer.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ROWS       16    /* for one call of a worker */
+#define CANDIDATES 4     /* different shifts that may lead to one cell of the taker */
+#define APART      0.75f /* grid pixels between shifts worth telling apart */
+#define SOFT       0.02f /* alpha below is background */
+#define HIDDEN     0.5f  /* the giver's alpha that hides what is behind it */
+
+/* The shifts of giver's cells that land on or beside a cell of the taker. */
+struct landing {
+    float du[CANDIDATES], dv[CANDIDATES];
+    int count;
+};
+
+static void add(struct landing *landing, float du, float dv)
+{
+    for (int i = 0; i < landing->count; i++) {
+        if (fabsf(landing->du[i] - du) < APART && fabsf(landing->dv[i] - dv) < APART)
+            return;
+    }
+    if (landing->count == CANDIDATES)
+        return;
+    landing->du[landing->count] = du;
+    landing->dv[landing->count++] = dv;
+}
+
+static void find_landings(const struct vsm_disparity_map *map, struct landing *landings)
+{
+    memset(landings, 0, sizeof(*landings) * (size_t)(map->columns * map->rows));
+    for (int i = 0; i < map->columns * map->rows; i++) {
+        const struct vsm_disparity_cell *cell = &map->cells[i];
+        const float x = (float)(i % map->columns) + 0.5f + cell->du / (float)map->side;
+        const float y = (float)(i / map->columns) + 0.5f + cell->dv / (float)map->side;
+
+        if (!cell->known)
+            continue;
+        for (int k = 0; k < 9; k++) {
+            const int to_x = (int)floorf(x) + k % 3 - 1, to_y = (int)floorf(y) + k / 3 - 1;
+
+            if (to_x >= 0 && to_y >= 0 && to_x < map->columns && to_y < map->rows)
+                add(&landings[to_y * map->columns + to_x], cell->du, cell->dv);
+        }
+    }
+}
+
+/* Bilinear at continuous (x, y); pixel centres lie at halves. Outside: the border repeated. */
+static float sample(const float *plane, int width, int height, float x, float y)
+{
+    const float fx = fminf(fmaxf(x - 0.5f, 0.0f), (float)(width - 1));
+    const float fy = fminf(fmaxf(y - 0.5f, 0.0f), (float)(height - 1));
+    const int x0 = (int)fx, y0 = (int)fy, x1 = x0 + 1 < width ? x0 + 1 : x0,
+              y1 = y0 + 1 < height ? y0 + 1 : y0;
+    const float u = fx - (float)x0, v = fy - (float)y0;
+    const float *top = plane + (size_t)y0 * (size_t)width, *bottom = plane + (size_t)y1 * (size_t)width;
+
+    return (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
+}
+
+/* The giver's alpha that lands on the taker's point (x, y) with about this shift; -1 if the picture ends before. */
+static float arriving(const struct vsm_disparity_map *map, const float *from, int width, int height, float x,
+                      float y, float du, float dv)
+{
+    float u, v;
+
+    /* The shift is known at the giver's place, which depends on it: one step of the fixed point is enough. */
+    if (!vsm_disparity_at(map, x - du, y - dv, &u, &v) || fabsf(u - du) > 2.0f)
+        return 0.0f;
+    if (x - u < 0.0f || y - v < 0.0f || x - u >= (float)width || y - v >= (float)height)
+        return -1.0f;
+    return sample(from, width, height, x - u, y - v);
+}
+
+/* Whoever is nearest hides the rest, and is as opaque: the largest alpha is what is seen. */
+static float warp_point(const struct vsm_disparity_map *map, const struct landing *landing, const float *from,
+                        int width, int height, float x, float y)
+{
+    float most = landing->count ? -1.0f : 0.0f;
+
+    for (int i = 0; i < landing->count; i++)
+        most = fmaxf(most, arriving(map, from, width, height, x, y, landing->du[i], landing->dv[i]));
+    return most;
+}
+
+/* Whether the giver may see something nearer where the taker sees this empty place. */
+static bool hidden(const struct landing *landing, const float *from, int width, int height, float x, float y)
+{
+    for (int i = 0; i < landing->count; i++) {
+        for (int k = 0; k <= 2; k++) {
+            const float part = 0.5f * (float)k;
+
+            if (part < 1.0f &&
+                sample(from, width, height, x - part * landing->du[i], y - part * landing->dv[i]) > HIDDEN)
+                return true;
+        }
+    }
+    return false;
+}
+
+struct job {
+    const struct vsm_disparity_map *map;
+    const float *from, *there;
+    float *to;
+    int width, height;
+    struct landing landings[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+};
+
+static void move_rows(void *context, int index, int worker)
+{
+    const struct job *job = context;
+    const struct vsm_disparity_map *map = job->map;
+    const int end = (index + 1) * ROWS < job->height ? (index + 1) * ROWS : job->height;
+
+    (void)worker;
+    for (int y = index * ROWS; y < end; y++) {
+        for (int x = 0; x < job->width; x++) {
+            const struct landing *landing = &job->landings[y / map->side * map->columns + x / map->side];
+            const size_t at = (size_t)y * (size_t)job->width + (size_t)x;
+            const float px = (float)x + 0.5f, py = (float)y + 0.5f;
+            float w = warp_point(map, landing, job->from, job->width, job->height, px, py);
+
+            if (w >= 0.0f && w < SOFT && job->there[at] > SOFT &&
+                hidden(landing, job->from, job->width, job->height, px, py))
+                w = -1.0f;
+            job->to[at] = w;
+        }
+    }
+}
+
+void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, const float *there, int width,
+                        int height, float *to, struct vsm_parallel *pool)
+{
+    struct job job = {.map = map, .from = from, .there = there, .to = to, .width = width, .height = height};
+
+    find_landings(map, job.landings);
+    vsm_parallel_for(pool, (height + ROWS - 1) / ROWS, move_rows, &job);
+}
+
+/* A cell's value at the middle of a plane's pixel, between cells. */
+static float share_at(const struct vsm_disparity_map *map, const float *share, float x, float y)
+{
+    return sample(share, map->columns, map->rows, x / (float)map->side, y / (float)map->side);
+}
+
+void vsm_transfer_planes(const struct vsm_disparity_map *map, int grid_width, const float *from, int width,
+                         int height, int channels, const float *share, float *to)
+{
+    const float scale = (float)grid_width / (float)width;
+    const size_t plane = (size_t)width * (size_t)height;
+
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < width; x++) {
+            const float gx = ((float)x + 0.5f) * scale, gy = ((float)y + 0.5f) * scale;
+            const float part = share_at(map, share, gx, gy);
+            const size_t at = (size_t)y * (size_t)width + (size_t)x;
+            float du = 0.0f, dv = 0.0f;
+
+            if (part <= 0.0f)
+                continue;
+            if (!vsm_disparity_at(map, gx, gy, &du, &dv))
+                du = dv = 0.0f;
+            for (int c = 0; c < channels; c++) {
+                const float there =
+                    sample(from + (size_t)c * plane, width, height, (gx + du) / scale, (gy + dv) / scale);
+
+                to[(size_t)c * plane + at] += part * (there - to[(size_t)c * plane + at]);
+            }
+        }
+    }
+}
