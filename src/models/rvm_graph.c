@@ -230,8 +230,25 @@ static vsm_value enlarge(struct builder *b, vsm_value x, int low_width, int low_
                         vsm_graph_ints(b->graph, ends, 2), vsm_graph_ints(b->graph, axes, 2));
 }
 
-static vsm_value upsample(struct builder *b, vsm_value x, int level)
+/* Blocks of the library's layout have 8 or 16 channels; other counts are padded. */
+#define BLOCK 16
+
+/* Brings channels that are not whole blocks into the blocked layout, where enlarging is cheap: a convolution that
+ * copies. */
+static vsm_value blocked_copy(struct builder *b, vsm_value x, int64_t channels)
 {
+    const int64_t dims[] = {channels, channels, 1, 1};
+    struct vsm_tensor *identity = vsm_tensor_create(VSM_F32, 4, dims);
+
+    for (int64_t i = 0; identity && i < channels; i++)
+        vsm_tensor_f32(identity)[i * channels + i] = 1.0f;
+    return conv_node(b, x, add_weight(b, identity), VSM_VALUE_NONE, 1, 1, 1, 1);
+}
+
+static vsm_value upsample(struct builder *b, vsm_value x, int64_t channels, int level)
+{
+    if (!b->fused && channels % BLOCK != 0)
+        x = blocked_copy(b, x, channels);
     return enlarge(b, x, b->width[level + 1], b->height[level + 1], b->width[level], b->height[level]);
 }
 
@@ -541,9 +558,6 @@ static vsm_value blocked(struct builder *b, vsm_value x)
     return vsm_graph_node(b->graph, "AveragePool", &x, 1, &shape, 1);
 }
 
-/* Blocks of the library's layout have 8 or 16 channels; other counts are padded. */
-#define BLOCK 16
-
 static vsm_value concat(struct builder *b, vsm_value first, vsm_value second)
 {
     const struct vsm_attr axis = VSM_ATTR_I("axis", 1);
@@ -557,7 +571,8 @@ struct gru {
     int64_t channels;
 };
 
-/* In whole blocks: separate convolutions for everything, so that nothing leaves the blocked layout. */
+/* In whole blocks: separate convolutions for everything, so that nothing leaves the blocked layout. The state's parts
+ * stand first, to be made last: they need nothing, and would be kept from the beginning. */
 static vsm_value recur_blocked(struct builder *b, struct gru *u, struct conv *gates,
                                const struct conv *candidate)
 {
@@ -565,11 +580,11 @@ static vsm_value recur_blocked(struct builder *b, struct gru *u, struct conv *ga
     vsm_value kept;
 
     gates->out_count = n;
-    u->reset = conv_parts(b, gates, (const struct part[]){{u->x, 0, n}, {u->h, n, n}}, 2);
+    u->reset = conv_parts(b, gates, (const struct part[]){{u->h, n, n}, {u->x, 0, n}}, 2);
     gates->out_from = n;
-    u->update = conv_parts(b, gates, (const struct part[]){{u->x, 0, n}, {u->h, n, n}}, 2);
+    u->update = conv_parts(b, gates, (const struct part[]){{u->h, n, n}, {u->x, 0, n}}, 2);
     kept = vsm_graph_op(b->graph, "Mul", u->reset, u->h);
-    return conv_parts(b, candidate, (const struct part[]){{u->x, 0, n}, {kept, n, n}}, 2);
+    return conv_parts(b, candidate, (const struct part[]){{kept, n, n}, {u->x, 0, n}}, 2);
 }
 
 /* In parts of blocks: concatenated, since each separate convolution would be padded. */
@@ -662,7 +677,8 @@ static struct halves split_conv(struct builder *b, struct conv *c, const struct 
                                 int level)
 {
     struct halves h = {.channels = vsm_rvm_graph_state_channels[level - 1]};
-    vsm_value both[2] = {VSM_VALUE_NONE, VSM_VALUE_NONE};
+    const struct vsm_attr axis = VSM_ATTR_I("axis", 1);
+    vsm_value both[2] = {VSM_VALUE_NONE, VSM_VALUE_NONE}, whole;
 
     if (b->fused) {
         fused_conv(b, c, parts, count, both, 2);
@@ -670,10 +686,11 @@ static struct halves split_conv(struct builder *b, struct conv *c, const struct 
         h.recurrent = both[1];
         return h;
     }
-    c->out_count = h.channels;
-    h.plain = conv_parts(b, c, parts, count);
-    c->out_from = h.channels;
-    h.recurrent = conv_parts(b, c, parts, count);
+    /* In one: two convolutions would keep the enlarged inputs until the GRU is done, 55 MB at 768x768. */
+    whole = conv_parts(b, c, parts, count);
+    vsm_graph_node_multi(b->graph, "Split", &whole, 1, &axis, 1, both, 2);
+    h.plain = both[0];
+    h.recurrent = both[1];
     return h;
 }
 
@@ -716,8 +733,8 @@ static struct halves decode_level(struct builder *b, struct halves below, vsm_va
     snprintf(path, sizeof(path), "recurrent_decoder/%s/%s/", block, sequential);
     c = next_conv(b, path, true, ACT_RELU);
     h = split_conv(b, &c,
-                   (const struct part[]){{upsample(b, below.plain, level), 0, below.channels},
-                                         {upsample(b, below.recurrent, level), below.channels,
+                   (const struct part[]){{upsample(b, below.plain, below.channels, level), 0, below.channels},
+                                         {upsample(b, below.recurrent, below.channels, level), below.channels,
                                           below.channels},
                                          {skip, 2 * below.channels, skip_channels},
                                          {image, 2 * below.channels + skip_channels, 3}},

@@ -1,5 +1,6 @@
 #include "nn/ort_api.h"
 #include "nn/ort_build.h"
+#include "nn/ort_memory.h"
 
 #include "base/mem.h"
 #include "nn/backend.h"
@@ -70,7 +71,8 @@ static int set_options(struct ort_state *ort, const struct vsm_session_options *
     /* Waiting threads that spin would take the cores of the other stages: on two busy cores RVM with two
      * threads takes 55 % more processor time and gets slower. */
     static const char *const config[][2] = {{"session.intra_op.allow_spinning", "0"},
-                                            {"session.inter_op.allow_spinning", "0"}};
+                                            {"session.inter_op.allow_spinning", "0"},
+                                            {"session.use_env_allocators", "1"}};
     const OrtApi *api = ort->api;
     int status;
 
@@ -151,6 +153,8 @@ static int create(const struct vsm_graph *graph, const struct vsm_session_option
         status = copy_ports(ort, graph);
     if (!status)
         status = vsm_ort_api_env(&ort->env);
+    if (!status)
+        status = vsm_ort_memory_register(ort->api, ort->env);
     if (!status)
         status = vsm_ort_api_check(ort->api->CreateRunOptions(&ort->run_options), VSM_E_DEVICE, ort->subject);
     if (!status)
