@@ -5,6 +5,7 @@
 #include "app/plan_outputs.h"
 #include "base/mem.h"
 #include "build_config.h"
+#include "geometry/alpha_pack.h"
 
 #include <limits.h>
 #include <string.h>
@@ -133,6 +134,18 @@ static size_t encoder_bytes(const struct vsm_plan_output *output)
     return picture * pictures;
 }
 
+/* The mapping, and the foreground and matte that a packed picture is drawn from. */
+static size_t packing_bytes(const struct vsm_plan_output *output, const struct vsm_video_info *info)
+{
+    const struct vsm_format matte = {.planes = VSM_PLANES_GRAY, .depth = 16};
+
+    if (!output->packed)
+        return 0;
+    return vsm_alpha_pack_bytes(output->packing.height) +
+           vsm_format_bytes(output->format, info->width, info->height) +
+           vsm_format_bytes(matte, info->width, info->height);
+}
+
 /* A full queue of frames of `bytes`. */
 static size_t queue_bytes(const struct vsm_plan *plan, size_t bytes)
 {
@@ -146,6 +159,7 @@ static void plan_memory(struct vsm_plan *plan)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
     size_t source = vsm_format_bytes(info->format, info->width, info->height), outputs = 0, encoders = 0;
+    size_t packing = 0;
     size_t cells = (size_t)plan->views[0].width * (size_t)plan->views[0].height;
 
     if (plan->adaptive) {
@@ -154,13 +168,14 @@ static void plan_memory(struct vsm_plan *plan)
         cells = (size_t)largest->width * (size_t)largest->height;
     }
     for (int i = 0; i < plan->output_count; i++) {
+        packing += packing_bytes(&plan->outputs[i], info);
         outputs += vsm_format_bytes(plan->outputs[i].format, plan->outputs[i].width, plan->outputs[i].height);
         encoders += encoder_bytes(&plan->outputs[i]);
     }
     plan->memory = (struct vsm_plan_memory){
         .program = PROGRAM_BYTES,
         .decoder = source * (DECODER_PICTURES + (size_t)plan->threads),
-        .queues = queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs,
+        .queues = queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs + packing,
         .network = NETWORK_BYTES_PER_CELL * cells * (size_t)plan->batch,
         .encoders = encoders,
     };

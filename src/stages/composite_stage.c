@@ -37,6 +37,7 @@ static int create_pack(struct target *target, int width, int height)
         .eyes = {packing->eyes[0], packing->eyes[1]},
         .field_of_view = packing->field_of_view,
         .height = packing->height,
+        .format = wanted->format,
     };
     const uint8_t black[3] = {0}, one[3] = {255, packing->red ? 0 : 255, packing->red ? 0 : 255};
     struct vsm_colour full = wanted->colour;
@@ -46,7 +47,7 @@ static int create_pack(struct target *target, int width, int height)
     if (status != VSM_OK)
         return status;
     full.full_range = true;
-    vsm_colour_encode(&model, black, options.black);
+    vsm_colour_encode(&model, black, options.background);
     vsm_colour_encode(&model, black, options.alpha_zero);
     vsm_colour_encode(&model, one, options.alpha_one);
     target->foregrounds = vsm_image_pool_create(wanted->format, width, height, wanted->colour);

@@ -1,4 +1,6 @@
 #include "geometry/alpha_pack.h"
+#include "base/cpu.h"
+#include "geometry/circle_map.h"
 #include "geometry/projection.h"
 
 #include "media/video_reader.h"
@@ -72,7 +74,8 @@ static struct vsm_alpha_pack_options options_of(int size, int height, double vie
         .eyes = {{0, 0, size, size}, {size, 0, size, size}},
         .field_of_view = view,
         .height = height,
-        .black = {16, 128, 128},
+        .format = yuv420,
+        .background = {16, 128, 128},
         .alpha_zero = {16, 128, 128},
         .alpha_one = {235, 128, 128},
     };
@@ -211,7 +214,7 @@ static void test_red(void)
     struct vsm_alpha_pack_options options = options_of(128, 256, 180);
     struct vsm_image *matte = draw_matte(person, 128, 180), *frame;
 
-    memcpy(options.alpha_one, (const int[]){63, 102, 240}, sizeof(options.alpha_one));
+    memcpy(options.alpha_one, (const int[4]){63, 102, 240}, sizeof(options.alpha_one));
     frame = pack(&options, matte);
     CHECK_INT(frame->data[0][2 * frame->stride[0] + 256], 63); /* the left eye's lower middle */
     CHECK_INT(frame->data[1][1 * frame->stride[1] + 128], 102);
@@ -264,6 +267,122 @@ static void test_through_the_encoder(void)
     vsm_image_unref(&frame);
 }
 
+/* How far from a sample's middle the circle shows what the coarse table gives for it, in samples. */
+static double map_error(const struct vsm_circle *circle, int size)
+{
+    struct vsm_projection_eye source, seen;
+    struct vsm_circle_map map;
+    double worst = 0;
+
+    CHECK_INT(vsm_projection_eye(VSM_HALF_EQUIRECT, size, size, 180, &source), VSM_OK);
+    CHECK_INT(vsm_projection_eye(VSM_FISHEYE, 2 * (int)circle->radius, 2 * (int)circle->radius,
+                                 circle->field_of_view, &seen),
+              VSM_OK);
+    CHECK_INT(vsm_circle_map_create(&source, circle, &map), VSM_OK);
+    for (int row = 0; row < map.rows; row++) {
+        for (int i = 0; i < map.reach[row]; i++) {
+            const float *across = map.across + row * map.nodes + i / VSM_CIRCLE_MAP_STEP;
+            const float *down = map.down + row * map.nodes + i / VSM_CIRCLE_MAP_STEP;
+            double t = (i % VSM_CIRCLE_MAP_STEP + 0.5) / VSM_CIRCLE_MAP_STEP, direction[3];
+            double u = across[0] + (across[1] - across[0]) * t, v = down[0] + (down[1] - down[0]) * t;
+
+            if (row >= map.first_polar && i < VSM_CIRCLE_MAP_POLE) {
+                u = map.polar_across[(row - map.first_polar) * VSM_CIRCLE_MAP_POLE + i];
+                v = map.polar_down[(row - map.first_polar) * VSM_CIRCLE_MAP_POLE + i];
+            }
+            (void)vsm_projection_to_direction(&source, 0.5 * size + u, 0.5 * size + v, direction);
+            if (!vsm_projection_to_pixel(&seen, direction, &u, &v))
+                continue; /* a chroma sample that reaches over the rim */
+            worst = fmax(worst, hypot((u - circle->radius) / (1 << circle->chroma_x) - i - 0.5,
+                                      (v - circle->radius) / (1 << circle->chroma_y) - row - 0.5));
+        }
+    }
+    vsm_circle_map_finish(&map);
+    return worst;
+}
+
+static void test_coarse_table(void)
+{
+    const struct vsm_circle luma = {.field_of_view = 180, .radius = 512};
+    const struct vsm_circle chroma = {.field_of_view = 190, .radius = 512, .chroma_x = 1, .chroma_y = 1};
+    const struct vsm_circle large = {.field_of_view = 180, .radius = 2048};
+    double a = map_error(&luma, 1024), b = map_error(&chroma, 1024), c = map_error(&large, 4096);
+
+    printf("# coarse table: off by %.4f samples (radius 512), %.4f (chroma of it), %.4f (radius 2048)\n", a,
+           b, c);
+    CHECK(a < 0.1 && b < 0.1 && c < 0.1);
+}
+
+static struct vsm_image *draw_noise(struct vsm_format format, int size)
+{
+    struct vsm_image *image = vsm_image_create(format, 2 * size, size, bt709);
+    uint32_t state = 1;
+
+    for (int p = 0; p < vsm_format_plane_count(format); p++)
+        for (int row = 0; row < vsm_format_plane_height(format, p, size); row++)
+            for (int x = 0; x < vsm_format_plane_width(format, p, 2 * size); x++) {
+                uint16_t code =
+                    (uint16_t)((state = state * 1664525 + 1013904223) >> 8 & ((1u << format.depth) - 1));
+                uint8_t *to = image->data[p] + row * image->stride[p];
+
+                if (format.depth == 8)
+                    to[x] = (uint8_t)code;
+                else
+                    memcpy(to + 2 * x, &code, 2);
+            }
+    return image;
+}
+
+static int count_differences(const struct vsm_image *a, const struct vsm_image *b)
+{
+    int count = 0;
+
+    for (int p = 0; p < vsm_format_plane_count(a->format); p++)
+        for (int row = 0; row < vsm_format_plane_height(a->format, p, a->height); row++)
+            count += memcmp(a->data[p] + row * a->stride[p], b->data[p] + row * b->stride[p],
+                            (size_t)(vsm_format_plane_width(a->format, p, a->width) *
+                                     vsm_format_bytes_per_sample(a->format))) != 0;
+    return count;
+}
+
+/* C and AVX2, one thread and three. */
+static void check_same_bits(struct vsm_format format, double view, bool with_matte, int one)
+{
+    struct vsm_alpha_pack_options options = options_of(192, 208, view);
+    struct vsm_image *picture = draw_noise(format, 192), *matte = draw_noise(gray16, 192);
+    struct vsm_image *plain = vsm_image_create(format, 416, 208, bt709);
+    struct vsm_image *fast = vsm_image_create(format, 416, 208, bt709);
+    struct vsm_parallel *pool = vsm_parallel_create(3);
+    struct vsm_alpha_pack *packer = NULL;
+
+    options.format = format;
+    options.alpha_one[1] = one;
+    CHECK_INT(vsm_alpha_pack_create(&options, &packer), VSM_OK);
+    CHECK_INT(vsm_alpha_pack_draw(packer, picture, with_matte ? matte : NULL, fast, pool), VSM_OK);
+    vsm_cpu_force_c(true);
+    CHECK_INT(vsm_alpha_pack_draw(packer, picture, with_matte ? matte : NULL, plain, NULL), VSM_OK);
+    vsm_cpu_force_c(false);
+    CHECK_INT(count_differences(plain, fast), 0);
+    vsm_alpha_pack_destroy(packer);
+    vsm_parallel_destroy(pool);
+    vsm_image_unref(&picture);
+    vsm_image_unref(&matte);
+    vsm_image_unref(&plain);
+    vsm_image_unref(&fast);
+}
+
+static void test_vector_kernels_give_the_same_bits(void)
+{
+    const struct vsm_format deep = {.planes = VSM_PLANES_YUV, .depth = 10, .chroma_x = 1};
+    const struct vsm_format full = {.planes = VSM_PLANES_YUVA, .depth = 16};
+
+    check_same_bits(yuv420, 180, true, 128);
+    check_same_bits(yuv420, 220, true, 90);
+    check_same_bits(deep, 200, true, 90);
+    check_same_bits(full, 180, true, 90);
+    check_same_bits(gray16, 180, false, 0);
+}
+
 static void test_refusals(void)
 {
     struct vsm_alpha_pack_options options = options_of(128, 250, 180);
@@ -285,6 +404,8 @@ int main(void)
     RUN(test_discs_do_not_touch_circles);
     RUN(test_red);
     RUN(test_through_the_encoder);
+    RUN(test_coarse_table);
+    RUN(test_vector_kernels_give_the_same_bits);
     RUN(test_refusals);
     media_source_clean();
     return tap_done();

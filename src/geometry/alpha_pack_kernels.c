@@ -1,0 +1,81 @@
+#include "geometry/alpha_pack_kernels.h"
+
+#include <string.h>
+
+#define BITS VSM_ALPHA_PACK_WEIGHT_BITS
+#define ONE  (1 << BITS)
+
+/* A place on one axis: the first of two neighbouring samples and the weight of the second, 0..ONE. */
+struct place {
+    int first, weight;
+};
+
+static struct place place_of(float at, int last)
+{
+    int x = (int)at;
+    struct place place;
+
+    x = x < 0 ? 0 : x > last << BITS ? last << BITS : x;
+    place.first = x >> BITS < last - 1 ? x >> BITS : last - 1;
+    place.weight = x - (place.first << BITS);
+    return place;
+}
+
+/* Two neighbouring samples mixed, to 15 bits or 16 with `bias` taken off. */
+static int mix_pair(const uint8_t *from, const struct vsm_alpha_pack_window *w, int weight, int bias,
+                    int shift)
+{
+    int a = from[0], b = from[1];
+
+    if (w->depth > 8) {
+        uint16_t pair[2];
+
+        memcpy(pair, from, sizeof(pair));
+        a = pair[0];
+        b = pair[1];
+    }
+    return ((a - bias) * (ONE - weight) + (b - bias) * weight + (1 << shift >> 1)) >> shift;
+}
+
+static int sample_at(const struct vsm_alpha_pack_window *w, int eye, struct place x, struct place y)
+{
+    int extra = w->depth < 16 ? 15 - w->depth : 0, bias = w->depth < 16 ? 0 : 1 << 15;
+    const uint8_t *from = w->data[eye] + y.first * w->stride + (ptrdiff_t)x.first * (w->depth > 8 ? 2 : 1);
+    int upper = mix_pair(from, w, x.weight, bias, BITS - extra);
+    int lower = mix_pair(from + w->stride, w, x.weight, bias, BITS - extra);
+
+    return ((upper * (ONE - y.weight) + lower * y.weight + (1 << (BITS + extra - 1))) >> (BITS + extra)) +
+           bias;
+}
+
+static void put(const struct vsm_alpha_pack_window *w, int value, int i, uint8_t *to)
+{
+    uint16_t word = (uint16_t)value;
+
+    if (w->depth > 8)
+        memcpy(to + 2 * (ptrdiff_t)i, &word, sizeof(word));
+    else
+        to[i] = (uint8_t)value;
+}
+
+static void sample(const struct vsm_alpha_pack_window *window, const struct vsm_alpha_pack_block *blocks,
+                   int count, uint8_t *left, uint8_t *right)
+{
+    for (int i = 0; i < count * VSM_ALPHA_PACK_BLOCK; i++) {
+        const struct vsm_alpha_pack_block *b = &blocks[i / VSM_ALPHA_PACK_BLOCK];
+        float step = (float)(i % VSM_ALPHA_PACK_BLOCK);
+        struct place x = place_of(b->u + b->du * step, window->right);
+        struct place y = place_of(b->v + b->dv * step, window->bottom);
+
+        put(window, sample_at(window, 0, x, y), i, left);
+        put(window, sample_at(window, 1, x, y), i, right);
+    }
+}
+
+static void halve(const uint16_t *a, const uint16_t *b, int n, int32_t *sums)
+{
+    for (int i = 0; i < n; i++)
+        sums[i] = a[2 * i] + a[2 * i + 1] + b[2 * i] + b[2 * i + 1];
+}
+
+const struct vsm_alpha_pack_kernels vsm_alpha_pack_kernels_c = {sample, halve};
