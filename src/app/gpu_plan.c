@@ -18,6 +18,8 @@ static const char *misfit(const struct vsm_plan *plan)
         return "the input is not 4:2:0";
     if (plan->config->output.format & ~(unsigned)(VSM_CONFIG_OUTPUT_GREEN | VSM_CONFIG_OUTPUT_MATTE))
         return "an output carries foreground and alpha";
+    if (plan->people.kind != VSM_PEOPLE_ALL)
+        return "matting.people chooses";
     for (int i = 0; i < plan->view_count; i++)
         if (plan->views[i].source.x % 2 || plan->views[i].source.y % 2)
             return "an eye begins at an odd position";

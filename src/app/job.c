@@ -13,6 +13,7 @@
 #include "stages/composite_stage.h"
 #include "stages/matte_stage.h"
 #include "stages/read_stage.h"
+#include "stages/select_stage.h"
 #include "stages/stereo_manager.h"
 #include "stages/write_stage.h"
 
@@ -25,6 +26,7 @@ struct job {
     struct vsm_read_stage read;
     struct vsm_people_stage *people;
     struct vsm_matte_stage *matte;
+    struct vsm_select_stage *select;   /* NULL: everybody is wanted */
     struct vsm_stereo_manager *stereo; /* NULL: not two eyes that can be compared */
     struct vsm_gpu_stage *gpu;         /* instead of rvm, people, matte and composite */
     struct vsm_composite_stage *composite;
@@ -154,6 +156,8 @@ static int create_runner(struct job *job)
     } else {
         stages[count++] = vsm_people_stage_describe(job->people);
         stages[count++] = vsm_matte_stage_describe(job->matte);
+        if (job->select)
+            stages[count++] = vsm_select_stage_describe(job->select);
         stages[count++] = vsm_composite_stage_describe(job->composite);
     }
     stages[count++] = vsm_write_stage_describe(&job->write);
@@ -174,6 +178,8 @@ static int create_cpu_stages(struct job *job)
 
         vsm_matte_stage_adapt(job->matte, &job->rvm, &options, &plan->scaling);
     }
+    if (status == VSM_OK && plan->people.kind != VSM_PEOPLE_ALL)
+        status = vsm_select_stage_create(job->pool, &job->select);
     if (status == VSM_OK)
         status = create_stereo(job);
     return status == VSM_OK ? create_composite(job) : status;
@@ -236,6 +242,7 @@ static void tear_down(struct job *job)
         vsm_video_writer_close(job->writers[i], keep);
     vsm_composite_stage_destroy(job->composite);
     vsm_stereo_manager_destroy(job->stereo);
+    vsm_select_stage_destroy(job->select);
     vsm_matte_stage_destroy(job->matte);
     vsm_people_stage_destroy(job->people);
     vsm_detector_destroy(job->detector);

@@ -32,12 +32,17 @@ int vsm_people_plan_choose(struct vsm_plan *plan, const char *models_folder)
 {
     char *shard = vsm_mem_format("model path", "%s/" VSM_DETECTOR_SHARD, models_folder);
     char *graph = vsm_mem_format("model path", "%s/" VSM_DETECTOR_GRAPH, models_folder);
-    const int status = shard && graph ? VSM_OK : VSM_E_NOMEM;
+    int status = shard && graph ? VSM_OK : VSM_E_NOMEM;
 
     plan->detector_interval = choose_interval(plan);
     if (status == VSM_OK && !plan->gpu && access(graph, R_OK) == 0 && access(shard, R_OK) == 0) {
         plan->detector_path = graph;
         graph = NULL;
+    } else if (status == VSM_OK && plan->people.kind != VSM_PEOPLE_ALL) {
+        status = vsm_fail(VSM_E_MODEL,
+                          "matting.people: %s needs the detector's weights, %s and " VSM_DETECTOR_SHARD
+                          "; run make setup, set models.dir, or set it to all",
+                          plan->config->matting.people, graph);
     }
     vsm_mem_free(graph);
     vsm_mem_free(shard);
@@ -65,6 +70,7 @@ int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_paralle
         .baseline = plan->config->stereo.baseline / 1000.0,
         .interval = plan->detector_interval,
         .correction = plan->config->matting.correction_interval,
+        .rule = plan->people,
         .pool = pool,
     };
     int status = VSM_OK;

@@ -229,6 +229,9 @@ static int resolve(struct vsm_plan *plan)
     if (status != VSM_OK)
         return status;
     plan_views(plan);
+    status = vsm_people_rule_parse(config->matting.people, &plan->people);
+    if (status != VSM_OK)
+        return status;
     status = vsm_gpu_plan_choose(plan);
     if (status == VSM_OK)
         status = plan_scaling(plan);

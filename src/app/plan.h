@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "config/config.h"
+#include "config/people_rule.h"
 #include "frame/frame.h"
 #include "image/refine.h"
 #include "media/video_reader.h"
@@ -59,12 +60,13 @@ struct vsm_plan {
     bool adaptive; /* the views begin on the ladder's first grid and move on it */
     struct vsm_scaling_options scaling;
     int threads;
-    char *model_path;      /* owned; rvm.json */
-    char *detector_path;   /* owned; movenet-multipose.json, NULL if it is not there */
-    int detector_interval; /* frames between two looks for people, at most */
-    int batch;             /* views in one network run */
-    bool gpu;              /* on the CUDA device */
-    char provider[400];    /* what runs the network, and why not something better */
+    char *model_path;              /* owned; rvm.json */
+    char *detector_path;           /* owned; movenet-multipose.json, NULL if it is not there */
+    struct vsm_people_rule people; /* who is wanted */
+    int detector_interval;         /* frames between two looks for people, at most */
+    int batch;                     /* views in one network run */
+    bool gpu;                      /* on the CUDA device */
+    char provider[400];            /* what runs the network, and why not something better */
     struct vsm_plan_output outputs[VSM_MAX_OUTPUTS];
     int output_count;
     struct vsm_plan_memory memory;

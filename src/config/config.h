@@ -89,6 +89,7 @@ struct vsm_config {
     } processing;
     struct {
         enum vsm_config_model model;
+        char *people;     /* rule of config/people_rule.h */
         char *tracker;    /* name of a checkpoint or path of its file; NULL: whichever is installed */
         int tracker_size; /* side of the tracker's picture; 0 = by the scale */
         char *prompts;    /* as config/prompts.h; NULL: everybody whom the detector finds */

@@ -1,6 +1,7 @@
 #include "config/options.h"
 
 #include "base/log.h"
+#include "config/people_rule.h"
 #include "config/prompts.h"
 
 #define FIELD(field) offsetof(struct vsm_config, field)
@@ -262,6 +263,22 @@ const struct vsm_option vsm_options_table[] = {
      .help = "rvm mattes all people by Robust Video Matting; sam2+rvm keeps of its matte the people whom SAM "
              "2 follows, "
              "and mends it; sam2 makes the matte from SAM 2's masks alone."},
+    {.key = "matting.people",
+     .type = VSM_OPTIONS_TEXT,
+     .offset = FIELD(matting.people),
+     .initial = "all",
+     .check = vsm_people_rule_check,
+     .syntax = "all, largest, 1 to 16, or places such as left:0.4,0.1,0.2,0.8;right:0.7,0.5",
+     .in_hash = true,
+     .flag = "people",
+     .metavar = "WHO",
+     .help =
+         "Who is kept; the others go with the background, in both eyes. all keeps whatever the network "
+         "takes for people. largest, or a number N, keeps the largest person or the N largest, and whoever "
+         "is largest then when one of them has been gone for 90 frames. A list of places keeps who is there "
+         "in the first picture of each scene that shows people: points x,y or boxes x,y,width,height, "
+         "separated by semicolons, in parts of the left eye or, with right: before them, of the right eye; "
+         "with px behind them in pixels of that eye."},
     {.key = "matting.tracker",
      .type = VSM_OPTIONS_PATH,
      .offset = FIELD(matting.tracker),
@@ -315,7 +332,9 @@ const struct vsm_option vsm_options_table[] = {
      .max = 1e6,
      .unit = "frames",
      .in_hash = true,
-     .help = "Distance between two corrections."},
+     .help =
+         "Most frames between two looks at who is in the picture. It is looked at after every cut and, where "
+         "that costs little, more often."},
     {.key = "matting.memory_offload",
      .type = VSM_OPTIONS_BOOL,
      .offset = FIELD(matting.memory_offload),

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "image/preprocess.h"
 #include "image/scene_cut.h"
+#include "people/choice.h"
 #include "people/roster.h"
 #include "stereo/box_transfer.h"
 
@@ -17,6 +18,7 @@ struct vsm_people_stage {
     int64_t since_start;     /* frames since the scene's first */
     int64_t since_detection; /* frames since the detector last ran; 0 = in the last frame */
     bool looked;             /* the detector has run in this scene */
+    bool placed;             /* the rule's places have been looked up in this scene */
     struct vsm_people_stage_numbers numbers;
     float *rgb[2];
 };
@@ -166,7 +168,7 @@ static void begin_scene(struct vsm_people_stage *s)
     s->numbers.scene_cuts++;
     vsm_roster_clear(&s->roster);
     s->since_start = 0;
-    s->looked = false;
+    s->looked = s->placed = false;
 }
 
 static void count_people(struct vsm_people_stage *s, const struct vsm_people *people)
@@ -189,9 +191,12 @@ static int follow(struct vsm_people_stage *s, struct vsm_people *people)
         s->since_detection++;
     if (status != VSM_OK)
         return status;
-    for (int i = 0; i < s->roster.count; i++)
-        s->roster.person[i].chosen = true;
     tell(s, people);
+    if (people->detected) {
+        vsm_choice_apply(&s->options.rule, s->options.eyes, people, &s->roster, &s->placed);
+        people->count = 0;
+        tell(s, people);
+    }
     count_people(s, people);
     return VSM_OK;
 }
@@ -242,6 +247,7 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     vsm_bytes_put_le64(&out, (uint64_t)s->since_start);
     vsm_bytes_put_le64(&out, (uint64_t)s->since_detection);
     vsm_bytes_put_u8(&out, s->looked);
+    vsm_bytes_put_u8(&out, s->placed);
     vsm_roster_save(&s->roster, &out);
     return vsm_state_add_bytes(state, RECORD, &out);
 }
@@ -263,6 +269,7 @@ static int restore_people(struct vsm_people_stage *s, const struct vsm_state_rec
     s->since_start = (int64_t)vsm_bytes_get_le64(&in);
     s->since_detection = (int64_t)vsm_bytes_get_le64(&in);
     s->looked = vsm_bytes_get_u8(&in) != 0;
+    s->placed = vsm_bytes_get_u8(&in) != 0;
     status = vsm_roster_load(&s->roster, &in);
     if (status != VSM_OK)
         return status;

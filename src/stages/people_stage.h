@@ -3,7 +3,8 @@
  * Per frame: both eyes on small grids, a look for a scene cut in both together, everybody's box carried on. The
  * detector runs on the master eye only, in the first frame, in the first frame of every scene, at every multiple of
  * `correction` frames from there, and every `interval` frames in between; its boxes go over to the slave eye by
- * disparity (stereo/box_transfer.h) and continue known people (people/roster.h). Without a detector only scene cuts
+ * disparity (stereo/box_transfer.h) and continue known people (people/roster.h); then the rule of matting.people marks
+ * who is wanted (people/choice.h). Without a detector only scene cuts
  * are told and people stay unknown; a picture that is not in host memory passes untouched.
  * Barrier records: "scene" (the cut detector and its count), "people" (the roster and the counts). A job that was
  * begun without the stage has no "people": then everybody is new.
@@ -13,6 +14,7 @@
 
 #include "base/parallel.h"
 #include "base/status.h"
+#include "config/people_rule.h"
 #include "frame/view.h"
 #include "models/detector.h"
 #include "pipeline/stage.h"
@@ -27,9 +29,10 @@ struct vsm_people_stage_options {
     int eye_count;
     enum vsm_eye master; /* left if there is one eye */
     enum vsm_projection projection;
-    double field_of_view;     /* degrees, of an eye */
-    double baseline;          /* metres */
-    int interval, correction; /* frames, >= 1 */
+    double field_of_view;        /* degrees, of an eye */
+    double baseline;             /* metres */
+    int interval, correction;    /* frames, >= 1 */
+    struct vsm_people_rule rule; /* who is chosen */
     struct vsm_parallel *pool;
 };
 

@@ -86,6 +86,8 @@ static const struct {
     {"processing.scale_factor", "1e-3", "0.001"},
     {"processing.scale_factor", "0.1", "0.1"},
     {"processing.scale_factor", "0.30000000000000004", "0.30000000000000004"},
+    {"matting.people", "largest", "largest"},
+    {"matting.people", "right:0,0,.5,1;800,600px", "right:0,0,.5,1;800,600px"},
     {"input.path", "a b\n#\xFF.mp4", "a b\n#\xFF.mp4"},
 };
 
@@ -129,6 +131,8 @@ static const struct {
     {"output.format", "", "not known"},
     {"output.format", "green+", "not known"},
     {"streaming.buffer_frames", "0", "out of range; use 1 to 256"},
+    {"matting.people", "somebody", "job.yaml:3:7: matting.people: \"somebody\" is neither all"},
+    {"matting.people", "", "is empty"},
     {"streaming.buffer_frames", "257", "out of range"},
     {"streaming.buffer_frames", "99999999999999999999", "out of range"},
     {"streaming.buffer_frames", "-99999999999999999999", "out of range"},
