@@ -1,0 +1,40 @@
+/* Where views have to look so that everybody is seen: from people's boxes to directions.
+ *
+ * One view of VSM_VIEW_PLACE_USUAL degrees round all chosen people of both eyes; a wider one when that is needed and
+ * enough; two of the usual width when people are farther apart than VSM_VIEW_PLACE_WIDEST, or one is wider. A view
+ * tighter than usual is never chosen: the network needs surroundings. Measured: doc/quality.md.
+ * Both eyes get the same directions. Pure functions, any thread, microseconds.
+ */
+#ifndef VSM_GEOMETRY_VIEW_PLACE_H
+#define VSM_GEOMETRY_VIEW_PLACE_H
+
+#include "frame/people.h"
+#include "geometry/projection.h"
+
+#define VSM_VIEW_PLACE_USUAL  100.0 /* degrees across */
+#define VSM_VIEW_PLACE_WIDEST 110.0
+#define VSM_VIEW_PLACE_MAX    2 /* views of an eye */
+
+struct vsm_view_aim {
+    double yaw, pitch;    /* radians, geometry/rotation.h */
+    double field_of_view; /* degrees */
+};
+
+/* count 0: nobody to look at; then the direct view is right. */
+struct vsm_view_placement {
+    int count;
+    struct vsm_view_aim aims[VSM_VIEW_PLACE_MAX];
+};
+
+/* eyes: the eyes' own pictures, eye_count 1 or 2 of them, in units of which boxes are fractions. field_of_view: what
+ * every view gets, degrees below 180; 0 lets this choose. Aims keep views inside the eyes' pictures as far as their
+ * width allows; two are ordered from left to right. */
+struct vsm_view_placement vsm_view_place(const struct vsm_people *people,
+                                         const struct vsm_projection_eye *eyes, int eye_count,
+                                         double field_of_view);
+
+/* The number of chosen people of whom, in either eye, more than a tenth of the box lies in no view. 0 without views. */
+int vsm_view_place_missed(const struct vsm_people *people, const struct vsm_projection_eye *eyes,
+                          int eye_count, const struct vsm_view_placement *placement);
+
+#endif

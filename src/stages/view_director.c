@@ -1,0 +1,304 @@
+#include "stages/view_director.h"
+
+#include "base/mem.h"
+#include "geometry/view_map.h"
+
+#include <math.h>
+
+#define DEGREE (M_PI / 180.0)
+
+/* A turn ends this close to its wish, degrees. */
+#define ARRIVED 1.0
+
+struct vsm_view_director {
+    struct vsm_view_director_options options;
+    struct vsm_view direct[2];
+    struct vsm_projection_eye eyes[2];
+    struct vsm_view_choice choice;
+    struct vsm_view_director_counters counters;
+    /* State: */
+    bool placed;                       /* the scene's views were chosen for people */
+    struct vsm_view_placement now;     /* what the choice shows */
+    struct vsm_view_placement pending; /* wished for instead */
+    int patience;                      /* frames since when */
+    bool turning[VSM_VIEW_PLACE_MAX];
+    int pace[VSM_VIEW_PLACE_MAX]; /* frames since the last turn */
+};
+
+int vsm_view_director_create(const struct vsm_view_director_options *options,
+                             struct vsm_view_director **director)
+{
+    struct vsm_view_director *d = vsm_mem_alloc("view director", 1, sizeof(*d));
+    int status = VSM_OK;
+
+    if (!d)
+        return VSM_E_NOMEM;
+    d->options = *options;
+    d->counters.first_missed = -1;
+    for (int e = 0; e < options->eye_count && status == VSM_OK; e++) {
+        d->direct[e] = options->direct[e];
+        status = vsm_projection_lens(&d->direct[e].lens, d->direct[e].source.width,
+                                     d->direct[e].source.height, &d->eyes[e]);
+    }
+    d->options.direct = d->direct;
+    if (status != VSM_OK) {
+        vsm_view_director_destroy(d);
+        return status;
+    }
+    *director = d;
+    return VSM_OK;
+}
+
+static void drop_tables(struct vsm_view_choice *choice)
+{
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_tensor_unref(&choice->inverse[i]);
+}
+
+void vsm_view_director_destroy(struct vsm_view_director *director)
+{
+    if (!director)
+        return;
+    drop_tables(&director->choice);
+    vsm_mem_free(director);
+}
+
+struct vsm_view_director_counters vsm_view_director_counters(const struct vsm_view_director *director)
+{
+    return director->counters;
+}
+
+const struct vsm_view_choice *vsm_view_director_choice(const struct vsm_view_director *director)
+{
+    return &director->choice;
+}
+
+static int make_table(struct vsm_view_choice *choice, int view)
+{
+    struct vsm_view_table table = {0};
+    struct vsm_view_map map;
+    int status = vsm_view_map_init(&map, &choice->views[view]);
+
+    if (status == VSM_OK)
+        status = vsm_view_map_inverse_table(&map, &table);
+    choice->inverse[view] = table.nodes;
+    choice->inverse_step[view] = table.step;
+    return status;
+}
+
+/* The choice that `now` means. */
+static int show(struct vsm_view_director *d)
+{
+    const int eyes = d->options.eye_count;
+    int status = VSM_OK;
+
+    drop_tables(&d->choice);
+    d->choice = (struct vsm_view_choice){.changed = true};
+    if (d->now.count == 0) {
+        for (int e = 0; e < eyes; e++)
+            d->choice.views[d->choice.view_count++] = d->direct[e];
+        return VSM_OK;
+    }
+    for (int k = 0; k < d->now.count; k++) {
+        for (int e = 0; e < eyes && status == VSM_OK; e++) {
+            struct vsm_view *view = &d->choice.views[d->choice.view_count];
+
+            *view = d->direct[e];
+            view->kind = VSM_VIEW_TURNED;
+            view->width = view->height = d->options.grid;
+            view->projection = d->options.projection;
+            view->field_of_view = d->now.aims[k].field_of_view;
+            view->yaw = d->now.aims[k].yaw;
+            view->pitch = d->now.aims[k].pitch;
+            status = make_table(&d->choice, d->choice.view_count++);
+        }
+    }
+    return status;
+}
+
+/* Degrees between two directions. */
+static double angle(const struct vsm_view_aim *a, const struct vsm_view_aim *b)
+{
+    double c = sin(a->pitch) * sin(b->pitch) + cos(a->pitch) * cos(b->pitch) * cos(a->yaw - b->yaw);
+
+    return acos(fmax(-1.0, fmin(c, 1.0))) / DEGREE;
+}
+
+static bool same_kind(const struct vsm_view_placement *a, const struct vsm_view_placement *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (int k = 0; k < a->count; k++)
+        if (fabs(a->aims[k].field_of_view - b->aims[k].field_of_view) > ARRIVED)
+            return false;
+    return true;
+}
+
+/* Widths in few steps, so that breathing people do not zoom. */
+static void settle_width(struct vsm_view_placement *wish)
+{
+    for (int k = 0; k < wish->count; k++)
+        if (wish->aims[k].field_of_view > VSM_VIEW_PLACE_USUAL)
+            wish->aims[k].field_of_view = fmax(wish->aims[k].field_of_view, VSM_VIEW_PLACE_WIDEST + 10.0);
+}
+
+static struct vsm_view_placement wish_for(const struct vsm_view_director *d, const struct vsm_people *people)
+{
+    const struct vsm_view_director_options *o = &d->options;
+    struct vsm_view_placement wish = vsm_view_place(people, d->eyes, o->eye_count, o->field_of_view);
+
+    if (wish.count == 0 && o->always)
+        wish = (struct vsm_view_placement){
+            1, {{0.0, 0.0, o->field_of_view > 0.0 ? o->field_of_view : VSM_VIEW_PLACE_USUAL}}};
+    if (o->field_of_view <= 0.0)
+        settle_width(&wish);
+    return wish;
+}
+
+/* One step of view k towards its wish. True if it moved. */
+static bool turn(struct vsm_view_director *d, int k, const struct vsm_view_aim *wish)
+{
+    struct vsm_view_aim *aim = &d->now.aims[k];
+    const double away = angle(aim, wish);
+    double part;
+
+    d->turning[k] = d->turning[k] ? away > ARRIVED : away > VSM_VIEW_DIRECTOR_DEAD_ZONE;
+    d->pace[k]++;
+    if (!d->turning[k] || d->pace[k] < VSM_VIEW_DIRECTOR_PACE)
+        return false;
+    d->pace[k] = 0;
+    part = fmin(1.0, VSM_VIEW_DIRECTOR_TURN / away);
+    aim->yaw += part * (wish->yaw - aim->yaw);
+    aim->pitch += part * (wish->pitch - aim->pitch);
+    return true;
+}
+
+static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *wish)
+{
+    d->now = *wish;
+    d->patience = 0;
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
+        d->turning[k] = false;
+        d->pace[k] = 0;
+    }
+    return true;
+}
+
+/* Brings `now` nearer to the wish; true if it changed. */
+static bool approach(struct vsm_view_director *d, const struct vsm_view_placement *wish, bool scene_cut,
+                     bool anybody)
+{
+    bool moved = false;
+
+    if (d->choice.view_count == 0 || scene_cut || (anybody && !d->placed)) {
+        d->counters.changes += d->choice.view_count > 0 && !same_kind(&d->now, wish);
+        d->placed = anybody;
+        return jump(d, wish);
+    }
+    if (!d->options.follow)
+        return false;
+    if (same_kind(&d->now, wish)) {
+        d->patience = 0;
+        for (int k = 0; k < wish->count; k++)
+            moved = turn(d, k, &wish->aims[k]) || moved;
+        return moved;
+    }
+    d->patience = d->patience > 0 && same_kind(&d->pending, wish) ? d->patience + 1 : 1;
+    d->pending = *wish;
+    if (d->patience < VSM_VIEW_DIRECTOR_PATIENCE)
+        return false;
+    d->counters.changes++;
+    return jump(d, wish);
+}
+
+int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *frame, bool scene_cut,
+                           const struct vsm_view_choice **choice)
+{
+    const struct vsm_people *people = &frame->people;
+    struct vsm_view_placement wish = wish_for(d, people);
+    bool anybody = people->known && people->count > 0;
+    int status = VSM_OK;
+
+    d->choice.changed = false;
+    if (approach(d, &wish, scene_cut, anybody))
+        status = show(d);
+    d->counters.frames++;
+    d->counters.turned += d->now.count > 0;
+    if (anybody && vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0) {
+        d->counters.missed++;
+        if (d->counters.first_missed < 0)
+            d->counters.first_missed = frame->index;
+    }
+    *choice = &d->choice;
+    return status;
+}
+
+static void save_placement(const struct vsm_view_placement *p, struct vsm_bytes_out *out)
+{
+    vsm_bytes_put_le32(out, (uint32_t)p->count);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
+        vsm_bytes_put_f64(out, p->aims[k].yaw);
+        vsm_bytes_put_f64(out, p->aims[k].pitch);
+        vsm_bytes_put_f64(out, p->aims[k].field_of_view);
+    }
+}
+
+void vsm_view_director_save(const struct vsm_view_director *d, struct vsm_bytes_out *out)
+{
+    vsm_bytes_put_u8(out, d->choice.view_count > 0);
+    vsm_bytes_put_u8(out, d->placed);
+    save_placement(&d->now, out);
+    save_placement(&d->pending, out);
+    vsm_bytes_put_le32(out, (uint32_t)d->patience);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
+        vsm_bytes_put_u8(out, d->turning[k]);
+        vsm_bytes_put_le32(out, (uint32_t)d->pace[k]);
+    }
+    vsm_bytes_put_le64(out, (uint64_t)d->counters.frames);
+    vsm_bytes_put_le64(out, (uint64_t)d->counters.turned);
+    vsm_bytes_put_le64(out, (uint64_t)d->counters.changes);
+    vsm_bytes_put_le64(out, (uint64_t)d->counters.missed);
+    vsm_bytes_put_le64(out, (uint64_t)d->counters.first_missed);
+}
+
+static bool load_placement(struct vsm_view_placement *p, struct vsm_bytes_in *in)
+{
+    bool sound = true;
+
+    p->count = (int)vsm_bytes_get_le32(in);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
+        struct vsm_view_aim *aim = &p->aims[k];
+
+        aim->yaw = vsm_bytes_get_f64(in);
+        aim->pitch = vsm_bytes_get_f64(in);
+        aim->field_of_view = vsm_bytes_get_f64(in);
+        sound = sound && isfinite(aim->yaw) && isfinite(aim->pitch) && isfinite(aim->field_of_view);
+    }
+    return sound && p->count >= 0 && p->count <= VSM_VIEW_PLACE_MAX;
+}
+
+int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
+{
+    const bool shown = vsm_bytes_get_u8(in);
+    bool sound;
+    int status;
+
+    d->placed = vsm_bytes_get_u8(in);
+    sound = load_placement(&d->now, in);
+    sound = load_placement(&d->pending, in) && sound;
+    d->patience = (int)vsm_bytes_get_le32(in);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
+        d->turning[k] = vsm_bytes_get_u8(in);
+        d->pace[k] = (int)vsm_bytes_get_le32(in);
+    }
+    d->counters.frames = (int64_t)vsm_bytes_get_le64(in);
+    d->counters.turned = (int64_t)vsm_bytes_get_le64(in);
+    d->counters.changes = (int64_t)vsm_bytes_get_le64(in);
+    d->counters.missed = (int64_t)vsm_bytes_get_le64(in);
+    d->counters.first_missed = (int64_t)vsm_bytes_get_le64(in);
+    if (in->failed || !sound)
+        return vsm_fail(VSM_E_INPUT, "checkpoint: the views are damaged; start again with --restart");
+    status = shown ? show(d) : VSM_OK;
+    d->choice.changed = false;
+    return status;
+}

@@ -1,0 +1,72 @@
+/* Decides, frame by frame, through which views the matter looks: placed round the people (geometry/view_place.h),
+ * turned after them slowly, and changed only when that lasts.
+ *
+ * - At a scene's beginning views are placed at once; so they are when somebody is seen for the first time.
+ * - While the same number of views is right, each stays until its wish is more than VSM_VIEW_DIRECTOR_DEAD_ZONE away;
+ *   then it goes there by VSM_VIEW_DIRECTOR_TURN every VSM_VIEW_DIRECTOR_PACE frames. Fewer larger turns blur recurrent
+ *   states, which are resampled at each, less than many small ones.
+ * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be wished for
+ *   VSM_VIEW_DIRECTOR_PATIENCE frames running.
+ * Exactly resumable: all that decides is saved.
+ */
+#ifndef VSM_STAGES_VIEW_DIRECTOR_H
+#define VSM_STAGES_VIEW_DIRECTOR_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "frame/frame.h"
+#include "geometry/view_place.h"
+
+#include <stdbool.h>
+
+#define VSM_VIEW_DIRECTOR_DEAD_ZONE 10.0 /* degrees */
+#define VSM_VIEW_DIRECTOR_TURN      2.0  /* degrees */
+#define VSM_VIEW_DIRECTOR_PACE      3    /* frames: 20 degrees a second at 30 frames a second */
+#define VSM_VIEW_DIRECTOR_PATIENCE  20   /* frames */
+
+struct vsm_view_director_options {
+    const struct vsm_view *direct; /* one view an eye, left first */
+    int eye_count;
+    enum vsm_projection projection; /* of turned views */
+    double field_of_view;           /* degrees; 0 = as people need it */
+    bool always;                    /* turned views even where nobody is seen: straight ahead */
+    bool follow;                    /* false: views stay where a scene's first people were */
+    int grid;                       /* cells along a turned view's sides */
+};
+
+/* How the views of one frame are: `count` pairs, with the tables for the full-size pass. */
+struct vsm_view_choice {
+    int view_count;
+    struct vsm_view views[VSM_MAX_VIEWS];
+    struct vsm_tensor *inverse[VSM_MAX_VIEWS]; /* NULL for direct views; owned by the director */
+    int inverse_step[VSM_MAX_VIEWS];
+    bool changed; /* since the last frame: recurrent states must be turned (models/rvm_turn.h) */
+};
+
+struct vsm_view_director_counters {
+    int64_t frames, turned; /* all, and those seen through turned views */
+    int64_t changes;        /* of number, width or kind, not counting the first */
+    int64_t missed;         /* frames in which somebody was outside all views */
+    int64_t first_missed;   /* input frame, -1: none */
+};
+
+struct vsm_view_director;
+
+int vsm_view_director_create(const struct vsm_view_director_options *options,
+                             struct vsm_view_director **director) VSM_NODISCARD;
+void vsm_view_director_destroy(struct vsm_view_director *director);
+
+/* Chooses for the next frame. The choice is the director's, valid until the next call. */
+int vsm_view_director_next(struct vsm_view_director *director, const struct vsm_frame *frame, bool scene_cut,
+                           const struct vsm_view_choice **choice) VSM_NODISCARD;
+
+struct vsm_view_director_counters vsm_view_director_counters(const struct vsm_view_director *director);
+
+/* The last choice, for who restores states that belong to its views; no views before the first frame. */
+const struct vsm_view_choice *vsm_view_director_choice(const struct vsm_view_director *director);
+
+void vsm_view_director_save(const struct vsm_view_director *director, struct vsm_bytes_out *out);
+/* VSM_E_INPUT if the bytes are impossible; the director must not be used then. */
+int vsm_view_director_load(struct vsm_view_director *director, struct vsm_bytes_in *in) VSM_NODISCARD;
+
+#endif
