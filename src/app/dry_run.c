@@ -3,6 +3,7 @@
 #include "app/gpu_plan.h"
 #include "app/people_plan.h"
 #include "app/plan_outputs.h"
+#include "app/view_plan.h"
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "nn/session.h"
@@ -83,6 +84,10 @@ static void print_network(const struct vsm_plan *plan, struct vsm_sha256 hash, F
         fprintf(out, "            adapted between %dx%d and %dx%d in %d steps\n", s->rungs[0].width,
                 s->rungs[0].height, s->rungs[s->count - 1].width, s->rungs[s->count - 1].height, s->count);
     }
+    if (plan->turned)
+        fprintf(out, "            turned towards people, grid %dx%d\n", plan->turned_grid, plan->turned_grid);
+    else
+        fprintf(out, "            never turned: %s\n", plan->turned_why);
     fprintf(out, "provider    %s, %d view%s a run\n", plan->provider, plan->batch,
             plan->batch > 1 ? "s" : "");
 }
@@ -172,6 +177,8 @@ static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
     struct vsm_parallel *pool = vsm_parallel_create(plan->threads);
     struct vsm_composite_stage *composite = NULL;
     struct vsm_matte_stage *matte = NULL;
+    struct vsm_view_director *director = NULL;
+    struct vsm_rvm *turned = NULL;
     struct vsm_people_stage *people = NULL;
     struct vsm_detector *detector = NULL;
     int status;
@@ -180,6 +187,8 @@ static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
     status = pool ? vsm_people_plan_create_stage(plan, pool, &detector, &people) : VSM_E_NOMEM;
     if (status == VSM_OK)
         status = vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, pool, &matte);
+    if (status == VSM_OK)
+        status = vsm_view_plan_direct(plan, matte, &turned, &director);
     if (status == VSM_OK)
         status = vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &refine,
                                             pool, &composite);
@@ -191,6 +200,8 @@ static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
                              3, out);
     vsm_composite_stage_destroy(composite);
     vsm_matte_stage_destroy(matte);
+    vsm_view_director_destroy(director);
+    vsm_rvm_destroy(turned);
     vsm_people_stage_destroy(people);
     vsm_detector_destroy(detector);
     vsm_parallel_destroy(pool);

@@ -6,6 +6,7 @@
 #include "app/plan_outputs.h"
 #include "app/recovery.h"
 #include "app/report.h"
+#include "app/view_plan.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parallel.h"
@@ -22,7 +23,9 @@ struct job {
     struct vsm_parallel *pool; /* shared by the pixel stages */
     struct vsm_rvm *rvm;       /* NULL: on the GPU, or taken over by the adaptive matte stage */
     struct vsm_sha256 model;
-    struct vsm_detector *detector; /* NULL: nobody is looked for */
+    struct vsm_rvm *turned;             /* for turned views; NULL: all are direct */
+    struct vsm_view_director *director; /* likewise */
+    struct vsm_detector *detector;      /* NULL: nobody is looked for */
     struct vsm_read_stage read;
     struct vsm_people_stage *people;
     struct vsm_matte_stage *matte;
@@ -54,7 +57,7 @@ static int create_stereo(struct job *job)
     struct vsm_matte_review review;
     int status;
 
-    if (!vsm_stereo_manager_fits(plan->views, plan->view_count))
+    if (plan->turned || !vsm_stereo_manager_fits(plan->views, plan->view_count))
         return VSM_OK;
     if (plan->adaptive) {
         vsm_log(VSM_LOG_INFO, "stereo", "the eyes' mattes are not compared while the grid adapts");
@@ -181,6 +184,8 @@ static int create_cpu_stages(struct job *job)
     if (status == VSM_OK && plan->people.kind != VSM_PEOPLE_ALL)
         status = vsm_select_stage_create(job->pool, &job->select);
     if (status == VSM_OK)
+        status = vsm_view_plan_direct(plan, job->matte, &job->turned, &job->director);
+    if (status == VSM_OK)
         status = create_stereo(job);
     return status == VSM_OK ? create_composite(job) : status;
 }
@@ -247,6 +252,8 @@ static void tear_down(struct job *job)
     vsm_people_stage_destroy(job->people);
     vsm_detector_destroy(job->detector);
     vsm_gpu_stage_destroy(job->gpu);
+    vsm_view_director_destroy(job->director);
+    vsm_rvm_destroy(job->turned);
     vsm_rvm_destroy(job->rvm);
     vsm_parallel_destroy(job->pool);
 }

@@ -3,6 +3,7 @@
 #include "app/gpu_plan.h"
 #include "app/people_plan.h"
 #include "app/plan_outputs.h"
+#include "app/view_plan.h"
 #include "base/mem.h"
 #include "build_config.h"
 #include "geometry/alpha_pack.h"
@@ -242,6 +243,8 @@ static int resolve(struct vsm_plan *plan)
     if (!plan->model_path)
         return VSM_E_NOMEM;
     status = vsm_people_plan_choose(plan, models_folder(config));
+    if (status == VSM_OK)
+        status = vsm_view_plan_choose(plan);
     if (status == VSM_OK)
         status = vsm_plan_outputs(plan);
     if (status == VSM_OK)

@@ -59,6 +59,9 @@ struct vsm_plan {
     int view_count;
     bool adaptive; /* the views begin on the ladder's first grid and move on it */
     struct vsm_scaling_options scaling;
+    bool turned;            /* the matter looks through turned views, where there are people */
+    int turned_grid;        /* cells along their sides */
+    const char *turned_why; /* why all views are direct; NULL otherwise */
     int threads;
     char *model_path;              /* owned; rvm.json */
     char *detector_path;           /* owned; movenet-multipose.json, NULL if it is not there */

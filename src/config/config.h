@@ -40,6 +40,12 @@ enum vsm_config_fisheye {
 enum vsm_config_audio { VSM_CONFIG_AUDIO_COPY, VSM_CONFIG_AUDIO_NONE };
 enum vsm_config_device { VSM_CONFIG_DEVICE_AUTO, VSM_CONFIG_DEVICE_CPU, VSM_CONFIG_DEVICE_CUDA };
 enum vsm_config_model { VSM_CONFIG_MODEL_RVM, VSM_CONFIG_MODEL_SAM2, VSM_CONFIG_MODEL_SAM2_RVM };
+enum vsm_config_view {
+    VSM_CONFIG_VIEW_AUTO,
+    VSM_CONFIG_VIEW_DIRECT,
+    VSM_CONFIG_VIEW_RECTILINEAR,
+    VSM_CONFIG_VIEW_FISHEYE
+};
 enum vsm_config_stereo_mode { VSM_CONFIG_STEREO_MASTER_SLAVE, VSM_CONFIG_STEREO_INDEPENDENT };
 enum vsm_config_eye { VSM_CONFIG_EYE_LEFT, VSM_CONFIG_EYE_RIGHT };
 enum vsm_config_progress {
@@ -98,6 +104,9 @@ struct vsm_config {
         int correction_interval;
         bool memory_offload;
         double despill;
+        enum vsm_config_view view;
+        double view_fov; /* degrees, VSM_CONFIG_AUTO */
+        bool view_follow;
     } matting;
     struct {
         enum vsm_config_stereo_mode mode;

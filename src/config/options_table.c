@@ -349,6 +349,33 @@ const struct vsm_option vsm_options_table[] = {
      .in_hash = true,
      .help =
          "How much of the key colour's tint is taken out of half-transparent borders: 0 is none, 1 is all."},
+    {.key = "matting.view",
+     .type = VSM_OPTIONS_CHOICE,
+     .offset = FIELD(matting.view),
+     .initial = "direct",
+     .choices = NAMES("auto", "direct", "rectilinear", "fisheye"),
+     .in_hash = true,
+     .help = "What the network sees of an eye: all of its picture as it is (direct), or a view turned "
+             "towards the "
+             "people, as a common lens (rectilinear) or a fisheye lens would show them. auto turns "
+             "rectilinear views "
+             "to people where they are seen, two where one is too narrow, and is direct elsewhere."},
+    {.key = "matting.view_fov",
+     .type = VSM_OPTIONS_REAL,
+     .offset = FIELD(matting.view_fov),
+     .initial = "auto",
+     .max = 220,
+     .automatic = true,
+     .unit = "degrees",
+     .in_hash = true,
+     .help =
+         "Width of turned views; auto is 100, or more where people need it. Narrow views lack surroundings."},
+    {.key = "matting.view_follow",
+     .type = VSM_OPTIONS_BOOL,
+     .offset = FIELD(matting.view_follow),
+     .initial = "true",
+     .in_hash = true,
+     .help = "Turn views slowly after the people; otherwise they stay where a scene's first people are."},
 
     {.key = "stereo.mode",
      .type = VSM_OPTIONS_CHOICE,

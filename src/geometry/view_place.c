@@ -7,7 +7,7 @@
 
 #define DEGREE (M_PI / 180.0)
 #define SIDE   5    /* points along a box's side */
-#define CUTS   64 /* tried at most, between left and right */
+#define APART  2.0  /* degrees between cuts that are tried */
 #define TURNS  4    /* rounds of centring a view, each of which halves the rest at least */
 #define ROOM   5.0  /* degrees that a view keeps on either side of people, and may look past the picture */
 #define BEHIND 0.05 /* forward component below which a point cannot be in a rectilinear view */
@@ -128,15 +128,16 @@ static double width_for(double needed, double wanted)
 /* The cut between points that leaves the smaller of the worse half. */
 static int best_cut(const struct points *points)
 {
-    double best = INFINITY;
+    double best = INFINITY, tried = -INFINITY;
     int cut = points->count / 2;
     struct vsm_view_aim aim;
 
-    for (int i = 1; i < points->count; i += 1 + points->count / CUTS) {
+    for (int i = 1; i < points->count; i++) {
         double worse;
 
-        if (points->at[i].yaw <= points->at[i - 1].yaw)
+        if (points->at[i].yaw <= points->at[i - 1].yaw || points->at[i].yaw < tried + APART * DEGREE)
             continue;
+        tried = points->at[i].yaw;
         worse = fmax(centre(points->at, i, &aim), centre(points->at + i, points->count - i, &aim));
         if (worse < best - 1e-9) {
             best = worse;

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "geometry/view_map.h"
 #include "image/preprocess.h"
+#include "models/rvm_turn.h"
 
 #include <pthread.h>
 
@@ -17,7 +19,7 @@ struct vsm_matte_stage {
     struct vsm_view views[VSM_MAX_VIEWS];
     struct vsm_rvm_state states[VSM_MAX_VIEWS];
     struct vsm_matte_counters counters;
-    struct vsm_tensor *rgb; /* [view_count, 3, height, width] */
+    struct vsm_tensor *rgb; /* all views one after the other: [3, height, width] each */
 
     bool adaptive; /* then the stage owns rvm, and: */
     struct vsm_scaling scaling;
@@ -26,6 +28,10 @@ struct vsm_matte_stage {
     pthread_mutex_t lock;           /* over changes of rvm, for interrupt() */
     bool interrupted;
     struct vsm_matte_review review; /* run NULL: none */
+    /* NULL: all views are direct, always the same ones. */
+    struct vsm_rvm *turned;
+    struct vsm_view_director *director;
+    const struct vsm_view_choice *choice; /* of this frame */
 };
 
 static int make_grids(struct vsm_matte_stage *stage)
@@ -80,6 +86,20 @@ static void reset_states(struct vsm_matte_stage *stage)
         vsm_rvm_state_reset(&stage->states[i]);
 }
 
+int vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned, int grid,
+                                 struct vsm_view_director *director)
+{
+    const int64_t floats = 3 * (int64_t)VSM_MAX_VIEWS * grid * grid;
+
+    stage->turned = turned;
+    stage->director = director;
+    if (floats <= vsm_tensor_count(stage->rgb))
+        return VSM_OK;
+    vsm_tensor_unref(&stage->rgb);
+    stage->rgb = vsm_tensor_create(VSM_F32, 1, &floats);
+    return stage->rgb ? VSM_OK : VSM_E_NOMEM;
+}
+
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage)
 {
     if (!stage)
@@ -102,9 +122,24 @@ const struct vsm_scaling *vsm_matte_stage_scaling(const struct vsm_matte_stage *
     return stage->adaptive ? &stage->scaling : NULL;
 }
 
+/* The views of a frame all have the same grid. */
 static float *view_rgb(const struct vsm_matte_stage *stage, int view)
 {
-    return vsm_tensor_f32(stage->rgb) + vsm_tensor_count(stage->rgb) / stage->view_count * view;
+    return vsm_tensor_f32(stage->rgb) +
+           3 * (ptrdiff_t)stage->views[0].width * (ptrdiff_t)stage->views[0].height * view;
+}
+
+static struct vsm_matte make_matte(const struct vsm_matte_stage *stage, int view,
+                                   struct vsm_tensor *coefficients)
+{
+    const struct vsm_view_choice *choice = stage->choice;
+    struct vsm_matte matte = {.view = stage->views[view], .coefficients = coefficients};
+
+    if (choice && choice->inverse[view]) {
+        matte.inverse = vsm_tensor_ref(choice->inverse[view]);
+        matte.inverse_step = choice->inverse_step[view];
+    }
+    return matte;
 }
 
 static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
@@ -121,20 +156,67 @@ static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
 /* Runs views first .. first + batch - 1. */
 static int run_batch(struct vsm_matte_stage *stage, int first, struct vsm_frame *frame)
 {
+    struct vsm_rvm *rvm = stage->views[0].kind == VSM_VIEW_TURNED ? stage->turned : stage->rvm;
     struct vsm_tensor input = *stage->rgb; /* a window of the stage's own tensor */
     struct vsm_tensor *coefficients[VSM_MAX_VIEWS] = {0};
     int resets = 0, status;
 
+    input.rank = 4;
     input.dims[0] = stage->batch;
+    input.dims[1] = 3;
+    input.dims[2] = stage->views[first].height;
+    input.dims[3] = stage->views[first].width;
     input.data = view_rgb(stage, first);
-    status = vsm_rvm_run(stage->rvm, &input, &stage->states[first], coefficients, &resets);
+    status = vsm_rvm_run(rvm, &input, &stage->states[first], coefficients, &resets);
     if (status != VSM_OK)
         return status;
     stage->counters.state_resets += resets;
     for (int i = 0; i < stage->batch; i++)
-        frame->mattes[first + i] =
-            (struct vsm_matte){.view = stage->views[first + i], .coefficients = coefficients[i]};
+        frame->mattes[first + i] = make_matte(stage, first + i, coefficients[i]);
     return VSM_OK;
+}
+
+/* The state of a new view, from those of the old views of its eye. */
+static int turn_state(const struct vsm_matte_stage *stage, const struct vsm_view *view,
+                      struct vsm_rvm_state *state)
+{
+    const struct vsm_rvm_state *from[VSM_MAX_VIEWS];
+    struct vsm_view_map maps[VSM_MAX_VIEWS], map;
+    int count = 0, status = vsm_view_map_init(&map, view);
+
+    for (int i = 0; i < stage->view_count && status == VSM_OK; i++) {
+        if (stage->views[i].eye != view->eye)
+            continue;
+        from[count] = &stage->states[i];
+        status = vsm_view_map_init(&maps[count++], &stage->views[i]);
+    }
+    return status == VSM_OK ? vsm_rvm_state_turn(from, maps, count, &map, state) : status;
+}
+
+static int turn_states(struct vsm_matte_stage *stage, const struct vsm_view_choice *choice)
+{
+    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
+    int status = VSM_OK;
+
+    for (int i = 0; i < choice->view_count && status == VSM_OK; i++)
+        status = turn_state(stage, &choice->views[i], &states[i]);
+    reset_states(stage);
+    stage->view_count = choice->view_count;
+    for (int i = 0; i < choice->view_count; i++) {
+        stage->states[i] = states[i];
+        stage->views[i] = choice->views[i];
+    }
+    return status;
+}
+
+static int choose_views(struct vsm_matte_stage *stage, const struct vsm_frame *frame)
+{
+    int status = VSM_OK;
+
+    if (stage->director)
+        status = vsm_view_director_next(stage->director, frame, frame->scene_cut, &stage->choice);
+    return status == VSM_OK && stage->choice && stage->choice->changed ? turn_states(stage, stage->choice)
+                                                                       : status;
 }
 
 static void set_rvm(struct vsm_matte_stage *stage, struct vsm_rvm *rvm)
@@ -247,12 +329,15 @@ static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_matte_stage *stage = self;
     const uint64_t start = vsm_clock_ns();
-    int status = average(stage, frame->source);
+    int status;
 
-    if (status != VSM_OK)
-        return status;
     if (frame->scene_cut)
         reset_states(stage);
+    status = choose_views(stage, frame);
+    if (status == VSM_OK)
+        status = average(stage, frame->source);
+    if (status != VSM_OK)
+        return status;
     frame->view_count = stage->view_count;
     status = stage->adaptive ? run_adaptive(stage, frame) : run_network(stage, frame);
     if (status == VSM_OK)
@@ -274,6 +359,8 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     if (status != VSM_OK)
         return status;
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
+    if (stage->director)
+        vsm_view_director_save(stage->director, &out);
     for (int i = 0; i < stage->view_count; i++)
         vsm_rvm_state_save(&stage->states[i], &out);
     status = vsm_state_add_bytes(state, RECORD, &out);
@@ -291,6 +378,21 @@ static int restore_scaling(struct vsm_matte_stage *stage, const struct vsm_state
     return status == VSM_OK && stage->scaling.current != first ? build_matter(stage) : status;
 }
 
+/* The director's views are the stage's from here on. */
+static int restore_views(struct vsm_matte_stage *stage, struct vsm_bytes_in *in)
+{
+    const struct vsm_view_choice *choice = vsm_view_director_choice(stage->director);
+    int status = vsm_view_director_load(stage->director, in);
+
+    if (status != VSM_OK || choice->view_count == 0)
+        return status;
+    stage->choice = choice;
+    stage->view_count = choice->view_count;
+    for (int i = 0; i < choice->view_count; i++)
+        stage->views[i] = choice->views[i];
+    return VSM_OK;
+}
+
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state)
 {
     const struct vsm_state_record *record = vsm_state_find(state, RECORD);
@@ -300,6 +402,8 @@ int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_stat
     if (status != VSM_OK)
         return status;
     stage->counters.state_resets = (int64_t)vsm_bytes_get_le64(&in);
+    if (stage->director)
+        status = restore_views(stage, &in);
     for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
         status = vsm_rvm_state_load(&stage->states[i], stage->views[i].width, stage->views[i].height, &in);
     if (status == VSM_OK && (in.failed || vsm_bytes_left(&in) != 0))
@@ -316,6 +420,8 @@ static void interrupt(void *self)
     stage->interrupted = true;
     if (stage->rvm)
         vsm_rvm_interrupt(stage->rvm);
+    if (stage->turned)
+        vsm_rvm_interrupt(stage->turned);
     pthread_mutex_unlock(&stage->lock);
 }
 

@@ -1,7 +1,8 @@
 /* Transform stage: from the source picture to coefficient maps of every view, through the recurrent matter.
  *
- * Per frame: area-average each view onto its grid, reset the recurrent states where the frame begins a new scene,
- * run the network. Barrier record "matte": the counter and all recurrent states bit by bit.
+ * Per frame: reset the recurrent states where the frame begins a new scene, let the director choose the views and turn
+ * the states into new ones, average each view onto its grid, run the network. Barrier record "matte": the counter, the
+ * director's state and all recurrent states bit by bit.
  *
  * With adaptive scaling (stages/scaling.h) it times itself and changes the grid between frames: a new matter is built
  * and the states are resampled. When memory runs out in a frame, that frame is repeated on a smaller grid. Barrier
@@ -16,6 +17,7 @@
 #include "models/rvm.h"
 #include "pipeline/stage.h"
 #include "stages/scaling.h"
+#include "stages/view_director.h"
 
 #include <stdint.h>
 
@@ -43,6 +45,10 @@ void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
                            const struct vsm_rvm_options *options, const struct vsm_scaling_options *scaling);
 /* Before the pipeline runs; copied. */
 void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_matte_review *review);
+/* Views that are chosen frame by frame: `turned` is the matter for turned views of grid x grid cells, run one view at a time, as
+ * the other must be. Before the pipeline runs; both are borrowed. VSM_E_NOMEM. */
+int vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned, int grid,
+                                 struct vsm_view_director *director) VSM_NODISCARD;
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage);
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
 /* Only when the pipeline does not run. */

@@ -1,0 +1,101 @@
+#include "app/view_plan.h"
+
+#include "geometry/view_map.h"
+
+#include <math.h>
+
+/* Long side of a turned view's grid in cells. Measured: doc/quality.md. Two such views cost less than one direct view of
+ * 768. */
+#define GRID_TURNED 512
+
+static int check_width(const struct vsm_config *config)
+{
+    const double most = config->matting.view == VSM_CONFIG_VIEW_FISHEYE ? VSM_VIEW_MAP_MAX_FISHEYE
+                                                                        : VSM_VIEW_MAP_MAX_RECTILINEAR;
+
+    if (config->matting.view_fov < 0 ||
+        (config->matting.view_fov >= VSM_VIEW_MAP_MIN_VIEW && config->matting.view_fov <= most))
+        return VSM_OK;
+    return vsm_fail(VSM_E_USAGE, "matting.view_fov: %g degrees; set it between %g and %g, or auto",
+                    config->matting.view_fov, VSM_VIEW_MAP_MIN_VIEW, most);
+}
+
+/* NULL, or why automatic views are direct ones here. */
+static const char *misfit(const struct vsm_plan *plan)
+{
+    if (plan->gpu)
+        return "turned views are not made on the GPU yet";
+    if (plan->layout.projection == VSM_RECTILINEAR)
+        return "the picture is flat";
+    if (plan->adaptive)
+        return "the grid adapts to the load";
+    if (!plan->detector_path)
+        return "nobody looks for people";
+    return NULL;
+}
+
+/* The grid shrinks and grows with the direct one, but for what it saves. */
+static int grid_of(const struct vsm_plan *plan)
+{
+    const struct vsm_view *direct = &plan->views[0];
+    int longest = direct->width > direct->height ? direct->width : direct->height;
+    int cells = plan->config->processing.scale_factor < 0 ? GRID_TURNED : longest * 2 / 3;
+
+    return (cells < longest ? cells : longest) / VSM_RVM_GRID * VSM_RVM_GRID;
+}
+
+int vsm_view_plan_choose(struct vsm_plan *plan)
+{
+    const enum vsm_config_view wanted = plan->config->matting.view;
+    int status = check_width(plan->config);
+
+    if (status != VSM_OK)
+        return status;
+    plan->turned_why = "as asked";
+    if (wanted == VSM_CONFIG_VIEW_AUTO)
+        plan->turned_why = misfit(plan);
+    else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->gpu)
+        return vsm_fail(
+            VSM_E_USAGE,
+            "matting.view: turned views are not made on the GPU yet; set processing.device to cpu, or "
+            "matting.view to direct or auto");
+    else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->adaptive)
+        return vsm_fail(VSM_E_USAGE,
+                        "matting.view: turned views do not go with processing.adaptive_scaling; switch one "
+                        "of them off");
+    plan->turned = wanted == VSM_CONFIG_VIEW_AUTO ? !plan->turned_why : wanted != VSM_CONFIG_VIEW_DIRECT;
+    plan->turned_grid = grid_of(plan);
+    return VSM_OK;
+}
+
+int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm **turned,
+                         struct vsm_view_director **director)
+{
+    const struct vsm_config *config = plan->config;
+    const struct vsm_rvm_options rvm = {
+        .graph_path = plan->model_path,
+        .width = plan->turned_grid,
+        .height = plan->turned_grid,
+        .batch = 1,
+        .session = {.device = VSM_DEVICE_CPU, .threads = plan->threads},
+    };
+    const struct vsm_view_director_options options = {
+        .direct = plan->views,
+        .eye_count = plan->view_count,
+        .projection = config->matting.view == VSM_CONFIG_VIEW_FISHEYE ? VSM_FISHEYE : VSM_RECTILINEAR,
+        .field_of_view = fmax(config->matting.view_fov, 0.0),
+        .always = config->matting.view != VSM_CONFIG_VIEW_AUTO,
+        .follow = config->matting.view_follow,
+        .grid = plan->turned_grid,
+    };
+    int status;
+
+    if (!plan->turned)
+        return VSM_OK;
+    status = vsm_rvm_create(&rvm, turned);
+    if (status == VSM_OK)
+        status = vsm_view_director_create(&options, director);
+    if (status == VSM_OK)
+        status = vsm_matte_stage_set_director(stage, *turned, plan->turned_grid, *director);
+    return status;
+}

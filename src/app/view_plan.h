@@ -1,0 +1,20 @@
+/* The part of the plan that decides through which views the matter looks. */
+#ifndef VSM_APP_VIEW_PLAN_H
+#define VSM_APP_VIEW_PLAN_H
+
+#include "app/plan.h"
+#include "base/status.h"
+#include "models/rvm.h"
+#include "stages/matte_stage.h"
+#include "stages/view_director.h"
+
+/* Sets plan->turned, turned_grid and turned_why from matting.view, after plan->views, plan->gpu and plan->detector_path.
+ * VSM_E_USAGE if the settings contradict each other or the device. */
+int vsm_view_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
+
+/* With plan->turned: the matter for turned views and who directs them, both the caller's, also after failure; and tells
+ * `stage` of them. Otherwise nothing. */
+int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm **turned,
+                         struct vsm_view_director **director) VSM_NODISCARD;
+
+#endif

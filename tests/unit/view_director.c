@@ -1,0 +1,299 @@
+/* Which views are chosen over time, and what becomes of recurrent states when they change. */
+#include "stages/view_director.h"
+#include "base/mem.h"
+#include "models/rvm_turn.h"
+
+#include "tap.h"
+
+#include <math.h>
+#include <string.h>
+
+#define DEGREE (M_PI / 180.0)
+#define GRID   64
+
+static const struct vsm_view direct[2] = {
+    {.eye = VSM_LEFT, .source = {0, 0, 256, 256}, .width = 96, .height = 96},
+    {.eye = VSM_RIGHT, .source = {256, 0, 256, 256}, .width = 96, .height = 96},
+};
+
+static struct vsm_view_director *make(bool always, bool follow)
+{
+    struct vsm_view_director_options options = {.direct = direct,
+                                                .eye_count = 2,
+                                                .projection = VSM_RECTILINEAR,
+                                                .always = always,
+                                                .follow = follow,
+                                                .grid = GRID};
+    struct vsm_view_director *director = NULL;
+
+    CHECK_INT(vsm_view_director_create(&options, &director), VSM_OK);
+    return director;
+}
+
+static void add(struct vsm_frame *frame, double yaw)
+{
+    struct vsm_person *p = &frame->people.person[frame->people.count++];
+
+    p->chosen = true;
+    for (int e = 0; e < 2; e++)
+        p->box[e] = (struct vsm_person_box){(float)((yaw - 10) / 180 + 0.5), 0.4f,
+                                            (float)((yaw + 10) / 180 + 0.5), 0.6f};
+}
+
+static struct vsm_frame frame_with(int count, double a, double b)
+{
+    struct vsm_frame frame = {.people.known = true};
+
+    if (count > 0)
+        add(&frame, a);
+    if (count > 1)
+        add(&frame, b);
+    return frame;
+}
+
+static const struct vsm_view_choice *next(struct vsm_view_director *director, struct vsm_frame frame,
+                                          bool cut)
+{
+    const struct vsm_view_choice *choice = NULL;
+
+    CHECK_INT(vsm_view_director_next(director, &frame, cut, &choice), VSM_OK);
+    return choice;
+}
+
+static double yaw_of(const struct vsm_view_choice *choice)
+{
+    return choice->views[0].yaw / DEGREE;
+}
+
+static void test_first_frame(void)
+{
+    struct vsm_view_director *d = make(false, true);
+    const struct vsm_view_choice *c = next(d, frame_with(0, 0, 0), false);
+
+    CHECK(c->changed);
+    CHECK_INT(c->view_count, 2);
+    CHECK_INT(c->views[0].kind, VSM_VIEW_DIRECT);
+    CHECK(!c->inverse[0]);
+    c = next(d, frame_with(1, 20, 0), false); /* the first person: at once */
+    CHECK(c->changed);
+    CHECK_INT(c->views[0].kind, VSM_VIEW_TURNED);
+    CHECK_INT(c->views[1].eye, VSM_RIGHT);
+    CHECK_NEAR(yaw_of(c), 20, 0.5);
+    CHECK_NEAR(c->views[0].yaw, c->views[1].yaw, 0);
+    CHECK_NEAR(c->views[0].pitch, c->views[1].pitch, 0);
+    CHECK(c->inverse[0] && c->inverse[1] && c->inverse_step[0] > 0);
+    CHECK(!next(d, frame_with(1, 20, 0), false)->changed);
+    vsm_view_director_destroy(d);
+    d = make(true, true); /* asked for: also where nobody is */
+    c = next(d, frame_with(0, 0, 0), false);
+    CHECK_INT(c->views[0].kind, VSM_VIEW_TURNED);
+    CHECK_NEAR(yaw_of(c), 0, 1e-9);
+    vsm_view_director_destroy(d);
+}
+
+static void test_dead_zone_and_speed(void)
+{
+    struct vsm_view_director *d = make(false, true);
+    int frames = 0;
+    double before, largest = 0;
+
+    next(d, frame_with(1, 0, 0), false);
+    for (int i = 0; i < 30; i++)
+        CHECK(!next(d, frame_with(1, 9, 0), false)->changed);
+    before = yaw_of(vsm_view_director_choice(d));
+    for (; frames < 200 && fabs(yaw_of(next(d, frame_with(1, 30, 0), false)) - 30) > 1.5; frames++) {
+        largest = fmax(largest, fabs(yaw_of(vsm_view_director_choice(d)) - before));
+        before = yaw_of(vsm_view_director_choice(d));
+    }
+    CHECK(largest <= VSM_VIEW_DIRECTOR_TURN + 0.01);
+    CHECK(frames > 30 && frames < 60);
+    for (int i = 0; i < 6; i++)
+        next(d, frame_with(1, 30, 0), false);
+    for (int i = 0; i < 30; i++) /* arrived: at rest again */
+        CHECK(!next(d, frame_with(1, 30 + i % 8, 0), false)->changed);
+    vsm_view_director_destroy(d);
+}
+
+static void test_patience_and_cuts(void)
+{
+    struct vsm_view_director *d = make(false, true);
+    const struct vsm_view_choice *c = next(d, frame_with(1, 0, 0), false);
+
+    for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE - 1; i++)
+        c = next(d, frame_with(2, -60, 60), false);
+    CHECK_INT(c->view_count, 2);
+    c = next(d, frame_with(2, -60, 60), false);
+    CHECK_INT(c->view_count, 4);
+    CHECK_INT(c->views[2].eye, VSM_LEFT);
+    CHECK(c->views[0].yaw < c->views[2].yaw);
+    for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE - 1; i++)
+        CHECK_INT(next(d, frame_with(0, 0, 0), false)->view_count, 4);
+    c = next(d, frame_with(0, 0, 0), false);
+    CHECK_INT(c->views[0].kind, VSM_VIEW_DIRECT);
+    c = next(d, frame_with(1, 40, 0), true); /* a new scene: at once */
+    CHECK_INT(c->views[0].kind, VSM_VIEW_TURNED);
+    CHECK_INT(vsm_view_director_counters(d).changes, 3);
+    vsm_view_director_destroy(d);
+    d = make(false, false);
+    next(d, frame_with(1, 0, 0), false);
+    for (int i = 0; i < 100; i++)
+        CHECK(!next(d, frame_with(1, 40, 0), false)->changed);
+    vsm_view_director_destroy(d);
+}
+
+static void test_missed_people_are_counted(void)
+{
+    struct vsm_view_director *d = make(false, false);
+    struct vsm_frame frame = frame_with(2, 0, 80);
+
+    next(d, frame_with(1, 0, 0), false);
+    frame.index = 7;
+    next(d, frame, false);
+    CHECK_INT(vsm_view_director_counters(d).missed, 1);
+    CHECK_INT(vsm_view_director_counters(d).first_missed, 7);
+    CHECK_INT(vsm_view_director_counters(d).turned, 2);
+    vsm_view_director_destroy(d);
+}
+
+/* Saved anywhere and loaded into a new director: the same choices from there on. */
+static void test_resumes_exactly(void)
+{
+    for (int stop = 0; stop < 90; stop += 7) {
+        struct vsm_view_director *a = make(false, true), *b = make(false, true);
+        struct vsm_bytes_out out = {0};
+        struct vsm_bytes_in in;
+        bool same = true;
+
+        for (int i = 0; i < 110; i++) {
+            struct vsm_frame frame = i < 60 ? frame_with(1, i, 0) : frame_with(2, -50, 50);
+            const struct vsm_view_choice *x, *y;
+
+            if (i == stop) {
+                vsm_view_director_save(a, &out);
+                in = vsm_bytes_in_of(out.data, out.size);
+                CHECK_INT(vsm_view_director_load(b, &in), VSM_OK);
+                CHECK_INT(vsm_bytes_left(&in), 0);
+            }
+            x = next(a, frame, false);
+            if (i < stop)
+                continue;
+            y = next(b, frame, false);
+            same = same && x->view_count == y->view_count && x->changed == y->changed;
+            for (int k = 0; k < x->view_count && same; k++)
+                same = x->views[k].yaw == y->views[k].yaw && x->views[k].pitch == y->views[k].pitch &&
+                       x->views[k].field_of_view == y->views[k].field_of_view &&
+                       x->inverse_step[k] == y->inverse_step[k] && !x->inverse[k] == !y->inverse[k];
+        }
+        CHECK(same);
+        in = vsm_bytes_in_of(out.data, out.size - 1);
+        CHECK_INT(vsm_view_director_load(b, &in), VSM_E_INPUT);
+        vsm_mem_free(out.data);
+        vsm_view_director_destroy(a);
+        vsm_view_director_destroy(b);
+    }
+}
+
+static struct vsm_view_map map_of(double yaw, int grid)
+{
+    struct vsm_view view = direct[0];
+    struct vsm_view_map map = {0};
+
+    view.kind = VSM_VIEW_TURNED;
+    view.width = view.height = grid;
+    view.projection = VSM_RECTILINEAR;
+    view.field_of_view = 100;
+    view.yaw = yaw * DEGREE;
+    CHECK_INT(vsm_view_map_init(&map, &view), VSM_OK);
+    return map;
+}
+
+/* A feature that is a smooth function of direction; 1 + where nothing was known. */
+static float feature(const struct vsm_view_map *map, const struct vsm_tensor *level, int64_t channel,
+                     int64_t y, int64_t x)
+{
+    double d[3] = {0, 0, 0};
+
+    CHECK(vsm_view_map_grid_to_direction(map, ((double)x + 0.5) * map->width / (double)level->dims[2],
+                                         ((double)y + 0.5) * map->height / (double)level->dims[1], d));
+    return (float)(2 + d[0] + 0.5 * d[1] * (double)(channel % 3));
+}
+
+static struct vsm_rvm_state state_of(const struct vsm_view_map *map)
+{
+    static const int64_t channels[] = {16, 20, 40, 64};
+    struct vsm_rvm_state state = {0};
+
+    for (int l = 0; l < VSM_RVM_STATES; l++) {
+        int64_t side = map->width >> (l + 1);
+        float *at;
+
+        state.r[l] = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){channels[l], side, side});
+        at = vsm_tensor_f32(state.r[l]);
+        for (int64_t i = 0; i < vsm_tensor_count(state.r[l]); i++)
+            at[i] = feature(map, state.r[l], i / (side * side), i / side % side, i % side);
+    }
+    return state;
+}
+
+static void test_states_turn_with_the_view(void)
+{
+    struct vsm_view_map old = map_of(0, 64), new = map_of(30, 128);
+    struct vsm_rvm_state from = state_of(&old), to = {0};
+    const struct vsm_rvm_state *list[1] = {&from};
+    long known = 0, unknown = 0;
+    double worst = 0;
+
+    CHECK_INT(vsm_rvm_state_turn(list, &old, 1, &new, &to), VSM_OK);
+    for (int l = 0; l < VSM_RVM_STATES; l++) {
+        int64_t side = new.width >> (l + 1);
+
+        CHECK_INT(to.r[l]->dims[1], side);
+        for (int64_t i = 0; i < vsm_tensor_count(to.r[l]); i++) {
+            float got = vsm_tensor_f32(to.r[l])[i];
+
+            unknown += got == 0;
+            known += got != 0;
+            if (got != 0 && l < 2)
+                worst =
+                    fmax(worst,
+                         fabs(got - feature(&new, to.r[l], i / (side * side), i / side % side, i % side)));
+        }
+    }
+    CHECK(worst < 0.06); /* half a cell at the old edges */
+    CHECK(known > unknown && unknown > 0);
+    vsm_rvm_state_reset(&to);
+    CHECK_INT(vsm_rvm_state_turn(list, &old, 0, &new, &to), VSM_OK);
+    CHECK(!to.r[0]);
+    vsm_rvm_state_reset(&from);
+    CHECK_INT(vsm_rvm_state_turn(list, &old, 1, &new, &to), VSM_OK);
+    CHECK(!to.r[0]);
+}
+
+static void test_states_of_the_same_view_stay(void)
+{
+    struct vsm_view_map map = map_of(10, 64);
+    struct vsm_rvm_state from = state_of(&map), to = {0};
+    const struct vsm_rvm_state *list[2] = {&from, &from};
+    struct vsm_view_map maps[2] = {map, map};
+    double worst = 0;
+
+    CHECK_INT(vsm_rvm_state_turn(list, maps, 2, &map, &to), VSM_OK);
+    for (int l = 0; l < VSM_RVM_STATES; l++)
+        for (int64_t i = 0; i < vsm_tensor_count(to.r[l]); i++)
+            worst = fmax(worst, fabsf(vsm_tensor_f32(to.r[l])[i] - vsm_tensor_f32(from.r[l])[i]));
+    CHECK(worst < 1e-5);
+    vsm_rvm_state_reset(&from);
+    vsm_rvm_state_reset(&to);
+}
+
+int main(void)
+{
+    RUN(test_first_frame);
+    RUN(test_dead_zone_and_speed);
+    RUN(test_patience_and_cuts);
+    RUN(test_missed_people_are_counted);
+    RUN(test_resumes_exactly);
+    RUN(test_states_turn_with_the_view);
+    RUN(test_states_of_the_same_view_stay);
+    return tap_done();
+}
