@@ -3,6 +3,7 @@
 #include "app/gpu_plan.h"
 #include "app/people_plan.h"
 #include "app/plan_outputs.h"
+#include "app/track_plan.h"
 #include "app/view_plan.h"
 #include "base/clock.h"
 #include "base/parallel.h"
@@ -72,8 +73,11 @@ static void print_network(const struct vsm_plan *plan, struct vsm_sha256 hash, F
     char hex[VSM_SHA256_HEX];
 
     vsm_hash_hex(&hash, hex);
-    fprintf(out, "model       Robust Video Matting, MobileNetV3 (weights GPL-3.0): %s\n", plan->model_path);
-    fprintf(out, "            SHA-256 %s\n", hex);
+    if (plan->config->matting.model != VSM_CONFIG_MODEL_SAM2) {
+        fprintf(out, "model       Robust Video Matting, MobileNetV3 (weights GPL-3.0): %s\n",
+                plan->model_path);
+        fprintf(out, "            SHA-256 %s\n", hex);
+    }
     for (int i = 0; i < plan->view_count; i++)
         fprintf(out, "view        %s eye, direct, grid %dx%d\n",
                 plan->views[i].eye == VSM_LEFT ? "left" : "right", plan->views[i].width,
@@ -129,11 +133,12 @@ static void print_memory(const struct vsm_plan *plan, FILE *out)
 {
     const struct vsm_plan_memory *m = &plan->memory;
 
-    fprintf(out,
-            "memory      about %zu bytes: program %zu, decoder %zu, queues up to %zu, network %zu, encoders "
-            "%zu\n",
-            m->program + m->decoder + m->queues + m->network + m->encoders, m->program, m->decoder, m->queues,
-            m->network, m->encoders);
+    fprintf(
+        out,
+        "memory      about %zu bytes: program %zu, decoder %zu, queues up to %zu, network %zu, tracker %zu, "
+        "encoders %zu\n",
+        m->program + m->decoder + m->queues + m->network + m->tracker + m->encoders, m->program, m->decoder,
+        m->queues, m->network, m->tracker, m->encoders);
 }
 
 /* Makes one frame through the stages' own functions, twice, and times the second. */
@@ -169,43 +174,27 @@ static int time_stages(const struct vsm_plan *plan, const struct vsm_stage *stag
     return status;
 }
 
-static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, FILE *out)
+static int print_tracker(const struct vsm_plan *plan, const struct vsm_sam2_net *net, FILE *out)
 {
-    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
-    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
-    const struct vsm_refine_options refine = {.despill = (float)plan->config->matting.despill};
-    struct vsm_parallel *pool = vsm_parallel_create(plan->threads);
-    struct vsm_composite_stage *composite = NULL;
-    struct vsm_matte_stage *matte = NULL;
-    struct vsm_view_director *director = NULL;
-    struct vsm_rvm *turned = NULL;
-    struct vsm_people_stage *people = NULL;
-    struct vsm_detector *detector = NULL;
-    int status;
+    const char *licence = plan->track.licence ? plan->track.licence : "of unknown licence";
+    char hex[VSM_SHA256_HEX];
+    struct vsm_sha256 hash;
+    int status = vsm_sam2_net_hash(net, &hash);
 
-    vsm_plan_outputs_targets(plan, targets);
-    status = pool ? vsm_people_plan_create_stage(plan, pool, &detector, &people) : VSM_E_NOMEM;
-    if (status == VSM_OK)
-        status = vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, pool, &matte);
-    if (status == VSM_OK)
-        status = vsm_view_plan_direct(plan, matte, &turned, &director);
-    if (status == VSM_OK)
-        status = vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &refine,
-                                            pool, &composite);
-    if (status == VSM_OK)
-        status = time_stages(plan,
-                             (const struct vsm_stage[]){vsm_people_stage_describe(people),
-                                                        vsm_matte_stage_describe(matte),
-                                                        vsm_composite_stage_describe(composite)},
-                             3, out);
-    vsm_composite_stage_destroy(composite);
-    vsm_matte_stage_destroy(matte);
-    vsm_view_director_destroy(director);
-    vsm_rvm_destroy(turned);
-    vsm_people_stage_destroy(people);
-    vsm_detector_destroy(detector);
-    vsm_parallel_destroy(pool);
-    return status;
+    if (status != VSM_OK)
+        return status;
+    vsm_hash_hex(&hash, hex);
+    fprintf(out, "tracker     %s (weights %s): %s\n", vsm_sam2_net_config(net)->name, licence,
+            plan->track.path);
+    fprintf(out, "            SHA-256 %s\n            %dx%d for each eye, ", hex, plan->track.size,
+            plan->track.size);
+    if (plan->track.prompt_count)
+        fprintf(out, "%d prompts\n", plan->track.prompt_count);
+    else
+        fprintf(out, "everybody whom the detector finds\n");
+    if (plan->config->matting.continuous_correction)
+        fprintf(out, "            corrected every %d frames\n", plan->config->matting.correction_interval);
+    return VSM_OK;
 }
 
 static void print_rest(const struct vsm_plan *plan, struct vsm_sha256 hash, FILE *out)
@@ -214,6 +203,91 @@ static void print_rest(const struct vsm_plan *plan, struct vsm_sha256 hash, FILE
     print_detector(plan, out);
     print_outputs(plan, out);
     print_memory(plan, out);
+}
+
+struct cpu_stages {
+    struct vsm_parallel *pool;
+    struct vsm_detector *detector;
+    struct vsm_people_stage *people;
+    struct vsm_matte_stage *matte;
+    struct vsm_rvm *turned;
+    struct vsm_view_director *director;
+    struct vsm_track_stage *track;
+    struct vsm_composite_stage *composite;
+};
+
+static int create_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct vsm_sam2_net *net,
+                      struct cpu_stages *s)
+{
+    const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
+    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
+    const struct vsm_refine_options refine = {.despill = (float)plan->config->matting.despill};
+    int status;
+
+    s->pool = vsm_parallel_create(plan->threads);
+    vsm_plan_outputs_targets(plan, targets);
+    status = s->pool ? vsm_people_plan_create_stage(plan, s->pool, &s->detector, &s->people) : VSM_E_NOMEM;
+    if (status == VSM_OK && rvm)
+        status = vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, s->pool, &s->matte);
+    if (status == VSM_OK && rvm)
+        status = vsm_view_plan_direct(plan, s->matte, &s->turned, &s->director);
+    if (status == VSM_OK && net)
+        status = vsm_track_plan_create_stage(plan, net, s->pool, &s->track);
+    if (status == VSM_OK)
+        status = vsm_composite_stage_create(targets, plan->output_count, info->width, info->height, &refine,
+                                            s->pool, &s->composite);
+    return status;
+}
+
+static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct vsm_sam2_net *net, FILE *out)
+{
+    struct cpu_stages s = {0};
+    struct vsm_stage stages[4];
+    int count = 0, status = create_cpu(plan, rvm, net, &s);
+
+    if (status == VSM_OK) {
+        stages[count++] = vsm_people_stage_describe(s.people);
+        if (s.matte)
+            stages[count++] = vsm_matte_stage_describe(s.matte);
+        if (s.track)
+            stages[count++] = vsm_track_stage_describe(s.track);
+        stages[count++] = vsm_composite_stage_describe(s.composite);
+        status = time_stages(plan, stages, count, out);
+    }
+    vsm_composite_stage_destroy(s.composite);
+    vsm_track_stage_destroy(s.track);
+    vsm_matte_stage_destroy(s.matte);
+    vsm_view_director_destroy(s.director);
+    vsm_rvm_destroy(s.turned);
+    vsm_people_stage_destroy(s.people);
+    vsm_detector_destroy(s.detector);
+    vsm_parallel_destroy(s.pool);
+    return status;
+}
+
+/* What app/job.c makes, and the hash of the matter, if any. */
+static int dry_run_cpu(const struct vsm_plan *plan, FILE *out)
+{
+    struct vsm_sha256 hash = {{0}}, all = {{0}};
+    struct vsm_sam2_net *net = NULL;
+    struct vsm_rvm *rvm = NULL;
+    int status = VSM_OK;
+
+    if (plan->config->matting.model != VSM_CONFIG_MODEL_SAM2)
+        status = vsm_plan_create_matter(plan, &rvm);
+    if (status == VSM_OK && rvm)
+        hash = vsm_rvm_hash(rvm);
+    if (status == VSM_OK && vsm_track_plan_wants(plan->config))
+        status = vsm_track_plan_create_net(plan, &net, &all);
+    if (status == VSM_OK && net)
+        status = print_tracker(plan, net, out);
+    if (status == VSM_OK) {
+        print_rest(plan, hash, out);
+        status = time_cpu(plan, rvm, net, out);
+    }
+    vsm_sam2_net_destroy(net);
+    vsm_rvm_destroy(rvm);
+    return status;
 }
 
 static int dry_run_gpu(const struct vsm_plan *plan, FILE *out)
@@ -233,17 +307,6 @@ static int dry_run_gpu(const struct vsm_plan *plan, FILE *out)
 
 int vsm_dry_run(const struct vsm_plan *plan, FILE *out)
 {
-    struct vsm_rvm *rvm = NULL;
-    int status;
-
     print_input(plan, out);
-    if (plan->gpu)
-        return dry_run_gpu(plan, out);
-    status = vsm_plan_create_matter(plan, &rvm);
-    if (status == VSM_OK) {
-        print_rest(plan, vsm_rvm_hash(rvm), out);
-        status = time_cpu(plan, rvm, out);
-    }
-    vsm_rvm_destroy(rvm);
-    return status;
+    return plan->gpu ? dry_run_gpu(plan, out) : dry_run_cpu(plan, out);
 }

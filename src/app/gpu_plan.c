@@ -14,6 +14,8 @@ static const char *misfit(const struct vsm_plan *plan)
 {
     const struct vsm_format f = vsm_video_reader_info(plan->reader)->format;
 
+    if (plan->config->matting.model != VSM_CONFIG_MODEL_RVM)
+        return "matting.model has a tracker, which runs on the CPU";
     if (f.planes > VSM_PLANES_NV || (f.planes != VSM_PLANES_GRAY && (!f.chroma_x || !f.chroma_y)))
         return "the input is not 4:2:0";
     if (plan->config->output.format & ~(unsigned)(VSM_CONFIG_OUTPUT_GREEN | VSM_CONFIG_OUTPUT_MATTE))

@@ -6,6 +6,7 @@
 #include "app/plan_outputs.h"
 #include "app/recovery.h"
 #include "app/report.h"
+#include "app/track_plan.h"
 #include "app/view_plan.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@
 #include "stages/read_stage.h"
 #include "stages/select_stage.h"
 #include "stages/stereo_manager.h"
+#include "stages/track_stage.h"
 #include "stages/write_stage.h"
 
 struct job {
@@ -28,8 +30,10 @@ struct job {
     struct vsm_detector *detector;      /* NULL: nobody is looked for */
     struct vsm_read_stage read;
     struct vsm_people_stage *people;
-    struct vsm_matte_stage *matte;
-    struct vsm_select_stage *select;   /* NULL: everybody is wanted */
+    struct vsm_matte_stage *matte; /* NULL: matting.model is sam2 alone */
+    struct vsm_sam2_net *net;      /* NULL: nobody is followed */
+    struct vsm_track_stage *track;
+    struct vsm_select_stage *select;   /* NULL: everybody is wanted, or the tracker selects */
     struct vsm_stereo_manager *stereo; /* NULL: not two eyes that can be compared */
     struct vsm_gpu_stage *gpu;         /* instead of rvm, people, matte and composite */
     struct vsm_composite_stage *composite;
@@ -128,8 +132,11 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
     if (status == VSM_OK && checkpoint)
         status = vsm_read_stage_restore(&job->read, checkpoint->state);
     if (status == VSM_OK && checkpoint)
-        status = job->gpu ? vsm_gpu_stage_restore(job->gpu, checkpoint->state)
-                          : vsm_matte_stage_restore(job->matte, checkpoint->state);
+        status = job->gpu     ? vsm_gpu_stage_restore(job->gpu, checkpoint->state)
+                 : job->matte ? vsm_matte_stage_restore(job->matte, checkpoint->state)
+                              : VSM_OK;
+    if (status == VSM_OK && checkpoint && job->track)
+        status = vsm_track_stage_restore(job->track, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->people)
         status = vsm_people_stage_restore(job->people, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->stereo)
@@ -158,9 +165,12 @@ static int create_runner(struct job *job)
         stages[count++] = vsm_gpu_stage_describe(job->gpu);
     } else {
         stages[count++] = vsm_people_stage_describe(job->people);
-        stages[count++] = vsm_matte_stage_describe(job->matte);
+        if (job->matte)
+            stages[count++] = vsm_matte_stage_describe(job->matte);
         if (job->select)
             stages[count++] = vsm_select_stage_describe(job->select);
+        if (job->track)
+            stages[count++] = vsm_track_stage_describe(job->track);
         stages[count++] = vsm_composite_stage_describe(job->composite);
     }
     stages[count++] = vsm_write_stage_describe(&job->write);
@@ -168,42 +178,69 @@ static int create_runner(struct job *job)
     return job->runner ? VSM_OK : VSM_E_NOMEM;
 }
 
-static int create_cpu_stages(struct job *job)
+static int create_matte(struct job *job)
 {
     const struct vsm_plan *plan = job->plan;
-    int status = vsm_people_plan_create_stage(plan, job->pool, &job->detector, &job->people);
+    int status =
+        vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool, &job->matte);
 
-    if (status == VSM_OK)
-        status = vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool,
-                                        &job->matte);
     if (status == VSM_OK && plan->adaptive) {
         const struct vsm_rvm_options options = vsm_plan_matter(plan);
 
         vsm_matte_stage_adapt(job->matte, &job->rvm, &options, &plan->scaling);
     }
-    if (status == VSM_OK && plan->people.kind != VSM_PEOPLE_ALL)
-        status = vsm_select_stage_create(job->pool, &job->select);
     if (status == VSM_OK)
         status = vsm_view_plan_direct(plan, job->matte, &job->turned, &job->director);
-    if (status == VSM_OK)
-        status = create_stereo(job);
+    return status == VSM_OK ? create_stereo(job) : status;
+}
+
+static int create_cpu_stages(struct job *job)
+{
+    const struct vsm_plan *plan = job->plan;
+    int status = vsm_people_plan_create_stage(plan, job->pool, &job->detector, &job->people);
+
+    if (status == VSM_OK && job->rvm)
+        status = create_matte(job);
+    if (status == VSM_OK && !job->net && plan->people.kind != VSM_PEOPLE_ALL)
+        status = vsm_select_stage_create(job->pool, &job->select);
+    if (status == VSM_OK && job->net)
+        status = vsm_track_plan_create_stage(plan, job->net, job->pool, &job->track);
     return status == VSM_OK ? create_composite(job) : status;
+}
+
+/* The networks, and the hash of them all. */
+static int create_models(struct job *job)
+{
+    const struct vsm_plan *plan = job->plan;
+    int status;
+
+    if (plan->gpu) {
+        status = vsm_gpu_plan_create_stage(plan, &job->gpu);
+        if (status == VSM_OK)
+            job->model = vsm_gpu_stage_hash(job->gpu);
+        return status;
+    }
+    if (plan->config->matting.model != VSM_CONFIG_MODEL_SAM2) {
+        status = vsm_plan_create_matter(plan, &job->rvm);
+        if (status != VSM_OK)
+            return status;
+        job->model = vsm_rvm_hash(job->rvm);
+    }
+    return vsm_track_plan_wants(plan->config) ? vsm_track_plan_create_net(plan, &job->net, &job->model)
+                                              : VSM_OK;
 }
 
 static int set_up(struct job *job, enum vsm_cli_resume wish)
 {
     const struct vsm_plan *plan = job->plan;
-    int status =
-        plan->gpu ? vsm_gpu_plan_create_stage(plan, &job->gpu) : vsm_plan_create_matter(plan, &job->rvm);
+    int status = create_models(job);
 
     vsm_log(VSM_LOG_INFO, "provider", "%s", plan->provider);
     job->pool = vsm_parallel_create(plan->threads);
     if (!job->pool)
         status = VSM_E_NOMEM;
-    if (status == VSM_OK) {
-        job->model = job->gpu ? vsm_gpu_stage_hash(job->gpu) : vsm_rvm_hash(job->rvm);
+    if (status == VSM_OK)
         status = vsm_recovery_open(plan, wish, job->model, &job->recovery);
-    }
     if (vsm_recovery_finished(job->recovery))
         return status;
     if (status == VSM_OK && !job->gpu)
@@ -248,6 +285,8 @@ static void tear_down(struct job *job)
     vsm_composite_stage_destroy(job->composite);
     vsm_stereo_manager_destroy(job->stereo);
     vsm_select_stage_destroy(job->select);
+    vsm_track_stage_destroy(job->track);
+    vsm_sam2_net_destroy(job->net);
     vsm_matte_stage_destroy(job->matte);
     vsm_people_stage_destroy(job->people);
     vsm_detector_destroy(job->detector);
@@ -260,8 +299,9 @@ static void tear_down(struct job *job)
 
 static int report(struct job *job, int status, uint64_t wall_ns)
 {
-    struct vsm_matte_counters counters =
-        job->gpu ? vsm_gpu_stage_counters(job->gpu) : vsm_matte_stage_counters(job->matte);
+    struct vsm_matte_counters counters = job->gpu     ? vsm_gpu_stage_counters(job->gpu)
+                                         : job->matte ? vsm_matte_stage_counters(job->matte)
+                                                      : (struct vsm_matte_counters){0};
     const struct vsm_people_stage_numbers people =
         job->people ? vsm_people_stage_numbers(job->people)
                     : (struct vsm_people_stage_numbers){.scene_cuts = vsm_gpu_stage_scene_cuts(job->gpu)};
@@ -279,7 +319,8 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .people = job->detector ? &people : NULL,
         .stereo = job->stereo ? vsm_stereo_manager_tally(job->stereo) : NULL,
         .wall_ns = wall_ns,
-        .scaling = job->gpu ? NULL : vsm_matte_stage_scaling(job->matte),
+        .track = job->track ? vsm_track_stage_numbers(job->track) : NULL,
+        .scaling = job->matte ? vsm_matte_stage_scaling(job->matte) : NULL,
         .model_hash = job->model,
         .job_hash = vsm_recovery_job_hash(job->recovery),
     };

@@ -3,6 +3,7 @@
 #include "app/gpu_plan.h"
 #include "app/people_plan.h"
 #include "app/plan_outputs.h"
+#include "app/track_plan.h"
 #include "app/view_plan.h"
 #include "base/mem.h"
 #include "build_config.h"
@@ -178,6 +179,7 @@ static void plan_memory(struct vsm_plan *plan)
         .decoder = source * (DECODER_PICTURES + (size_t)plan->threads),
         .queues = queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs + packing,
         .network = NETWORK_BYTES_PER_CELL * cells * (size_t)plan->batch,
+        .tracker = vsm_track_plan_bytes(plan),
         .encoders = encoders,
     };
 }
@@ -246,6 +248,8 @@ static int resolve(struct vsm_plan *plan)
     if (status == VSM_OK)
         status = vsm_view_plan_choose(plan);
     if (status == VSM_OK)
+        status = vsm_track_plan_choose(plan);
+    if (status == VSM_OK)
         status = vsm_plan_outputs(plan);
     if (status == VSM_OK)
         plan_memory(plan);
@@ -279,6 +283,7 @@ void vsm_plan_destroy(struct vsm_plan *plan)
     }
     vsm_mem_free(plan->model_path);
     vsm_mem_free(plan->detector_path);
+    vsm_track_plan_finish(&plan->track);
     vsm_video_reader_close(plan->reader);
     vsm_mem_free(plan);
 }

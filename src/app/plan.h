@@ -46,7 +46,17 @@ struct vsm_plan_memory {
     size_t decoder;
     size_t queues; /* frames between stages */
     size_t network;
+    size_t tracker; /* with two people in each eye */
     size_t encoders;
+};
+
+/* What follows people; all zero without a tracker (app/track_plan.h). */
+struct vsm_plan_track {
+    char *path;                       /* of the checkpoint; owned */
+    const char *licence;              /* SPDX; NULL: not an official file */
+    int size;                         /* side of the network's picture */
+    struct vsm_track_prompt *prompts; /* owned, with their masks */
+    int prompt_count;
 };
 
 struct vsm_plan {
@@ -66,10 +76,11 @@ struct vsm_plan {
     char *model_path;              /* owned; rvm.json */
     char *detector_path;           /* owned; movenet-multipose.json, NULL if it is not there */
     struct vsm_people_rule people; /* who is wanted */
-    int detector_interval;         /* frames between two looks for people, at most */
-    int batch;                     /* views in one network run */
-    bool gpu;                      /* on the CUDA device */
-    char provider[400];            /* what runs the network, and why not something better */
+    struct vsm_plan_track track;
+    int detector_interval; /* frames between two looks for people, at most */
+    int batch;             /* views in one network run */
+    bool gpu;              /* on the CUDA device */
+    char provider[400];    /* what runs the network, and why not something better */
     struct vsm_plan_output outputs[VSM_MAX_OUTPUTS];
     int output_count;
     struct vsm_plan_memory memory;

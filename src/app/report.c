@@ -58,6 +58,33 @@ static json_t *outputs_json(const struct vsm_plan *plan)
     return outputs;
 }
 
+static json_t *correction_json(const struct vsm_sam2_correction *c)
+{
+    static const char *const kinds[] = {"drifted", "found again", "new"};
+
+    return json_pack("{s:I, s:s, s:i, s:s, s:f, s:f, s:f}", "frame", (json_int_t)c->frame, "eye",
+                     c->view ? "right" : "left", "person", c->id, "kind", kinds[c->kind], "overlap",
+                     (double)c->overlap, "agreement", (double)c->agreement, "similarity",
+                     (double)c->similarity);
+}
+
+/* null where nobody was followed. */
+static json_t *track_json(const struct vsm_track_numbers *n)
+{
+    json_t *list;
+
+    if (!n)
+        return json_null();
+    list = json_array();
+    for (int i = 0; i < n->listed; i++)
+        json_array_append_new(list, correction_json(&n->list[i]));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "frames", (json_int_t)n->frames,
+                     "frames_without_anybody", (json_int_t)n->nobody, "frames_filled", (json_int_t)n->filled,
+                     "drifted", (json_int_t)n->corrections[VSM_SAM2_DRIFTED], "found_again",
+                     (json_int_t)n->corrections[VSM_SAM2_FOUND_AGAIN], "new",
+                     (json_int_t)n->corrections[VSM_SAM2_NEW], "corrections", list);
+}
+
 /* null where nobody was looked for. */
 static json_t *people_json(const struct vsm_people_stage_numbers *n)
 {
@@ -139,7 +166,7 @@ static json_t *report_json(const struct vsm_report *r)
     for (int i = 0; i < r->stage_count; i++)
         json_array_append_new(stages, stage_json(&r->stats[i]));
     return json_pack("{s:s, s:o*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, "
-                     "s:o, s:o, s:o, s:o}",
+                     "s:o, s:o, s:o, s:o, s:o}",
                      "result", r->result, "error", r->error ? text_json(r->error) : NULL, "program",
                      VSM_VERSION, "onnxruntime", vsm_session_backend_version(), "ffmpeg", vsm_media_version(),
                      "frames", "made", (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames,
@@ -147,8 +174,8 @@ static json_t *report_json(const struct vsm_report *r)
                      "repeated", (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns,
                      "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings,
                      "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "people",
-                     people_json(r->people), "stereo", stereo_json(r->stereo), "scaling",
-                     scaling_json(r->scaling), "stages", stages);
+                     people_json(r->people), "track", track_json(r->track), "stereo", stereo_json(r->stereo),
+                     "scaling", scaling_json(r->scaling), "stages", stages);
 }
 
 static char *report_path(const struct vsm_plan *plan)
@@ -239,6 +266,20 @@ static void summarise_stereo(const struct vsm_stereo_tally *t)
                 (long long)t->unrelated);
 }
 
+static void summarise_track(const struct vsm_track_numbers *n)
+{
+    const int64_t *c = n->corrections;
+
+    vsm_log(VSM_LOG_INFO, "track",
+            "people followed in %lld frames, mended in %lld; corrections: %lld drifted, %lld found again, "
+            "%lld new",
+            (long long)n->frames, (long long)n->filled, (long long)c[VSM_SAM2_DRIFTED],
+            (long long)c[VSM_SAM2_FOUND_AGAIN], (long long)c[VSM_SAM2_NEW]);
+    if (n->nobody > 0)
+        vsm_log(VSM_LOG_WARN, "track", "nobody to follow in %lld frames, whose mattes are empty",
+                (long long)n->nobody);
+}
+
 void vsm_report_summarise(const struct vsm_report *r)
 {
     double seconds = (double)r->wall_ns / 1e9;
@@ -260,6 +301,8 @@ void vsm_report_summarise(const struct vsm_report *r)
                 "%lld persons told apart, at most %lld at once; in %lld frames nobody",
                 (long long)r->people->people, (long long)r->people->most_at_once,
                 (long long)(r->resumed_frames + r->frames - r->people->frames_with_any));
+    if (r->track)
+        summarise_track(r->track);
     if (r->stereo)
         summarise_stereo(r->stereo);
 }

@@ -9,6 +9,7 @@
 #include "stages/people_stage.h"
 #include "stages/scaling.h"
 #include "stages/stereo_tally.h"
+#include "stages/track_people.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@ struct vsm_report {
     const char *result; /* "complete", "cancelled", "failed" */
     const char *error;  /* message, NULL if none */
     int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
+    const struct vsm_track_numbers *track;         /* NULL: nobody was followed */
     const struct vsm_people_stage_numbers *people; /* NULL: nobody was looked for */
     const struct vsm_stereo_tally *stereo;         /* NULL: not measured */
     const struct vsm_scaling *scaling;             /* NULL: the grid was fixed */

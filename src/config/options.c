@@ -563,6 +563,10 @@ int vsm_options_check(const struct vsm_config *config, const struct vsm_options_
         return vsm_fail(VSM_E_USAGE,
                         "matting.continuous_correction corrects the tracker, and matting.model rvm has "
                         "none; set it to sam2 or sam2+rvm");
+    if (config->matting.model == VSM_CONFIG_MODEL_SAM2 && config->processing.adaptive_scaling)
+        return vsm_fail(VSM_E_USAGE,
+                        "processing.adaptive_scaling adapts the matter's grid, and matting.model sam2 has no "
+                        "matter; set it to false");
     if (config->matting.model == VSM_CONFIG_MODEL_RVM && config->matting.prompts)
         return vsm_fail(VSM_E_USAGE,
                         "matting.prompts are for the tracker, and matting.model rvm has none; set it to "

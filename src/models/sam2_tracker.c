@@ -13,7 +13,6 @@
 #define PROMPT_CLAMP         32.0f       /* of earlier logits given back as a prompt */
 #define MASK_SCORE           10.0f       /* object score of a mask prompt, or minus it if the mask is empty */
 #define STATE_MAGIC          0x324d4153u /* "SAM2" */
-#define MAX_OBJECTS          256
 
 struct object {
     struct vsm_sam2_result result; /* result.logits is `logits` */
@@ -32,7 +31,7 @@ struct vsm_sam2_tracker {
     struct vsm_sam2_tracker_options options;
     int64_t frames;
     struct vsm_tensor *feat, *f0, *f1; /* of the present frame, [views, ...] */
-    struct object *objects[MAX_OBJECTS];
+    struct object *objects[VSM_SAM2_TRACKER_MAX_OBJECTS];
     int count;
     int64_t pixels; /* of the feature grid */
     int side;       /* of masks */
@@ -455,8 +454,8 @@ int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
 
     if (!tracker->feat || view < 0 || view >= tracker->options.views)
         return vsm_fail(VSM_E_INTERNAL, "tracker: a prompt for view %d without a picture", view);
-    if (!o && tracker->count == MAX_OBJECTS)
-        return vsm_fail(VSM_E_USAGE, "tracker: more than %d objects", MAX_OBJECTS);
+    if (!o && tracker->count == VSM_SAM2_TRACKER_MAX_OBJECTS)
+        return vsm_fail(VSM_E_USAGE, "tracker: more than %d objects", VSM_SAM2_TRACKER_MAX_OBJECTS);
     if (!o)
         o = create_object(tracker, view, id);
     logits = vsm_mem_alloc_raw("mask", (size_t)tracker->mask_pixels, sizeof(*logits));
@@ -660,7 +659,8 @@ int vsm_sam2_tracker_load(struct vsm_sam2_tracker *tracker, struct vsm_bytes_in 
     tracker->frames = (int64_t)vsm_bytes_get_le64(in);
     count = vsm_bytes_get_le32(in);
     if (in->failed || magic != STATE_MAGIC || family != (uint32_t)tracker->config->family ||
-        size != (uint32_t)tracker->config->image_size || count > MAX_OBJECTS || tracker->frames < 0) {
+        size != (uint32_t)tracker->config->image_size || count > VSM_SAM2_TRACKER_MAX_OBJECTS ||
+        tracker->frames < 0) {
         tracker->frames = 0;
         return vsm_fail(VSM_E_INPUT, "tracker: the saved state is damaged or of another model than %s at %d",
                         tracker->config->name, tracker->config->image_size);

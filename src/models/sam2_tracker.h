@@ -29,6 +29,9 @@
 /* Objects run through a network at once; more are run in several goes, so that memory does not grow with them. */
 #define VSM_SAM2_MAX_BATCH 4
 
+/* In all views together; more are refused. */
+#define VSM_SAM2_TRACKER_MAX_OBJECTS 256
+
 struct vsm_sam2_tracker_options {
     int views;                   /* pictures a frame: 1, or 2 eyes */
     int max_conditioning_frames; /* 2 to VSM_SAM2_BANK_MAX_CONDITIONING; 0 = 4 */

@@ -219,7 +219,6 @@ static void test_unavailable_settings(void)
     static const char *const wishes[][2] = {
         {"streaming.mode", "false"},
         {"input.projection", "fisheye"},
-        {"matting.model", "sam2"},
         {"stereo.mode", "master_slave"},
         {"stereo.master_eye", "right"},
         {"stereo.consistency_threshold", "0.9"},

@@ -1,0 +1,350 @@
+#include "stages/track_stage.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "geometry/view_map.h"
+#include "image/coefficients.h"
+#include "image/mask_fusion.h"
+#include "image/preprocess.h"
+
+#include <string.h>
+
+#define RECORD      "track"
+#define HOLE_AREA   8 /* pixels of a mask; official */
+#define MAX_OBJECTS VSM_SAM2_TRACKER_MAX_OBJECTS
+
+/* What belongs to one matte: made anew where its view changes. */
+struct grid {
+    struct vsm_view view;
+    float *rgb;   /* [3, height, width] */
+    float *where; /* of a turned view; else NULL */
+    struct vsm_mask_fusion *fusion;
+};
+
+struct vsm_track_stage {
+    struct vsm_track_stage_options options;
+    struct vsm_view views[VSM_MAX_VIEWS];
+    struct vsm_sam2_tracker *tracker;
+    struct vsm_track_people people;
+    struct vsm_tensor *images; /* [eyes, 3, side, side] */
+    struct vsm_mask_vote vote;
+    struct grid grids[VSM_MAX_VIEWS];
+    float *alpha[2]; /* the matter's, on the masks' grid */
+    bool told;       /* that there is nobody */
+};
+
+static void drop_grid(struct grid *grid)
+{
+    vsm_mem_free(grid->rgb);
+    vsm_mem_free(grid->where);
+    vsm_mask_fusion_destroy(grid->fusion);
+    *grid = (struct grid){0};
+}
+
+void vsm_track_stage_destroy(struct vsm_track_stage *stage)
+{
+    if (!stage)
+        return;
+    vsm_sam2_tracker_destroy(stage->tracker);
+    vsm_tensor_unref(&stage->images);
+    vsm_mask_vote_destroy(&stage->vote);
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        drop_grid(&stage->grids[i]);
+    vsm_mem_free(stage->alpha[0]);
+    vsm_mem_free(stage->alpha[1]);
+    vsm_mem_free(stage);
+}
+
+static int allocate(struct vsm_track_stage *s, int size)
+{
+    const int side = size / 4, eyes = s->options.people.eyes;
+
+    s->images = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){eyes, 3, size, size});
+    if (!s->images || vsm_mask_vote_create(side, &s->vote) != VSM_OK)
+        return VSM_E_NOMEM;
+    for (int eye = 0; eye < eyes; eye++) {
+        s->alpha[eye] = vsm_mem_alloc("matte of an eye", (size_t)side * (size_t)side, sizeof(float));
+        if (!s->alpha[eye])
+            return VSM_E_NOMEM;
+        s->options.eyes[eye].width = s->options.eyes[eye].height = size;
+    }
+    return VSM_OK;
+}
+
+int vsm_track_stage_create(const struct vsm_track_stage_options *options, struct vsm_track_stage **stage)
+{
+    const struct vsm_sam2_tracker_options tracking = {.views = options->people.eyes,
+                                                      .max_conditioning_frames =
+                                                          options->max_conditioning_frames,
+                                                      .fill_hole_area = HOLE_AREA};
+    struct vsm_track_stage *s = vsm_mem_alloc("track stage", 1, sizeof(*s));
+    int status;
+
+    if (!s)
+        return VSM_E_NOMEM;
+    s->options = *options;
+    s->people.options = options->people;
+    for (int i = 0; i < options->view_count; i++)
+        s->views[i] = options->views[i];
+    status = vsm_sam2_tracker_create(options->net, &tracking, &s->tracker);
+    if (status == VSM_OK)
+        status = allocate(s, vsm_sam2_tracker_image_size(s->tracker));
+    if (status != VSM_OK) {
+        vsm_track_stage_destroy(s);
+        return status;
+    }
+    *stage = s;
+    return VSM_OK;
+}
+
+const struct vsm_track_numbers *vsm_track_stage_numbers(const struct vsm_track_stage *stage)
+{
+    return &stage->people.numbers;
+}
+
+struct where {
+    struct vsm_view_map map;
+    const struct vsm_view *view;
+    float *to;
+};
+
+static void fill_where_row(void *context, int row, int worker)
+{
+    const struct where *w = context;
+    float *to = w->to + 2 * (size_t)row * (size_t)w->view->width;
+
+    (void)worker;
+    for (int x = 0; x < w->view->width; x++, to += 2) {
+        double u, v;
+
+        to[0] = to[1] = -1;
+        if (!vsm_view_map_grid_to_eye(&w->map, x + 0.5, row + 0.5, &u, &v))
+            continue;
+        to[0] = (float)(u / w->view->source.width);
+        to[1] = (float)(v / w->view->source.height);
+    }
+}
+
+static int fill_where(struct grid *grid, struct vsm_parallel *pool)
+{
+    struct where w = {.view = &grid->view, .to = grid->where};
+    int status = vsm_view_map_init(&w.map, &grid->view);
+
+    if (status == VSM_OK)
+        vsm_parallel_for(pool, grid->view.height, fill_where_row, &w);
+    return status;
+}
+
+/* What is needed for a matte of this view: its picture, and where its cells lie in the eye. */
+static int prepare_grid(struct vsm_track_stage *s, struct grid *grid, const struct vsm_view *view,
+                        const struct vsm_image *source)
+{
+    const size_t cells = (size_t)view->width * (size_t)view->height;
+    const bool same_size = grid->rgb && grid->view.width == view->width && grid->view.height == view->height;
+    int status = VSM_OK;
+
+    if (!same_size) {
+        drop_grid(grid);
+        grid->rgb = vsm_mem_alloc("grid", cells, 3 * sizeof(float));
+        status = grid->rgb ? vsm_mask_fusion_create(view->width, view->height, &grid->fusion) : VSM_E_NOMEM;
+    }
+    if (status == VSM_OK && view->kind != VSM_VIEW_DIRECT &&
+        (!grid->where || memcmp(&grid->view, view, sizeof(*view)) != 0)) {
+        if (!grid->where)
+            grid->where = vsm_mem_alloc("grid", cells, 2 * sizeof(float));
+        grid->view = *view;
+        status = grid->where ? fill_where(grid, s->options.pool) : VSM_E_NOMEM;
+    }
+    grid->view = *view;
+    return status == VSM_OK ? vsm_preprocess(source, view, grid->rgb, s->options.pool) : status;
+}
+
+/* Mattes to work on, if the matter has not made them. */
+static int make_mattes(const struct vsm_track_stage *s, struct vsm_frame *frame)
+{
+    for (int i = 0; i < s->options.view_count; i++) {
+        const int64_t dims[] = {VSM_COEFFICIENT_MAPS, s->views[i].height, s->views[i].width};
+
+        frame->mattes[i] =
+            (struct vsm_matte){.view = s->views[i], .coefficients = vsm_tensor_create(VSM_F32, 3, dims)};
+        if (!frame->mattes[i].coefficients)
+            return VSM_E_NOMEM;
+        frame->view_count = i + 1;
+    }
+    return VSM_OK;
+}
+
+static int begin(struct vsm_track_stage *s, const struct vsm_frame *frame)
+{
+    const int64_t plane = vsm_tensor_count(s->images) / s->options.people.eyes;
+    int status = VSM_OK;
+
+    for (int eye = 0; status == VSM_OK && eye < s->options.people.eyes; eye++) {
+        float *rgb = vsm_tensor_f32(s->images) + eye * plane;
+
+        status = vsm_preprocess(frame->source, &s->options.eyes[eye], rgb, s->options.pool);
+        vsm_sam2_tracker_normalise(rgb, plane / 3);
+    }
+    return status == VSM_OK ? vsm_sam2_tracker_begin(s->tracker, s->images) : status;
+}
+
+/* The matter's alpha at the masks' cells, from a direct view of the eye; NULL if there is none. */
+static const float *matte_of(struct vsm_track_stage *s, const struct vsm_frame *frame, int eye)
+{
+    const int side = s->vote.side;
+    const struct grid *grid = NULL;
+    const float *maps = NULL;
+    size_t cells;
+
+    for (int i = 0; i < frame->view_count && !maps; i++)
+        if ((int)frame->mattes[i].view.eye == eye && frame->mattes[i].view.kind == VSM_VIEW_DIRECT) {
+            maps = vsm_tensor_f32(frame->mattes[i].coefficients);
+            grid = &s->grids[i];
+        }
+    if (!maps)
+        return NULL;
+    cells = (size_t)grid->view.width * (size_t)grid->view.height;
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            const size_t row = (size_t)((2 * y + 1) * grid->view.height / (2 * side));
+            const size_t at =
+                row * (size_t)grid->view.width + (size_t)((2 * x + 1) * grid->view.width / (2 * side));
+            const float mean = (grid->rgb[at] + grid->rgb[at + cells] + grid->rgb[at + 2 * cells]) / 3;
+
+            s->alpha[eye][y * side + x] = maps[VSM_COEFFICIENT_ALPHA_A * cells + at] * mean +
+                                          maps[VSM_COEFFICIENT_ALPHA_B * cells + at];
+        }
+    return s->alpha[eye];
+}
+
+static int correct(struct vsm_track_stage *s, const struct vsm_frame *frame)
+{
+    const float *alpha[2] = {NULL, NULL};
+
+    for (int eye = 0; eye < s->options.people.eyes && !s->options.view_count; eye++)
+        alpha[eye] = matte_of(s, frame, eye);
+    return vsm_track_people_correct(&s->people, s->tracker, frame, alpha);
+}
+
+static int track(struct vsm_track_stage *s, const struct vsm_frame *frame)
+{
+    int status = begin(s, frame);
+
+    if (status == VSM_OK)
+        status = vsm_track_people_prompt(&s->people, s->tracker, frame);
+    if (status == VSM_OK)
+        status = vsm_sam2_tracker_track(s->tracker);
+    if (status == VSM_OK && vsm_track_people_is_due(&s->people, frame))
+        status = correct(s, frame);
+    return status;
+}
+
+static void vote(struct vsm_track_stage *s, int eye, bool tracked)
+{
+    struct vsm_mask_person people[MAX_OBJECTS];
+    int count = 0;
+
+    for (int i = 0; tracked && i < vsm_sam2_tracker_count(s->tracker); i++) {
+        const struct vsm_sam2_result *r = vsm_sam2_tracker_at(s->tracker, i);
+
+        if (r->view == eye && r->frame >= 0 && !r->absent)
+            people[count++] = (struct vsm_mask_person){r->logits, vsm_track_people_chosen(&s->people, r->id)};
+    }
+    vsm_mask_vote_take(&s->vote, people, count);
+}
+
+static void change_mattes(struct vsm_track_stage *s, struct vsm_frame *frame, bool tracked)
+{
+    bool filled = false;
+
+    for (int eye = 0; eye < s->options.people.eyes; eye++) {
+        vote(s, eye, tracked);
+        for (int i = 0; i < frame->view_count; i++) {
+            const struct grid *grid = &s->grids[i];
+            float *maps = vsm_tensor_f32(frame->mattes[i].coefficients);
+
+            if ((int)frame->mattes[i].view.eye != eye)
+                continue;
+            if (s->options.view_count)
+                vsm_mask_fusion_alone(grid->fusion, &s->vote, grid->where, grid->rgb, maps, s->options.pool);
+            else if (vsm_mask_fusion_mend(grid->fusion, &s->vote, grid->where, grid->rgb, maps,
+                                          s->options.pool) > 0)
+                filled = true;
+        }
+    }
+    s->people.numbers.filled += filled;
+}
+
+static void tell_of_nobody(struct vsm_track_stage *s, const struct vsm_frame *frame, bool tracked)
+{
+    s->people.numbers.frames += tracked;
+    s->people.numbers.nobody += !tracked;
+    if (!tracked && !s->told)
+        vsm_log(VSM_LOG_WARN, "track", "nobody to follow in frame %lld: the matte is empty until %s",
+                (long long)frame->index,
+                s->people.options.prompt_count ? "the first of matting.prompts"
+                                               : "the detector finds somebody");
+    s->told = !tracked;
+}
+
+static int run(void *self, struct vsm_frame *frame)
+{
+    struct vsm_track_stage *s = self;
+    const bool tracked = vsm_track_people_prepare(&s->people, s->tracker, frame);
+    int status = make_mattes(s, frame);
+
+    for (int i = 0; status == VSM_OK && i < frame->view_count; i++)
+        status = prepare_grid(s, &s->grids[i], &frame->mattes[i].view, frame->source);
+    if (status == VSM_OK && tracked)
+        status = track(s, frame);
+    if (status != VSM_OK)
+        return status;
+    change_mattes(s, frame, tracked);
+    tell_of_nobody(s, frame, tracked);
+    vsm_track_people_finish(&s->people, s->tracker, frame);
+    return VSM_OK;
+}
+
+static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
+{
+    const struct vsm_track_stage *s = self;
+    struct vsm_bytes_out out = {0};
+    int status;
+
+    (void)after_seq;
+    vsm_track_people_save(&s->people, &out);
+    vsm_bytes_put_u8(&out, s->told);
+    status = vsm_sam2_tracker_save(s->tracker, &out);
+    if (status == VSM_OK)
+        return vsm_state_add_bytes(state, RECORD, &out);
+    vsm_bytes_out_finish(&out);
+    return status;
+}
+
+int vsm_track_stage_restore(struct vsm_track_stage *stage, const struct vsm_state *state)
+{
+    const struct vsm_state_record *record = vsm_state_find(state, RECORD);
+    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+    int status = vsm_track_people_load(&stage->people, &in);
+
+    stage->told = vsm_bytes_get_u8(&in) != 0;
+    if (status == VSM_OK)
+        status = vsm_sam2_tracker_load(stage->tracker, &in);
+    if (status == VSM_OK && (in.failed || vsm_bytes_left(&in) != 0))
+        status =
+            vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
+    return status;
+}
+
+static void interrupt(void *self)
+{
+    const struct vsm_track_stage *s = self;
+
+    vsm_sam2_net_interrupt(s->options.net);
+}
+
+struct vsm_stage vsm_track_stage_describe(struct vsm_track_stage *stage)
+{
+    return (struct vsm_stage){
+        .name = "track", .self = stage, .run = run, .barrier = barrier, .interrupt = interrupt};
+}

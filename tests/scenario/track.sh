@@ -1,0 +1,117 @@
+#!/bin/sh
+# People followed by a tracker with synthetic weights: what the job does, not how well. Resumed equals undisturbed.
+# usage: track.sh PROGRAM SAM2_WEIGHTS
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../tap.sh"
+program=$(realpath "$1")
+weights=$(realpath "$2")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+export XDG_DATA_HOME="$folder/data"
+
+if ! command -v ffmpeg >/dev/null 2>&1; then
+    skip "all" "the ffmpeg command is not installed"
+    tap_done
+    exit 0
+fi
+"$weights" golden/sam2/weights/edgetam.json edgetam.safetensors
+if [ $? = 77 ]; then
+    skip "all" "no reference data"
+    tap_done
+    exit 0
+fi
+ffmpeg -v error -f lavfi -i testsrc2=size=256x128:rate=30 -t 0.34 -c:v libx264 -bf 0 -g 5 -pix_fmt yuv420p in.mp4
+# Ten frames. A box in both eyes, a second person on a later frame, more points, and one who leaves.
+prompts='0 left 1 box 20 20 90 110; 0 right 1 box 18 20 88 110; 3 left 2 points +100,40 -10,10;
+ 6 left 1 points +50,60; 7 both 2 remove'
+prompts=$(echo "$prompts" | tr -d '\n')
+
+run() { # OUTPUT, fault point, further arguments
+    out=$1 fault=$2
+    shift 2
+    VSM_FAULT=$fault timeout 100 "$program" in.mp4 -o "$out" --set input.layout=sbs --set matting.tracker_size=256 \
+        --set matting.model=sam2 --set matting.tracker=edgetam.safetensors --set "matting.prompts=$prompts" \
+        --set output.format=matte --set recovery.checkpoint_interval=4 --progress none --set logging.level=warn "$@" \
+        >stdout 2>stderr
+}
+
+refuses() { # what, essential words, arguments
+    what=$1 words=$2
+    shift 2
+    run refused.mp4 "" "$@"
+    code=$?
+    if [ $code -ge 1 ] && [ $code -le 4 ] && grep -q "$words" stderr; then
+        ok "$what is refused"
+    else
+        not_ok "$what is refused" "exit $code: $(cat stderr)"
+    fi
+    rm -rf refused*
+}
+
+run want.mp4 "" && ok "sam2 alone" || { not_ok "sam2 alone" "$(cat stderr)"; tap_done; exit 1; }
+frames=$(sed -n '/"track": {/,/"corrections"/p' want.mp4.report.json | tr -d ' \n')
+case $frames in
+*'"frames":10,"frames_without_anybody":0'*) ok "the report counts the followed frames" ;;
+*) not_ok "the report counts the followed frames" "$frames" ;;
+esac
+
+# Killed behind a checkpoint and at a bad moment of the next one.
+if strings -a "$program" | grep -qx ckpt.rename; then
+    for fault in ckpt.done:1:kill ckpt.rename:2:kill; do
+        rm -rf got*
+        run got.mp4 $fault
+        [ $? = 137 ] && [ -e got.mp4.vsmjob ] && run got.mp4 "" && cmp -s want.mp4 got.mp4 &&
+            ok "killed at $fault and resumed equals the undisturbed run" ||
+            not_ok "killed at $fault and resumed" "$(tail -n 1 stderr)"
+    done
+    rm -rf got*
+    run got.mp4 ckpt.done:1:kill
+    prompts="$prompts; 9 both 1 remove"
+    run got.mp4 ""
+    [ $? = 1 ] && grep -q settings stderr && ok "other prompts are not resumed" ||
+        not_ok "other prompts are not resumed" "$(tail -n 1 stderr)"
+    prompts=${prompts%; 9*}
+else
+    skip "killed and resumed" "built without fault points"
+fi
+
+# Fused with the matter: gated, so never more than the matter alone sees, but for what is filled.
+run both.mp4 "" --set matting.model=sam2+rvm --set matting.max_conditioning_frames=2 && ok "sam2+rvm" ||
+    not_ok "sam2+rvm" "$(cat stderr)"
+
+# Nobody: an empty matte and a warning, no failure.
+prompts='5 left 1 box 20 20 90 110'
+run nobody.mp4 "" && grep -q 'nobody to follow in frame 0' stderr && ok "frames without anybody" ||
+    not_ok "frames without anybody" "$(cat stderr)"
+brightest=$(ffmpeg -v error -i nobody.mp4 -frames:v 4 -vf scale=256:128 -f rawvideo -pix_fmt gray - | od -An -v -tu1 -w1 |
+    sort -n | tail -n 1 | tr -d ' ')
+[ "$brightest" -le 17 ] && ok "their mattes are empty" || not_ok "their mattes are empty" "brightest $brightest"
+
+prompts='0 left 1 box 20 20 200 110'
+refuses "a box outside the eye" "prompt 1: 200,110 is outside the eye's picture of 128 x 128"
+prompts='0 left 1 box 2 2 20 11; 10 left 1 points +1,1'
+refuses "a frame behind the end" "prompt 2: frame 10 is not among those to be made, 0 to 9"
+prompts='0 right 1 box 20 20 100 110'
+refuses "an eye that is not there" "no right eye" --set input.layout=mono
+prompts='0 left 1 mask nowhere.png'
+refuses "a mask that is not there" "nowhere.png"
+prompts='0 left 1 box 20 20 90 110'
+refuses "a size that does not fit" "multiple of 256" --set matting.tracker_size=128
+refuses "a checkpoint that is not installed" "models pull edgetam" --set matting.tracker=edgetam
+refuses "an unknown checkpoint" "unknown model" --set matting.tracker=sam7
+refuses "a missing file" "./x.pt" --set matting.tracker=./x.pt
+refuses "another file" "in.mp4" --set matting.tracker=in.mp4
+refuses "no checkpoint at all" "no checkpoint of SAM 2 is installed" --set matting.tracker=
+refuses "a correction without a tracker" "has none" --set matting.model=rvm --set matting.continuous_correction=true
+prompts=
+refuses "prompts and detector both missing" "there is no detector" --set models.dir="$folder"
+
+# Everybody whom the detector finds, which is nobody in a test picture; and the plan.
+run all.mp4 "" --set matting.continuous_correction=true --set matting.correction_interval=3 && ok "by the detector" ||
+    not_ok "by the detector" "$(cat stderr)"
+run dry.mp4 "" --dry-run --set matting.model=sam2+rvm && grep -q 'tracker     edgetam (weights of unknown licence)' stdout &&
+    grep -q 'everybody whom the detector finds' stdout && [ ! -e dry.mp4 ] && ok "the plan tells of the tracker" ||
+    not_ok "the plan tells of the tracker" "$(cat stdout stderr)"
+tap_done
