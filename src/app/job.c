@@ -260,7 +260,7 @@ static int run(struct job *job)
         .frames = job->plan->frames,
         .resumed = job->resumed,
         .written = &job->write.written,
-        .checkpoints = job->recovery != NULL,
+        .interval = job->recovery ? job->plan->config->recovery.checkpoint_interval : 0,
         .observe = job->recovery ? vsm_recovery_observe : NULL,
         .opaque = job->recovery,
     };
@@ -277,7 +277,7 @@ static int run(struct job *job)
 
 static void tear_down(struct job *job)
 {
-    bool keep = vsm_recovery_resumable(job->recovery);
+    bool keep = vsm_recovery_saved_frames(job->recovery) > 0;
 
     vsm_runner_destroy(job->runner);
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
@@ -332,8 +332,10 @@ static int report(struct job *job, int status, uint64_t wall_ns)
 
 static void explain_resume(const struct job *job)
 {
-    if (vsm_recovery_resumable(job->recovery))
-        vsm_log(VSM_LOG_INFO, "stop", "the same command again goes on from the last checkpoint");
+    int64_t frames = vsm_recovery_saved_frames(job->recovery);
+
+    if (frames > 0)
+        vsm_log(VSM_LOG_INFO, "stop", "the same command again goes on at frame %lld", (long long)frames);
 }
 
 int vsm_job_run(const struct vsm_plan *plan, enum vsm_cli_resume wish)

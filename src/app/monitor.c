@@ -28,6 +28,7 @@ struct vsm_monitor {
     pthread_t thread;
     atomic_bool stop;
     int signals;
+    int64_t stop_frame; /* where a clean end was asked for; 0 = nowhere */
     uint64_t start_ns;
     struct {
         uint64_t ns;
@@ -100,12 +101,14 @@ static struct vsm_progress measure(struct vsm_monitor *m)
     return p;
 }
 
-static void format_line(const struct vsm_progress *p, char *line, size_t size)
+static void format_line(const struct vsm_monitor *m, const struct vsm_progress *p, char *line, size_t size)
 {
-    char total[24] = "?", eta[32] = "?";
+    char total[48] = "?", eta[32] = "?";
 
     if (p->frames >= 0)
         snprintf(total, sizeof(total), "%lld", (long long)p->frames);
+    if (m->stop_frame > 0)
+        snprintf(total, sizeof(total), "%lld (then stop)", (long long)m->stop_frame);
     if (p->eta_s >= 0)
         snprintf(eta, sizeof(eta), "%lld:%02lld:%02lld", (long long)p->eta_s / 3600,
                  (long long)p->eta_s / 60 % 60, (long long)p->eta_s % 60);
@@ -129,7 +132,7 @@ static void tick(struct vsm_monitor *m)
     struct vsm_progress p = measure(m);
     char line[256];
 
-    format_line(&p, line, sizeof(line));
+    format_line(m, &p, line, sizeof(line));
     if (m->style == VSM_CONFIG_PROGRESS_AUTO)
         vsm_log_progress(line);
     else if (m->style == VSM_CONFIG_PROGRESS_PLAIN && m->ticks % (PLAIN_MS / TICK_MS) == 0)
@@ -140,16 +143,52 @@ static void tick(struct vsm_monitor *m)
         m->options.observe(m->options.opaque, &p);
 }
 
+/* ", about 2 min 5 s", or nothing if the speed is not known. */
+static void format_wait(int64_t frames, double fps, char *text, size_t size)
+{
+    int64_t seconds = fps > 0 ? (int64_t)((double)frames / fps + 0.5) : 0;
+
+    text[0] = 0;
+    if (fps > 0 && seconds >= 60)
+        snprintf(text, size, ", about %lld min %lld s", (long long)seconds / 60, (long long)seconds % 60);
+    else if (fps > 0)
+        snprintf(text, size, ", about %lld s", (long long)seconds);
+}
+
+static void announce_stop(struct vsm_monitor *m)
+{
+    struct vsm_progress p = measure(m);
+    int64_t interval = m->options.interval, made = p.done % interval, left;
+    char wait[48];
+
+    m->stop_frame = p.done - made + interval;
+    if (p.frames >= 0 && m->stop_frame > p.frames)
+        m->stop_frame = p.frames;
+    left = m->stop_frame - p.done;
+    format_wait(left, p.fps, wait, sizeof(wait));
+    vsm_log(VSM_LOG_WARN, "stop",
+            "going on to the %s at frame %lld (%lld to make%s); Ctrl-C again stops now, and the %lld frames "
+            "since the last checkpoint are made again later",
+            m->stop_frame == p.frames ? "end" : "checkpoint", (long long)m->stop_frame, (long long)left, wait,
+            (long long)made);
+}
+
 static void on_signal(struct vsm_monitor *m)
 {
-    if (m->signals++ > 0) {
-        vsm_log(VSM_LOG_WARN, "stop", "aborting now");
+    bool nothing_made = m->options.interval > 0 && atomic_load(m->options.written) == 0;
+
+    if (m->signals++ > 1)
+        _exit(VSM_EXIT_CANCELLED);
+    if (m->signals > 1 || nothing_made) {
+        vsm_log(VSM_LOG_WARN, "stop", "stopping now; once more leaves without clean-up");
+        m->signals = 2;
         vsm_runner_abort(m->runner);
         return;
     }
-    vsm_log(VSM_LOG_INFO, "stop", "%s; press Ctrl-C again to stop now%s",
-            m->options.checkpoints ? "going on to the next checkpoint" : "finishing the frames begun",
-            m->options.checkpoints ? " (resuming from the last checkpoint later)" : "");
+    if (m->options.interval > 0)
+        announce_stop(m);
+    else
+        vsm_log(VSM_LOG_WARN, "stop", "finishing the frames begun; Ctrl-C again stops now");
     vsm_runner_request_stop(m->runner);
 }
 

@@ -1,7 +1,9 @@
 /* Watches a running job: shows its progress and turns signals into requests to stop.
  *
  * One thread. It sleeps in sigtimedwait(), so a signal acts at once and nothing runs in a signal handler. The
- * first SIGINT or SIGTERM asks the runner for a clean end, the second aborts.
+ * first SIGINT or SIGTERM asks the runner for a clean end, and the log says how far that is; it aborts if this run
+ * has made nothing yet. The second aborts, the third leaves the process without clean-up (what is durable by then
+ * is what counts in any case).
  */
 #ifndef VSM_APP_MONITOR_H
 #define VSM_APP_MONITOR_H
@@ -32,7 +34,7 @@ struct vsm_monitor_options {
     int64_t frames;        /* of the job; -1 = unknown */
     int64_t resumed;       /* frames that an earlier run had made */
     atomic_llong *written; /* frames made in this run */
-    bool checkpoints;      /* a clean end waits for the next checkpoint: say so */
+    int64_t interval; /* between checkpoints, at one of which a clean end comes; 0 = without checkpoints */
     /* Called about once a second from the monitor's thread. NULL = nobody. */
     void (*observe)(void *opaque, const struct vsm_progress *progress);
     void *opaque;

@@ -127,9 +127,9 @@ struct vsm_sha256 vsm_recovery_job_hash(const struct vsm_recovery *recovery)
     return recovery ? recovery->job_hash : (struct vsm_sha256){{0}};
 }
 
-bool vsm_recovery_resumable(const struct vsm_recovery *recovery)
+int64_t vsm_recovery_saved_frames(const struct vsm_recovery *recovery)
 {
-    return recovery && recovery->news.checkpoint_frames > 0;
+    return recovery ? recovery->news.checkpoint_frames : 0;
 }
 
 int vsm_recovery_commit(void *recovery, int64_t after_seq, const struct vsm_state *state)

@@ -33,8 +33,8 @@ bool vsm_recovery_finished(const struct vsm_recovery *recovery);
 /* The job's name by content: input, settings and models; zeros without checkpoints. */
 struct vsm_sha256 vsm_recovery_job_hash(const struct vsm_recovery *recovery);
 
-/* Whether a checkpoint exists by now, so that unfinished outputs are worth keeping. */
-bool vsm_recovery_resumable(const struct vsm_recovery *recovery);
+/* Frames that the newest checkpoint saves by now, so that unfinished outputs are worth keeping; 0 = none. */
+int64_t vsm_recovery_saved_frames(const struct vsm_recovery *recovery);
 
 /* For the write stage: makes `state` after frame `after_seq` durable. */
 int vsm_recovery_commit(void *recovery, int64_t after_seq, const struct vsm_state *state);

@@ -52,7 +52,10 @@ const struct vsm_cli_exit vsm_cli_exits[] = {
     {VSM_EXIT_INPUT, "The input is missing, damaged or not supported."},
     {VSM_EXIT_OUTPUT, "The output cannot be written."},
     {VSM_EXIT_MODEL, "A model file or the device failed."},
-    {VSM_EXIT_CANCELLED, "Stopped on request; the same command goes on."},
+    {VSM_EXIT_CANCELLED,
+     "Stopped on request; the same command goes on. The first Ctrl-C or SIGTERM stops at the next "
+     "checkpoint, at most recovery.checkpoint_interval frames later, and loses nothing; the "
+     "second stops at once and loses the frames since the last one."},
     {VSM_EXIT_INTERNAL, "An internal error, or no memory left."},
 };
 
@@ -443,8 +446,10 @@ void vsm_cli_print_help(FILE *out)
     fputs("\nArguments beat the configuration file.\n"
           "Relative paths, also those in the file, start from the current folder.\n\nExit codes:\n",
           out);
-    for (int i = 0; i < vsm_cli_exits_count; i++)
-        fprintf(out, "  %2d  %s\n", vsm_cli_exits[i].code, vsm_cli_exits[i].meaning);
+    for (int i = 0; i < vsm_cli_exits_count; i++) {
+        fprintf(out, "  %2d  ", vsm_cli_exits[i].code);
+        vsm_wrap_print(out, vsm_cli_exits[i].meaning, "      ", 6, HELP_WIDTH);
+    }
 }
 
 /* Writes a new file that must not exist yet. */

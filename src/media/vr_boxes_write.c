@@ -131,10 +131,11 @@ static int put_entry(struct rebuild *r, const struct vsm_mp4_box *entry)
 static const char *const track_path[] = {"mdia", "minf", "stbl", "stsd"};
 #define TRACK_PATH_LENGTH 4
 
-/* `box` with the sample entry below it changed; track_path[depth] is the next box to enter. */
+/* `box` with the sample entry below it changed; track_path[depth] is the next box to enter, the first of its kind as
+ * readers have it. */
 static int put_path(struct rebuild *r, const struct vsm_mp4_box *box, int depth)
 {
-    bool is_stsd = depth == TRACK_PATH_LENGTH;
+    bool is_stsd = depth == TRACK_PATH_LENGTH, entered = false;
     uint64_t skip = is_stsd ? STSD_BYTES : 0;
     struct vsm_mp4_list list = vsm_mp4_boxes_inside(&r->source, box, skip);
     size_t at = begin_box(r->out, box->type);
@@ -146,12 +147,14 @@ static int put_path(struct rebuild *r, const struct vsm_mp4_box *box, int depth)
                         (unsigned long long)box->size);
     vsm_bytes_put(r->out, r->data + box->at + box->header, (size_t)skip);
     while ((status = vsm_mp4_boxes_next(&list, &inner)) == VSM_OK) {
-        if (is_stsd && !r->done)
+        if (is_stsd && !r->done) {
             status = put_entry(r, &inner);
-        else if (!is_stsd && inner.type == TYPE(track_path[depth]))
+        } else if (!is_stsd && !entered && inner.type == TYPE(track_path[depth])) {
+            entered = true;
             status = put_path(r, &inner, depth + 1);
-        else
+        } else {
             copy_box(r, &inner);
+        }
         if (status != VSM_OK)
             return status;
     }

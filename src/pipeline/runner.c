@@ -31,7 +31,7 @@ struct vsm_runner {
     struct worker workers[VSM_MAX_STAGES];
     struct vsm_queue *queues[VSM_MAX_STAGES - 1];
     atomic_bool stop_requested;
-    atomic_bool stopped; /* the source ended the stream on request; set before it closes its queue */
+    atomic_bool stopped; /* source or sink ended the stream on request; set before a queue is closed */
 
     pthread_mutex_t lock;
     bool decided;       /* a failure or an abort came; outcome and message are set */
@@ -221,6 +221,13 @@ static int produce(struct worker *w)
     return status;
 }
 
+/* Everything up to a barrier that the sink has passed is durable, so a run asked to stop ends there, whatever was
+ * begun behind it. */
+static bool stops_behind(struct worker *w, const struct vsm_item *item)
+{
+    return !w->out && item->barrier && atomic_load(&w->runner->stop_requested);
+}
+
 /* The loop of every other stage; the sink has nobody to pass to. */
 static int consume(struct worker *w)
 {
@@ -242,12 +249,16 @@ static int consume(struct worker *w)
             status = item.frame ? run_stage(w, item.frame) : run_barrier(w, item.barrier);
         if (status == VSM_OK && w->out)
             status = pass_on(w, &item);
+        if (status == VSM_OK && stops_behind(w, &item)) {
+            atomic_store(&w->runner->stopped, true);
+            status = VSM_EOF;
+        }
         vsm_item_destroy(&item);
     }
     return status;
 }
 
-/* The stream reached the sink's end. A stop at a barrier leaves the job open for the next run. */
+/* The sink's end. A stop at a barrier leaves the job open for the next run. */
 static int finish_sink(struct worker *w)
 {
     struct vsm_runner *runner = w->runner;
@@ -264,7 +275,8 @@ static int finish_sink(struct worker *w)
         return status;
     pthread_mutex_lock(&runner->lock);
     runner->sink_finished = true;
-    runner->decided = false; /* an abort came too late: the work is complete */
+    if (!stays_open)
+        runner->decided = false; /* an abort came too late: the work is complete */
     pthread_mutex_unlock(&runner->lock);
     return VSM_EOF;
 }
@@ -280,9 +292,12 @@ static void *run_worker(void *argument)
     status = w->in ? consume(w) : produce(w);
     if (status == VSM_EOF && !w->out)
         status = finish_sink(w);
+    if (status == VSM_EOF && w->out) {
+        vsm_queue_close_send(w->out);
+        return NULL;
+    }
     if (status == VSM_EOF) {
-        if (w->out)
-            vsm_queue_close_send(w->out);
+        vsm_queue_close_recv(w->in);
         return NULL;
     }
     decide(w->runner, status);

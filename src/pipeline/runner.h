@@ -2,10 +2,10 @@
  *
  * How a run ends; what comes first decides:
  *   end of input  everything read goes through in order, then the sink's finish: VSM_OK
- *   request_stop  with barriers: everything up to the next barrier of the grid goes through and that barrier
- *                 is committed; the sink's finish is not called. Without barriers: everything read goes
- *                 through, then the sink's finish. Both VSM_E_CANCELLED. If the input ends first, that is the
- *                 end: VSM_OK
+ *   request_stop  with barriers: everything up to the next barrier that reaches the sink goes through and that
+ *                 barrier is committed; frames begun behind it are dropped, the sink's finish is not called.
+ *                 Without barriers: everything read goes through, then the sink's finish. Both
+ *                 VSM_E_CANCELLED. If the input ends first, that is the end: VSM_OK
  *   a failure     the stage aborts its output and closes its input's receiving side, the others are
  *                 interrupted and unwind without a time-out: the stage's status and message; errors that
  *                 follow are dropped
@@ -62,7 +62,7 @@ int vsm_runner_start(struct vsm_runner *runner) VSM_NODISCARD;
  * Call once after vsm_runner_start() succeeded. */
 int vsm_runner_wait(struct vsm_runner *runner) VSM_NODISCARD;
 
-/* After vsm_runner_wait(): the run ended as request_stop promises, i.e. nothing begun was lost. */
+/* After vsm_runner_wait(): the run ended as request_stop promises, i.e. nothing written was lost. */
 bool vsm_runner_stopped_cleanly(const struct vsm_runner *runner);
 
 /* Asks for a clean end; see above. Any thread; also safe in a signal handler. */

@@ -1,13 +1,7 @@
 #!/bin/sh
 # Bad input of every kind: one clear message, the documented exit code, and nothing that looks like a finished file.
 # usage: bad_input.sh PROGRAM
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tap.sh"
-program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
+. "$(dirname "$0")/program.sh"
 
 # expect NAME EXIT WORDS ARGUMENT...: runs the program; the message must have the words; no output may exist.
 expect() {
@@ -27,11 +21,6 @@ expect() {
     rm -rf out.mp4 out.mp4.*
 }
 
-if ! command -v ffmpeg >/dev/null 2>&1; then
-    skip "all" "the ffmpeg command is not installed"
-    tap_done
-    exit 0
-fi
 ffmpeg -v error -f lavfi -i testsrc2=size=512x256:rate=30 -frames:v 6 -c:v libx264 -g 3 -pix_fmt yuv420p good.mp4
 ffmpeg -v error -f lavfi -i sine=duration=1 -c:a aac audio.mp4
 ffmpeg -v error -f lavfi -i testsrc=size=257x129:rate=30 -frames:v 2 -c:v ffv1 -pix_fmt yuv444p odd.mkv

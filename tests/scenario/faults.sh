@@ -2,19 +2,8 @@
 # Faults of the outside world in the whole program: a full disk, I/O errors, interrupted calls and failing allocations
 # end in a clear error and the documented exit code, and the job goes on afterwards to the undisturbed result.
 # usage: faults.sh PROGRAM (built with fault points)
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tap.sh"
-program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
+. "$(dirname "$0")/program.sh"
 
-if ! command -v ffmpeg >/dev/null 2>&1; then
-    skip "all" "the ffmpeg command is not installed"
-    tap_done
-    exit 0
-fi
 ffmpeg -v error -f lavfi -i testsrc2=size=128x64:rate=30 -f lavfi -i sine -t 0.5 -c:v libx264 -bf 2 -g 7 \
     -pix_fmt yuv420p -c:a aac in.mp4
 

@@ -2,19 +2,8 @@
 # Memory does not grow with length: the resident set at the end of 2,200 frames against that at frame 200, with
 # checkpoints on.
 # usage: flat_memory.sh PROGRAM
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tap.sh"
-program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
+. "$(dirname "$0")/program.sh"
 
-if ! command -v ffmpeg >/dev/null 2>&1; then
-    skip "flat memory" "the ffmpeg command is not installed"
-    tap_done
-    exit 0
-fi
 ffmpeg -v error -f lavfi -i testsrc2=size=128x64:rate=60 -f lavfi -i sine -frames:v 2200 -shortest -c:v libx264 \
     -preset ultrafast -g 60 -pix_fmt yuv420p -c:a aac in.mp4
 "$program" in.mp4 -o out.mp4 --set output.format=green+matte --set input.layout=mono --set recovery.checkpoint_interval=100 \

@@ -2,20 +2,9 @@
 # Killed anywhere and resumed equals the undisturbed run, byte for byte: kill -9 at every named fault point and at
 # random times, also during resumes and during the end of the job.
 # usage: kill.sh PROGRAM [ROUNDS]
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tap.sh"
-program=$(realpath "$1")
+. "$(dirname "$0")/program.sh"
 rounds=${2:-60}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
 
-if ! command -v ffmpeg >/dev/null 2>&1; then
-    skip "all" "the ffmpeg command is not installed"
-    tap_done
-    exit 0
-fi
 # B-frames, audio, and a frame count that is no multiple of the checkpoint interval.
 ffmpeg -v error -f lavfi -i testsrc2=size=128x64:rate=30 -f lavfi -i sine=sample_rate=44100 -t 0.8 \
     -c:v libx264 -bf 2 -g 7 -pix_fmt yuv420p -c:a aac in.mp4
@@ -24,11 +13,6 @@ run() { # OUTPUT, environment's fault point
     VSM_FAULT=${2:-} "$program" in.mp4 -o "$1" --set output.format=green+matte \
         --set recovery.checkpoint_interval=5 --set input.layout=sbs --progress none --set logging.level=warn \
         >stdout 2>stderr
-}
-
-same() {
-    cmp -s want.mp4 got.mp4 && cmp -s want_matte.mp4 got_matte.mp4 && [ ! -e got.mp4.vsmjob ] &&
-        ! ls got*.part* >/dev/null 2>&1
 }
 
 # Resumes until the job is complete; a run may be killed again.
@@ -54,7 +38,7 @@ for point in $(strings -a "$program" | grep -xE '(file|mux|ckpt|index|output)\.[
         run got.mp4 "$point:$n:kill"
         [ $? = 137 ] || break
         hits=$((hits + 1))
-        finish "$point:1:kill" && same || bad="$bad $n($(tail -n 1 stderr))"
+        finish "$point:1:kill" && same_outputs || bad="$bad $n($(tail -n 1 stderr))"
     done
     killed=$((killed + hits))
     [ -z "$bad" ] && ok "killed at $point, $hits times" || not_ok "killed at $point" "$bad"
@@ -76,7 +60,7 @@ for i in $(seq "$rounds"); do
         --set output.format=green+matte --set recovery.checkpoint_interval=5 --set input.layout=sbs \
         --progress none --set logging.level=warn >stdout 2>stderr
     [ $? = 0 ] || killed=$((killed + 1))
-    finish && same || bad="$bad ${ms}ms($(tail -n 1 stderr))"
+    finish && same_outputs || bad="$bad ${ms}ms($(tail -n 1 stderr))"
 done
 [ -z "$bad" ] && ok "killed at $rounds moments of a run" || not_ok "killed at random moments" "$bad"
 echo "# $killed kills"

@@ -506,13 +506,32 @@ static void test_stop_before_the_first_frame(void)
     }
 }
 
+/* The source is far ahead when the sink's first frame asks for the end: it comes at the sink's next barrier. */
+static void test_stop_drops_what_was_begun_behind_the_barrier(void)
+{
+    for (int64_t interval = 1; interval < 4; interval++) {
+        struct world world;
+
+        create_world(&world, 3, 20, interval);
+        (void)prepare(&world, 5);
+        world.fakes[2].stops_at = 0;
+        start(&world, 0, 8, 1 << 20);
+        CHECK_INT(vsm_runner_wait(world.runner), VSM_E_CANCELLED);
+        CHECK(vsm_runner_stopped_cleanly(world.runner));
+        CHECK_INT(world.written, interval);
+        CHECK_INT(world.committed, interval);
+        CHECK(!world.finished);
+        check_ending(&world, 0, 8);
+    }
+}
+
 static void test_input_that_ends_before_the_barrier_is_complete(void)
 {
     struct world world;
 
     create_world(&world, 3, 7, 5);
     (void)prepare(&world, 5);
-    world.fakes[0].stops_at = 6;
+    world.fakes[2].stops_at = 5;
     start(&world, 0, 2, 1 << 20);
     CHECK_INT(vsm_runner_wait(world.runner), VSM_OK);
     CHECK(!vsm_runner_stopped_cleanly(world.runner));
@@ -670,6 +689,7 @@ int main(void)
     alarm(240);
     RUN(test_nothing_is_drained_behind_a_failure);
     RUN(test_stop_before_the_first_frame);
+    RUN(test_stop_drops_what_was_begun_behind_the_barrier);
     RUN(test_input_that_ends_before_the_barrier_is_complete);
     RUN(test_broken_stages_are_named);
     RUN(test_abort_after_the_work_is_complete);
