@@ -9,8 +9,12 @@
 #include <string.h>
 
 /* In cells of the masks' grid: the fit's window must reach over a mask's own steps, and a fill over its border. */
-#define FIT_RADIUS  2.0f
+#define FIT_RADIUS  1.0f
 #define GROW_RADIUS 4.0f
+
+/* Logits beyond which the mask stands as it is, and the picture has no say: from UNSURE to SURE it loses it. */
+#define SURE_LOGIT   6.0f
+#define UNSURE_LOGIT 3.0f
 
 enum { GATE, SURE, LOGIT, MISSED, SCRATCH, PLANES };
 
@@ -201,15 +205,22 @@ static int radius_of(const struct vsm_mask_fusion *f, const struct vsm_mask_vote
     return radius < 2 ? 2 : radius;
 }
 
-/* From logits to the mask's own alpha line. */
+/* From logits to the mask's own alpha line. `offset` may be the scratch plane. */
 static void fit(struct vsm_mask_fusion *f, const struct vsm_mask_vote *vote, const float *rgb, float *slope,
                 float *offset, struct vsm_parallel *pool)
 {
-    float *mask = f->planes[LOGIT];
+    const float *logit = f->planes[LOGIT];
+    float *mask = f->planes[SCRATCH];
 
     for (size_t i = 0; i < cells_of(f); i++)
-        mask[i] = 1 / (1 + expf(-mask[i]));
+        mask[i] = 1 / (1 + expf(-logit[i]));
     vsm_mask_fit_run(f->fit, rgb, mask, radius_of(f, vote, FIT_RADIUS), slope, offset, pool);
+    for (size_t i = 0; i < cells_of(f); i++) {
+        const float sure = clamp01((fabsf(logit[i]) - UNSURE_LOGIT) / (SURE_LOGIT - UNSURE_LOGIT));
+
+        slope[i] *= 1 - sure;
+        offset[i] = offset[i] * (1 - sure) + (logit[i] > 0 ? sure : 0);
+    }
 }
 
 static void fill(struct vsm_mask_fusion *f, const struct vsm_mask_vote *vote, const float *rgb, float *maps,
@@ -217,7 +228,7 @@ static void fill(struct vsm_mask_fusion *f, const struct vsm_mask_vote *vote, co
 {
     const int radius = radius_of(f, vote, GROW_RADIUS);
     const size_t cells = cells_of(f);
-    float *slope = f->planes[SURE], *offset = f->planes[LOGIT], *weight = f->planes[MISSED];
+    float *slope = f->planes[SURE], *offset = f->planes[SCRATCH], *weight = f->planes[MISSED];
 
     filter(f, weight, radius, true, pool);
     filter(f, weight, (radius + 1) / 2, false, pool);
