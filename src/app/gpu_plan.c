@@ -28,6 +28,13 @@ static const char *misfit(const struct vsm_plan *plan)
     return NULL;
 }
 
+bool vsm_gpu_plan_possible(const struct vsm_config *config)
+{
+    struct vsm_cuda_info info;
+
+    return config->processing.device != VSM_CONFIG_DEVICE_CPU && vsm_cuda_device_info(&info) == VSM_OK;
+}
+
 int vsm_gpu_plan_choose(struct vsm_plan *plan)
 {
     const enum vsm_config_device wanted = plan->config->processing.device;

@@ -5,6 +5,9 @@
 #include "app/plan.h"
 #include "stages/gpu_stage.h"
 
+/* Whether a job may come to run on the GPU: it is wanted and there. */
+bool vsm_gpu_plan_possible(const struct vsm_config *config);
+
 /* Decides by processing.device and by what is there, and fills plan->gpu and plan->provider ("CUDA, NVIDIA ...", or
  * "CPU, ..." with the reason why not CUDA). VSM_E_DEVICE if cuda is demanded and cannot be had. */
 int vsm_gpu_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;

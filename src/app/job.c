@@ -153,7 +153,7 @@ static int create_runner(struct job *job)
     const struct vsm_config *config = job->plan->config;
     const struct vsm_runner_options options = {
         .buffer_frames = config->streaming.buffer_frames,
-        .buffer_bytes = VSM_PLAN_QUEUE_BYTES,
+        .buffer_bytes = job->plan->queue_bytes,
         .first_seq = job->resumed,
         .barrier_interval = job->recovery ? config->recovery.checkpoint_interval : 0,
     };

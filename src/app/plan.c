@@ -151,7 +151,7 @@ static size_t packing_bytes(const struct vsm_plan_output *output, const struct v
 /* A full queue of frames of `bytes`. */
 static size_t queue_bytes(const struct vsm_plan *plan, size_t bytes)
 {
-    size_t frames = VSM_PLAN_QUEUE_BYTES / bytes, most = (size_t)plan->config->streaming.buffer_frames;
+    size_t frames = plan->queue_bytes / bytes, most = (size_t)plan->config->streaming.buffer_frames;
 
     return bytes * (frames < 1 ? 1 : frames < most ? frames : most);
 }
@@ -176,7 +176,7 @@ static void plan_memory(struct vsm_plan *plan)
     }
     plan->memory = (struct vsm_plan_memory){
         .program = PROGRAM_BYTES,
-        .decoder = source * (DECODER_PICTURES + (size_t)plan->threads),
+        .decoder = source * (DECODER_PICTURES + (size_t)plan->decoder_threads),
         .queues = queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs + packing,
         .network = NETWORK_BYTES_PER_CELL * cells * (size_t)plan->batch,
         .tracker = vsm_track_plan_bytes(plan),
@@ -214,6 +214,13 @@ static const char *models_folder(const struct vsm_config *config)
                                                                    : VSM_MODELS_DIR;
 }
 
+/* On the CPU the network takes many times as long as decoding, and every further thread of a decoder holds another
+ * picture. */
+static int decoder_threads(const struct vsm_config *config, int threads)
+{
+    return vsm_gpu_plan_possible(config) ? threads : 1 + threads / 8;
+}
+
 static int resolve(struct vsm_plan *plan)
 {
     const struct vsm_config *config = plan->config;
@@ -222,9 +229,10 @@ static int resolve(struct vsm_plan *plan)
     plan->threads = config->processing.threads;
     if (plan->threads == 0)
         plan->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    status =
-        vsm_video_reader_open(config->input.path,
-                              &(struct vsm_video_reader_options){.threads = plan->threads}, &plan->reader);
+    plan->decoder_threads = decoder_threads(config, plan->threads);
+    status = vsm_video_reader_open(config->input.path,
+                                   &(struct vsm_video_reader_options){.threads = plan->decoder_threads},
+                                   &plan->reader);
     if (status == VSM_OK)
         status = detect_layout(plan);
     if (status == VSM_OK)
@@ -241,6 +249,7 @@ static int resolve(struct vsm_plan *plan)
     if (status != VSM_OK)
         return status;
     plan->batch = plan->gpu ? plan->view_count : 1;
+    plan->queue_bytes = plan->gpu ? VSM_PLAN_GPU_QUEUE_BYTES : VSM_PLAN_QUEUE_BYTES;
     plan->model_path = vsm_mem_format("model path", "%s/rvm.json", models_folder(config));
     if (!plan->model_path)
         return VSM_E_NOMEM;

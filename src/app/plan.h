@@ -23,8 +23,10 @@
 #include <stdio.h>
 
 /* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. A queue
- * takes one frame of any size, which is enough to keep two stages at work. */
-#define VSM_PLAN_QUEUE_BYTES ((size_t)48 << 20)
+ * takes one frame of any size, which is enough to keep two stages at work. On the GPU stages take turns of
+ * milliseconds, and what waits evens them out; on the CPU all wait for the network. */
+#define VSM_PLAN_QUEUE_BYTES     ((size_t)12 << 20)
+#define VSM_PLAN_GPU_QUEUE_BYTES ((size_t)48 << 20)
 
 struct vsm_plan_output {
     const char *name; /* as in output.format: "green", "matte" */
@@ -73,6 +75,8 @@ struct vsm_plan {
     int turned_grid;        /* cells along their sides */
     const char *turned_why; /* why all views are direct; NULL otherwise */
     int threads;
+    int decoder_threads;
+    size_t queue_bytes;            /* at most, between two stages */
     char *model_path;              /* owned; rvm.json */
     char *detector_path;           /* owned; movenet-multipose.json, NULL if it is not there */
     struct vsm_people_rule people; /* who is wanted */

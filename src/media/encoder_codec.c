@@ -50,7 +50,7 @@ struct depth {
 };
 
 static const struct depth x264_depths[] = {
-    {2048 * 1024, 10, 3, 2, 2},
+    {2048 * 1024, 4, 3, 2, 1},
     {4096 * 2048, 4, 2, 1, 1},
     {INT64_MAX, 0, 0, 1, 1},
 };
@@ -71,6 +71,14 @@ static const struct depth *depth_of(const struct depth *depth,
 static int min_int(int a, int b)
 {
     return a < b ? a : b;
+}
+
+/* x264's sliced threads cost no pictures, but each slice costs bits at its edges: half a megapixel at least. */
+static int slices_of(const struct vsm_video_encoder_options *options)
+{
+    const int64_t slices = (int64_t)options->width * options->height >> 19;
+
+    return slices < 1 ? 1 : (int)slices;
 }
 
 /* Two seconds between key pictures: players of 180-degree video seek coarsely, and a lost segment costs little. */
@@ -114,13 +122,14 @@ static void setup_x264(const struct vsm_video_encoder_options *options, const st
     char text[512];
 
     snprintf(text, sizeof(text),
-             "rc-lookahead=%d:sync-lookahead=0:bframes=%d:ref=%d:open-gop=0:sliced-threads=%d",
+             "rc-lookahead=%d:sync-lookahead=0:bframes=%d:b-pyramid=none:ref=%d:open-gop=0:sliced-threads=%d",
              depth->lookahead, depth->b_frames, depth->references, depth->frame_threads == 1);
     put_hdr(hdr, "cll", "mastering-display", text, sizeof(text));
     av_dict_set(dictionary, "x264-params", text, 0);
     codec->max_b_frames = depth->b_frames;
     codec->flags |= AV_CODEC_FLAG_CLOSED_GOP;
-    codec->thread_count = depth->frame_threads == 1 ? threads : min_int(threads, depth->frame_threads);
+    codec->thread_count = depth->frame_threads > 1 ? min_int(threads, depth->frame_threads)
+                                                   : min_int(threads, slices_of(options));
 }
 
 static void setup_x265(const struct vsm_video_encoder_options *options, const struct vsm_ff_static_data *hdr,

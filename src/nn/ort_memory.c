@@ -176,6 +176,18 @@ static struct region region = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+void vsm_ort_memory_begin(void)
+{
+    pthread_mutex_lock(&turn);
+}
+
+void vsm_ort_memory_end(void)
+{
+    pthread_mutex_unlock(&turn);
+}
+
 int vsm_ort_memory_register(const OrtApi *api, OrtEnv *env)
 {
     int status = VSM_OK;

@@ -16,6 +16,11 @@
 /* Address space, of which only what is used costs memory. Halved until the system grants it. */
 #define VSM_ORT_MEMORY_REGION ((size_t)1 << 36)
 
+/* Around a run: one network at a time, for then all share the same bytes of the region. Each takes all threads anyway.
+ * Never waits for longer than a run that RunOptionsSetTerminate can end. */
+void vsm_ort_memory_begin(void);
+void vsm_ort_memory_end(void);
+
 /* Makes the sessions of the environment that set "session.use_env_allocators" use the region. Any number of times. */
 int vsm_ort_memory_register(const OrtApi *api, OrtEnv *env) VSM_NODISCARD;
 

@@ -259,12 +259,15 @@ static int run(void *state, struct vsm_tensor *const *inputs, struct vsm_tensor 
         status = wrap(ort, inputs[i], &values[i]);
     if (!status)
         status = prepare_outputs(ort, outputs, wanted, &row);
-    if (!status)
+    if (!status) {
+        vsm_ort_memory_begin();
         status =
             vsm_ort_api_check(ort->api->Run(ort->session, ort->run_options, (const char *const *)ort->names,
                                             (const OrtValue *const *)values, ort->input_count, row.names,
                                             row.count, row.values),
                               VSM_E_DEVICE, ort->subject);
+        vsm_ort_memory_end();
+    }
     for (size_t i = 0; !status && i < row.count; i++) {
         if (!outputs[row.at[i]])
             status = take_result(ort, row.values[i], ort->outputs[row.at[i]].dtype, &outputs[row.at[i]]);

@@ -42,7 +42,7 @@ struct vsm_disparity {
     double largest; /* parallax */
     int reach[LEVELS], step[LEVELS];
     struct vsm_disparity_match_plane planes[LEVELS][PLANES];
-    float *memory;
+    float *memory; /* NULL: shared */
     struct geometry *cells;
     struct vsm_disparity_match_window window, backwards;
     float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
@@ -63,6 +63,9 @@ static int check(const struct vsm_disparity_options *options)
     if (!(options->baseline > 0.0 && options->baseline < 1.0))
         return vsm_fail(VSM_E_USAGE, "disparity: baseline of %g m; it must be between 0 and 1",
                         options->baseline);
+    if (options->share && (options->share->width != (int)w || options->share->height != (int)h))
+        return vsm_fail(VSM_E_INTERNAL, "disparity: grid %gx%g shares memory of one of %dx%d", w, h,
+                        options->share->width, options->share->height);
     return VSM_OK;
 }
 
@@ -108,6 +111,11 @@ static void fill_geometry(struct vsm_disparity *d, int index)
 static int make_planes(struct vsm_disparity *d)
 {
     size_t total = 0, at = 0;
+
+    if (d->options.share) {
+        memcpy(d->planes, d->options.share->planes, sizeof(d->planes));
+        return VSM_OK;
+    }
 
     for (int pass = 0; pass < 2; pass++) {
         for (int level = 0; level < d->levels; level++) {

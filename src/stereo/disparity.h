@@ -33,10 +33,15 @@
 #define VSM_DISPARITY_MIN_GRID 64
 #define VSM_DISPARITY_MAX_GRID 4096
 
+struct vsm_disparity;
+
 struct vsm_disparity_options {
     struct vsm_projection_eye eye; /* of the grid: width and height in grid pixels */
     enum vsm_eye master;
     double baseline; /* metres, > 0 */
+    /* NULL, or one of the same grid, of which the working memory is used too: then measure with one at a time, and
+     * destroy this one first. */
+    struct vsm_disparity *share;
 };
 
 struct vsm_disparity_cell {
@@ -80,9 +85,7 @@ struct vsm_disparity_search {
     struct vsm_disparity_memory *memory; /* smooths, stands in for lost matches, and learns; NULL = none */
 };
 
-struct vsm_disparity;
-
-/* VSM_E_USAGE for a grid or baseline out of range. Memory: 25 bytes a grid pixel and 600 KB. */
+/* VSM_E_USAGE for a grid or baseline out of range. Memory: 25 bytes a grid pixel, unless shared, and 600 KB. */
 int vsm_disparity_create(const struct vsm_disparity_options *options,
                          struct vsm_disparity **disparity) VSM_NODISCARD;
 void vsm_disparity_destroy(struct vsm_disparity *disparity);

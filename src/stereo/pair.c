@@ -50,7 +50,8 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
         const struct vsm_disparity_options from = {.eye = options->eye,
                                                    .master = (enum vsm_eye)eye,
-                                                   .baseline = options->baseline};
+                                                   .baseline = options->baseline,
+                                                   .share = p->disparity[0]};
 
         status = vsm_disparity_create(&from, &p->disparity[eye]);
     }
@@ -71,7 +72,7 @@ void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair)
 {
     if (!pair)
         return;
-    for (int eye = 0; eye < 2; eye++) {
+    for (int eye = 1; eye >= 0; eye--) {
         vsm_disparity_destroy(pair->disparity[eye]);
         vsm_mem_free(pair->moved[eye]);
         vsm_mem_free(pair->weight[eye]);
