@@ -23,7 +23,7 @@ int vsm_clip_writer_open(const struct vsm_clip_writer_options *options, const st
                     .sample_aspect = {1, 1}},
         .source_path = options->audio_source,
         .end_pts = INT64_MAX,
-        .write_vr_boxes = options->vr180,
+        .vr_boxes = options->vr180 ? VSM_VR_BOXES_SV3D : VSM_VR_BOXES_NONE,
         .layout = VSM_LAYOUT_SBS,
     };
 

@@ -115,7 +115,8 @@ static void print_outputs(const struct vsm_plan *plan, FILE *out)
         const struct vsm_video_encoder_options *e = &o->writer.encoder;
 
         fprintf(out, "output      %s: %s\n", o->name, o->path);
-        fprintf(out, "            %dx%d, %s, %d-bit", o->width, o->height, e->codec, o->format.depth);
+        fprintf(out, "            %dx%d, %s, %d-bit", o->file_width, o->file_height, e->codec,
+                o->format.depth);
         if (e->bitrate > 0)
             fprintf(out, ", %lld bit/s", (long long)e->bitrate);
         else if (e->crf >= 0)
@@ -125,7 +126,7 @@ static void print_outputs(const struct vsm_plan *plan, FILE *out)
         if (strcmp(o->name, "green") == 0)
             fprintf(out, ", key colour #%02X%02X%02X", o->key[0], o->key[1], o->key[2]);
         fprintf(out, ", audio %s%s\n", o->writer.source_path ? "copied" : "none",
-                o->writer.write_vr_boxes ? ", VR boxes" : "");
+                o->writer.vr_boxes != VSM_VR_BOXES_NONE ? ", VR boxes" : "");
     }
 }
 

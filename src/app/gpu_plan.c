@@ -18,8 +18,14 @@ static const char *misfit(const struct vsm_plan *plan)
         return "matting.model has a tracker, which runs on the CPU";
     if (f.planes > VSM_PLANES_NV || (f.planes != VSM_PLANES_GRAY && (!f.chroma_x || !f.chroma_y)))
         return "the input is not 4:2:0";
-    if (plan->config->output.format & ~(unsigned)(VSM_CONFIG_OUTPUT_GREEN | VSM_CONFIG_OUTPUT_MATTE))
-        return "an output carries foreground and alpha";
+    for (int i = 0; i < plan->list.count; i++) {
+        const struct vsm_output_list_item *item = &plan->list.items[i];
+
+        if (item->format & ~(unsigned)(VSM_CONFIG_OUTPUT_GREEN | VSM_CONFIG_OUTPUT_MATTE))
+            return "an output carries foreground and alpha";
+        if (item->settings.output.projection != VSM_CONFIG_OUTPUT_AS_INPUT)
+            return "an output changes the projection";
+    }
     if (plan->people.kind != VSM_PEOPLE_ALL)
         return "matting.people chooses";
     for (int i = 0; i < plan->view_count; i++)

@@ -125,7 +125,7 @@ static int plan_range(struct vsm_plan *plan)
 
 static size_t encoder_bytes(const struct vsm_plan_output *output)
 {
-    int width = output->width, height = output->height;
+    int width = output->file_width, height = output->file_height;
     size_t picture = vsm_format_bytes(output->format, width, height), pictures = ENCODER_PICTURES;
     bool large = (int64_t)width * height > 4096 * 2048;
 
@@ -239,6 +239,9 @@ static int resolve(struct vsm_plan *plan)
         status = plan_range(plan);
     if (status != VSM_OK)
         return status;
+    status = vsm_output_list_parse(config, &plan->list);
+    if (status != VSM_OK)
+        return status;
     plan_views(plan);
     status = vsm_people_rule_parse(config->matting.people, &plan->people);
     if (status != VSM_OK)
@@ -290,6 +293,7 @@ void vsm_plan_destroy(struct vsm_plan *plan)
         vsm_mem_free(plan->outputs[i].path);
         vsm_mem_free(plan->outputs[i].temporary_path);
     }
+    vsm_output_list_finish(&plan->list);
     vsm_mem_free(plan->model_path);
     vsm_mem_free(plan->detector_path);
     vsm_track_plan_finish(&plan->track);

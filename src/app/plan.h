@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "config/config.h"
+#include "config/output_list.h"
 #include "config/people_rule.h"
 #include "frame/frame.h"
 #include "image/refine.h"
@@ -35,7 +36,8 @@ struct vsm_plan_output {
     char *temporary_path; /* owned; in the same folder */
     struct vsm_format format;
     struct vsm_colour colour;
-    int width, height;
+    int width, height;           /* of the pictures */
+    int file_width, file_height; /* of what the file holds, if that is scaled */
     uint8_t key[3];
     bool packed; /* into the layout below */
     struct vsm_composite_packing packing;
@@ -81,10 +83,11 @@ struct vsm_plan {
     char *detector_path;           /* owned; movenet-multipose.json, NULL if it is not there */
     struct vsm_people_rule people; /* who is wanted */
     struct vsm_plan_track track;
-    int detector_interval; /* frames between two looks for people, at most */
-    int batch;             /* views in one network run */
-    bool gpu;              /* on the CUDA device */
-    char provider[400];    /* what runs the network, and why not something better */
+    int detector_interval;       /* frames between two looks for people, at most */
+    int batch;                   /* views in one network run */
+    bool gpu;                    /* on the CUDA device */
+    char provider[400];          /* what runs the network, and why not something better */
+    struct vsm_output_list list; /* what is wished for; owned */
     struct vsm_plan_output outputs[VSM_MAX_OUTPUTS];
     int output_count;
     struct vsm_plan_memory memory;

@@ -3,24 +3,39 @@
 #include "base/mem.h"
 #include "config/naming.h"
 #include "geometry/alpha_pack.h"
+#include "media/muxer.h"
 
 #include <string.h>
-#include <strings.h>
 
-/* What a format comes to. Codec, profile and container are given only where the format fixes them. */
+/* What a format comes to. Codec, profile, pixel format and container are given only where the format fixes them. */
 struct product {
     enum vsm_config_output_format format;
     const char *name;
     enum vsm_composite kind;
-    const char *codec, *profile, *extension;
+    const char *codec, *profile, *pix_fmt;
+    const char *container, *extension; /* the muxer's name */
+    bool sequence;                     /* a folder of pictures */
 };
 
 static const struct product products[] = {
-    {VSM_CONFIG_OUTPUT_GREEN, "green", VSM_COMPOSITE_KEY, NULL, NULL, NULL},
-    {VSM_CONFIG_OUTPUT_MATTE, "matte", VSM_COMPOSITE_MATTE, NULL, NULL, NULL},
-    {VSM_CONFIG_OUTPUT_ALPHA_PACKED, "alpha_packed", VSM_COMPOSITE_FOREGROUND, NULL, NULL, NULL},
-    {VSM_CONFIG_OUTPUT_PRORES4444, "prores4444", VSM_COMPOSITE_FOREGROUND, "prores_ks", "4444", "mov"},
-    {VSM_CONFIG_OUTPUT_FFV1_ALPHA, "ffv1_alpha", VSM_COMPOSITE_FOREGROUND, "ffv1", NULL, "mkv"},
+    {VSM_CONFIG_OUTPUT_GREEN, "green", VSM_COMPOSITE_KEY},
+    {VSM_CONFIG_OUTPUT_MATTE, "matte", VSM_COMPOSITE_MATTE},
+    {VSM_CONFIG_OUTPUT_ALPHA_PACKED, "alpha_packed", VSM_COMPOSITE_FOREGROUND},
+    {VSM_CONFIG_OUTPUT_PRORES4444, "prores4444", VSM_COMPOSITE_FOREGROUND, "prores_ks", "4444", NULL, "mov",
+     ".mov"},
+    {VSM_CONFIG_OUTPUT_FFV1_ALPHA, "ffv1_alpha", VSM_COMPOSITE_FOREGROUND, "ffv1", NULL, NULL, "matroska",
+     ".mkv"},
+    {VSM_CONFIG_OUTPUT_VP9_ALPHA, "vp9_alpha", VSM_COMPOSITE_FOREGROUND, "libvpx-vp9", NULL, "yuva420p",
+     "webm", ".webm"},
+    {VSM_CONFIG_OUTPUT_PNG, "png", VSM_COMPOSITE_FOREGROUND, "png", NULL, "rgba64be", .sequence = true},
+    {VSM_CONFIG_OUTPUT_EXR, "exr", VSM_COMPOSITE_FOREGROUND, "exr", NULL, "gbrapf32le", .sequence = true},
+};
+
+/* A wish with what it comes to. */
+struct wish {
+    const struct vsm_output_list_item *item;
+    const struct vsm_config *config; /* item->settings: of section `output` only */
+    const struct product *product;
 };
 
 static const int fisheye_degrees[] = {
@@ -30,92 +45,138 @@ static const int fisheye_degrees[] = {
     [VSM_CONFIG_FISHEYE_220] = 220,
 };
 
-static const char *extension_of(const char *path)
+static bool is_packed(const struct wish *wish)
 {
-    const char *dot = strrchr(path, '.');
-
-    return dot ? dot + 1 : "";
+    return wish->product->format == VSM_CONFIG_OUTPUT_ALPHA_PACKED;
 }
 
-static bool is_packed(const struct product *product)
+static bool is_fisheye(const struct wish *wish)
 {
-    return product->format == VSM_CONFIG_OUTPUT_ALPHA_PACKED;
+    return is_packed(wish) || wish->config->output.projection == VSM_CONFIG_OUTPUT_FISHEYE;
 }
 
-static int set_packing(const struct vsm_plan *plan, struct vsm_plan_output *output)
+static int set_packing(const struct vsm_plan *plan, const struct wish *wish, struct vsm_plan_output *output)
 {
     const struct vsm_vr_layout *layout = &plan->layout;
+    const struct vsm_rect *eyes = layout->eyes;
 
-    if (layout->projection != VSM_HALF_EQUIRECT || layout->eye_count != 2 ||
-        layout->eyes[0].width != layout->eyes[1].width || layout->eyes[0].height != layout->eyes[1].height)
+    if (layout->projection != VSM_HALF_EQUIRECT || layout->eye_count != 2 || eyes[0].width != eyes[1].width ||
+        eyes[0].height != eyes[1].height || eyes[0].width < 32 || eyes[0].height < 32 ||
+        (eyes[0].x | eyes[0].y | eyes[1].x | eyes[1].y | eyes[0].width | eyes[0].height) % 2)
         return vsm_fail(
             VSM_E_USAGE,
-            "output.format: alpha_packed is made of two half-equirect eyes, and %s has not got them; "
+            "output.%s: circles are drawn from two half-equirect eyes of even size, and %s has not got them; "
             "set input.layout and input.projection if that is wrong",
-            plan->config->input.path);
+            is_packed(wish) ? "format: alpha_packed" : "projection: fisheye", plan->config->input.path);
     output->packed = true;
     output->packing = (struct vsm_composite_packing){
-        .eyes = {layout->eyes[VSM_LEFT], layout->eyes[VSM_RIGHT]},
-        .field_of_view = fisheye_degrees[plan->config->output.fisheye_fov],
-        .height = vsm_alpha_pack_height(layout->eyes[0].height),
-        .red = plan->config->output.alpha_color == VSM_CONFIG_ALPHA_RED,
+        .eyes = {eyes[VSM_LEFT], eyes[VSM_RIGHT]},
+        .field_of_view = fisheye_degrees[wish->config->output.fisheye_fov],
+        .height = vsm_alpha_pack_height(eyes[0].height),
+        .mattes = is_packed(wish),
+        .red = wish->config->output.alpha_color == VSM_CONFIG_ALPHA_RED,
     };
     output->height = output->packing.height;
     output->width = 2 * output->height;
     return VSM_OK;
 }
 
+/* Size of the file's pictures: what eyes and chroma divide evenly. */
+static void set_size(const struct wish *wish, struct vsm_plan_output *output)
+{
+    int unit = output->packed ? VSM_ALPHA_PACK_ALIGNMENT : 4;
+    double scale = wish->config->output.resize;
+
+    output->file_width = output->width;
+    output->file_height = output->height;
+    if (scale >= 1)
+        return;
+    output->file_height = (int)(output->height * scale / unit + 0.5) * unit;
+    output->file_height = output->file_height < unit ? unit : output->file_height;
+    output->file_width = (int)(output->width * scale / unit + 0.5) * unit;
+    output->file_width = output->file_width < unit ? unit : output->file_width;
+    if (output->packed)
+        output->file_width = 2 * output->file_height;
+}
+
+/* Bits a sample of a matte: of the pixel format that is asked for, all that FFV1 can keep, or near the input's. */
+static int matte_depth(const struct wish *wish, int input_depth)
+{
+    const char *pix_fmt = wish->config->output.pix_fmt;
+    int depth = pix_fmt ? vsm_video_encoder_depth(pix_fmt) : 0;
+
+    if (depth >= 8 && depth <= 16)
+        return depth;
+    if (strcmp(wish->config->output.codec, "ffv1") == 0)
+        return 16;
+    return input_depth > 8 ? 10 : 8;
+}
+
 /* Samples of the pictures, before the encoder. */
-static void set_format(const struct vsm_plan *plan, const struct product *product,
-                       struct vsm_plan_output *output)
+static void set_format(const struct vsm_plan *plan, const struct wish *wish, struct vsm_plan_output *output)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
     const struct vsm_format neutral = {.planes = VSM_PLANES_YUV,
                                        .depth = info->format.depth,
                                        .chroma_x = 1,
                                        .chroma_y = 1};
+    const struct product *product = wish->product;
 
     output->colour = info->colour;
     output->format = info->format;
     if (product->kind == VSM_COMPOSITE_MATTE) {
         output->colour.full_range = false;
+        output->format = (struct vsm_format){.planes = VSM_PLANES_GRAY,
+                                             .depth = (uint8_t)matte_depth(wish, info->format.depth)};
+    } else if (product->format == VSM_CONFIG_OUTPUT_VP9_ALPHA) {
         output->format =
-            (struct vsm_format){.planes = VSM_PLANES_GRAY, .depth = info->format.depth > 8 ? 10 : 8};
-    } else if (info->format.planes == VSM_PLANES_GRAY || is_packed(product)) {
-        output->format = neutral;
+            (struct vsm_format){.planes = VSM_PLANES_YUVA, .depth = 8, .chroma_x = 1, .chroma_y = 1};
     } else if (product->codec) {
-        bool deep = product->format == VSM_CONFIG_OUTPUT_FFV1_ALPHA && info->format.depth > 10;
+        bool deep =
+            product->sequence || (product->format == VSM_CONFIG_OUTPUT_FFV1_ALPHA && info->format.depth > 10);
 
         output->format = (struct vsm_format){.planes = VSM_PLANES_YUVA, .depth = deep ? 16 : 10};
+    } else if (info->format.planes == VSM_PLANES_GRAY || output->packed) {
+        output->format = neutral;
     }
 }
 
-static void set_key(const struct vsm_config *config, const struct product *product,
-                    struct vsm_plan_output *output)
+static void set_key(const struct wish *wish, struct vsm_plan_output *output)
 {
-    output->kind = product->kind;
-    if (product->codec && config->output.alpha_mode == VSM_CONFIG_ALPHA_PREMULTIPLIED)
+    output->kind = wish->product->kind;
+    if (wish->product->codec && wish->config->output.alpha_mode == VSM_CONFIG_ALPHA_PREMULTIPLIED)
         output->kind = VSM_COMPOSITE_KEY;
-    for (int i = 0; i < 3 && product->format == VSM_CONFIG_OUTPUT_GREEN; i++)
-        output->key[i] = (uint8_t)(config->output.key_color >> (16 - 8 * i));
+    for (int i = 0; i < 3 && wish->product->format == VSM_CONFIG_OUTPUT_GREEN; i++)
+        output->key[i] = (uint8_t)(wish->config->output.key_color >> (16 - 8 * i));
 }
 
-static int set_encoder(const struct vsm_plan *plan, const struct product *product,
-                       struct vsm_plan_output *output)
+/* Whether a setting of the encoder is for this output: the section's own are not for formats that fix the codec. */
+static bool counts(const struct wish *wish, const char *key)
+{
+    return !wish->product->codec || vsm_output_list_gives(wish->item, key);
+}
+
+static int set_encoder(const struct vsm_plan *plan, const struct wish *wish, struct vsm_plan_output *output)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
     struct vsm_video_encoder_options *encoder = &output->writer.encoder;
-    const struct vsm_config *config = plan->config;
+    const struct product *product = wish->product;
+    const struct vsm_config *config = wish->config;
 
+    if (product->codec && vsm_output_list_gives(wish->item, "output.codec"))
+        return vsm_fail(VSM_E_USAGE, "output.list: %s is always written by %s; leave codec out",
+                        product->name, product->codec);
     *encoder = (struct vsm_video_encoder_options){
         .codec = product->codec ? product->codec : config->output.codec,
-        .preset = product->codec ? product->profile : config->output.preset,
-        .crf = product->codec ? VSM_CONFIG_AUTO : config->output.crf,
-        .bitrate = product->codec ? 0 : config->output.bitrate,
-        .pix_fmt = product->codec ? NULL : config->output.pix_fmt,
+        .preset = counts(wish, "output.preset") ? config->output.preset : product->profile,
+        .crf = counts(wish, "output.crf") ? config->output.crf : VSM_CONFIG_AUTO,
+        .bitrate = counts(wish, "output.bitrate") ? config->output.bitrate : 0,
+        .pix_fmt = counts(wish, "output.pix_fmt") ? config->output.pix_fmt : product->pix_fmt,
         .threads = plan->threads,
-        .width = output->width,
-        .height = output->height,
+        .width = output->file_width,
+        .height = output->file_height,
+        .picture_width = output->width,
+        .picture_height = output->height,
         .format = output->format,
         .colour = output->colour,
         .time_base = info->time_base,
@@ -125,7 +186,7 @@ static int set_encoder(const struct vsm_plan *plan, const struct product *produc
     };
     if (strcmp(encoder->codec, "auto") == 0)
         encoder->codec =
-            vsm_video_encoder_auto(extension_of(output->path), output->format.depth, output->width, false);
+            vsm_video_encoder_auto(output->path, output->format.depth, output->file_width, false);
     if (!encoder->codec)
         return vsm_fail(VSM_E_OUTPUT, "%s: the linked FFmpeg has no encoder that fits; set output.codec",
                         output->path);
@@ -134,20 +195,47 @@ static int set_encoder(const struct vsm_plan *plan, const struct product *produc
 
 static int check_name(const struct vsm_plan *plan, const struct product *product, const char *path)
 {
-    if (product->extension && strcasecmp(extension_of(path), product->extension) != 0)
-        return vsm_fail(VSM_E_USAGE, "%s: %s is written to .%s files; choose such a name with --output", path,
+    const char *container = product->container ? vsm_muxer_format_of(path) : NULL;
+
+    if (product->container && (!container || strcmp(container, product->container) != 0))
+        return vsm_fail(VSM_E_USAGE, "%s: %s is written to %s files; choose such a name with --output", path,
                         product->name, product->extension);
+    for (int i = 0; i < plan->output_count; i++)
+        if (plan->outputs[i].path && strcmp(plan->outputs[i].path, path) == 0)
+            return vsm_fail(VSM_E_USAGE,
+                            "%s: two outputs would have this name; give one of them a path in output.list",
+                            path);
     return vsm_naming_check(plan->config->input.path, path);
 }
 
-static int add_output(struct vsm_plan *plan, const struct product *product, const char *path)
+static void set_boxes(const struct vsm_plan *plan, const struct wish *wish, struct vsm_plan_output *output)
+{
+    struct vsm_video_writer_options *writer = &output->writer;
+
+    writer->layout = plan->layout.layout;
+    writer->right_left = plan->layout.right_left;
+    writer->vr_boxes = VSM_VR_BOXES_NONE;
+    /* No box says what circles hold; the input's would be a lie. */
+    if (output->packed || plan->layout.projection != VSM_HALF_EQUIRECT ||
+        plan->layout.layout == VSM_LAYOUT_MONO)
+        return;
+    if (wish->config->output.vr_boxes == VSM_CONFIG_VR_BOXES_SV3D)
+        writer->vr_boxes = VSM_VR_BOXES_SV3D;
+    else if (wish->config->output.vr_boxes == VSM_CONFIG_VR_BOXES_APMP)
+        writer->vr_boxes = VSM_VR_BOXES_APMP;
+}
+
+static int add_output(struct vsm_plan *plan, const struct wish *wish, const char *path)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
-    struct vsm_plan_output *output = &plan->outputs[plan->output_count++];
-    const struct vsm_config *config = plan->config;
-    int status;
+    struct vsm_plan_output *output = &plan->outputs[plan->output_count];
+    bool audio = wish->config->output.audio == VSM_CONFIG_AUDIO_COPY && !wish->product->sequence;
+    int status = check_name(plan, wish->product, path);
 
-    output->name = product->name;
+    plan->output_count++;
+    if (status != VSM_OK)
+        return status;
+    output->name = wish->product->name;
     output->path = vsm_mem_string("output path", path);
     output->temporary_path = vsm_mem_format("output path", "%s.part", path);
     if (!output->path || !output->temporary_path)
@@ -157,61 +245,85 @@ static int add_output(struct vsm_plan *plan, const struct product *product, cons
     output->writer = (struct vsm_video_writer_options){
         .path = output->path,
         .temporary_path = output->temporary_path,
-        .source_path = config->output.audio == VSM_CONFIG_AUDIO_COPY ? config->input.path : NULL,
+        .sequence = wish->product->sequence,
+        .source_path = audio ? plan->config->input.path : NULL,
         .end_pts = INT64_MAX,
-        .write_vr_boxes = plan->layout.projection == VSM_HALF_EQUIRECT &&
-                          plan->layout.layout != VSM_LAYOUT_MONO && !is_packed(product),
-        .right_left = plan->layout.right_left,
-        .layout = plan->layout.layout,
     };
-    status = check_name(plan, product, path);
-    if (status == VSM_OK && is_packed(product))
-        status = set_packing(plan, output);
+    if (is_fisheye(wish))
+        status = set_packing(plan, wish, output);
     if (status != VSM_OK)
         return status;
-    set_format(plan, product, output);
-    set_key(config, product, output);
-    return set_encoder(plan, product, output);
+    set_size(wish, output);
+    set_boxes(plan, wish, output);
+    set_format(plan, wish, output);
+    set_key(wish, output);
+    return set_encoder(plan, wish, output);
 }
 
-/* The first output has the name that the user gave; the others are named after it, or all after the input. */
-static int name_output(const struct vsm_plan *plan, const struct product *product, char **path)
+/* The first output has the name that the user gave, others that of their item; the rest are named after the first, or
+ * all after the input. */
+static int name_output(const struct vsm_plan *plan, const struct wish *wish, char **path)
 {
-    const struct vsm_config *config = plan->config;
+    const char *given = wish->config->output.path, *first = plan->config->output.path;
     const struct vsm_naming naming = {
         .layout = plan->layout.layout,
         .projection = plan->layout.projection,
         .right_left = plan->layout.right_left,
-        .format = product->format,
-        .codec = product->codec ? product->codec : config->output.codec,
-        .field_of_view = fisheye_degrees[config->output.fisheye_fov],
+        .format = wish->product->format,
+        .codec = wish->product->codec ? wish->product->codec : wish->config->output.codec,
+        .field_of_view = is_fisheye(wish) ? fisheye_degrees[wish->config->output.fisheye_fov] : 0,
     };
 
-    if (plan->output_count > 0 && product->format == VSM_CONFIG_OUTPUT_MATTE)
+    if (given) {
+        *path = vsm_mem_string("output path", given);
+        return *path ? VSM_OK : VSM_E_NOMEM;
+    }
+    if (plan->output_count > 0 && wish->product->format == VSM_CONFIG_OUTPUT_MATTE && !is_fisheye(wish) &&
+        !plan->outputs[0].packed && !plan->outputs[0].writer.sequence &&
+        !vsm_output_list_gives(wish->item, "output.codec"))
         return vsm_naming_matte(plan->outputs[0].path, path);
-    if (!config->output.path)
-        return vsm_naming_output(config->input.path, &naming, path);
-    if (plan->output_count > 0)
-        return vsm_naming_output(config->output.path, &naming, path);
-    *path = vsm_mem_string("output path", config->output.path);
-    return *path ? VSM_OK : VSM_E_NOMEM;
+    return vsm_naming_output(first ? first : plan->config->input.path, &naming, path);
+}
+
+static const struct product *find_product(enum vsm_config_output_format format)
+{
+    size_t i = 0;
+
+    while (products[i].format != format)
+        i++;
+    return &products[i];
+}
+
+/* Each encoder gets its share of the threads by its pictures' size, at least one. */
+static void share_threads(struct vsm_plan *plan)
+{
+    double all = 0;
+
+    for (int i = 0; i < plan->output_count; i++)
+        all += (double)plan->outputs[i].file_width * plan->outputs[i].file_height;
+    for (int i = 0; i < plan->output_count; i++) {
+        double own = (double)plan->outputs[i].file_width * plan->outputs[i].file_height;
+        int threads = (int)(plan->threads * own / all + 0.5);
+
+        plan->outputs[i].writer.encoder.threads = threads < 1 ? 1 : threads;
+    }
 }
 
 int vsm_plan_outputs(struct vsm_plan *plan)
 {
-    for (size_t i = 0; i < sizeof(products) / sizeof(products[0]); i++) {
+    for (int i = 0; i < plan->list.count; i++) {
+        const struct vsm_output_list_item *item = &plan->list.items[i];
+        const struct wish wish = {item, &item->settings, find_product(item->format)};
         char *path = NULL;
-        int status;
+        int status = name_output(plan, &wish, &path);
 
-        if (!(plan->config->output.format & products[i].format))
-            continue;
-        status = name_output(plan, &products[i], &path);
         if (status == VSM_OK)
-            status = add_output(plan, &products[i], path);
+            status = add_output(plan, &wish, path);
         vsm_mem_free(path);
         if (status != VSM_OK)
             return status;
     }
+    share_threads(plan);
     return VSM_OK;
 }
 

@@ -5,7 +5,7 @@
 #include "app/plan.h"
 #include "stages/composite_stage.h"
 
-/* Fills in outputs and output_count from the settings, in the order of the enum, for the input that the
+/* Fills in outputs and output_count from plan->list, in its order, for the input that the
  * rest of the plan describes. VSM_E_USAGE for what cannot be made of this input or written under this
  * name, VSM_E_OUTPUT without an encoder. What was filled in before a failure is released with the plan. */
 int vsm_plan_outputs(struct vsm_plan *plan) VSM_NODISCARD;

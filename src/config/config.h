@@ -28,6 +28,9 @@ enum vsm_config_output_format {
     VSM_CONFIG_OUTPUT_ALPHA_PACKED = 1 << 2,
     VSM_CONFIG_OUTPUT_PRORES4444 = 1 << 3,
     VSM_CONFIG_OUTPUT_FFV1_ALPHA = 1 << 4,
+    VSM_CONFIG_OUTPUT_VP9_ALPHA = 1 << 5,
+    VSM_CONFIG_OUTPUT_PNG = 1 << 6,
+    VSM_CONFIG_OUTPUT_EXR = 1 << 7,
 };
 enum vsm_config_alpha_color { VSM_CONFIG_ALPHA_GREY, VSM_CONFIG_ALPHA_RED };
 enum vsm_config_alpha_mode { VSM_CONFIG_ALPHA_STRAIGHT, VSM_CONFIG_ALPHA_PREMULTIPLIED };
@@ -37,6 +40,8 @@ enum vsm_config_fisheye {
     VSM_CONFIG_FISHEYE_200,
     VSM_CONFIG_FISHEYE_220
 };
+enum vsm_config_output_projection { VSM_CONFIG_OUTPUT_AS_INPUT, VSM_CONFIG_OUTPUT_FISHEYE };
+enum vsm_config_vr_boxes { VSM_CONFIG_VR_BOXES_SV3D, VSM_CONFIG_VR_BOXES_APMP, VSM_CONFIG_VR_BOXES_NONE };
 enum vsm_config_audio { VSM_CONFIG_AUDIO_COPY, VSM_CONFIG_AUDIO_NONE };
 enum vsm_config_device { VSM_CONFIG_DEVICE_AUTO, VSM_CONFIG_DEVICE_CPU, VSM_CONFIG_DEVICE_CUDA };
 enum vsm_config_model { VSM_CONFIG_MODEL_RVM, VSM_CONFIG_MODEL_SAM2, VSM_CONFIG_MODEL_SAM2_RVM };
@@ -74,6 +79,7 @@ struct vsm_config {
     struct {
         char *path;      /* NULL: named from the input by the players' conventions */
         unsigned format; /* set of enum vsm_config_output_format, never empty */
+        char *list;      /* config/output_list.h; NULL: what format says */
         char *codec;     /* "auto" or an FFmpeg encoder name */
         double crf;      /* VSM_CONFIG_AUTO = the codec's usual */
         char *preset;    /* NULL = the encoder's default */
@@ -84,6 +90,9 @@ struct vsm_config {
         enum vsm_config_alpha_color alpha_color;
         enum vsm_config_fisheye fisheye_fov;
         enum vsm_config_alpha_mode alpha_mode;
+        enum vsm_config_output_projection projection;
+        double resize; /* of width and height */
+        enum vsm_config_vr_boxes vr_boxes;
     } output;
     struct {
         double scale_factor; /* grid / eye size, VSM_CONFIG_AUTO */

@@ -90,6 +90,10 @@ static const char *extension_of(const char *codec)
         return ".mkv";
     if (strncmp(codec, "libvpx", 6) == 0)
         return ".webm";
+    if (strcmp(codec, "png") == 0)
+        return "_png";
+    if (strcmp(codec, "exr") == 0)
+        return "_exr";
     return ".mp4";
 }
 
@@ -112,6 +116,8 @@ static void print_markers(const struct vsm_naming *what, char *text, size_t size
 {
     if (what->format == VSM_CONFIG_OUTPUT_ALPHA_PACKED)
         snprintf(text, size, "_LR_180%s_alpha", fisheye_marker(what));
+    else if (what->field_of_view > 0)
+        snprintf(text, size, "_LR_180%s_SBS", fisheye_marker(what));
     else
         snprintf(text, size, "%s%s%s%s", eyes_marker(what), what->projection == VSM_RECTILINEAR ? "" : "_180",
                  what->projection == VSM_FISHEYE ? "_FISHEYE" : "",
@@ -125,6 +131,9 @@ static const char *content_marker(const struct vsm_naming *what)
         return "_matte";
     case VSM_CONFIG_OUTPUT_PRORES4444:
     case VSM_CONFIG_OUTPUT_FFV1_ALPHA:
+    case VSM_CONFIG_OUTPUT_VP9_ALPHA:
+    case VSM_CONFIG_OUTPUT_PNG:
+    case VSM_CONFIG_OUTPUT_EXR:
         return "_rgba";
     case VSM_CONFIG_OUTPUT_GREEN:
     case VSM_CONFIG_OUTPUT_ALPHA_PACKED:

@@ -22,14 +22,15 @@ struct vsm_naming {
     bool right_left;                      /* the right eye is left or above */
     enum vsm_config_output_format format; /* one of them; 0 = green */
     const char *codec;                    /* decides the container; "auto" or an FFmpeg encoder name */
-    int field_of_view;                    /* alpha_packed: 180, 190, 200 or 220 degrees; 0 = 180 */
+    int field_of_view; /* of circles that are drawn: 180, 190, 200 or 220 degrees; 0 = the input's projection */
 };
 
 /* Path of the output in the input's folder: NAME_LR_180_SBS.mp4, for a matte NAME_matte_LR_180_SBS.mp4,
- * with an alpha plane NAME_rgba_LR_180_SBS. Alpha-packed ones end in "_LR_180_FISHEYE_F180_alpha", or
+ * with an alpha plane NAME_rgba_LR_180_SBS. What is drawn as fisheye circles ends in "_LR_180_FISHEYE_F180", or
+ * FISHEYE190, MKX200 or MKX220 for those fields of view, and "_SBS". Alpha-packed ones end in "_LR_180_FISHEYE_F180_alpha", or
  * FISHEYE190, MKX200 or MKX220 for those fields of view, whatever the input is. NAME_green_... is used
  * where the path would be the input's or the name would have no marker at all. ProRes goes to .mov, FFV1
- * to .mkv, VP8 and VP9 to .webm. *path: vsm_mem_free(). VSM_E_USAGE if the name gets longer than 255
+ * to .mkv, VP8 and VP9 to .webm, pictures to a folder that ends in _png or _exr. *path: vsm_mem_free(). VSM_E_USAGE if the name gets longer than 255
  * bytes. */
 int vsm_naming_output(const char *input, const struct vsm_naming *what, char **path) VSM_NODISCARD;
 

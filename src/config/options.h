@@ -68,7 +68,7 @@ extern const int vsm_options_count;
 #define VSM_OPTIONS_TEXT_LIMIT 60000
 
 /* At least vsm_options_count, for arrays beside the table. */
-#define VSM_OPTIONS_MAX 64
+#define VSM_OPTIONS_MAX 96
 
 /* Where a value came from, for messages; all zero = the default. */
 struct vsm_options_origin {

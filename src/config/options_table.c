@@ -1,6 +1,7 @@
 #include "config/options.h"
 
 #include "base/log.h"
+#include "config/output_list.h"
 #include "config/people_rule.h"
 #include "config/prompts.h"
 
@@ -96,11 +97,26 @@ const struct vsm_option vsm_options_table[] = {
      .type = VSM_OPTIONS_SET,
      .offset = FIELD(output.format),
      .initial = "green",
-     .choices = NAMES("green", "matte", "alpha_packed", "prores4444", "ffv1_alpha"),
+     .choices =
+         NAMES("green", "matte", "alpha_packed", "prores4444", "ffv1_alpha", "vp9_alpha", "png", "exr"),
      .in_hash = true,
-     .help = "Files to make in one run, the first under output.path: people on the key colour; a grey video "
-             "that is white where people are; the fisheye layout with packed alpha that DeoVR and HereSphere "
-             "unpack; colour with an alpha plane in ProRes 4444 (mov) or FFV1 (mkv) for editors."},
+     .help =
+         "Files to make in one run, the first under output.path: people on the key colour; a grey video "
+         "that is white where people are; the fisheye layout with packed alpha that DeoVR and HereSphere "
+         "unpack; colour with an alpha plane in ProRes 4444 (mov), FFV1 (mkv) or VP9 (webm), or as a folder "
+         "of numbered pictures, PNG with 16 bits or OpenEXR with half floats."},
+    {.key = "output.list",
+     .type = VSM_OPTIONS_TEXT,
+     .offset = FIELD(output.list),
+     .initial = "",
+     .empty = "what output.format says",
+     .check = vsm_output_list_check,
+     .syntax = "FORMAT, KEY=VALUE, ...; ...",
+     .in_hash = true,
+     .help =
+         "Outputs that differ in more than their format, instead of output.format: a YAML list or one text. "
+         "Each item is a format and keys of this section for it alone, such as "
+         "\"alpha_packed, fisheye_fov=190, codec=libx265; green, resize=0.5, crf=28\"."},
     {.key = "output.codec",
      .type = VSM_OPTIONS_NAME,
      .offset = FIELD(output.codec),
@@ -108,7 +124,9 @@ const struct vsm_option vsm_options_table[] = {
      .in_hash = true,
      .help = "FFmpeg's name of the video encoder, such as libx264, libx265, h264_nvenc, hevc_nvenc, ffv1 or "
              "prores_ks. "
-             "auto picks one that is there. For green, matte and alpha_packed, as are the following."},
+             "auto picks one that is there. For green, matte and alpha_packed, as are crf, preset, bitrate "
+             "and pix_fmt; "
+             "the others take them from output.list only."},
     {.key = "output.crf",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(output.crf),
@@ -138,7 +156,9 @@ const struct vsm_option vsm_options_table[] = {
      .initial = "",
      .empty = "like the input, as near as the encoder can",
      .in_hash = true,
-     .help = "FFmpeg's name of the pixel format to encode in, such as yuv420p10le."},
+     .help = "FFmpeg's name of the pixel format to encode in, such as yuv420p10le; a matte has as many bits "
+             "as it, "
+             "so that ffv1 with gray16le keeps 16."},
     {.key = "output.audio",
      .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(output.audio),
@@ -167,7 +187,7 @@ const struct vsm_option vsm_options_table[] = {
      .choices = NAMES("180", "190", "200", "220"),
      .unit = "degrees",
      .in_hash = true,
-     .help = "Field of view of the fisheye circles in alpha_packed, which the name tells the player."},
+     .help = "Field of view of the circles in alpha_packed and fisheye, which the name tells the player."},
     {.key = "output.alpha_mode",
      .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(output.alpha_mode),
@@ -175,8 +195,34 @@ const struct vsm_option vsm_options_table[] = {
      .choices = NAMES("straight", "premultiplied"),
      .in_hash = true,
      .help =
-         "Colour of half-transparent pixels in prores4444 and ffv1_alpha: the person's own, or multiplied "
+         "Colour of half-transparent pixels where there is an alpha plane: the person's own, or multiplied "
          "by alpha."},
+    {.key = "output.projection",
+     .type = VSM_OPTIONS_CHOICE,
+     .offset = FIELD(output.projection),
+     .initial = "input",
+     .choices = NAMES("input", "fisheye"),
+     .in_hash = true,
+     .help = "Leave the eyes as they are in the input, or draw them as fisheye circles side by side; "
+             "alpha_packed "
+             "is always so."},
+    {.key = "output.resize",
+     .type = VSM_OPTIONS_REAL,
+     .offset = FIELD(output.resize),
+     .initial = "1",
+     .max = 1,
+     .min = 0.03125,
+     .in_hash = true,
+     .help = "Width and height over those of the whole picture, such as 0.5 for a preview."},
+    {.key = "output.vr_boxes",
+     .type = VSM_OPTIONS_CHOICE,
+     .offset = FIELD(output.vr_boxes),
+     .initial = "sv3d",
+     .choices = NAMES("sv3d", "apmp", "none"),
+     .in_hash = true,
+     .help = "What tells players in MP4 and QuickTime files that the video is VR180: st3d and sv3d boxes, as "
+             "YouTube "
+             "and most players want, or vexu and hfov boxes, Apple's, which exclude them."},
 
     {.key = "processing.scale_factor",
      .type = VSM_OPTIONS_REAL,

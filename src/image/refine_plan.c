@@ -369,9 +369,10 @@ int vsm_refine_plan_init(struct vsm_refine_plan *plan, const struct vsm_image *s
     int status;
 
     *plan = (struct vsm_refine_plan){.kernels = choose_kernels()};
-    if (matte_count < 0 || matte_count > VSM_MAX_VIEWS || output_count < 0 || output_count > VSM_MAX_OUTPUTS)
+    if (matte_count < 0 || matte_count > VSM_MAX_VIEWS || output_count < 0 ||
+        output_count > 2 * VSM_MAX_OUTPUTS)
         return vsm_fail(VSM_E_INTERNAL, "refine: %d views and %d outputs are more than %d and %d",
-                        matte_count, output_count, VSM_MAX_VIEWS, VSM_MAX_OUTPUTS);
+                        matte_count, output_count, VSM_MAX_VIEWS, 2 * VSM_MAX_OUTPUTS);
     status = set_source(plan, source);
     for (int i = 0; i < output_count && !status; i++)
         status = set_output(plan, &outputs[i], options->despill);

@@ -65,7 +65,7 @@ struct vsm_refine_plan {
     int pass_count;
     float chroma_low, chroma_high; /* centred */
     float mean_low, mean_high;     /* bounds of the mean of R, G, B of any code values, legal or not */
-    struct vsm_refine_output outputs[VSM_MAX_OUTPUTS];
+    struct vsm_refine_output outputs[2 * VSM_MAX_OUTPUTS];
     int output_count;
     struct vsm_refine_view views[VSM_MAX_VIEWS];
     int view_count;

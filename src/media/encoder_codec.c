@@ -26,6 +26,8 @@ static const struct traits all_traits[] = {
     {"hevc_nvenc", "cq", 21, "preset", "p5", "rc=vbr:forced-idr=1:bf=2:rc-lookahead=0"},
     {"prores_ks", NULL, 0, "profile", NULL, "vendor=apl0"},
     {"ffv1", NULL, 0, NULL, NULL, "level=3:coder=1:context=0:slicecrc=1"},
+    {"png", NULL, 0, NULL, NULL, "compression_level=2:pred=sub"},
+    {"exr", NULL, 0, NULL, NULL, "compression=zip16:format=half"},
     {"mjpeg", "qscale", 2, NULL, NULL, NULL},
 };
 
@@ -155,12 +157,15 @@ static void setup_x265(const struct vsm_video_encoder_options *options, const st
     codec->thread_count = threads;
 }
 
-static void setup_vp9(const struct vsm_video_encoder_options *options, AVDictionary **dictionary)
+/* Its encoder of alpha pictures knows no alternative references. */
+static void setup_vp9(const struct vsm_video_encoder_options *options, const AVCodecContext *codec,
+                      AVDictionary **dictionary)
 {
     const struct depth *depth = depth_of(x264_depths, options);
+    bool alpha = codec->pix_fmt == AV_PIX_FMT_YUVA420P;
 
     av_dict_set_int(dictionary, "lag-in-frames", depth->lookahead, 0);
-    av_dict_set_int(dictionary, "auto-alt-ref", depth->lookahead > 0, 0);
+    av_dict_set_int(dictionary, "auto-alt-ref", depth->lookahead > 0 && !alpha, 0);
 }
 
 static void setup_svtav1(int threads, AVDictionary **dictionary)
@@ -231,7 +236,7 @@ int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
     else if (strcmp(options->codec, "libsvtav1") == 0)
         setup_svtav1(threads, dictionary);
     else if (strcmp(options->codec, "libvpx-vp9") == 0)
-        setup_vp9(options, dictionary);
+        setup_vp9(options, codec, dictionary);
     else if (strcmp(options->codec, "ffv1") == 0)
         codec->slices = (int64_t)options->width * options->height > 1280 * 720 ? 16 : 4;
     return VSM_OK;

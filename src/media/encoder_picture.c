@@ -13,8 +13,9 @@
 struct vsm_encoder_picture {
     struct vsm_format format;
     enum AVPixelFormat source, target;
-    int width, height;
-    AVBufferRef *neutral; /* gray given as 4:2:0: one constant chroma plane */
+    int width, height;               /* of the pictures that come */
+    int target_width, target_height; /* of the frames that go */
+    AVBufferRef *neutral;            /* gray given as 4:2:0: one constant chroma plane */
     ptrdiff_t neutral_stride;
     struct SwsContext *scaler; /* NULL = pictures are wrapped */
     struct vsm_colour scaler_colour;
@@ -127,11 +128,15 @@ static bool is_neutral_gray(const struct vsm_encoder_picture *maker)
 
 static int create_scaler(struct vsm_encoder_picture *maker)
 {
-    /* Sizes are equal, so nothing is interpolated but chroma; accurate rounding keeps the result the same
+    /* Where sizes are equal nothing is interpolated but chroma; accurate rounding keeps the result the same
      * on every processor. */
+    bool same = maker->width == maker->target_width && maker->height == maker->target_height;
+
     maker->scaler =
-        sws_getContext(maker->width, maker->height, maker->source, maker->width, maker->height, maker->target,
-                       SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, NULL, NULL, NULL);
+        sws_getContext(maker->width, maker->height, maker->source, maker->target_width, maker->target_height,
+                       maker->target,
+                       (same ? SWS_BICUBIC : SWS_AREA) | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP,
+                       NULL, NULL, NULL);
     if (!maker->scaler)
         return vsm_fail(VSM_E_USAGE,
                         "encoder: pictures in %s cannot be converted to %s; choose another pix_fmt",
@@ -139,7 +144,7 @@ static int create_scaler(struct vsm_encoder_picture *maker)
     return VSM_OK;
 }
 
-int vsm_encoder_picture_create(struct vsm_format format, int target, int width, int height,
+int vsm_encoder_picture_create(const struct vsm_video_encoder_options *options, int target,
                                struct vsm_encoder_picture **result)
 {
     struct vsm_encoder_picture *maker = vsm_mem_alloc("encoder picture", 1, sizeof(*maker));
@@ -147,14 +152,18 @@ int vsm_encoder_picture_create(struct vsm_format format, int target, int width, 
 
     if (!maker)
         return VSM_E_NOMEM;
-    maker->format = format;
-    maker->source = vsm_ff_format_to(format);
+    maker->format = options->format;
+    maker->source = vsm_ff_format_to(options->format);
     maker->target = target;
-    maker->width = width;
-    maker->height = height;
+    maker->width = options->picture_width;
+    maker->height = options->picture_height;
+    maker->target_width = options->width;
+    maker->target_height = options->height;
     if (maker->source == AV_PIX_FMT_NONE)
         status = vsm_fail(VSM_E_USAGE, "encoder: pictures of %d bits in this arrangement cannot be encoded",
-                          format.depth);
+                          options->format.depth);
+    else if (maker->width != maker->target_width || maker->height != maker->target_height)
+        status = create_scaler(maker);
     else if (is_neutral_gray(maker))
         status = create_neutral(maker);
     else if (plain_format(maker->target) != maker->source)
@@ -213,8 +222,8 @@ static int convert(struct vsm_encoder_picture *maker, const AVFrame *from, struc
     if (!to)
         return vsm_fail_nomem("encoder picture", sizeof(*to));
     to->format = maker->target;
-    to->width = maker->width;
-    to->height = maker->height;
+    to->width = maker->target_width;
+    to->height = maker->target_height;
     error = av_frame_get_buffer(to, 64);
     if (error >= 0) {
         set_scaler_colour(maker, colour);

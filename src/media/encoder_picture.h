@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "frame/image.h"
+#include "media/video_encoder.h"
 
 struct AVFrame;
 
@@ -20,8 +21,9 @@ struct vsm_encoder_picture;
  * kept before chroma). -1 if none. */
 int vsm_encoder_picture_choose(struct vsm_format format, const int *offered, bool keep_gray);
 
-/* Pictures of `format` will be given as AVPixelFormat `target`. VSM_E_USAGE if there is no conversion. */
-int vsm_encoder_picture_create(struct vsm_format format, int target, int width, int height,
+/* Pictures of options->picture_width x picture_height will be given as options->width x height in AVPixelFormat
+ * `target`; smaller ones by the mean of the area. VSM_E_USAGE if there is no conversion. */
+int vsm_encoder_picture_create(const struct vsm_video_encoder_options *options, int target,
                                struct vsm_encoder_picture **maker) VSM_NODISCARD;
 void vsm_encoder_picture_destroy(struct vsm_encoder_picture *maker);
 

@@ -287,7 +287,11 @@ int vsm_muxer_add_video(struct vsm_muxer *muxer, const struct vsm_muxer_video *v
     /* Tells the profile, without which readers take 4444 for 422. */
     if (stream->codecpar->codec_id == AV_CODEC_ID_PRORES)
         stream->codecpar->codec_tag = video->parameters->codec_tag;
-    if (video->vr && is_matroska(muxer))
+    /* Tells readers that blocks have alpha pictures beside them. */
+    if (video->parameters->codec_id == AV_CODEC_ID_VP9 && video->parameters->format == AV_PIX_FMT_YUVA420P &&
+        av_dict_set(&stream->metadata, "alpha_mode", "1", 0) < 0)
+        status = vsm_fail_nomem("output stream", sizeof(*stream));
+    if (status == VSM_OK && video->vr && is_matroska(muxer))
         status = set_vr(stream, video);
     if (status == VSM_OK && video->hdr)
         status = set_hdr(stream, video->hdr);
@@ -412,7 +416,7 @@ int vsm_muxer_replay(struct vsm_muxer *muxer, int stream, const struct vsm_packe
 {
     size_t need = (size_t)entry->size + AV_INPUT_BUFFER_PADDING_SIZE;
 
-    if (!muxer->file.suppressed || entry->size > INT32_MAX / 2)
+    if (!muxer->file.suppressed || entry->size > INT32_MAX / 2 || entry->alpha > INT32_MAX / 2)
         return vsm_fail(VSM_E_INTERNAL, "%s: replay of a packet of %u bytes refused", muxer->file.path,
                         entry->size);
     if (need > muxer->zeros_size) {
@@ -422,6 +426,8 @@ int vsm_muxer_replay(struct vsm_muxer *muxer, int stream, const struct vsm_packe
         if (!muxer->zeros)
             return VSM_E_NOMEM;
     }
+    if (entry->alpha > 0 && vsm_packet_set_alpha(muxer->scratch, NULL, entry->alpha) != VSM_OK)
+        return VSM_E_NOMEM;
     muxer->scratch->data = muxer->zeros;
     muxer->scratch->size = (int)entry->size;
     muxer->scratch->pts = entry->pts;

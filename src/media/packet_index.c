@@ -42,6 +42,7 @@ int vsm_packet_index_add(struct vsm_packet_index *index, const struct vsm_packet
     put_le(to + 16, (uint64_t)entry->duration, 8);
     put_le(to + 24, entry->size, 4);
     put_le(to + 28, entry->flags, 4);
+    put_le(to + 32, entry->alpha, 4);
     index->crc = vsm_hash_crc32(index->crc, to, VSM_PACKET_INDEX_ENTRY);
     index->used += VSM_PACKET_INDEX_ENTRY;
     index->count++;
@@ -74,6 +75,7 @@ static int visit_entries(const uint8_t *data, size_t size,
         entry.duration = (int64_t)vsm_bytes_get_le64(&in);
         entry.size = vsm_bytes_get_le32(&in);
         entry.flags = vsm_bytes_get_le32(&in);
+        entry.alpha = vsm_bytes_get_le32(&in);
         status = visit(opaque, &entry);
     }
     return status;

@@ -5,10 +5,11 @@
  * VSM_PACKET_INDEX_ENTRY bytes a packet or flush and nothing else:
  *
  *   0  i64 pts    8  i64 dts    16  i64 duration    24  u32 payload bytes    28  u32 flags (AV_PKT_FLAG_*)
+ *  32  u32 bytes of the alpha picture beside the payload (VP9), else 0
  *
  * A flush (mark) has payload bytes 0xFFFFFFFF and zeros else. It has no header: count and CRC-32 of
  * what counts are in the writer's state (video_writer.c), and bytes behind that are cut. 100,000
- * packets take 3.2 MB.
+ * packets take 3.6 MB.
  */
 #ifndef VSM_MEDIA_PACKET_INDEX_H
 #define VSM_MEDIA_PACKET_INDEX_H
@@ -20,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VSM_PACKET_INDEX_ENTRY 32
+#define VSM_PACKET_INDEX_ENTRY 36
 
 #define VSM_PACKET_INDEX_FLUSH 0xFFFFFFFFu
 
@@ -28,6 +29,7 @@ struct vsm_packet_entry {
     int64_t pts, dts, duration; /* in the encoder's time base */
     uint32_t size;              /* VSM_PACKET_INDEX_FLUSH: no packet, the muxer was flushed here */
     uint32_t flags;
+    uint32_t alpha;
 };
 
 struct vsm_packet_index {

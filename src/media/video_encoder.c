@@ -9,8 +9,11 @@
 #include "media/stamp_queue.h"
 #include "media/video_reader_internal.h"
 
+#include <libavutil/pixdesc.h>
+
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 struct vsm_video_encoder {
@@ -232,6 +235,10 @@ static int copy_options(struct vsm_video_encoder *encoder, const struct vsm_vide
     own->pix_fmt = vsm_mem_string("pixel format", options->pix_fmt);
     if (!own->codec || (options->preset && !own->preset) || (options->pix_fmt && !own->pix_fmt))
         return VSM_E_NOMEM;
+    if (!own->picture_width || !own->picture_height) {
+        own->picture_width = own->width;
+        own->picture_height = own->height;
+    }
     encoder->threads = options->threads > 0 ? options->threads : processors();
     if (options->source) {
         encoder->hdr = *vsm_video_reader_static_data(options->source);
@@ -266,8 +273,7 @@ int vsm_video_encoder_open(const struct vsm_video_encoder_options *options, stru
     if (status == VSM_OK)
         status = choose_pixel_format(encoder);
     if (status == VSM_OK)
-        status = vsm_encoder_picture_create(options->format, encoder->pixel_format, options->width,
-                                            options->height, &encoder->pictures);
+        status = vsm_encoder_picture_create(&encoder->options, encoder->pixel_format, &encoder->pictures);
     if (status == VSM_OK)
         status = begin_segment(encoder);
     if (status != VSM_OK) {
@@ -368,9 +374,10 @@ static int take_packet(struct vsm_video_encoder *encoder)
     if (!packet)
         return VSM_E_NOMEM;
     av_packet_move_ref(packet->av, encoder->received);
-    av_packet_free_side_data(packet->av);
+    status = vsm_packet_keep_alpha(packet);
     packet->av->flags &= AV_PKT_FLAG_KEY | AV_PKT_FLAG_DISPOSABLE;
-    status = set_stamps(encoder, packet->av);
+    if (status == VSM_OK)
+        status = set_stamps(encoder, packet->av);
     if (status == VSM_OK)
         status = convert_payload(encoder, packet->av);
     if (status != VSM_OK) {
@@ -521,12 +528,20 @@ static bool exists(const char *name)
     return avcodec_find_encoder_by_name(name) != NULL;
 }
 
-const char *vsm_video_encoder_auto(const char *extension, int depth, int width, bool cuda)
+int vsm_video_encoder_depth(const char *pix_fmt)
+{
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(av_get_pix_fmt(pix_fmt));
+
+    return format ? format->comp[0].depth : 0;
+}
+
+const char *vsm_video_encoder_auto(const char *path, int depth, int width, bool cuda)
 {
     static const char *const webm[] = {"libvpx-vp9", "libsvtav1", "libaom-av1", NULL};
     static const char *const small[] = {"libx264", "libx265", "libopenh264", "mpeg4", NULL};
     static const char *const large[] = {"libx265", "libx264", "libsvtav1", NULL};
-    bool is_webm = strcmp(extension, "webm") == 0, is_large = depth > 8 || width > 4096;
+    const char *dot = strrchr(path, '.');
+    bool is_webm = dot && strcasecmp(dot, ".webm") == 0, is_large = depth > 8 || width > 4096;
     const char *const *names = is_webm ? webm : is_large ? large : small;
     const char *nvenc = is_large ? "hevc_nvenc" : "h264_nvenc";
 

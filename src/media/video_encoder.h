@@ -39,7 +39,8 @@ struct vsm_video_encoder_options {
     const char *pix_fmt; /* FFmpeg pixel format name to encode in; NULL = nearest to the picture's */
     int threads;         /* 0 = processors of this machine, at most VSM_VIDEO_ENCODER_MAX_AUTO_THREADS */
     int width, height;
-    struct vsm_format format; /* of the pictures that will come */
+    int picture_width, picture_height; /* of the pictures that will come, at least as large; 0 = the same */
+    struct vsm_format format;          /* of the pictures that will come */
     struct vsm_colour colour;
     struct vsm_rational time_base;  /* of pts */
     struct vsm_rational frame_rate; /* 0/1 = unknown, taken as 30 */
@@ -77,10 +78,12 @@ int vsm_video_encoder_end_segment(struct vsm_video_encoder *encoder) VSM_NODISCA
 int vsm_video_encoder_save(struct vsm_video_encoder *encoder, struct vsm_bytes_out *out) VSM_NODISCARD;
 int vsm_video_encoder_load(struct vsm_video_encoder *encoder, struct vsm_bytes_in *in) VSM_NODISCARD;
 
-/* Picks the codec for "auto" from what the linked FFmpeg has: for a container (extension: "mp4", "webm"
- * ...), bits a sample and picture width. VP9 for webm; elsewhere H.264 up to 8 bits and 4096 wide (what
+/* Bits a sample of the pixel format of this name; 0 if FFmpeg knows none. */
+int vsm_video_encoder_depth(const char *pix_fmt);
+
+/* Picks the codec for "auto" from what the linked FFmpeg has: for a container (by the path's extension), bits a sample and picture width. VP9 for webm; elsewhere H.264 up to 8 bits and 4096 wide (what
  * hardware decoders of headsets take), HEVC above. `cuda`: a device is there, NVENC is preferred. NULL
  * if nothing fits. */
-const char *vsm_video_encoder_auto(const char *extension, int depth, int width, bool cuda);
+const char *vsm_video_encoder_auto(const char *path, int depth, int width, bool cuda);
 
 #endif

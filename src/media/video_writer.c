@@ -6,6 +6,7 @@
 #include "media/muxer.h"
 #include "media/packet.h"
 #include "media/packet_index.h"
+#include "media/sequence_writer.h"
 #include "media/stream_copier.h"
 #include "media/video_reader_internal.h"
 #include "media/vr_boxes_write.h"
@@ -17,12 +18,13 @@
 /* State at a mark, little-endian: u32 magic, u64 pictures, u64 file bytes, u32 tail bytes, u32
  * tail CRC-32 (struct vsm_muxer_mark), u64 index entries, u32 index CRC-32, u64 copied packets,
  * then the encoder's state. */
-#define STATE_MAGIC 0x31775356u /* "VSw1" */
+#define STATE_MAGIC 0x32775356u /* "VSw2" */
 
 #define VIDEO_STREAM 0 /* the copied ones follow */
 
 struct vsm_video_writer {
     struct vsm_video_writer_options options; /* strings owned, except the encoder's */
+    struct vsm_sequence_writer *sequence;    /* does everything, if the output is a folder of pictures */
     const char *format;                      /* muxer name */
     char *index_path;
     struct vsm_video_encoder *encoder;
@@ -59,13 +61,6 @@ static int copy_options(struct vsm_video_writer *writer, const struct vsm_video_
     return writer->index_path ? VSM_OK : VSM_E_NOMEM;
 }
 
-static const char *extension_of(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-
-    return dot ? dot + 1 : "";
-}
-
 static int choose_codec(struct vsm_video_writer *writer)
 {
     struct vsm_video_encoder_options *encoder = &writer->options.encoder;
@@ -77,10 +72,8 @@ static int choose_codec(struct vsm_video_writer *writer)
                         "%s: the container is chosen by the name's end; use .mp4, .mov, .mkv or .webm",
                         writer->options.path);
     if (!name || strcmp(name, "auto") == 0)
-        name =
-            vsm_video_encoder_auto(strcmp(writer->format, "webm") == 0 ? "webm"
-                                                                       : extension_of(writer->options.path),
-                                   encoder->format.depth, encoder->width, writer->options.cuda);
+        name = vsm_video_encoder_auto(writer->options.path, encoder->format.depth, encoder->width,
+                                      writer->options.cuda);
     if (!name)
         return vsm_fail(VSM_E_USAGE,
                         "output.codec: the FFmpeg libraries here have no encoder for %s; set output.codec",
@@ -122,7 +115,7 @@ static int open_muxer(struct vsm_video_writer *writer, const struct vsm_muxer_ma
         .time_base = options->encoder.time_base,
         .frame_rate = options->encoder.frame_rate,
         .hdr = options->encoder.source ? vsm_video_reader_static_data(options->encoder.source) : NULL,
-        .vr = options->write_vr_boxes,
+        .vr = options->vr_boxes == VSM_VR_BOXES_SV3D,
         .right_left = options->right_left,
         .layout = options->layout,
     };
@@ -156,10 +149,30 @@ static int create(const struct vsm_video_writer_options *options, struct vsm_vid
     return status;
 }
 
+/* A writer around a sequence's, opened or (in) resumed. */
+static int open_sequence(const struct vsm_video_writer_options *options, struct vsm_bytes_in *in,
+                         struct vsm_video_writer **result)
+{
+    struct vsm_video_writer *writer = vsm_mem_alloc("video writer", 1, sizeof(*writer));
+    int status = !writer ? VSM_E_NOMEM
+                 : in    ? vsm_sequence_writer_resume(options, in, &writer->sequence)
+                         : vsm_sequence_writer_open(options, &writer->sequence);
+
+    if (status != VSM_OK) {
+        vsm_mem_free(writer);
+        return status;
+    }
+    *result = writer;
+    return VSM_OK;
+}
+
 int vsm_video_writer_open(const struct vsm_video_writer_options *options, struct vsm_video_writer **result)
 {
     struct vsm_video_writer *writer = NULL;
-    int status = create(options, &writer);
+    int status = options->sequence ? VSM_OK : create(options, &writer);
+
+    if (options->sequence)
+        return open_sequence(options, NULL, result);
 
     if (status == VSM_OK)
         status = open_muxer(writer, NULL);
@@ -204,6 +217,7 @@ static int write_ready(struct vsm_video_writer *writer)
             .duration = packet->av->duration,
             .size = (uint32_t)packet->av->size,
             .flags = (uint32_t)packet->av->flags,
+            .alpha = vsm_packet_alpha_size(packet),
         };
 
         status = copy_until(writer, entry.dts);
@@ -223,6 +237,8 @@ int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image *imag
 {
     int status = VSM_OK;
 
+    if (writer->sequence)
+        return vsm_sequence_writer_put(writer->sequence, image, pts - writer->options.first_pts);
     if (!writer->finished)
         status = vsm_video_encoder_put(writer->encoder, image, pts - writer->options.first_pts, duration);
     writer->pictures += status == VSM_OK;
@@ -242,6 +258,8 @@ int vsm_video_writer_mark(struct vsm_video_writer *writer, struct vsm_bytes_out 
     struct vsm_muxer_mark mark;
     int status;
 
+    if (writer->sequence)
+        return vsm_sequence_writer_mark(writer->sequence, state);
     if (writer->finished) {
         vsm_bytes_put(state, writer->known_state.data, writer->known_state.size);
         return state->failed ? VSM_E_NOMEM : VSM_OK;
@@ -332,8 +350,10 @@ int vsm_video_writer_resume(const struct vsm_video_writer_options *options, stru
     struct vsm_bytes_in whole = *in;
     struct vsm_video_writer *writer = NULL;
     struct state state;
-    int status = read_state(options->path, in, &state);
+    int status = options->sequence ? VSM_OK : read_state(options->path, in, &state);
 
+    if (options->sequence)
+        return open_sequence(options, in, result);
     if (status == VSM_OK)
         status = create(options, &writer);
     if (status == VSM_OK && is_complete(writer, &state)) {
@@ -362,6 +382,8 @@ int vsm_video_writer_finish(struct vsm_video_writer *writer)
     const struct vsm_video_writer_options *options = &writer->options;
     int status;
 
+    if (writer->sequence)
+        return vsm_sequence_writer_finish(writer->sequence);
     if (writer->finished)
         return VSM_OK;
     status = end_segment(writer);
@@ -371,8 +393,9 @@ int vsm_video_writer_finish(struct vsm_video_writer *writer)
         status = vsm_muxer_finish(writer->muxer);
     vsm_muxer_destroy(writer->muxer);
     writer->muxer = NULL;
-    if (status == VSM_OK && options->write_vr_boxes && has_boxes(writer))
-        status = vsm_vr_boxes_write(options->temporary_path, options->layout, options->right_left);
+    if (status == VSM_OK && options->vr_boxes != VSM_VR_BOXES_NONE && has_boxes(writer))
+        status = vsm_vr_boxes_write(options->temporary_path, options->vr_boxes, options->layout,
+                                    options->right_left);
     if (status == VSM_OK)
         status = vsm_file_rename(options->temporary_path, options->path);
     if (status != VSM_OK)
@@ -389,6 +412,7 @@ void vsm_video_writer_close(struct vsm_video_writer *writer, bool keep)
         unlink(writer->options.temporary_path);
     if (writer->finished || (writer->created && !keep))
         unlink(writer->index_path);
+    vsm_sequence_writer_close(writer->sequence, keep);
     vsm_video_encoder_close(writer->encoder);
     vsm_stream_copier_close(writer->copier);
     vsm_muxer_destroy(writer->muxer);

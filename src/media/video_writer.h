@@ -1,4 +1,4 @@
-/* One output file: an encoder, the source's audio and data streams copied beside it, a muxer, and VR boxes.
+/* One output. Usually a file: an encoder, the source's audio and data streams copied beside it, a muxer, and VR boxes.
  *
  * The file grows under PATH's temporary name and gets its final name when it is complete. It is safe to
  * truncate at a mark: everything that the muxer was given up to there is on disk, and writing can go on from
@@ -10,7 +10,7 @@
  * file: a video packet goes in behind all copied packets that are decoded before it.
  *
  * Beside the temporary file lies TEMPORARY.index (packet_index.h), removed with it or when the
- * file is complete.
+ * file is complete. An output may be a folder of numbered pictures instead (sequence_writer.h).
  */
 #ifndef VSM_MEDIA_VIDEO_WRITER_H
 #define VSM_MEDIA_VIDEO_WRITER_H
@@ -20,6 +20,7 @@
 #include "frame/image.h"
 #include "media/video_encoder.h"
 #include "media/video_info.h"
+#include "media/vr_boxes_write.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,10 +32,11 @@ struct vsm_video_writer_options {
     const char *temporary_path; /* where it grows, on the same file system; NULL = PATH.part */
     struct vsm_video_encoder_options encoder; /* codec "auto" or NULL: chosen by container, depth and width */
     bool cuda;                                /* a device is there: "auto" may take its encoders */
+    bool sequence;                            /* a folder of pictures; codec "png" or "exr" */
     const char *source_path;                  /* audio and data streams are copied from here; NULL = none */
-    int64_t first_pts;   /* source video time that becomes 0, in the encoder's time base; 0 keeps times */
-    int64_t end_pts;     /* copied streams end here; INT64_MAX = whole source */
-    bool write_vr_boxes; /* st3d and sv3d (half-equirect) */
+    int64_t first_pts; /* source video time that becomes 0, in the encoder's time base; 0 keeps times */
+    int64_t end_pts;   /* copied streams end here; INT64_MAX = whole source */
+    enum vsm_vr_boxes_kind vr_boxes; /* half-equirect; Matroska has one kind only, its own, for SV3D */
     bool right_left;
     enum vsm_layout layout;
 };

@@ -20,6 +20,7 @@
 struct rebuild {
     struct vsm_mp4_source source;
     const uint8_t *data;
+    enum vsm_vr_boxes_kind kind;
     enum vsm_layout layout;
     bool right_left;
     bool done; /* the boxes are in */
@@ -82,12 +83,48 @@ static void put_sv3d(struct vsm_bytes_out *out)
     end_box(out, sv3d);
 }
 
+/* A full box with a code of four characters, alone in a box. */
+static void put_code(struct vsm_bytes_out *out, uint32_t outer, uint32_t inner, const char *code)
+{
+    size_t box = begin_box(out, outer), full = begin_box(out, inner);
+
+    vsm_bytes_put_be32(out, 0);
+    vsm_bytes_put(out, code, 4);
+    end_box(out, full);
+    end_box(out, box);
+}
+
+static void put_vexu(struct rebuild *r)
+{
+    enum { LEFT = 1, RIGHT = 2, REVERSED = 8 };
+    bool mono = r->layout == VSM_LAYOUT_MONO;
+    size_t vexu = begin_box(r->out, TYPE("vexu")), eyes, stri, hfov;
+
+    eyes = begin_box(r->out, TYPE("eyes"));
+    stri = begin_box(r->out, TYPE("stri"));
+    vsm_bytes_put_be32(r->out, 0);
+    vsm_bytes_put_u8(r->out, (uint8_t)(mono ? 0 : LEFT | RIGHT | (r->right_left ? REVERSED : 0)));
+    end_box(r->out, stri);
+    end_box(r->out, eyes);
+    put_code(r->out, TYPE("proj"), TYPE("prji"), "hequ");
+    if (!mono)
+        put_code(r->out, TYPE("pack"), TYPE("pkin"), r->layout == VSM_LAYOUT_SBS ? "side" : "over");
+    end_box(r->out, vexu);
+    hfov = begin_box(r->out, TYPE("hfov"));
+    vsm_bytes_put_be32(r->out, 180000); /* thousandths of a degree */
+    end_box(r->out, hfov);
+}
+
 static void put_vr(struct rebuild *r)
 {
     if (r->done)
         return;
-    put_st3d(r);
-    put_sv3d(r->out);
+    if (r->kind == VSM_VR_BOXES_APMP) {
+        put_vexu(r);
+    } else {
+        put_st3d(r);
+        put_sv3d(r->out);
+    }
     r->done = true;
 }
 
@@ -176,10 +213,10 @@ static bool is_video(struct rebuild *r, const struct vsm_mp4_box *track)
            memcmp(handler, "vide", 4) == 0;
 }
 
-int vsm_vr_boxes_write_moov(const void *moov, size_t size, enum vsm_layout layout, bool right_left,
-                            struct vsm_bytes_out *out)
+int vsm_vr_boxes_write_moov(const void *moov, size_t size, enum vsm_vr_boxes_kind kind,
+                            enum vsm_layout layout, bool right_left, struct vsm_bytes_out *out)
 {
-    struct rebuild r = {vsm_mp4_boxes_bytes(moov, size), moov, layout, right_left, false, out};
+    struct rebuild r = {vsm_mp4_boxes_bytes(moov, size), moov, kind, layout, right_left, false, out};
     struct vsm_mp4_list list = vsm_mp4_boxes_top(&r.source);
     struct vsm_mp4_box top, box;
     int status = vsm_mp4_boxes_find(&list, TYPE("moov"), &top);
@@ -237,8 +274,8 @@ static int append(struct vsm_output_file *file, uint64_t end, const struct vsm_m
 }
 
 /* Finds moov and makes the new one. */
-static int make_moov(const struct vsm_mp4_source *source, enum vsm_layout layout, bool right_left,
-                     struct vsm_mp4_box *old, struct vsm_bytes_out *moov)
+static int make_moov(const struct vsm_mp4_source *source, enum vsm_vr_boxes_kind kind, enum vsm_layout layout,
+                     bool right_left, struct vsm_mp4_box *old, struct vsm_bytes_out *moov)
 {
     struct vsm_mp4_list list = vsm_mp4_boxes_top(source);
     int status = vsm_mp4_boxes_find(&list, TYPE("moov"), old);
@@ -261,13 +298,13 @@ static int make_moov(const struct vsm_mp4_source *source, enum vsm_layout layout
         memcpy(bytes + 4, "moov", 4);
         for (unsigned i = 0; old->header == 16 && i < 8; i++)
             bytes[8 + i] = (uint8_t)(old->size >> (56 - 8 * i));
-        status = vsm_vr_boxes_write_moov(bytes, (size_t)old->size, layout, right_left, moov);
+        status = vsm_vr_boxes_write_moov(bytes, (size_t)old->size, kind, layout, right_left, moov);
     }
     vsm_mem_free(bytes);
     return status;
 }
 
-int vsm_vr_boxes_write(const char *path, enum vsm_layout layout, bool right_left)
+int vsm_vr_boxes_write(const char *path, enum vsm_vr_boxes_kind kind, enum vsm_layout layout, bool right_left)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), status;
     struct vsm_output_file file = {0};
@@ -279,7 +316,7 @@ int vsm_vr_boxes_write(const char *path, enum vsm_layout layout, bool right_left
         return vsm_fail(VSM_E_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     status = vsm_mp4_boxes_file(fd, path, &source);
     if (status == VSM_OK)
-        status = make_moov(&source, layout, right_left, &old, &moov);
+        status = make_moov(&source, kind, layout, right_left, &old, &moov);
     close(fd);
     if (status == VSM_OK)
         status = vsm_output_file_open(path, true, &file);

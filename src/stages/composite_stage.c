@@ -22,7 +22,7 @@ struct vsm_composite_stage {
 
 /* What refine makes for one frame, and what it becomes. */
 struct work {
-    struct vsm_composite_output outputs[VSM_MAX_OUTPUTS];
+    struct vsm_composite_output outputs[2 * VSM_MAX_OUTPUTS]; /* a packed target has two */
     int count;
     struct vsm_image *foregrounds[VSM_MAX_OUTPUTS], *mattes[VSM_MAX_OUTPUTS]; /* by target; owned */
 };
@@ -47,12 +47,13 @@ static int create_pack(struct target *target, int width, int height)
     if (status != VSM_OK)
         return status;
     full.full_range = true;
-    vsm_colour_encode(&model, black, options.background);
+    vsm_colour_encode(&model, packing->mattes ? black : wanted->key, options.background);
     vsm_colour_encode(&model, black, options.alpha_zero);
     vsm_colour_encode(&model, one, options.alpha_one);
     target->foregrounds = vsm_image_pool_create(wanted->format, width, height, wanted->colour);
-    target->mattes = vsm_image_pool_create(gray, width, height, full);
-    if (!target->foregrounds || !target->mattes)
+    if (packing->mattes)
+        target->mattes = vsm_image_pool_create(gray, width, height, full);
+    if (!target->foregrounds || (packing->mattes && !target->mattes))
         return VSM_E_NOMEM;
     return vsm_alpha_pack_create(&options, &target->pack);
 }
@@ -115,8 +116,6 @@ static int add_work(struct work *work, const struct target *target, enum vsm_com
 
     if (!image)
         return VSM_E_NOMEM;
-    if (work->count == VSM_MAX_OUTPUTS)
-        return vsm_fail(VSM_E_INTERNAL, "composite: more than %d pictures of one frame", VSM_MAX_OUTPUTS);
     work->outputs[work->count++] = (struct vsm_composite_output){kind, image, {key[0], key[1], key[2]}};
     return VSM_OK;
 }
@@ -134,9 +133,10 @@ static int prepare(const struct vsm_composite_stage *stage, struct vsm_frame *fr
             status = add_work(work, target, target->wanted.kind, frame->outputs[i]);
         } else {
             work->foregrounds[i] = vsm_image_pool_get(target->foregrounds);
-            work->mattes[i] = vsm_image_pool_get(target->mattes);
             status = add_work(work, target, target->wanted.kind, work->foregrounds[i]);
-            if (status == VSM_OK)
+            if (status == VSM_OK && target->mattes)
+                work->mattes[i] = vsm_image_pool_get(target->mattes);
+            if (status == VSM_OK && target->mattes)
                 status = add_work(work, target, VSM_COMPOSITE_MATTE, work->mattes[i]);
         }
         if (status != VSM_OK)

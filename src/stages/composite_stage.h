@@ -9,12 +9,13 @@
 #include "image/refine.h"
 #include "pipeline/stage.h"
 
-/* The alpha-packed layout (geometry/alpha_pack.h) as a target. */
+/* Fisheye circles, alpha-packed or not (geometry/alpha_pack.h), as a target. */
 struct vsm_composite_packing {
     struct vsm_rect eyes[2]; /* left, right; half-equirect */
     double field_of_view;    /* degrees */
     int height;              /* the picture is 2 * height x height */
-    bool red;                /* mattes in red instead of grey */
+    bool mattes; /* in discs beside the circles; else the circles alone, round them the key colour */
+    bool red;    /* mattes in red instead of grey */
 };
 
 /* One picture to be made of every frame. */
@@ -23,7 +24,7 @@ struct vsm_composite_target {
     struct vsm_format format;
     struct vsm_colour colour;
     uint8_t key[3]; /* R, G, B */
-    /* NULL: the picture is as the source lies. Else it is packed: the format is YUV. Borrowed during
+    /* NULL: the picture is as the source lies. Else it is packed: the format is planar. Borrowed during
      * create(). */
     const struct vsm_composite_packing *packing;
 };

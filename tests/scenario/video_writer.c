@@ -38,7 +38,7 @@ static struct job job_of(const char *name, const char *codec, const char *source
                                 .time_base = {1, 30000},
                                 .frame_rate = {30, 1}},
                     .end_pts = INT64_MAX,
-                    .write_vr_boxes = true,
+                    .vr_boxes = VSM_VR_BOXES_SV3D,
                     .layout = VSM_LAYOUT_SBS},
     };
 

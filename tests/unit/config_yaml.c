@@ -89,8 +89,9 @@ static void test_other_values_round_trip(void)
         const char *const *texts = option->choices ? option->choices : numbers;
 
         if (option->type == VSM_OPTIONS_TEXT) {
-            const char *text = strcmp(option->key, "matting.people") == 0
-                                   ? "0.5,0.5; right:1,2,3,4px"
+            const char *text = strcmp(option->key, "matting.people") == 0 ? "0.5,0.5; right:1,2,3,4px"
+                               : strcmp(option->key, "output.list") == 0
+                                   ? "png; green, path=\"a\\b\".mp4, crf=3"
                                    : "3 both 1 remove; 4 left 2 mask \"a\\b\".png";
 
             CHECK_INT(vsm_options_set(&config, option, text, NULL), VSM_OK);

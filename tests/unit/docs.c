@@ -124,7 +124,7 @@ static void test_bash_completion(void)
     CHECK_STR(COMPLETE("vr180-streaming --progress = p"), "plain\n");
     CHECK_STR(COMPLETE("vr180-streaming --set output.cr"), "output.crf=\n");
     CHECK_STR(COMPLETE("vr180-streaming --set output.format ="),
-              "green matte alpha_packed prores4444 ffv1_alpha\n");
+              "green matte alpha_packed prores4444 ffv1_alpha vp9_alpha png exr\n");
     CHECK_STR(COMPLETE("vr180-streaming --set recovery.auto_resume = f"), "false\n");
     CHECK_STR(COMPLETE("vr180-streaming --scale 0"), "\n");
     CHECK_STR(COMPLETE("vr180-streaming -o /et"), "/etc\n");

@@ -256,10 +256,10 @@ static void test_damaged_state_is_refused(void)
 
 static void test_auto_by_size_and_container(void)
 {
-    CHECK_STR(vsm_video_encoder_auto("webm", 8, 2048, false), "libvpx-vp9");
-    CHECK_STR(vsm_video_encoder_auto("mp4", 8, 4096, false), "libx264");
-    CHECK_STR(vsm_video_encoder_auto("mp4", 8, 5760, false), "libx265");
-    CHECK_STR(vsm_video_encoder_auto("mkv", 10, 2048, false), "libx265");
+    CHECK_STR(vsm_video_encoder_auto("a.webm", 8, 2048, false), "libvpx-vp9");
+    CHECK_STR(vsm_video_encoder_auto("a.mp4", 8, 4096, false), "libx264");
+    CHECK_STR(vsm_video_encoder_auto("a.mp4", 8, 5760, false), "libx265");
+    CHECK_STR(vsm_video_encoder_auto("a.mkv", 10, 2048, false), "libx265");
 }
 
 int main(void)

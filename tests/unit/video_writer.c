@@ -286,7 +286,7 @@ static void check_vr(const char *name, const char *codec, enum vsm_layout layout
     AVFormatContext *in;
     const AVStream *stream;
 
-    options.write_vr_boxes = true;
+    options.vr_boxes = VSM_VR_BOXES_SV3D;
     options.layout = layout;
     options.right_left = right_left;
     CHECK_INT(vsm_video_writer_open(&options, &writer), VSM_OK);
@@ -329,7 +329,7 @@ static void check_moov_place(const char *movflags)
     CHECK(media_source_make(path, 1, &aac, 1, movflags));
     count = media_source_packets(path, before, MAX);
     for (int round = 0; round < 2; round++) {
-        CHECK_INT(vsm_vr_boxes_write(path, VSM_LAYOUT_SBS, round == 1), VSM_OK);
+        CHECK_INT(vsm_vr_boxes_write(path, VSM_VR_BOXES_SV3D, VSM_LAYOUT_SBS, round == 1), VSM_OK);
         CHECK_INT(media_source_packets(path, after, MAX), count);
         CHECK(count > 40 && memcmp(before, after, (size_t)count * sizeof(before[0])) == 0);
         CHECK_INT(vsm_vr_boxes_read_path(path, 0, &found), VSM_OK);
@@ -349,11 +349,11 @@ static void test_vr_boxes_refuse_other_files(void)
     const char *path = media_source_path("frag.mp4");
 
     CHECK(media_source_make(path, 1, NULL, 0, "frag_keyframe+empty_moov"));
-    CHECK_INT(vsm_vr_boxes_write(path, VSM_LAYOUT_SBS, false), VSM_E_INPUT);
+    CHECK_INT(vsm_vr_boxes_write(path, VSM_VR_BOXES_SV3D, VSM_LAYOUT_SBS, false), VSM_E_INPUT);
     CHECK_HAS(vsm_error_message(), "fragmented");
     path = media_source_path("text.mp4");
     CHECK_INT(vsm_file_write_atomic(path, "\0\0\0\10free", 8), VSM_OK);
-    CHECK_INT(vsm_vr_boxes_write(path, VSM_LAYOUT_SBS, false), VSM_E_INPUT);
+    CHECK_INT(vsm_vr_boxes_write(path, VSM_VR_BOXES_SV3D, VSM_LAYOUT_SBS, false), VSM_E_INPUT);
     CHECK_HAS(vsm_error_message(), "no moov");
 }
 

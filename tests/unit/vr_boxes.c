@@ -239,12 +239,14 @@ static void test_writes_behind_an_open_box(void)
     zeros(3);
     end_track(depth);
     end(moov);
-    CHECK_INT(vsm_vr_boxes_write_moov(file.data, file.size, VSM_LAYOUT_SBS, true, &once), VSM_OK);
+    CHECK_INT(vsm_vr_boxes_write_moov(file.data, file.size, VSM_VR_BOXES_SV3D, VSM_LAYOUT_SBS, true, &once),
+              VSM_OK);
     vsm_bytes_out_finish(&file);
     vsm_bytes_put(&file, once.data, once.size);
     CHECK_INT(read_file(1, &found), VSM_OK);
     CHECK(found.boxes.has_stereo && found.boxes.right_left && found.boxes.equirect);
-    CHECK_INT(vsm_vr_boxes_write_moov(once.data, once.size, VSM_LAYOUT_SBS, true, &twice), VSM_OK);
+    CHECK_INT(vsm_vr_boxes_write_moov(once.data, once.size, VSM_VR_BOXES_SV3D, VSM_LAYOUT_SBS, true, &twice),
+              VSM_OK);
     CHECK(once.size == twice.size && memcmp(once.data, twice.data, once.size) == 0);
     vsm_bytes_out_finish(&once);
     vsm_bytes_out_finish(&twice);
