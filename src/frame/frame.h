@@ -1,7 +1,8 @@
 /* The frame envelope: one unit of work on its way from the reader to the writer.
  *
  * A frame has exactly one owner at a time (the stage or queue that holds it). Its pictures and tensors are
- * shared by reference. Stages add layers; nobody changes a layer that is already there.
+ * shared by reference. Stages add layers; nobody changes a layer that is already there, but for coefficient maps, which
+ * stages between matter and composite may change in place: no other frame shares them.
  */
 #ifndef VSM_FRAME_FRAME_H
 #define VSM_FRAME_FRAME_H

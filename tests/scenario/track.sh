@@ -59,12 +59,12 @@ esac
 
 # Killed behind a checkpoint and at a bad moment of the next one.
 if strings -a "$program" | grep -qx ckpt.rename; then
-    for fault in ckpt.done:1:kill ckpt.rename:2:kill; do
+    for point in ckpt.done:1:kill ckpt.rename:2:kill; do
         rm -rf got*
-        run got.mp4 $fault
+        run got.mp4 $point
         [ $? = 137 ] && [ -e got.mp4.vsmjob ] && run got.mp4 "" && cmp -s want.mp4 got.mp4 &&
-            ok "killed at $fault and resumed equals the undisturbed run" ||
-            not_ok "killed at $fault and resumed" "$(tail -n 1 stderr)"
+            ok "killed at $point and resumed equals the undisturbed run" ||
+            not_ok "killed at $point and resumed" "$(tail -n 1 stderr)"
     done
     rm -rf got*
     run got.mp4 ckpt.done:1:kill
