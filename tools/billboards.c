@@ -12,12 +12,14 @@ struct row {
     double area[2];
     long pixels;
     double u_sum, v_sum;
+    int left[2], right[2]; /* of the pixels that are this person by half; right 0 if there are none */
 };
 
 struct board {
     const struct vsm_cutout *cutout;
     double place[3], right[3], normal[3];
     int number; /* in the caller's order */
+    bool passer_by;
 };
 
 struct job {
@@ -165,6 +167,12 @@ static void paint_pixel(const struct job *job, int eye, const double place[3], i
         struct row *row = &job->rows[job->boards[n].number * job->canvas->eye + y];
 
         row->area[eye] += visible[n];
+        if (job->boards[n].passer_by)
+            rgba[3] = fmaxf(rgba[3] - visible[n], 0.0f);
+        if (visible[n] >= 0.5f) {
+            row->left[eye] = row->right[eye] ? row->left[eye] : x;
+            row->right[eye] = x + 1;
+        }
         if (eye == 0 && visible[n] >= 0.5f)
             note_disparity(job, points[n], row);
     }
@@ -195,12 +203,27 @@ static void set_up_boards(struct job *job, const struct vsm_billboards_person *p
                               .place = {person->distance * sine, person->bottom, person->distance * cosine},
                               .right = {cosine, 0.0, -sine},
                               .normal = {sine, 0.0, cosine},
-                              .number = n};
+                              .number = n,
+                              .passer_by = person->passer_by};
         int at = n;
 
         for (; at > 0 && people[job->boards[at - 1].number].distance < person->distance; at--)
             job->boards[at] = job->boards[at - 1];
         job->boards[at] = board;
+    }
+}
+
+static void widen(const struct row *row, int y, struct vsm_billboards_seen *seen)
+{
+    for (int eye = 0; eye < 2; eye++) {
+        int *box = seen->box[eye];
+
+        if (row->right[eye] == 0)
+            continue;
+        box[0] = box[2] == 0 || row->left[eye] < box[0] ? row->left[eye] : box[0];
+        box[1] = box[2] == 0 ? y : box[1];
+        box[2] = row->right[eye] > box[2] ? row->right[eye] : box[2];
+        box[3] = y + 1;
     }
 }
 
@@ -216,6 +239,7 @@ static void sum_up(const struct job *job, struct vsm_billboards_seen *seen)
 
             seen[n].area[0] += row->area[0];
             seen[n].area[1] += row->area[1];
+            widen(row, y, &seen[n]);
             band->pixels += row->pixels;
             band->u_sum += row->u_sum;
             band->v_sum += row->v_sum;

@@ -28,6 +28,7 @@ struct vsm_billboards_person {
     const struct vsm_cutout *cutout;
     double azimuth, distance; /* radians, metres */
     double bottom;            /* Y of the lowest point */
+    bool passer_by;           /* in the colours, but not in the alpha */
 };
 
 /* What the left eye sees of a person in a band of rows. */
@@ -38,6 +39,9 @@ struct vsm_billboards_band {
 
 struct vsm_billboards_seen {
     double area[2]; /* pixels in each eye, soft */
+    /* Round the pixels of each eye that are this person by half: left, top, right and bottom, the last two exclusive;
+     * right 0 if there are none. */
+    int box[2][4];
     struct vsm_billboards_band bands[1024 / VSM_BILLBOARDS_BAND];
 };
 

@@ -67,6 +67,7 @@ static int put_people_in_place(struct vsm_truth_film *film, int number)
             return vsm_fail(VSM_E_INTERNAL, "scene %s: nobody is called %s", film->options.scene.name,
                             role->person);
         film->people[n].bottom = person->bottom;
+        film->people[n].passer_by = film->options.passers_by >> n & 1;
         status = vsm_cutout_load(person, film->options.data, number, &film->cutouts[n]);
     }
     return status;

@@ -17,6 +17,7 @@ struct vsm_truth_film_options {
     const char *data;                    /* the shared data folder */
     struct vsm_truth_scenes_scene scene; /* as it is to be filmed */
     int frames, eye;                     /* eye: pixels a side, a multiple of 32 */
+    unsigned passers_by;                 /* bit n: member n of the cast is to be left out of the alpha */
     struct vsm_eye_faults_fault fault;
 };
 

@@ -6,7 +6,9 @@
 #define DAMPING        0.98f  /* of the speed, a frame */
 #define STOPPING       0.90f  /* the same, of somebody whom the last detection missed */
 #define FASTEST        0.02f  /* an edge, parts of the eye a frame: 3.6 degrees */
-#define CATCH_UP       0.35f  /* share of what is pending that is added a frame */
+#define CATCH_UP       0.22f  /* share of what is pending that is added a frame */
+#define DRIFT_GAIN     0.6f   /* share of a movement seen that is believed at once */
+#define SLOW_GAIN      0.2f   /* as the next, of somebody whose movement is seen */
 #define SPEED_GAIN     0.7f   /* share of a detection's surprise that is taken for speed */
 #define SMALLEST       0.004f /* side of a box */
 #define MATCH_FADING   0.98f  /* a frame */
@@ -55,8 +57,23 @@ static void catch_up(float *value, float *pending)
     *pending *= 1.0f - CATCH_UP;
 }
 
-static void move(struct vsm_roster_person *p)
+/* Growing and shrinking go on; the middle goes where the body was seen to go. */
+static void drift(struct vsm_roster_person *p, const struct vsm_drift_move *move)
 {
+    const float x = move->x - 0.5f * (p->rate[0] + p->rate[2]),
+                y = move->y - 0.5f * (p->rate[1] + p->rate[3]);
+
+    p->rate[0] = clamp(p->rate[0] + DRIFT_GAIN * x, -FASTEST, FASTEST);
+    p->rate[2] = clamp(p->rate[2] + DRIFT_GAIN * x, -FASTEST, FASTEST);
+    p->rate[1] = clamp(p->rate[1] + DRIFT_GAIN * y, -FASTEST, FASTEST);
+    p->rate[3] = clamp(p->rate[3] + DRIFT_GAIN * y, -FASTEST, FASTEST);
+}
+
+static void move(struct vsm_roster_person *p, const struct vsm_drift_move *seen)
+{
+    p->drifting = seen && seen->known;
+    if (p->drifting)
+        drift(p, seen);
     for (int e = 0; e < 4; e++) {
         p->edge[e] += p->rate[e];
         p->rate[e] *= p->missed > 0 ? STOPPING : DAMPING;
@@ -83,12 +100,12 @@ static void drop(struct vsm_roster *roster, int index)
             (size_t)(roster->count - index) * sizeof(roster->person[0]));
 }
 
-void vsm_roster_step(struct vsm_roster *roster)
+void vsm_roster_step(struct vsm_roster *roster, const struct vsm_drift_move *moves)
 {
-    for (int i = 0; i < roster->count;) {
+    for (int i = 0, k = 0; i < roster->count; k++) {
         struct vsm_roster_person *p = &roster->person[i];
 
-        move(p);
+        move(p, moves ? &moves[k] : NULL);
         if (outside(p))
             p->in_sight = false;
         if (!p->in_sight && p->unseen > VSM_ROSTER_MEMORY)
@@ -157,7 +174,8 @@ static void correct(struct vsm_roster_person *p, const struct vsm_roster_sightin
     for (int e = 0; e < 4; e++) {
         const float surprise = edge[e] - p->edge[e] - p->pending[e];
 
-        p->rate[e] = clamp(p->rate[e] + SPEED_GAIN * surprise / frames, -FASTEST, FASTEST);
+        p->rate[e] =
+            clamp(p->rate[e] + (p->drifting ? SLOW_GAIN : SPEED_GAIN) * surprise / frames, -FASTEST, FASTEST);
         p->pending[e] = edge[e] - p->edge[e];
     }
     if (s->match <= 0.0f)
@@ -255,6 +273,7 @@ static void save_person(const struct vsm_roster_person *p, struct vsm_bytes_out 
     vsm_bytes_put_le32(out, (uint32_t)p->frames);
     vsm_bytes_put_u8(out, p->in_sight);
     vsm_bytes_put_u8(out, p->chosen);
+    vsm_bytes_put_u8(out, p->drifting);
     vsm_bytes_put_f32(out, p->edge, 4);
     vsm_bytes_put_f32(out, p->rate, 4);
     vsm_bytes_put_f32(out, p->pending, 4);
@@ -275,6 +294,7 @@ static void load_person(struct vsm_roster_person *p, struct vsm_bytes_in *in)
     p->frames = (int32_t)vsm_bytes_get_le32(in);
     p->in_sight = vsm_bytes_get_u8(in) != 0;
     p->chosen = vsm_bytes_get_u8(in) != 0;
+    p->drifting = vsm_bytes_get_u8(in) != 0;
     vsm_bytes_get_f32(in, p->edge, 4);
     vsm_bytes_get_f32(in, p->rate, 4);
     vsm_bytes_get_f32(in, p->pending, 4);

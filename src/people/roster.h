@@ -1,6 +1,7 @@
 /* Who is who over time: identities of the people that a detector sees now and then in one eye.
  *
- * Between detections each edge of a person's box moves on with a damped, bounded speed. A detection is matched with
+ * Between detections each edge of a person's box moves as the body is seen to move (people/drift.h), or else on with a
+ * damped, bounded speed. A detection is matched with
  * the boxes expected by then: overlap, distance of the centres, size and parallax make an affinity, and the best
  * pairs are taken first (ties: the older person, then the better detection). What a detection corrects is spread over
  * the next frames, so that boxes never jump. People whom two detections in a row do not find are out of sight, and are
@@ -14,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "frame/people.h"
+#include "people/drift.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,6 +49,7 @@ struct vsm_roster_person {
     float score;
     float edge[4];                    /* left, top, right, bottom; may lie outside the eye */
     float rate[4];                    /* a frame */
+    bool drifting;                    /* the last movement was seen, not supposed */
     float pending[4];                 /* still to be added to the edges, over the next frames */
     float parallax, pending_parallax; /* radians */
     float rise, pending_rise;         /* parts of the eye */
@@ -59,8 +62,9 @@ struct vsm_roster {
     struct vsm_roster_person person[VSM_ROSTER_SIZE]; /* by id, smallest first */
 };
 
-/* One frame later: everybody moves on. To be called before vsm_roster_see() of that frame. */
-void vsm_roster_step(struct vsm_roster *roster);
+/* One frame later: everybody moves on, by `moves` (as many as there are people) where they are known, else as before.
+ * NULL: none is known. To be called before vsm_roster_see() of that frame. */
+void vsm_roster_step(struct vsm_roster *roster, const struct vsm_drift_move *moves);
 
 /* What a detection found, best score first. Sightings below `newcomer` only continue people who are known.
  * `guess` stands in for the parallax of newcomers whose match is 0; one value a sighting, radians. */

@@ -4,10 +4,14 @@
 #include "image/preprocess.h"
 #include "image/scene_cut.h"
 #include "people/choice.h"
+#include "people/drift.h"
 #include "people/roster.h"
 #include "stereo/box_transfer.h"
 
 #define RECORD "people"
+
+#define NEWCOMER_LOOKS    3 /* that somebody new gets in quick succession */
+#define NEWCOMER_INTERVAL 3 /* frames between those */
 
 struct vsm_people_stage {
     struct vsm_people_stage_options options;
@@ -15,6 +19,7 @@ struct vsm_people_stage {
     struct vsm_box_transfer *transfer; /* NULL: one eye, or a grid too small to match */
     struct vsm_scene_cut cut;
     struct vsm_roster roster;
+    struct vsm_drift last;   /* the master's last picture in this scene */
     int64_t since_start;     /* frames since the scene's first */
     int64_t since_detection; /* frames since the detector last ran; 0 = in the last frame */
     bool looked;             /* the detector has run in this scene */
@@ -83,10 +88,22 @@ struct vsm_people_stage_numbers vsm_people_stage_numbers(const struct vsm_people
     return stage->numbers;
 }
 
+/* Newcomers are looked at again soon, which tells their speed and whether they are there at all. */
+static bool has_newcomers(const struct vsm_people_stage *s)
+{
+    for (int i = 0; i < s->roster.count; i++) {
+        if (s->roster.person[i].in_sight && s->roster.person[i].seen < NEWCOMER_LOOKS)
+            return true;
+    }
+    return false;
+}
+
 static bool is_time_to_look(const struct vsm_people_stage *s)
 {
-    return !s->looked || s->since_detection + 1 >= s->options.interval ||
-           s->since_start % s->options.correction == 0;
+    const int interval =
+        has_newcomers(s) && s->options.interval > NEWCOMER_INTERVAL ? NEWCOMER_INTERVAL : s->options.interval;
+
+    return !s->looked || s->since_detection + 1 >= interval || s->since_start % s->options.correction == 0;
 }
 
 static int look(struct vsm_people_stage *s)
@@ -179,11 +196,31 @@ static void count_people(struct vsm_people_stage *s, const struct vsm_people *pe
         s->numbers.most_at_once = people->count;
 }
 
+/* Everybody to this frame, as far as can be seen where they went. */
+static void step(struct vsm_people_stage *s)
+{
+    const struct vsm_view *view = &s->views[s->options.master];
+    struct vsm_drift_move moves[VSM_ROSTER_SIZE] = {0};
+    struct vsm_drift now = {0};
+
+    vsm_drift_reduce(s->rgb[s->options.master], view->width, view->height, &now);
+    for (int i = 0; i < s->roster.count; i++) {
+        const struct vsm_roster_person *p = &s->roster.person[i];
+        const struct vsm_person_box box = vsm_roster_box(p);
+
+        if (p->in_sight)
+            moves[i] = vsm_drift_find(&s->last, &now, &box, 0.5f * (p->rate[0] + p->rate[2]),
+                                      0.5f * (p->rate[1] + p->rate[3]));
+    }
+    vsm_roster_step(&s->roster, moves);
+    s->last = now;
+}
+
 static int follow(struct vsm_people_stage *s, struct vsm_people *people)
 {
     int status = VSM_OK;
 
-    vsm_roster_step(&s->roster);
+    step(s);
     people->detected = is_time_to_look(s);
     if (people->detected)
         status = look(s);
@@ -249,6 +286,7 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     vsm_bytes_put_u8(&out, s->looked);
     vsm_bytes_put_u8(&out, s->placed);
     vsm_roster_save(&s->roster, &out);
+    vsm_drift_save(&s->last, &out);
     return vsm_state_add_bytes(state, RECORD, &out);
 }
 
@@ -271,6 +309,8 @@ static int restore_people(struct vsm_people_stage *s, const struct vsm_state_rec
     s->looked = vsm_bytes_get_u8(&in) != 0;
     s->placed = vsm_bytes_get_u8(&in) != 0;
     status = vsm_roster_load(&s->roster, &in);
+    if (status == VSM_OK)
+        status = vsm_drift_load(&s->last, &in);
     if (status != VSM_OK)
         return status;
     return in.failed || vsm_bytes_left(&in) || s->since_start < 0 || s->since_detection < 0 ? damaged(RECORD)

