@@ -88,8 +88,6 @@ static int open_way(struct way *way, const struct options *o, struct vsm_rvm *rv
         {.eye = VSM_RIGHT, .source = {o->eye, 0, o->eye, o->eye}, .width = o->eye, .height = o->eye}};
     const struct vsm_stereo_manager_options options = {.views = views,
                                                        .view_count = 2,
-                                                       .projection = VSM_HALF_EQUIRECT,
-                                                       .field_of_view = 180.0,
                                                        .baseline = VSM_TRUTH_FILM_BASELINE,
                                                        .threshold = o->threshold,
                                                        .mend = mend,

@@ -11,6 +11,7 @@
 #include "stages/composite_stage.h"
 #include "stages/matte_stage.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *projection_name(enum vsm_projection projection)
@@ -34,6 +35,26 @@ static const char *planes_name(struct vsm_format f)
     if (f.planes == VSM_PLANES_RGB || f.planes == VSM_PLANES_RGBA)
         return "RGB";
     return f.chroma_x == 0 ? "4:4:4" : f.chroma_y == 0 ? "4:2:2" : "4:2:0";
+}
+
+static void print_eyes(const struct vsm_plan_eyes *eyes, FILE *out)
+{
+    static const char *const orders[] = {"their order cannot be told", "the right way round",
+                                         "the wrong way round"};
+    const struct vsm_alignment_result *a = &eyes->alignment;
+
+    if (a->unrelated) {
+        fprintf(out, "eyes        show different things: nothing is transferred between them\n");
+        return;
+    }
+    fprintf(out, "eyes        %s%s by the first frames\n", orders[a->eyes],
+            eyes->exchanged ? ", exchanged" : "");
+    fprintf(
+        out,
+        "            right eye's picture %.1f pixels (%.2f degrees) too %s, its light %.2f %.2f %.2f of the "
+        "left one's (R G B)\n",
+        fabs(a->offset), fabs(a->pitch) * 180.0 / M_PI, a->offset >= 0.0 ? "low" : "high", a->gain[0],
+        a->gain[1], a->gain[2]);
 }
 
 static void print_input(const struct vsm_plan *plan, FILE *out)
@@ -64,6 +85,8 @@ static void print_input(const struct vsm_plan *plan, FILE *out)
     for (int i = 0; i < l->eye_count; i++)
         fprintf(out, "            %s eye %dx%d at %d,%d\n", i == VSM_LEFT ? "left" : "right",
                 l->eyes[i].width, l->eyes[i].height, l->eyes[i].x, l->eyes[i].y);
+    if (plan->eyes.looked)
+        print_eyes(&plan->eyes, out);
     if (plan->frames >= 0)
         fprintf(out, "frames      %lld, from %lld\n", (long long)plan->frames, (long long)plan->first_frame);
 }

@@ -1,5 +1,6 @@
 #include "app/job.h"
 
+#include "app/eyes_plan.h"
 #include "app/gpu_plan.h"
 #include "app/monitor.h"
 #include "app/people_plan.h"
@@ -50,18 +51,19 @@ static int create_stereo(struct job *job)
     const struct vsm_stereo_manager_options options = {
         .views = plan->views,
         .view_count = plan->view_count,
-        .projection = plan->layout.projection,
-        .field_of_view = plan->layout.field_of_view,
-        .master = VSM_LEFT,
-        .baseline = plan->config->stereo.baseline / 1000.0,
+        .master = plan->config->stereo.master_eye == VSM_CONFIG_EYE_RIGHT ? VSM_RIGHT : VSM_LEFT,
+        .baseline = vsm_eyes_plan_baseline(plan),
         .threshold = plan->config->stereo.consistency_threshold,
-        .mend = plan->config->stereo.mode == VSM_CONFIG_STEREO_MASTER_SLAVE,
+        .mend =
+            plan->config->stereo.mode == VSM_CONFIG_STEREO_MASTER_SLAVE && !plan->eyes.alignment.unrelated,
+        .list = plan->config->logging.stereo_list,
         .pool = job->pool,
     };
     struct vsm_matte_review review;
     int status;
 
-    if (plan->turned || !vsm_stereo_manager_fits(plan->views, plan->view_count))
+    if (plan->turned || !plan->config->stereo.disparity_correction ||
+        !vsm_stereo_manager_fits(plan->views, plan->view_count))
         return VSM_OK;
     if (plan->adaptive) {
         vsm_log(VSM_LOG_INFO, "stereo", "the eyes' mattes are not compared while the grid adapts");
@@ -260,6 +262,7 @@ static int run(struct job *job)
         .frames = job->plan->frames,
         .resumed = job->resumed,
         .written = &job->write.written,
+        .stereo = job->stereo,
         .interval = job->recovery ? job->plan->config->recovery.checkpoint_interval : 0,
         .observe = job->recovery ? vsm_recovery_observe : NULL,
         .opaque = job->recovery,

@@ -98,12 +98,13 @@ static struct vsm_progress measure(struct vsm_monitor *m)
     if (now > since)
         p.limit_percent = (int)(100 * stats[limit].busy_ns / (now - since));
     p.rss_bytes = resident_bytes();
+    p.agreement = m->options.stereo ? vsm_stereo_manager_mean(m->options.stereo) : -1;
     return p;
 }
 
 static void format_line(const struct vsm_monitor *m, const struct vsm_progress *p, char *line, size_t size)
 {
-    char total[48] = "?", eta[32] = "?";
+    char total[48] = "?", eta[32] = "?", eyes[24] = "";
 
     if (p->frames >= 0)
         snprintf(total, sizeof(total), "%lld", (long long)p->frames);
@@ -112,8 +113,10 @@ static void format_line(const struct vsm_monitor *m, const struct vsm_progress *
     if (p->eta_s >= 0)
         snprintf(eta, sizeof(eta), "%lld:%02lld:%02lld", (long long)p->eta_s / 3600,
                  (long long)p->eta_s / 60 % 60, (long long)p->eta_s % 60);
-    snprintf(line, size, "frame %lld/%s  %.2f fps  ETA %s  limit %s %d%%  RSS %zu MB", (long long)p->done,
-             total, p->fps, eta, p->limit, p->limit_percent, p->rss_bytes >> 20);
+    if (p->agreement >= 0)
+        snprintf(eyes, sizeof(eyes), "  eyes %.4f", p->agreement / 1e6);
+    snprintf(line, size, "frame %lld/%s  %.2f fps  ETA %s  limit %s %d%%  RSS %zu MB%s", (long long)p->done,
+             total, p->fps, eta, p->limit, p->limit_percent, p->rss_bytes >> 20, eyes);
 }
 
 static void print_json(FILE *file, const struct vsm_progress *p)
@@ -121,9 +124,12 @@ static void print_json(FILE *file, const struct vsm_progress *p)
     fprintf(
         file,
         "{\"frame\":%lld,\"frames\":%lld,\"fps\":%.3f,\"eta_s\":%lld,\"limit\":\"%s\",\"limit_percent\":%d,"
-        "\"rss_bytes\":%zu}\n",
+        "\"rss_bytes\":%zu",
         (long long)p->done, (long long)p->frames, p->fps, (long long)p->eta_s, p->limit, p->limit_percent,
         p->rss_bytes);
+    if (p->agreement >= 0)
+        fprintf(file, ",\"eyes_agree\":%.6f", p->agreement / 1e6);
+    fprintf(file, "}\n");
     fflush(file);
 }
 

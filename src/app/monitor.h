@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "config/config.h"
 #include "pipeline/runner.h"
+#include "stages/stereo_manager.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -26,14 +27,16 @@ struct vsm_progress {
     const char *limit; /* name of the stage that limits */
     int limit_percent; /* its busy share */
     size_t rss_bytes;
+    int agreement; /* of the eyes' mattes, mean so far in millionths; -1 = not compared */
 };
 
 struct vsm_monitor_options {
     enum vsm_config_progress style;
-    const char *file;      /* for the JSON style; NULL = stderr */
-    int64_t frames;        /* of the job; -1 = unknown */
-    int64_t resumed;       /* frames that an earlier run had made */
-    atomic_llong *written; /* frames made in this run */
+    const char *file;                        /* for the JSON style; NULL = stderr */
+    int64_t frames;                          /* of the job; -1 = unknown */
+    int64_t resumed;                         /* frames that an earlier run had made */
+    atomic_llong *written;                   /* frames made in this run */
+    const struct vsm_stereo_manager *stereo; /* NULL: eyes are not compared */
     int64_t interval; /* between checkpoints, at one of which a clean end comes; 0 = without checkpoints */
     /* Called about once a second from the monitor's thread. NULL = nobody. */
     void (*observe)(void *opaque, const struct vsm_progress *progress);

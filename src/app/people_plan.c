@@ -1,5 +1,6 @@
 #include "app/people_plan.h"
 
+#include "app/eyes_plan.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -67,7 +68,7 @@ int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_paralle
         .master = master_eye(plan),
         .projection = plan->layout.projection,
         .field_of_view = plan->layout.field_of_view,
-        .baseline = plan->config->stereo.baseline / 1000.0,
+        .baseline = vsm_eyes_plan_baseline(plan),
         .interval = plan->detector_interval,
         .correction = plan->config->matting.correction_interval,
         .rule = plan->people,

@@ -1,5 +1,6 @@
 #include "app/plan.h"
 
+#include "app/eyes_plan.h"
 #include "app/gpu_plan.h"
 #include "app/people_plan.h"
 #include "app/plan_outputs.h"
@@ -61,6 +62,7 @@ static void plan_views(struct vsm_plan *plan)
             .kind = VSM_VIEW_DIRECT,
             .eye = (enum vsm_eye)i,
             .source = eye,
+            .lens = {.projection = plan->layout.projection, .field_of_view = plan->layout.field_of_view},
             .width = round_to_grid(eye.width * scale),
             .height = round_to_grid(eye.height * scale),
         };
@@ -202,7 +204,7 @@ static int detect_layout(struct vsm_plan *plan)
 
     return vsm_vr_layout_detect(config->input.path, vsm_video_reader_info(plan->reader),
                                 layouts[config->input.layout], projections[config->input.projection],
-                                config->input.swap_eyes, &plan->layout);
+                                config->input.swap_eyes == VSM_CONFIG_SWAP_TRUE, &plan->layout);
 }
 
 /* What the user says, else where the program was installed, else where it was built. */
@@ -237,6 +239,8 @@ static int resolve(struct vsm_plan *plan)
         status = detect_layout(plan);
     if (status == VSM_OK)
         status = plan_range(plan);
+    if (status == VSM_OK)
+        status = vsm_eyes_plan_look(plan);
     if (status != VSM_OK)
         return status;
     status = vsm_output_list_parse(config, &plan->list);

@@ -17,6 +17,7 @@
 #include "models/rvm.h"
 #include "stages/composite_stage.h"
 #include "stages/scaling.h"
+#include "stereo/alignment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,10 +64,18 @@ struct vsm_plan_track {
     int prompt_count;
 };
 
+/* How the eyes stand to each other, by the first frames. */
+struct vsm_plan_eyes {
+    bool looked;    /* else the rest is unknown */
+    bool exchanged; /* the layout's eyes were the wrong way round and have been put right */
+    struct vsm_alignment_result alignment; /* as the file has them; offset in pixels of an eye */
+};
+
 struct vsm_plan {
     const struct vsm_config *config; /* borrowed */
     struct vsm_video_reader *reader; /* owned */
     struct vsm_vr_layout layout;
+    struct vsm_plan_eyes eyes;
     int64_t first_frame, end_frame; /* range of the input; end INT64_MAX if the length is unknown */
     int64_t frames;                 /* to be made; -1 = unknown */
     struct vsm_view views[VSM_MAX_VIEWS];

@@ -51,6 +51,7 @@ enum vsm_config_view {
     VSM_CONFIG_VIEW_RECTILINEAR,
     VSM_CONFIG_VIEW_FISHEYE
 };
+enum vsm_config_swap { VSM_CONFIG_SWAP_AUTO, VSM_CONFIG_SWAP_FALSE, VSM_CONFIG_SWAP_TRUE };
 enum vsm_config_stereo_mode { VSM_CONFIG_STEREO_MASTER_SLAVE, VSM_CONFIG_STEREO_INDEPENDENT };
 enum vsm_config_eye { VSM_CONFIG_EYE_LEFT, VSM_CONFIG_EYE_RIGHT };
 enum vsm_config_progress {
@@ -72,7 +73,7 @@ struct vsm_config {
         char *path;
         enum vsm_config_layout layout;
         enum vsm_config_projection projection;
-        bool swap_eyes;
+        enum vsm_config_swap swap_eyes;
         int64_t start_frame;
         int64_t max_frames; /* 0 = all */
     } input;
@@ -138,6 +139,7 @@ struct vsm_config {
         enum vsm_config_progress progress;
         char *progress_file; /* NULL = stderr */
         char *report;        /* NULL = OUT.report.json */
+        char *stereo_list;   /* NULL: none */
     } logging;
 };
 

@@ -58,11 +58,14 @@ const struct vsm_option vsm_options_table[] = {
      .needs = "fisheye input",
      .help = "How an eye's picture covers the view. auto decides by VR boxes, file name and aspect ratio."},
     {.key = "input.swap_eyes",
-     .type = VSM_OPTIONS_BOOL,
+     .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(input.swap_eyes),
-     .initial = "false",
+     .initial = "auto",
+     .choices = NAMES("auto", "false", "true"),
      .in_hash = true,
-     .help = "The file has the eyes the wrong way round."},
+     .help = "The file has the eyes the wrong way round. auto looks at the first frames: what is near lies "
+             "further "
+             "to the right for the left eye."},
     {.key = "input.start_frame",
      .type = VSM_OPTIONS_COUNT,
      .offset = FIELD(input.start_frame),
@@ -424,39 +427,36 @@ const struct vsm_option vsm_options_table[] = {
     {.key = "stereo.mode",
      .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(stereo.mode),
-     .initial = "independent",
+     .initial = "master_slave",
      .choices = NAMES("master_slave", "independent"),
      .in_hash = true,
-     .today = "independent",
-     .needs = "master-slave stereo",
-     .help =
-         "Let one eye lead and transfer what it finds to the other by disparity, or treat both eyes alike."},
+     .help = "Where the eyes' mattes disagree, mend the one that is wrong from the other by disparity "
+             "(master_slave), or only measure how well they agree (independent). The report tells both."},
     {.key = "stereo.master_eye",
      .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(stereo.master_eye),
      .initial = "left",
      .choices = NAMES("left", "right"),
      .in_hash = true,
-     .today = "left",
-     .needs = "master-slave stereo, which uses it",
-     .help = "The eye that leads in master_slave mode."},
+     .help = "The eye in which people are looked for and from which disparity is measured. Either eye can be "
+             "mended from the other."},
     {.key = "stereo.consistency_threshold",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(stereo.consistency_threshold),
      .initial = "0.95",
      .max = 1,
      .in_hash = true,
-     .today = "0.95",
-     .needs = "the check of both eyes' consistency, which uses it",
-     .help = "Agreement of both eyes' mattes below which one is mended from the other."},
+     .help = "Agreement of both eyes' mattes, intersection over union, below which a place is mended and a "
+             "frame is "
+             "listed in the report."},
     {.key = "stereo.disparity_correction",
      .type = VSM_OPTIONS_BOOL,
      .offset = FIELD(stereo.disparity_correction),
-     .initial = "false",
+     .initial = "true",
      .in_hash = true,
-     .today = "false",
-     .needs = "disparity estimation",
-     .help = "Shift what one eye finds by its disparity before it is used in the other."},
+     .help =
+         "Measure how far people shift between the eyes. Without it the eyes are not compared and nothing is "
+         "mended."},
     {.key = "stereo.baseline",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(stereo.baseline),
@@ -465,9 +465,9 @@ const struct vsm_option vsm_options_table[] = {
      .min_excluded = true,
      .unit = "mm",
      .in_hash = true,
-     .today = "63.5",
-     .needs = "disparity estimation, which uses it",
-     .help = "Distance between the camera's two lenses."},
+     .help = "Distance between the camera's two lenses. With the nearest distance that is searched, 0.35 m, "
+             "it limits "
+             "the disparity."},
     {.key = "stereo.focal_length",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(stereo.focal_length),
@@ -477,9 +477,9 @@ const struct vsm_option vsm_options_table[] = {
      .automatic = true,
      .unit = "pixels per radian",
      .in_hash = true,
-     .today = "auto",
-     .needs = "disparity estimation, which uses it",
-     .help = "Focal length at the size of an eye's picture; auto follows from the projection."},
+     .help = "Focal length at the size of an eye's picture, straight ahead; auto follows from the "
+             "projection. Another "
+             "one scales the disparity that is searched."},
 
     {.key = "recovery.enable_checkpoints",
      .type = VSM_OPTIONS_BOOL,
@@ -537,6 +537,13 @@ const struct vsm_option vsm_options_table[] = {
      .initial = "",
      .empty = "beside the output, ending in .report.json",
      .help = "Where the report of the finished job goes."},
+    {.key = "logging.stereo_list",
+     .type = VSM_OPTIONS_PATH,
+     .offset = FIELD(logging.stereo_list),
+     .initial = "",
+     .empty = "no list",
+     .help = "Where a list of all frames goes, one JSON object a line: how well the eyes agree, and what was "
+             "mended."},
 };
 
 const int vsm_options_count = sizeof(vsm_options_table) / sizeof(vsm_options_table[0]);

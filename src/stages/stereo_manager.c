@@ -3,6 +3,9 @@
 #include "base/mem.h"
 #include "image/coefficients.h"
 #include "image/guided_fit.h"
+#include "stages/stereo_list.h"
+
+#include <stdatomic.h>
 
 #define RECORD "stereo"
 
@@ -31,14 +34,21 @@ struct vsm_stereo_manager {
     int pair_count;
     struct vsm_eye_health health;
     struct vsm_stereo_tally tally;
+    struct vsm_stereo_list list;
+    atomic_int mean; /* for vsm_stereo_manager_mean() */
 };
 
 static bool pair_fits(const struct vsm_view *a, const struct vsm_view *b)
 {
-    return a->kind == VSM_VIEW_DIRECT && b->kind == VSM_VIEW_DIRECT && a->eye == VSM_LEFT &&
-           b->eye == VSM_RIGHT && a->width == b->width && a->height == b->height &&
-           a->width >= VSM_DISPARITY_MIN_GRID && a->height >= VSM_DISPARITY_MIN_GRID &&
-           a->width <= VSM_DISPARITY_MAX_GRID && a->height <= VSM_DISPARITY_MAX_GRID;
+    const bool alike =
+        a->kind == b->kind && (a->kind == VSM_VIEW_DIRECT ||
+                               (a->projection == b->projection && a->field_of_view == b->field_of_view &&
+                                a->yaw == b->yaw && a->pitch == b->pitch && a->roll == b->roll));
+
+    return alike && a->eye == VSM_LEFT && b->eye == VSM_RIGHT && a->width == b->width &&
+           a->height == b->height && a->width >= VSM_DISPARITY_MIN_GRID &&
+           a->height >= VSM_DISPARITY_MIN_GRID && a->width <= VSM_DISPARITY_MAX_GRID &&
+           a->height <= VSM_DISPARITY_MAX_GRID;
 }
 
 bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count)
@@ -57,12 +67,13 @@ static int create_pair(const struct vsm_stereo_manager_options *options, int num
                                         .threshold = options->threshold,
                                         .mend = options->mend,
                                         .pool = options->pool};
+    struct vsm_view_map map;
     int status;
 
     pair->view = options->views[2 * number];
     pair->pixels = (size_t)pair->view.width * (size_t)pair->view.height;
-    status = vsm_projection_eye(options->projection, pair->view.width, pair->view.height,
-                                options->field_of_view, &o.eye);
+    status = vsm_view_map_init(&map, &pair->view);
+    o.view = &map;
     if (status == VSM_OK)
         status = vsm_stereo_pair_create(&o, &pair->stereo);
     if (status != VSM_OK)
@@ -84,6 +95,8 @@ int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
         return VSM_E_NOMEM;
     m->options = *options;
     m->pair_count = options->view_count / 2;
+    m->list.path = options->list;
+    atomic_init(&m->mean, -1);
     for (int k = 0; k < m->pair_count && status == VSM_OK; k++)
         status = create_pair(options, k, &m->pairs[k]);
     if (status != VSM_OK) {
@@ -98,6 +111,7 @@ void vsm_stereo_manager_destroy(struct vsm_stereo_manager *manager)
 {
     if (!manager)
         return;
+    vsm_stereo_list_close(&manager->list);
     for (int k = 0; k < manager->pair_count; k++) {
         vsm_stereo_pair_destroy(manager->pairs[k].stereo);
         vsm_mem_free(manager->pairs[k].alpha[0]);
@@ -194,10 +208,22 @@ static void review_pair(struct vsm_stereo_manager *m, struct pair *pair, struct 
     }
 }
 
+static void publish_mean(struct vsm_stereo_manager *m)
+{
+    if (m->tally.frames > 0)
+        atomic_store(&m->mean, (int)(m->tally.sum_after / (double)m->tally.frames * 1e6));
+}
+
+int vsm_stereo_manager_mean(const struct vsm_stereo_manager *manager)
+{
+    return atomic_load(&manager->mean);
+}
+
 static int run(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states)
 {
     struct vsm_stereo_manager *m = self;
     enum vsm_eye_health_fault faults[2];
+    int status = VSM_OK;
 
     for (int i = 0; i < frame->view_count; i++) {
         if (frame->mattes[i].coefficients->place != VSM_PLACE_HOST)
@@ -206,19 +232,26 @@ static int run(void *self, struct vsm_frame *frame, const float *const rgb[], st
     if (frame->scene_cut)
         m->health = (struct vsm_eye_health){0};
     vsm_eye_health_next(&m->health, rgb, m->pairs[0].view.width, m->pairs[0].view.height, faults);
-    for (int k = 0; k < m->pair_count; k++) {
+    for (int k = 0; k < m->pair_count && status == VSM_OK; k++) {
         review_pair(m, &m->pairs[k], &frame->mattes[2 * k], &rgb[2 * k], faults, frame->scene_cut,
                     &states[2 * k]);
         vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, faults, &m->pairs[k].result);
+        status = vsm_stereo_list_add(&m->list, frame->index, k, faults, &m->pairs[k].result);
     }
-    return VSM_OK;
+    publish_mean(m);
+    return status;
 }
 
 static int barrier(void *self, struct vsm_state *state)
 {
-    const struct vsm_stereo_manager *m = self;
+    struct vsm_stereo_manager *m = self;
     struct vsm_bytes_out out = {0};
+    int64_t size;
+    int status = vsm_stereo_list_mark(&m->list, &size);
 
+    if (status != VSM_OK)
+        return status;
+    vsm_bytes_put_le64(&out, (uint64_t)size);
     vsm_eye_health_save(&m->health, &out);
     vsm_stereo_tally_save(&m->tally, &out);
     for (int k = 0; k < m->pair_count; k++)
@@ -230,8 +263,10 @@ int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager, const struct 
 {
     const struct vsm_state_record *record = vsm_state_find(state, RECORD);
     struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
-    int status = vsm_eye_health_load(&manager->health, &in);
+    int status;
 
+    manager->list.size = (int64_t)vsm_bytes_get_le64(&in);
+    status = vsm_eye_health_load(&manager->health, &in);
     if (status == VSM_OK && !vsm_stereo_tally_load(&manager->tally, &in))
         status =
             vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
@@ -240,6 +275,7 @@ int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager, const struct 
     if (status == VSM_OK && vsm_bytes_left(&in) != 0)
         status = vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is too long; start again with "
                                        "--restart");
+    publish_mean(manager);
     return status;
 }
 

@@ -21,18 +21,18 @@ struct vsm_stereo_manager_options {
     const struct vsm_view
         *views; /* views[2k] of the left eye, views[2k + 1] of the right one: the same direction */
     int view_count;
-    enum vsm_projection projection;
-    double field_of_view; /* degrees, of an eye */
     enum vsm_eye master;
     double baseline;  /* metres */
     double threshold; /* of agreement, 0..1 */
     bool mend;        /* else only measure */
+    const char *list; /* path of stages/stereo_list.h; NULL: none. Borrowed */
     struct vsm_parallel *pool;
 };
 
 struct vsm_stereo_manager;
 
-/* Whether these views can be compared: pairs of direct eyes with equal grids within the limits of stereo/disparity.h. */
+/* Whether these views can be compared: pairs of eyes that look in the same direction, with equal grids within the limits
+ * of stereo/disparity.h. */
 bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count);
 
 int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
@@ -43,6 +43,9 @@ int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager,
 
 /* Only when the pipeline does not run; valid as long as the manager. */
 const struct vsm_stereo_tally *vsm_stereo_manager_tally(const struct vsm_stereo_manager *manager);
+
+/* Mean agreement so far, as the mattes are given out, in millionths; -1 = nothing measured yet. Any thread. */
+int vsm_stereo_manager_mean(const struct vsm_stereo_manager *manager);
 
 /* What it found in the last frame, of a pair of views. Only when the pipeline does not run. */
 const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_stereo_manager *manager,

@@ -37,7 +37,9 @@ struct geometry {
 };
 
 struct vsm_disparity {
-    struct vsm_disparity_options options;
+    struct vsm_disparity_options options; /* view points to the copy below */
+    struct vsm_view_map view;
+    float pixel; /* parallax that shifts the grid's middle by a pixel */
     int width, height, side, columns, rows, levels;
     double largest; /* parallax */
     int reach[LEVELS], step[LEVELS];
@@ -54,7 +56,8 @@ struct shift {
 
 static int check(const struct vsm_disparity_options *options)
 {
-    const double w = options->eye.width, h = options->eye.height;
+    const double w = options->view ? options->view->width : options->eye.width;
+    const double h = options->view ? options->view->height : options->eye.height;
 
     if (w < VSM_DISPARITY_MIN_GRID || h < VSM_DISPARITY_MIN_GRID || w > VSM_DISPARITY_MAX_GRID ||
         h > VSM_DISPARITY_MAX_GRID)
@@ -76,11 +79,13 @@ static bool project(const struct vsm_disparity *d, double x, double y, double pa
     const struct vsm_rotation pose = vsm_rotation_of(0.0, pitch, 0.0);
     double direction[3], u, v;
 
-    if (!vsm_projection_to_direction(&d->options.eye, x, y, direction))
+    if (!(d->options.view ? vsm_view_map_grid_to_direction(&d->view, x, y, direction)
+                          : vsm_projection_to_direction(&d->options.eye, x, y, direction)))
         return false;
     direction[0] -= d->options.master == VSM_LEFT ? parallax : -parallax;
     vsm_rotation_in(&pose, direction, direction);
-    if (!vsm_projection_to_pixel(&d->options.eye, direction, &u, &v))
+    if (!(d->options.view ? vsm_view_map_direction_to_grid(&d->view, direction, &u, &v)
+                          : vsm_projection_to_pixel(&d->options.eye, direction, &u, &v)))
         return false;
     *s = (struct shift){(float)(u - x), (float)(v - y)};
     return true;
@@ -106,6 +111,19 @@ static void fill_geometry(struct vsm_disparity *d, int index)
     g->usable = project(d, x, y, 0.0, degree, &s);
     g->pitch_u = (float)(s.u / degree);
     g->pitch_v = (float)(s.v / degree);
+}
+
+/* Where the middle sees nothing, which no real lens does, any pixel of the eye's is as good. */
+static void measure_pixel(struct vsm_disparity *d)
+{
+    const double little = 0.01 * d->largest;
+    struct shift near = {0}, far = {0};
+    float across = 0.0f;
+
+    if (project(d, 0.5 * d->width, 0.5 * d->height, little, 0.0, &near) &&
+        project(d, 0.5 * d->width, 0.5 * d->height, 0.0, 0.0, &far))
+        across = hypotf(near.u - far.u, near.v - far.v);
+    d->pixel = across > 0.0f ? (float)little / across : (float)(M_PI / d->width);
 }
 
 static int make_planes(struct vsm_disparity *d)
@@ -158,6 +176,12 @@ int vsm_disparity_create(const struct vsm_disparity_options *options, struct vsm
     d->options = *options;
     d->width = (int)options->eye.width;
     d->height = (int)options->eye.height;
+    if (options->view) {
+        d->view = *options->view;
+        d->options.view = &d->view;
+        d->width = d->view.width;
+        d->height = d->view.height;
+    }
     longer = d->width > d->height ? d->width : d->height;
     d->side = (longer + VSM_DISPARITY_CELLS - 1) / VSM_DISPARITY_CELLS;
     d->columns = (d->width + d->side - 1) / d->side;
@@ -181,6 +205,7 @@ int vsm_disparity_create(const struct vsm_disparity_options *options, struct vsm
     }
     for (int i = 0; i < d->columns * d->rows; i++)
         fill_geometry(d, i);
+    measure_pixel(d);
     *disparity = d;
     return VSM_OK;
 }
@@ -523,23 +548,17 @@ static float settle(const struct vsm_disparity *d, const struct vsm_disparity_ma
     return weights > 0.0f ? sum / weights : median;
 }
 
-/* A pixel of the grid as parallax, straight ahead. */
-static float pixel(const struct vsm_disparity *d)
-{
-    return (float)(2.0 * d->options.eye.half_view / d->options.eye.width);
-}
-
 static void settle_all(struct vsm_disparity *d, struct vsm_disparity_map *map)
 {
     const int count = d->columns * d->rows;
 
     for (int i = 0; i < count; i++)
-        d->smoothed[i] = map->cells[i].confidence > 0.0f ? settle(d, map, i, 1.5f * pixel(d)) : 0.0f;
+        d->smoothed[i] = map->cells[i].confidence > 0.0f ? settle(d, map, i, 1.5f * d->pixel) : 0.0f;
     for (int i = 0; i < count; i++) {
         struct vsm_disparity_cell *c = &map->cells[i];
 
         c->known = c->confidence > 0.0f;
-        if (c->known && fabsf(c->parallax - d->smoothed[i]) > 2.0f * pixel(d))
+        if (c->known && fabsf(c->parallax - d->smoothed[i]) > 2.0f * d->pixel)
             c->confidence *= 0.25f;
         c->parallax = d->smoothed[i];
     }
@@ -589,7 +608,7 @@ static void take_known(const struct vsm_disparity *d, struct vsm_disparity_map *
 static void remember(const struct vsm_disparity *d, struct vsm_disparity_map *map,
                      struct vsm_disparity_memory *memory)
 {
-    const float near = 1.5f * pixel(d);
+    const float near = 1.5f * d->pixel;
 
     for (int i = 0; i < d->columns * d->rows; i++) {
         struct vsm_disparity_cell *c = &map->cells[i];

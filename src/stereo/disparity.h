@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "frame/view.h"
 #include "geometry/projection.h"
+#include "geometry/view_map.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,7 +37,10 @@
 struct vsm_disparity;
 
 struct vsm_disparity_options {
-    struct vsm_projection_eye eye; /* of the grid: width and height in grid pixels */
+    struct vsm_projection_eye eye; /* of the grid: width and height in grid pixels; unused with `view` */
+    const struct vsm_view_map
+        *view; /* the view whose grid it is, turned alike in both eyes; NULL: `eye` says it
+                                      * all. Borrowed until creation is done */
     enum vsm_eye master;
     double baseline; /* metres, > 0 */
     /* NULL, or one of the same grid, of which the working memory is used too: then measure with one at a time, and

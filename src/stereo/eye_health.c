@@ -10,6 +10,8 @@
 #define LIT         0.06f  /* of an eye beside which it counts */
 #define STILL       0.12f  /* of the other eye's change that a frozen picture may show: noise of coding */
 #define MOVING      0.002f /* mean change of luma of an eye that moves */
+#define STARTLED    0.05f  /* of an eye to which something happens: no measure for the other */
+#define STILL_LEAST 2      /* frames in a row before a picture counts as frozen */
 #define SOFTER      0.55f  /* log of sharpness below the usual ratio */
 #define USUAL_SHARE 0.03f  /* that a frame has in what is usual */
 
@@ -70,12 +72,19 @@ static void look_at(const struct vsm_eye_health *health, int eye, const float *r
     look->sharpness = sharpness_of(rgb, width, height) / fmaxf(look->mean, DARK);
 }
 
-static enum vsm_eye_health_fault judge(const struct vsm_eye_health *health, const struct look *own,
-                                       const struct look *other, float softness)
+static bool stands_still(const struct vsm_eye_health *health, const struct look *own,
+                         const struct look *other)
+{
+    return health->frames > 0 && other->change > MOVING && other->change < STARTLED &&
+           own->change < STILL * other->change;
+}
+
+static enum vsm_eye_health_fault judge(const struct look *own, const struct look *other, uint32_t still,
+                                       float softness)
 {
     if (own->mean < DARK && other->mean > LIT)
         return VSM_EYE_HEALTH_BLACK;
-    if (health->frames > 0 && other->change > MOVING && own->change < STILL * other->change)
+    if (still >= STILL_LEAST)
         return VSM_EYE_HEALTH_FROZEN;
     return softness > SOFTER ? VSM_EYE_HEALTH_BLURRED : VSM_EYE_HEALTH_GOOD;
 }
@@ -97,8 +106,12 @@ void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2
         look_at(health, eye, rgb[eye], width, height, &look[eye]);
     ratio = logf(fmaxf(look[1].sharpness, 1e-6f) / fmaxf(look[0].sharpness, 1e-6f));
     beyond = ratio - health->usual;
-    faults[0] = judge(health, &look[0], &look[1], beyond);
-    faults[1] = judge(health, &look[1], &look[0], -beyond);
+    for (int eye = 0; eye < 2; eye++) {
+        const bool still = stands_still(health, &look[eye], &look[!eye]);
+
+        health->still[eye] = still && health->still[eye] < UINT32_MAX ? health->still[eye] + 1 : still;
+        faults[eye] = judge(&look[eye], &look[!eye], health->still[eye], eye == 0 ? beyond : -beyond);
+    }
     if (faults[0] != VSM_EYE_HEALTH_BLACK && faults[1] != VSM_EYE_HEALTH_BLACK)
         health->usual +=
             USUAL_SHARE * fminf(fmaxf(beyond, -SOFTER), SOFTER) * (fabsf(beyond) > SOFTER ? 0.1f : 1.0f);
@@ -113,6 +126,8 @@ void vsm_eye_health_save(const struct vsm_eye_health *health, struct vsm_bytes_o
     for (int eye = 0; eye < 2; eye++)
         vsm_bytes_put_f32(out, health->small[eye], (size_t)SIDE * SIDE);
     vsm_bytes_put_f32(out, &health->usual, 1);
+    for (int eye = 0; eye < 2; eye++)
+        vsm_bytes_put_le32(out, health->still[eye]);
     vsm_bytes_put_le32(out, health->frames);
 }
 
@@ -123,6 +138,8 @@ int vsm_eye_health_load(struct vsm_eye_health *health, struct vsm_bytes_in *in)
     for (int eye = 0; eye < 2; eye++)
         vsm_bytes_get_f32(in, loaded.small[eye], (size_t)SIDE * SIDE);
     vsm_bytes_get_f32(in, &loaded.usual, 1);
+    for (int eye = 0; eye < 2; eye++)
+        loaded.still[eye] = vsm_bytes_get_le32(in);
     loaded.frames = vsm_bytes_get_le32(in);
     if (in->failed)
         return vsm_fail(VSM_E_INPUT, "checkpoint: the health of the eyes is cut off");

@@ -27,6 +27,7 @@ enum vsm_eye_health_fault {
 struct vsm_eye_health {
     float small[2][VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE]; /* luma of the last frame */
     float usual;                                               /* log of the eyes' ratio of sharpness */
+    uint32_t still[2]; /* frames in a row that an eye has stood still while the other moved */
     uint32_t frames;
 };
 

@@ -1,10 +1,10 @@
 /* Where the eyes' mattes disagree: which eye is right, and the other's matte made anew from it.
  *
- * Decided cell by cell of the disparity map's grid, so that each eye may be right about something. Signs, all on one
- * scale (see mend.c): the eye whose matte jumped away from its own last one is wrong; the one that wavers between person
- * and background is wrong; the one that lost somebody is wrong; and the one whose picture is known to be bad. A cell's
- * share, how much is taken from the other eye, moves slowly, unless the eye's own matte has just jumped: then what is
- * seen stays as it was.
+ * Decided cell by cell of the disparity map's grid, so that each eye may be right about something. An eye is wrong where
+ * its picture is known to be bad; where its matte jumped away from its own last one and the other's did not; and where it
+ * lacks a person of whom the other eye is surer. Otherwise both are left alone: measured against the truth, they are
+ * wrong equally often. A cell's share, how much is taken from the other eye, moves slowly, unless the eye's own matte has
+ * just jumped: then what is seen stays as it was.
  */
 #ifndef VSM_STEREO_MEND_H
 #define VSM_STEREO_MEND_H
@@ -27,8 +27,8 @@ struct vsm_mend {
 
 struct vsm_mend_eye {
     const float *own;   /* this eye's alpha on the grid, 0..1 */
-    const float *moved; /* the other eye's, moved here (stereo/transfer.h); negative: not known */
-    float doubt;        /* in this eye rather than in the other, for what is known of the pictures: -1..1 */
+    const float *moved; /* the other eye's, moved here and settled (stereo/transfer.h); negative: not known */
+    float doubt;        /* > 0: this eye's picture is bad, < 0: the other's, 0: neither or both */
     float least;        /* agreement (soft intersection over union) below which a place is mended, 0..1 */
 };
 

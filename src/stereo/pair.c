@@ -11,7 +11,6 @@
 
 #define COVERED   0.5f /* share of a cell's people that the other eye must show to need no search of its own */
 #define MIN_ALPHA 0.10f /* mean alpha of a cell with people that are searched */
-#define DOUBT     0.9f  /* in an eye that is black or out of focus */
 
 struct vsm_stereo_pair {
     struct vsm_stereo_pair_options options;
@@ -23,7 +22,7 @@ struct vsm_stereo_pair {
     struct vsm_alignment alignment;
     struct vsm_mend mend;
     uint8_t need[VSM_MEND_CELLS];
-    float *moved[2], *weight[2]; /* into each eye */
+    float *moved[2], *settled[2], *weight[2]; /* into each eye */
 };
 
 static int make_buffers(struct vsm_stereo_pair *pair)
@@ -32,8 +31,9 @@ static int make_buffers(struct vsm_stereo_pair *pair)
 
     for (int eye = 0; eye < 2; eye++) {
         pair->moved[eye] = vsm_mem_alloc("stereo pair", pixels, sizeof(float));
+        pair->settled[eye] = vsm_mem_alloc("stereo pair", pixels, sizeof(float));
         pair->weight[eye] = vsm_mem_alloc("stereo pair", pixels, sizeof(float));
-        if (!pair->moved[eye] || !pair->weight[eye])
+        if (!pair->moved[eye] || !pair->settled[eye] || !pair->weight[eye])
             return VSM_E_NOMEM;
     }
     return VSM_OK;
@@ -48,7 +48,7 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct
         return VSM_E_NOMEM;
     p->options = *options;
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
-        const struct vsm_disparity_options from = {.eye = options->eye,
+        const struct vsm_disparity_options from = {.view = options->view,
                                                    .master = (enum vsm_eye)eye,
                                                    .baseline = options->baseline,
                                                    .share = p->disparity[0]};
@@ -75,6 +75,7 @@ void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair)
     for (int eye = 1; eye >= 0; eye--) {
         vsm_disparity_destroy(pair->disparity[eye]);
         vsm_mem_free(pair->moved[eye]);
+        vsm_mem_free(pair->settled[eye]);
         vsm_mem_free(pair->weight[eye]);
     }
     vsm_mem_free(pair);
@@ -138,25 +139,27 @@ static void move(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_fram
 {
     vsm_transfer_alpha(&pair->map[from], frame->alpha[from], frame->alpha[!from], pair->grid.width,
                        pair->grid.height, pair->moved[!from], pair->options.pool);
+    vsm_transfer_settle(pair->moved[!from], frame->alpha[!from], pair->grid.width, pair->grid.height,
+                        pair->settled[!from], pair->options.pool);
 }
 
 static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
                                     const struct vsm_stereo_pair_frame *frame, int m)
 {
-    return vsm_consistency_measure(&pair->map[m], pair->moved[!m], frame->alpha[!m], pair->grid.width,
+    return vsm_consistency_measure(&pair->map[m], pair->settled[!m], frame->alpha[!m], pair->grid.width,
                                    pair->grid.height);
 }
 
 static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                  struct vsm_stereo_pair_result *result)
 {
-    const float doubt = DOUBT * (float)((frame->faults[1] != VSM_EYE_HEALTH_GOOD) -
-                                        (frame->faults[0] != VSM_EYE_HEALTH_GOOD));
+    const float doubt =
+        (float)((frame->faults[1] != VSM_EYE_HEALTH_GOOD) - (frame->faults[0] != VSM_EYE_HEALTH_GOOD));
     struct vsm_mend_eye signs[2];
 
     for (int eye = 0; eye < 2; eye++) {
         signs[eye] = (struct vsm_mend_eye){.own = frame->alpha[eye],
-                                           .moved = pair->moved[eye],
+                                           .moved = pair->settled[eye],
                                            .doubt = eye == 1 ? doubt : -doubt,
                                            .least = (float)pair->options.threshold};
         result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye]);

@@ -17,11 +17,12 @@
 #include <stdbool.h>
 
 struct vsm_stereo_pair_options {
-    struct vsm_projection_eye eye; /* of the grid: width and height in grid pixels */
-    enum vsm_eye master;           /* disparity is measured from it, and agreement in the other */
-    double baseline;               /* metres */
-    double threshold;              /* agreement below which a place is mended, 0..1 */
-    bool mend;                     /* else only measure */
+    const struct vsm_view_map
+        *view;           /* either eye's, apart from the rectangle; borrowed until creation is done */
+    enum vsm_eye master; /* disparity is measured from it, and agreement in the other */
+    double baseline;     /* metres */
+    double threshold;    /* agreement below which a place is mended, 0..1 */
+    bool mend;           /* else only measure */
     struct vsm_parallel *pool;
 };
 

@@ -138,6 +138,41 @@ void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, 
     vsm_parallel_for(pool, (height + ROWS - 1) / ROWS, move_rows, &job);
 }
 
+static void settle_rows(void *context, int index, int worker)
+{
+    const struct job *job = context;
+    const int end = (index + 1) * ROWS < job->height ? (index + 1) * ROWS : job->height, w = job->width;
+
+    (void)worker;
+    for (int y = index * ROWS; y < end; y++) {
+        const int y0 = y > 0 ? y - 1 : y, y1 = y + 1 < job->height ? y + 1 : y;
+
+        for (int x = 0; x < w; x++) {
+            const int x0 = x > 0 ? x - 1 : x, x1 = x + 1 < w ? x + 1 : x;
+            const size_t at = (size_t)y * (size_t)w + (size_t)x;
+            float low = job->from[at], high = low;
+
+            for (int j = y0; low >= 0.0f && j <= y1; j++) {
+                for (int i = x0; i <= x1; i++) {
+                    const float v = job->from[(size_t)j * (size_t)w + (size_t)i];
+
+                    low = v >= 0.0f && v < low ? v : low;
+                    high = v > high ? v : high;
+                }
+            }
+            job->to[at] = low < 0.0f ? low : fminf(fmaxf(job->there[at], low), high);
+        }
+    }
+}
+
+void vsm_transfer_settle(const float *moved, const float *own, int width, int height, float *settled,
+                         struct vsm_parallel *pool)
+{
+    struct job job = {.from = moved, .there = own, .to = settled, .width = width, .height = height};
+
+    vsm_parallel_for(pool, (height + ROWS - 1) / ROWS, settle_rows, &job);
+}
+
 /* A cell's value at the middle of a plane's pixel, between cells. */
 static float share_at(const struct vsm_disparity_map *map, const float *share, float x, float y)
 {

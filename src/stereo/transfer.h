@@ -15,6 +15,13 @@
 void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, const float *there, int width,
                         int height, float *to, struct vsm_parallel *pool);
 
+/* What of `moved` (vsm_transfer_alpha()) contradicts `own`, the alpha that is there: `settled` is own where own lies
+ * between the least and the largest moved alpha within one pixel, else the nearer of the two; negative where the pixel is
+ * not known. Borders that lie within a pixel of each other are equal that way: disparity is no more exact, and the eye
+ * keeps its own edges. Cost: 2 ms on a grid of 512 on one core. */
+void vsm_transfer_settle(const float *moved, const float *own, int width, int height, float *settled,
+                         struct vsm_parallel *pool);
+
 /* Moves `channels` planes of any resolution (width * height each) the other way: into `to`, on the grid that the map was
  * measured from, out of planes `from` of the other eye. Between samples bilinear; not shifted where nobody is; the
  * border repeated. Planes that are blended: to = to + share * (moved - to), with `share` a cell, 0..1. */

@@ -48,7 +48,7 @@ static void test_defaults(void)
     CHECK_INT(config.output.key_color, 0x00B140);
     CHECK(config.processing.scale_factor == VSM_CONFIG_AUTO);
     CHECK_NEAR(config.processing.target_gpu_usage, 0.7, 0);
-    CHECK_INT(config.stereo.mode, VSM_CONFIG_STEREO_INDEPENDENT);
+    CHECK_INT(config.stereo.mode, VSM_CONFIG_STEREO_MASTER_SLAVE);
     CHECK_NEAR(config.stereo.baseline, 63.5, 0);
     CHECK_INT(config.recovery.checkpoint_interval, 300);
     CHECK_INT(vsm_options_check(&config, NULL), VSM_OK);
@@ -60,7 +60,8 @@ static const struct {
     const char *key, *text, *canonical;
 } good[] = {
     {"streaming.mode", "Yes", "true"},
-    {"input.swap_eyes", "off", "false"},
+    {"input.swap_eyes", "AUTO", "auto"},
+    {"stereo.disparity_correction", "off", "false"},
     {"streaming.buffer_frames", "1", "1"},
     {"streaming.buffer_frames", "256", "256"},
     {"input.start_frame", "1000000000000", "1000000000000"},
@@ -219,12 +220,6 @@ static void test_unavailable_settings(void)
     static const char *const wishes[][2] = {
         {"streaming.mode", "false"},
         {"input.projection", "fisheye"},
-        {"stereo.mode", "master_slave"},
-        {"stereo.master_eye", "right"},
-        {"stereo.consistency_threshold", "0.9"},
-        {"stereo.disparity_correction", "true"},
-        {"stereo.baseline", "63"},
-        {"stereo.focal_length", "1000"},
     };
     struct vsm_options_origin origins[VSM_OPTIONS_MAX] = {0};
     struct vsm_config config;
@@ -245,13 +240,13 @@ static void test_unavailable_settings(void)
 
     /* All of them at once, each with its place. */
     set(&config, "input.projection", "fisheye");
-    set(&config, "stereo.mode", "master_slave");
+    set(&config, "streaming.mode", "false");
     origins[vsm_options_find("input.projection") - vsm_options_table] = here;
     CHECK_INT(vsm_options_check(&config, origins), VSM_E_USAGE);
     CHECK_HAS(vsm_error_message(), "2 settings");
     CHECK_HAS(vsm_error_message(), "job.yaml:3:7: input.projection: fisheye is not possible");
     CHECK_HAS(vsm_error_message(), "set it to auto");
-    CHECK_HAS(vsm_error_message(), "stereo.mode: master_slave");
+    CHECK_HAS(vsm_error_message(), "streaming.mode: false");
     vsm_options_finish(&config);
 }
 
