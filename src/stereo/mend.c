@@ -7,7 +7,8 @@
 #define STEP     0.25f /* most by which a share moves in a frame */
 #define MIN_SOFT 0.02f /* mean alpha of a cell and its neighbours that shows anybody */
 
-/* The eye's matte jumped: mean alpha of a cell and its neighbours, and what of that the other eye's may have done. */
+/* The eye's matte dropped: mean alpha of a cell and its neighbours, and what of that the other eye's may have done. A
+ * sudden gain is no sign: people come into view in one eye first. */
 #define JUMP      0.20f
 #define JUMP_BOTH 0.4f
 
@@ -104,7 +105,7 @@ static float aim(const struct vsm_mend *mend, const struct stats *s, float befor
     const float own = s->own / s->known, moved = s->moved / s->known;
     const float by_own = fabsf(own - before), by_moved = fabsf(moved - before);
 
-    *at_once = mend->frames > 0 && by_own > JUMP && by_moved < JUMP_BOTH * by_own;
+    *at_once = mend->frames > 0 && before - own > JUMP && by_moved < JUMP_BOTH * by_own;
     if (signs->doubt != 0.0f)
         return signs->doubt > 0.0f ? 1.0f : 0.0f;
     if (*at_once)
@@ -114,22 +115,47 @@ static float aim(const struct vsm_mend *mend, const struct stats *s, float befor
                : 0.0f;
 }
 
+/* Whether the eye lacks somebody here, by much, beside a place that it lost at a stroke: people walk on. */
+static bool beside_drop(const struct vsm_mend_grid *grid, const bool *dropped, const struct stats *s,
+                        int index)
+{
+    if (s->moved <= s->own || s->apart <= APART * s->known)
+        return false;
+    for (int k = 0; k < 9; k++) {
+        const int x = index % grid->columns + k % 3 - 1, y = index / grid->columns + k / 3 - 1;
+
+        if (x >= 0 && y >= 0 && x < grid->columns && y < grid->rows && dropped[y * grid->columns + x])
+            return true;
+    }
+    return false;
+}
+
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                      const struct vsm_mend_eye *signs)
 {
     struct stats cells[VSM_MEND_CELLS];
-    float taken = 0.0f, people = 0.0f;
+    float target[VSM_MEND_CELLS], taken = 0.0f, people = 0.0f;
+    bool dropped[VSM_MEND_CELLS];
+    const int count = grid->columns * grid->rows;
 
-    for (int i = 0; i < grid->columns * grid->rows; i++)
+    for (int i = 0; i < count; i++)
         cells[i] = measure(grid, signs, i);
-    for (int i = 0; i < grid->columns * grid->rows; i++) {
+    for (int i = 0; i < count; i++) {
         const struct stats s = around(grid, cells, i);
-        float *share = &mend->share[eye][i], target = 0.0f;
-        bool at_once = false;
 
+        target[i] = 0.0f;
+        dropped[i] = false;
         if (s.either > MIN_SOFT * s.known && s.both < signs->least * s.either)
-            target = aim(mend, &s, mean_before(grid, mend->before[eye], i), signs, &at_once);
-        *share = at_once ? target : fminf(fmaxf(target, *share - STEP), *share + STEP);
+            target[i] = aim(mend, &s, mean_before(grid, mend->before[eye], i), signs, &dropped[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        const struct stats s = around(grid, cells, i);
+        float *share = &mend->share[eye][i];
+
+        if (signs->doubt >= 0.0f && beside_drop(grid, dropped, &s, i))
+            *share = 1.0f;
+        else
+            *share = dropped[i] ? target[i] : fminf(fmaxf(target[i], *share - STEP), *share + STEP);
         taken += *share * cells[i].either;
         people += cells[i].either;
     }

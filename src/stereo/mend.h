@@ -1,10 +1,10 @@
 /* Where the eyes' mattes disagree: which eye is right, and the other's matte made anew from it.
  *
  * Decided cell by cell of the disparity map's grid, so that each eye may be right about something. An eye is wrong where
- * its picture is known to be bad; where its matte jumped away from its own last one and the other's did not; and where it
+ * its picture is known to be bad; where it lost somebody at a stroke and the other did not; and where it
  * lacks a person of whom the other eye is surer. Otherwise both are left alone: measured against the truth, they are
  * wrong equally often. A cell's share, how much is taken from the other eye, moves slowly, unless the eye's own matte has
- * just jumped: then what is seen stays as it was.
+ * just dropped: then what is seen stays as it was.
  */
 #ifndef VSM_STEREO_MEND_H
 #define VSM_STEREO_MEND_H

@@ -1,0 +1,326 @@
+#include "stages/stereo_manager.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "tap.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SIDE   128
+#define PIXELS (SIDE * SIDE)
+#define SHIFT  5 /* pixels to the left in the right eye: 0.5 m from lenses 64 mm apart */
+
+static float rgb[2][3 * PIXELS], alpha[2][PIXELS];
+static char folder[] = "/tmp/vsm-stereo-XXXXXX";
+
+/* Irregular blocks of 3 x 3. */
+static float light(int x, int y)
+{
+    uint32_t h = (uint32_t)((x + 300) / 3) * 2654435761u ^ (uint32_t)((y + 300) / 3) * 2246822519u;
+
+    h = (h ^ h >> 15) * 2246822519u;
+    return 0.2f + 0.6f * (float)(h >> 8) / (float)(1 << 24);
+}
+
+/* Somebody before a grey wall, `step` pixels to the right of the start. */
+static void paint(int step)
+{
+    for (int i = 0; i < 2 * PIXELS; i++) {
+        const int eye = i / PIXELS, x = i % SIDE + (eye ? SHIFT : 0) - step, y = i % PIXELS / SIDE;
+        const bool person = x >= 44 && x < 84 && y >= 40 && y < 88;
+
+        for (int c = 0; c < 3; c++)
+            rgb[eye][c * PIXELS + i % PIXELS] = person ? light(x, y) : 0.4f + 0.1f * light(x / 4, y / 4);
+        alpha[eye][i % PIXELS] = person ? 1.0f : 0.0f;
+    }
+}
+
+static struct vsm_stereo_manager *open_manager(bool mend, const char *list)
+{
+    static struct vsm_view views[2];
+    struct vsm_stereo_manager_options options = {
+        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = mend, .list = list};
+    struct vsm_stereo_manager *m = NULL;
+
+    for (int eye = 0; eye < 2; eye++)
+        views[eye] = (struct vsm_view){.eye = (enum vsm_eye)eye,
+                                       .source = {eye * SIDE, 0, SIDE, SIDE},
+                                       .width = SIDE,
+                                       .height = SIDE};
+    CHECK(vsm_stereo_manager_fits(views, 2));
+    CHECK_INT(vsm_stereo_manager_create(&options, &m), VSM_OK);
+    return m;
+}
+
+/* The eye's state is its number everywhere. */
+static struct vsm_rvm_state make_state(int eye)
+{
+    struct vsm_rvm_state s = {0};
+
+    for (int i = 0; i < VSM_RVM_STATES; i++) {
+        s.r[i] = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){2, SIDE >> (i + 1), SIDE >> (i + 1)});
+        for (int64_t k = 0; k < vsm_tensor_count(s.r[i]); k++)
+            vsm_tensor_f32(s.r[i])[k] = (float)eye;
+    }
+    return s;
+}
+
+struct outcome {
+    double seen[2]; /* mean alpha of the given out mattes over the true person */
+    float state;    /* of the right eye in the middle */
+    int status;
+};
+
+/* One frame whose mattes are `alpha`, as maps without edges. */
+static struct outcome review(struct vsm_stereo_manager *m, int64_t index, bool cut)
+{
+    struct vsm_matte_review r = vsm_stereo_manager_review(m);
+    struct vsm_frame *frame = vsm_frame_create();
+    struct vsm_rvm_state states[2] = {make_state(0), make_state(1)};
+    struct outcome o = {0};
+
+    frame->index = index;
+    frame->scene_cut = cut;
+    frame->view_count = 2;
+    for (int eye = 0; eye < 2; eye++) {
+        frame->mattes[eye].coefficients = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, SIDE, SIDE});
+        memcpy(vsm_tensor_f32(frame->mattes[eye].coefficients) + 7 * PIXELS, alpha[eye], sizeof(alpha[eye]));
+    }
+    o.status = r.run(r.self, frame, (const float *const[]){rgb[0], rgb[1]}, states);
+    for (int eye = 0; eye < 2; eye++) {
+        const float *maps = vsm_tensor_f32(frame->mattes[eye].coefficients);
+
+        for (int i = 0; i < PIXELS; i++) {
+            const float mean = (rgb[eye][i] + rgb[eye][PIXELS + i] + rgb[eye][2 * PIXELS + i]) / 3.0f;
+
+            o.seen[eye] +=
+                (double)fminf(fmaxf(maps[3 * PIXELS + i] * mean + maps[7 * PIXELS + i], 0.0f), 1.0f) /
+                (40.0 * 48.0);
+        }
+    }
+    o.state = vsm_tensor_f32(states[1].r[0])[(SIDE / 4) * (SIDE / 2) + SIDE / 4];
+    vsm_rvm_state_reset(&states[0]);
+    vsm_rvm_state_reset(&states[1]);
+    vsm_frame_destroy(&frame);
+    return o;
+}
+
+static void lose(int eye)
+{
+    memset(alpha[eye], 0, sizeof(alpha[eye]));
+}
+
+static void test_lost_person_stays(void)
+{
+    struct vsm_stereo_manager *m = open_manager(true, NULL);
+    const struct vsm_stereo_tally *t = vsm_stereo_manager_tally(m);
+    struct outcome o;
+
+    CHECK_INT(vsm_stereo_manager_mean(m), -1);
+    for (int n = 0; n < 4; n++) {
+        paint(n);
+        o = review(m, 100 + n, false);
+        CHECK(vsm_stereo_manager_last(m, 0)->before.overlap > 0.98f);
+        CHECK(o.seen[1] > 0.98 && o.state == 1.0f);
+    }
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_BELOW].frames, 0);
+    for (int n = 4; n < 10; n++) {
+        paint(n);
+        lose(1);
+        o = review(m, 100 + n, false);
+        CHECK(o.seen[0] > 0.95 && o.seen[1] > 0.87); /* at once, without a gap */
+        CHECK(o.state < 0.05f);                      /* the left eye's */
+    }
+    CHECK(vsm_stereo_manager_last(m, 0)->after.overlap > 0.95f);
+    for (int n = 10; n < 15; n++) {
+        paint(n);
+        o = review(m, 100 + n, false);
+        CHECK(o.seen[1] > 0.95);
+    }
+    CHECK(o.state == 1.0f); /* its own again */
+    CHECK_INT(t->frames, 15);
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_BELOW].range_count, 1);
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_BELOW].ranges[0].first, 104);
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_BELOW].ranges[0].last, 109);
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_MENDED].frames, 0);
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_MENDED + 1].ranges[0].first, 104);
+    CHECK(t->minimum < 0.1 && t->minimum_frame >= 104 && t->minimum_frame <= 109);
+    CHECK(vsm_stereo_manager_mean(m) > 950000);
+    vsm_stereo_manager_destroy(m);
+}
+
+/* Either eye can be wrong, the master too. */
+static void test_master_is_mended_as_well(void)
+{
+    struct vsm_stereo_manager *m = open_manager(true, NULL);
+    struct outcome o = {0};
+
+    for (int n = 0; n < 8; n++) {
+        paint(n);
+        if (n >= 4)
+            lose(0);
+        o = review(m, n, false);
+    }
+    CHECK(o.seen[0] > 0.87 && o.seen[1] > 0.95);
+    vsm_stereo_manager_destroy(m);
+}
+
+static void test_only_measuring_changes_nothing(void)
+{
+    struct vsm_stereo_manager *m = open_manager(false, NULL);
+    struct outcome o = {0};
+
+    for (int n = 0; n < 6; n++) {
+        paint(n);
+        if (n >= 4)
+            lose(1);
+        o = review(m, n, false);
+    }
+    CHECK(o.seen[1] == 0.0 && o.state == 1.0f);
+    CHECK_INT(vsm_stereo_manager_tally(m)->lists[VSM_STEREO_TALLY_BELOW].frames, 2);
+    vsm_stereo_manager_destroy(m);
+}
+
+static void test_black_and_frozen_eyes(void)
+{
+    struct vsm_stereo_manager *m = open_manager(true, NULL);
+    const struct vsm_stereo_tally *t = vsm_stereo_manager_tally(m);
+    float kept[3 * PIXELS], kept_alpha[PIXELS];
+    struct outcome o = {0};
+
+    for (int n = 0; n < 8; n++) {
+        paint(2 * n);
+        if (n >= 5) {
+            memset(rgb[1], 0, sizeof(rgb[1]));
+            lose(1);
+        }
+        o = review(m, n, false);
+        CHECK(o.seen[1] > 0.87);
+    }
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_BLACK + 1].ranges[0].first, 5);
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_BLACK].frames, 0);
+    vsm_stereo_manager_destroy(m);
+
+    m = open_manager(true, NULL);
+    t = vsm_stereo_manager_tally(m);
+    for (int n = 0; n < 9; n++) {
+        paint(2 * n);
+        if (n == 4) {
+            memcpy(kept, rgb[0], sizeof(kept));
+            memcpy(kept_alpha, alpha[0], sizeof(kept_alpha));
+        } else if (n > 4) {
+            memcpy(rgb[0], kept, sizeof(kept));
+            memcpy(alpha[0], kept_alpha, sizeof(kept_alpha));
+        }
+        o = review(m, n, false);
+        CHECK(o.seen[0] > 0.95 && o.seen[1] > 0.95); /* each as its picture shows */
+    }
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_FROZEN].ranges[0].first, 6);
+    CHECK_INT(t->lists[VSM_STEREO_TALLY_FROZEN].ranges[0].last, 8);
+    vsm_stereo_manager_destroy(m);
+}
+
+static void scene(struct vsm_stereo_manager *m, int from, int to)
+{
+    for (int n = from; n < to; n++) {
+        paint(n);
+        if (n >= 3 && n < 9)
+            lose(1);
+        CHECK_INT(review(m, n, n == 11).status, VSM_OK);
+    }
+}
+
+static void save(struct vsm_stereo_manager *m, struct vsm_state *state)
+{
+    struct vsm_matte_review r = vsm_stereo_manager_review(m);
+
+    CHECK_INT(r.barrier(r.self, state), VSM_OK);
+}
+
+/* Ended in the midst of mending and gone on: the same state and the same list, bit by bit. */
+static void test_resume_is_exact(void)
+{
+    char whole[64], cut[64];
+    struct vsm_state *states[3] = {vsm_state_create(), vsm_state_create(), vsm_state_create()},
+                     *none = vsm_state_create();
+    struct vsm_stereo_manager *m;
+    void *a = NULL, *b = NULL;
+    size_t a_size = 0, b_size = 0;
+    const struct vsm_state_record *x, *y;
+
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(whole, sizeof(whole), "%s/whole", folder);
+    snprintf(cut, sizeof(cut), "%s/cut", folder);
+    m = open_manager(true, whole);
+    scene(m, 0, 14);
+    save(m, states[0]);
+    vsm_stereo_manager_destroy(m);
+    m = open_manager(true, cut);
+    scene(m, 0, 6);
+    save(m, states[1]);
+    scene(m, 6, 8); /* lost */
+    vsm_stereo_manager_destroy(m);
+    m = open_manager(true, cut);
+    CHECK_INT(vsm_stereo_manager_restore(m, states[1]), VSM_OK);
+    scene(m, 6, 14);
+    save(m, states[2]);
+    vsm_stereo_manager_destroy(m);
+    x = vsm_state_find(states[0], "stereo");
+    y = vsm_state_find(states[2], "stereo");
+    CHECK(x && y && x->size == y->size && memcmp(x->data, y->data, x->size) == 0);
+    CHECK_INT(vsm_file_read(whole, 1 << 20, VSM_E_INPUT, &a, &a_size), VSM_OK);
+    CHECK_INT(vsm_file_read(cut, 1 << 20, VSM_E_INPUT, &b, &b_size), VSM_OK);
+    CHECK(a_size > 1000 && a_size == b_size && memcmp(a, b, a_size) == 0);
+    CHECK_HAS(a, "{\"frame\":0,\"pair\":0,\"measured\":true");
+    vsm_mem_free(a);
+    vsm_mem_free(b);
+
+    m = open_manager(true, cut); /* its list has gone */
+    CHECK_INT(vsm_stereo_manager_restore(m, states[1]), VSM_OK);
+    CHECK_INT(truncate(cut, 10), 0);
+    paint(6);
+    CHECK_INT(review(m, 6, false).status, VSM_E_OUTPUT);
+    CHECK_HAS(vsm_error_message(), "shorter than its checkpoint says");
+    vsm_stereo_manager_destroy(m);
+    m = open_manager(true, NULL);
+    CHECK_INT(vsm_stereo_manager_restore(m, none), VSM_E_INPUT);
+    CHECK_HAS(vsm_error_message(), "checkpoint");
+    vsm_stereo_manager_destroy(m);
+    for (int i = 0; i < 3; i++)
+        vsm_state_destroy(&states[i]);
+    vsm_state_destroy(&none);
+    unlink(whole);
+    unlink(cut);
+    rmdir(folder);
+}
+
+static void test_unlike_views_do_not_fit(void)
+{
+    struct vsm_view v[4] = {{.eye = VSM_LEFT, .width = 128, .height = 128},
+                            {.eye = VSM_RIGHT, .width = 128, .height = 128}};
+
+    v[2] = v[0];
+    v[3] = v[1];
+    CHECK(vsm_stereo_manager_fits(v, 2) && vsm_stereo_manager_fits(v, 4));
+    CHECK(!vsm_stereo_manager_fits(v, 1) && !vsm_stereo_manager_fits(v, 3));
+    v[3].kind = VSM_VIEW_TURNED;
+    CHECK(!vsm_stereo_manager_fits(v, 4));
+    v[2].kind = VSM_VIEW_TURNED;
+    CHECK(vsm_stereo_manager_fits(v, 4));
+    v[2].yaw = 0.1;
+    CHECK(!vsm_stereo_manager_fits(v, 4));
+    v[1].height = 64;
+    CHECK(!vsm_stereo_manager_fits(v, 2));
+}
+
+int main(void)
+{
+    RUN(test_lost_person_stays);
+    RUN(test_master_is_mended_as_well);
+    RUN(test_only_measuring_changes_nothing);
+    RUN(test_black_and_frozen_eyes);
+    RUN(test_resume_is_exact);
+    RUN(test_unlike_views_do_not_fit);
+    return tap_done();
+}
