@@ -6,6 +6,9 @@
 
 #include <libavutil/pixdesc.h>
 
+#include <math.h>
+#include <unistd.h>
+
 #define WIDTH  96
 #define HEIGHT 64
 
@@ -131,10 +134,112 @@ static void test_prores_alpha_is_exact(void)
     vsm_image_unref(&image);
 }
 
+/* An output of one picture in a folder, with the codec's own pixel format. */
+static AVFrame *sequence_round_trip(const char *codec, const char *pix_fmt, struct vsm_image *image)
+{
+    char folder[400], file[440];
+    struct vsm_video_writer_options target = {
+        .path = folder,
+        .sequence = true,
+        .encoder = {.codec = codec,
+                    .pix_fmt = pix_fmt,
+                    .crf = -1,
+                    .threads = 1,
+                    .width = WIDTH,
+                    .height = HEIGHT,
+                    .format = image->format,
+                    .colour = bt709,
+                    .time_base = {1, 30},
+                    .frame_rate = {30, 1},
+                    .sample_aspect = {1, 1}},
+    };
+    struct vsm_video_writer *writer = NULL;
+    AVFrame *back;
+
+    snprintf(folder, sizeof(folder), "%s", media_source_path(codec));
+    snprintf(file, sizeof(file), "%s/00000000.%s", folder, codec);
+    if (vsm_video_writer_open(&target, &writer) == VSM_E_USAGE) {
+        tap_skip("the codec is not there");
+        return NULL;
+    }
+    CHECK_INT(vsm_video_writer_put(writer, image, 0, 1), VSM_OK);
+    CHECK_INT(access(folder, F_OK), -1);
+    CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
+    vsm_video_writer_close(writer, false);
+    CHECK_INT(vsm_video_writer_open(&target, &writer), VSM_E_OUTPUT);
+    CHECK_HAS(vsm_error_message(), "already");
+    back = decode_first(file);
+    unlink(file);
+    rmdir(folder);
+    return back;
+}
+
+static void test_png_keeps_16_bits_of_alpha(void)
+{
+    struct vsm_image *image = noise(16);
+    AVFrame *back = sequence_round_trip("png", "rgba64be", image);
+    int worst = 0;
+
+    for (int y = 0; back && y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++) {
+            const uint8_t *pixel = back->data[0] + y * back->linesize[0] + 8 * (ptrdiff_t)x;
+            int error = abs((pixel[6] << 8 | pixel[7]) - picture_get(image, 3, x, y));
+
+            worst = error > worst ? error : worst;
+        }
+    printf("# alpha in PNG: off by %d of 65535 at most\n", worst);
+    CHECK(worst <= 2);
+    av_frame_free(&back);
+    vsm_image_unref(&image);
+}
+
+static void test_exr_keeps_half_floats_of_alpha(void)
+{
+    struct vsm_image *image = noise(16);
+    AVFrame *back = sequence_round_trip("exr", "gbrapf32le", image);
+    double worst = 0;
+
+    for (int y = 0; back && y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++) {
+            const float *row = (const float *)(const void *)(back->data[3] + y * back->linesize[3]);
+
+            worst = fmax(worst, fabs(row[x] - picture_get(image, 3, x, y) / 65535.0));
+        }
+    printf("# alpha in OpenEXR: off by %.5f at most\n", worst);
+    CHECK(worst <= 1.0 / 2048);
+    av_frame_free(&back);
+    vsm_image_unref(&image);
+}
+
+static void check_grey(int depth, enum AVPixelFormat wanted)
+{
+    const struct vsm_format format = {.planes = VSM_PLANES_GRAY, .depth = (uint8_t)depth};
+    struct vsm_image *image = vsm_image_create(format, WIDTH, HEIGHT, bt709);
+    AVFrame *back;
+
+    picture_noise(image);
+    back = round_trip("ffv1", NULL, media_source_path("matte.mkv"), image);
+    if (back) {
+        CHECK_INT(back->format, wanted);
+        CHECK_INT(differences(back, image, 0), 0);
+    }
+    av_frame_free(&back);
+    vsm_image_unref(&image);
+}
+
+static void test_grey_mattes_are_exact(void)
+{
+    check_grey(10, AV_PIX_FMT_GRAY10LE);
+    check_grey(16, AV_PIX_FMT_GRAY16LE);
+}
+
 int main(void)
 {
     RUN(test_ffv1_is_exact);
     RUN(test_prores_alpha_is_exact);
+    RUN(test_png_keeps_16_bits_of_alpha);
+    RUN(test_exr_keeps_half_floats_of_alpha);
+    RUN(test_grey_mattes_are_exact);
     media_source_clean();
     return tap_done();
 }

@@ -1,0 +1,98 @@
+#!/bin/sh
+# A job with a list of outputs that differ in codec, size and projection: what each file says of itself to an
+# independent reader, the same bytes however often the job is killed, and one failing output.
+# usage: outputs.sh PROGRAM [built with fault points: also kills and faults]
+. "$(dirname "$0")/program.sh"
+
+# HDR10: 10 bits, PQ, BT.2020, mastering display and light levels.
+hdr='colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400'
+ffmpeg -v error -f lavfi -i testsrc2=size=256x128:rate=30 -f lavfi -i sine -t 0.3 -c:v libx265 -x265-params "$hdr:log-level=none" \
+    -pix_fmt yuv420p10le -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc -color_range tv -c:a aac in.mp4
+
+list='alpha_packed, fisheye_fov=190, codec=libx265, path=packed.mp4; green, resize=0.5, crf=28, audio=none, path=half.mp4;
+    vp9_alpha, path=v.webm; png, path=frames; exr, path=linear; matte, codec=ffv1, path=m.mkv;
+    green, projection=fisheye, path=circles.mkv; green, vr_boxes=apmp, path=apple.mov'
+
+run() { # FOLDER, fault
+    mkdir -p "$1"
+    (cd "$1" && VSM_FAULT=${2:-} timeout 100 "$program" ../in.mp4 --set output.list="$list" --set input.layout=sbs \
+        --set input.projection=half_equirect --set processing.threads=2 --set recovery.checkpoint_interval=4 \
+        --progress none --set logging.level=warn >../stdout 2>../stderr)
+}
+
+same() {
+    diff -rq -x '*.report.json' want got >/dev/null
+}
+
+run want || { not_ok "a list of outputs" "$(cat stderr)"; tap_done; exit 1; }
+ok "a list of outputs"
+
+# is FILE, STREAM'S ENTRIES, WANTED
+is() {
+    found=$(ffprobe -v error -count_frames -select_streams v -show_entries "stream=$2" -of csv=p=0 "want/$1" | head -n 1 | sed "s/,*$//")
+    [ "$found" = "$3" ] && ok "$1: $3" || not_ok "$1: $3" "$found"
+}
+is packed.mp4 codec_name,width,height,pix_fmt,nb_read_frames hevc,256,128,yuv420p10le,9
+is half.mp4 codec_name,width,height,pix_fmt,nb_read_frames hevc,128,64,yuv420p10le,9
+is v.webm codec_name,width,height,nb_read_frames vp9,256,128,9
+is m.mkv codec_name,width,height,pix_fmt,nb_read_frames ffv1,256,128,gray16le,9
+is circles.mkv codec_name,width,height,pix_fmt,nb_read_frames hevc,256,128,yuv420p10le,9
+is apple.mov codec_name,width,height,pix_fmt,nb_read_frames hevc,256,128,yuv420p10le,9
+is frames/00000008.png codec_name,width,height,pix_fmt png,256,128,rgba64be
+is linear/00000008.exr codec_name,width,height,pix_fmt exr,256,128,gbrapf32le
+[ "$(ls want/frames want/linear | grep -c 0000)" = 18 ] && ok "a file a frame" || not_ok "a file a frame" "$(ls want/frames)"
+
+# Colour and HDR in every file that can hold them.
+for file in packed.mp4 half.mp4 circles.mkv apple.mov; do
+    is $file color_space,color_transfer,color_primaries bt2020nc,smpte2084,bt2020
+    facts=$(ffprobe -v error -select_streams v -show_frames -read_intervals %+#1 "want/$file")
+    case $facts in
+    *max_luminance=10000000/10000*max_content=1000*) ok "$file: mastering display and light levels" ;;
+    *) not_ok "$file: mastering display and light levels" "" ;;
+    esac
+done
+is v.webm color_space,color_transfer,color_primaries bt2020nc,smpte2084,bt2020
+
+# The VR boxes: Google's, Apple's alone, and none where circles are drawn.
+boxes() { strings -a -n 4 "want/$1" | grep -oE 'sv3d|st3d|vexu|hfov|pkin' | sort -u | tr '\n' ' '; }
+[ "$(boxes apple.mov)" = "hfov pkin vexu " ] && ok "vexu without sv3d" || not_ok "vexu without sv3d" "$(boxes apple.mov)"
+[ "$(boxes half.mp4)" = "st3d sv3d " ] && ok "sv3d without vexu" || not_ok "sv3d without vexu" "$(boxes half.mp4)"
+[ "$(boxes packed.mp4)" = "" ] && ok "no boxes on circles" || not_ok "no boxes on circles" "$(boxes packed.mp4)"
+
+audio=$(for f in packed.mp4 circles.mkv apple.mov half.mp4 m.mkv; do
+    ffprobe -v error -select_streams a -show_entries stream=codec_name -of csv=p=0 "want/$f" | tr '\n' ' '
+done)
+[ "$audio" = "aac aac aac aac " ] && ok "audio where it is wanted" || not_ok "audio where it is wanted" "$audio"
+
+# The VP9 file's alpha picture is the matte.
+if ffmpeg -v error -y -c:v libvpx-vp9 -i want/v.webm -vf alphaextract,format=gray -f rawvideo alpha.raw 2>stderr &&
+    ffmpeg -v error -y -i want/m.mkv -vf scale=in_range=tv:out_range=pc,format=gray -f rawvideo matte.raw 2>>stderr; then
+    [ "$(wc -c <alpha.raw)" = "$(wc -c <matte.raw)" ] && ok "vp9_alpha has an alpha picture a frame" ||
+        not_ok "vp9_alpha has an alpha picture a frame" "$(wc -c <alpha.raw) bytes"
+else
+    skip "vp9_alpha's alpha" "$(tail -n 1 stderr)"
+fi
+
+if ! strings -a "$program" | grep -qx VSM_FAULT; then
+    skip "kills and faults" "built without fault points"
+    tap_done
+    exit $?
+fi
+
+killed=0 bad=
+for fault in mux.write:30:kill file.rename:12:kill file.write:25:kill ckpt.done:1:kill ckpt.rename:2:kill; do
+    rm -rf got
+    run got $fault
+    [ $? = 137 ] && killed=$((killed + 1))
+    run got "" && same || bad="$bad $fault($(tail -n 1 stderr))"
+done
+[ -z "$bad" ] && [ $killed -ge 3 ] && ok "killed $killed times: the same bytes" || not_ok "killed $killed times" "$bad"
+
+# One output's disk is full behind the first checkpoint: the job ends with 3, the others go on from there.
+rm -rf got
+run got file.write:20:28:sticky
+code=$?
+[ $code = 3 ] && grep -q 'error:' stderr && [ ! -e got/frames ] && ok "a failing output ends the job" ||
+    not_ok "a failing output ends the job" "exit $code, $(tail -n 1 stderr)"
+run got "" && same && ok "and the next run completes all" || not_ok "and the next run completes all" "$(tail -n 1 stderr)"
+tap_done
