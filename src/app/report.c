@@ -88,11 +88,19 @@ static json_t *track_json(const struct vsm_track_numbers *n)
 /* null where nobody was looked for. */
 static json_t *people_json(const struct vsm_people_stage_numbers *n)
 {
+    json_t *list;
+
     if (!n)
         return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I}", "detector_runs", (json_int_t)n->detections, "persons",
+    list = json_array();
+    for (int i = 0; i < VSM_PEOPLE_STAGE_LISTED && i < n->people; i++)
+        json_array_append_new(list, json_pack("{s:i, s:I, s:I, s:b}", "id", i + 1, "scene",
+                                              (json_int_t)n->listed[i].scene, "frames",
+                                              (json_int_t)n->listed[i].frames, "chosen",
+                                              n->listed[i].chosen ? 1 : 0));
+    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "detector_runs", (json_int_t)n->detections, "persons",
                      (json_int_t)n->people, "most_at_once", (json_int_t)n->most_at_once, "frames_with_people",
-                     (json_int_t)n->frames_with_any);
+                     (json_int_t)n->frames_with_any, "list", list);
 }
 
 static json_t *list_json(const struct vsm_stereo_tally_list *list)

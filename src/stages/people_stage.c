@@ -194,6 +194,17 @@ static void count_people(struct vsm_people_stage *s, const struct vsm_people *pe
     s->numbers.frames_with_any += people->count > 0;
     if (people->count > s->numbers.most_at_once)
         s->numbers.most_at_once = people->count;
+    for (int i = 0; i < people->count; i++) {
+        const struct vsm_person *p = &people->person[i];
+        struct vsm_people_stage_person *listed;
+
+        if (p->id > VSM_PEOPLE_STAGE_LISTED)
+            continue;
+        listed = &s->numbers.listed[p->id - 1];
+        listed->scene = s->numbers.scene_cuts;
+        listed->frames++;
+        listed->chosen = listed->chosen || p->chosen;
+    }
 }
 
 /* Everybody to this frame, as far as can be seen where they went. */
@@ -268,6 +279,24 @@ static int save_scenes(const struct vsm_people_stage *s, struct vsm_state *state
     return vsm_state_add_bytes(state, VSM_PEOPLE_STAGE_SCENES, &out);
 }
 
+static void save_listed(const struct vsm_people_stage_numbers *n, struct vsm_bytes_out *out)
+{
+    for (int i = 0; i < VSM_PEOPLE_STAGE_LISTED; i++) {
+        vsm_bytes_put_le64(out, (uint64_t)n->listed[i].scene);
+        vsm_bytes_put_le64(out, (uint64_t)n->listed[i].frames);
+        vsm_bytes_put_u8(out, n->listed[i].chosen);
+    }
+}
+
+static void load_listed(struct vsm_people_stage_numbers *n, struct vsm_bytes_in *in)
+{
+    for (int i = 0; i < VSM_PEOPLE_STAGE_LISTED; i++) {
+        n->listed[i].scene = (int64_t)vsm_bytes_get_le64(in);
+        n->listed[i].frames = (int64_t)vsm_bytes_get_le64(in);
+        n->listed[i].chosen = vsm_bytes_get_u8(in) != 0;
+    }
+}
+
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 {
     const struct vsm_people_stage *s = self;
@@ -281,6 +310,7 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     vsm_bytes_put_le64(&out, (uint64_t)s->numbers.people);
     vsm_bytes_put_le64(&out, (uint64_t)s->numbers.most_at_once);
     vsm_bytes_put_le64(&out, (uint64_t)s->numbers.frames_with_any);
+    save_listed(&s->numbers, &out);
     vsm_bytes_put_le64(&out, (uint64_t)s->since_start);
     vsm_bytes_put_le64(&out, (uint64_t)s->since_detection);
     vsm_bytes_put_u8(&out, s->looked);
@@ -304,6 +334,7 @@ static int restore_people(struct vsm_people_stage *s, const struct vsm_state_rec
     s->numbers.people = (int64_t)vsm_bytes_get_le64(&in);
     s->numbers.most_at_once = (int64_t)vsm_bytes_get_le64(&in);
     s->numbers.frames_with_any = (int64_t)vsm_bytes_get_le64(&in);
+    load_listed(&s->numbers, &in);
     s->since_start = (int64_t)vsm_bytes_get_le64(&in);
     s->since_detection = (int64_t)vsm_bytes_get_le64(&in);
     s->looked = vsm_bytes_get_u8(&in) != 0;

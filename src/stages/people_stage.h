@@ -19,6 +19,7 @@
 #include "models/detector.h"
 #include "pipeline/stage.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define VSM_PEOPLE_STAGE_SCENES "scene" /* name of the record that stages/gpu_stage.h shares */
@@ -36,6 +37,15 @@ struct vsm_people_stage_options {
     struct vsm_parallel *pool;
 };
 
+/* Persons that are listed one by one; later ones are only counted. */
+#define VSM_PEOPLE_STAGE_LISTED 64
+
+struct vsm_people_stage_person {
+    int64_t scene;  /* 0, 1 ... */
+    int64_t frames; /* in which they were in sight */
+    bool chosen;
+};
+
 /* Over the whole job, earlier runs included. */
 struct vsm_people_stage_numbers {
     int64_t scene_cuts;
@@ -43,6 +53,7 @@ struct vsm_people_stage_numbers {
     int64_t people;       /* persons told apart */
     int64_t most_at_once; /* in sight in one frame */
     int64_t frames_with_any;
+    struct vsm_people_stage_person listed[VSM_PEOPLE_STAGE_LISTED]; /* listed[i] has the number i + 1 */
 };
 
 struct vsm_people_stage;

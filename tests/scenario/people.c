@@ -92,6 +92,11 @@ static void test_undisturbed(void)
     CHECK_INT(n.scene_cuts, 1);
     CHECK(n.detections < FRAMES / 2);
     CHECK_INT(n.frames_with_any, FRAMES);
+    CHECK_INT(n.people, 2);
+    CHECK_INT(n.listed[0].frames, CUT);
+    CHECK_INT(n.listed[1].frames, FRAMES - CUT);
+    CHECK_INT(n.listed[1].scene, 1);
+    CHECK(n.listed[0].chosen && n.listed[1].chosen);
     vsm_people_stage_destroy(stage);
 }
 
