@@ -50,21 +50,21 @@ field() { # NAME: number in the last line of the progress, 0 before there is one
     sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" progress 2>/dev/null | tail -n 1 | grep . || echo 0
 }
 
-# Watches the process until it ends or, if given, until it has made FRAME frames. Sets $files_growth: open files, from
-# the first look behind a tenth of the frames to the most seen later.
+# Watches the process until it ends or, if given, until it has made FRAME frames. Sets $files_growth: open files, the least
+# of the last ten looks against the least of the first ten behind a tenth of the frames (some are open for a moment only).
 watch() { # [FRAME]
-    files_first=0 files_most=0
+    : >files
     while kill -0 "$pid" 2>/dev/null; do
         sleep 0.5
         at=$(field frame)
         if [ "$at" -ge $((frames / 10)) ]; then
-            open=$(ls "/proc/$pid/fd" 2>/dev/null | wc -l)
-            [ $files_first != 0 ] || files_first=$open
-            [ "$open" -le $files_most ] || files_most=$open
+            ls "/proc/$pid/fd" 2>/dev/null | wc -l | grep -v '^0$' >>files || :
         fi
         [ "$at" -lt "${1:-$((frames + 1))}" ] || break
     done
-    files_growth=$((files_most - files_first))
+    files_growth=$(awk 'NR <= 10 && (NR == 1 || $1 < first) {first = $1}
+        {last[NR % 10] = $1}
+        END {least = first + 1e6; for (i in last) if (last[i] < least) least = last[i]; print NR ? least - first : 0}' files)
 }
 
 # KiB of everything but the input, the outputs' videos and the undisturbed run.

@@ -309,6 +309,40 @@ static void share_threads(struct vsm_plan *plan)
     }
 }
 
+/* A file that the job writes beside its outputs must be neither its input nor one of them. */
+static int check_side_file(const struct vsm_plan *plan, const char *key, const char *path)
+{
+    bool taken = vsm_naming_same_file(plan->config->input.path, path);
+
+    for (int i = 0; i < plan->output_count; i++)
+        taken = taken || vsm_naming_same_file(plan->outputs[i].path, path) ||
+                vsm_naming_same_file(plan->outputs[i].temporary_path, path);
+    return taken ? vsm_fail(VSM_E_USAGE, "%s: %s is the input or an output; choose another file", key, path)
+                 : VSM_OK;
+}
+
+/* Nothing that is written may be what is read: outputs grow under temporary names, and what has those is replaced. */
+static int check_files(const struct vsm_plan *plan)
+{
+    const struct vsm_config *config = plan->config;
+    int status = VSM_OK;
+
+    for (int i = 0; i < plan->output_count && status == VSM_OK; i++) {
+        const char *growing = plan->outputs[i].temporary_path;
+
+        if (vsm_naming_same_file(config->input.path, growing))
+            status = vsm_fail(
+                VSM_E_USAGE,
+                "%s: the output would grow under the input's name; choose another name with --output",
+                growing);
+    }
+    if (status == VSM_OK && config->logging.report)
+        status = check_side_file(plan, "logging.report", config->logging.report);
+    if (status == VSM_OK && config->logging.progress_file)
+        status = check_side_file(plan, "logging.progress_file", config->logging.progress_file);
+    return status;
+}
+
 int vsm_plan_outputs(struct vsm_plan *plan)
 {
     for (int i = 0; i < plan->list.count; i++) {
@@ -324,7 +358,7 @@ int vsm_plan_outputs(struct vsm_plan *plan)
             return status;
     }
     share_threads(plan);
-    return VSM_OK;
+    return check_files(plan);
 }
 
 void vsm_plan_outputs_targets(const struct vsm_plan *plan,

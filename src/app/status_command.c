@@ -13,6 +13,7 @@ static void print_job(const char *output, const struct vsm_status_file *s)
 {
     long holder = vsm_store_holder(output);
     double fps = (double)s->milli_fps / 1000;
+    int64_t age = (int64_t)time(NULL) - s->updated; /* negative where another clock wrote the file */
 
     if (holder > 0)
         printf("%s: running (process %ld)\n", output, holder);
@@ -26,7 +27,7 @@ static void print_job(const char *output, const struct vsm_status_file *s)
            fps);
     if (s->total_frames > 0 && fps > 0)
         printf("time left        about %.0f s\n", (double)(s->total_frames - s->done_frames) / fps);
-    printf("last news        %lld s ago\n", (long long)time(NULL) - (long long)s->updated);
+    printf("last news        %lld s ago\n", (long long)(age > 0 ? age : 0));
 }
 
 int vsm_status_command_run(int argc, char **argv)

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -203,12 +204,41 @@ int vsm_naming_matte(const char *green, char **path)
                   path);
 }
 
+static bool same_inode(const char *a, const char *b)
+{
+    struct stat first, second;
+
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* The folder of a path, "." if it names none; cut where it is too long, which no file has. */
+static void folder_of(const char *path, char folder[PATH_MAX])
+{
+    size_t length = split(path).folder;
+
+    if (length > 0)
+        snprintf(folder, PATH_MAX, "%.*s", (int)length, path);
+    else
+        strcpy(folder, ".");
+}
+
+bool vsm_naming_same_file(const char *a, const char *b)
+{
+    char folder_a[PATH_MAX], folder_b[PATH_MAX];
+
+    if (strcmp(a, b) == 0 || same_inode(a, b))
+        return true;
+    if (strcmp(split(a).name, split(b).name) != 0)
+        return false;
+    folder_of(a, folder_a);
+    folder_of(b, folder_b);
+    return same_inode(folder_a, folder_b);
+}
+
 int vsm_naming_check(const char *input, const char *output)
 {
-    struct stat a, b;
-
-    if (strcmp(input, output) != 0 &&
-        (stat(input, &a) != 0 || stat(output, &b) != 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino))
+    if (!vsm_naming_same_file(input, output))
         return VSM_OK;
     return vsm_fail(VSM_E_USAGE, "%s: the output is the input itself; choose another name with --output",
                     output);

@@ -38,8 +38,11 @@ int vsm_naming_output(const char *input, const struct vsm_naming *what, char **p
  * the end if there are none. *path and errors as above. */
 int vsm_naming_matte(const char *green, char **path) VSM_NODISCARD;
 
-/* Refuses an output that is the input itself, also through links or another spelling of the path:
- * VSM_E_USAGE. An output that does not exist yet cannot be the input. */
+/* Whether two paths lead to one file, also through links or another spelling; of files that do not exist yet, whether they
+ * would be one in the same folder. */
+bool vsm_naming_same_file(const char *a, const char *b);
+
+/* Refuses an output that is the input itself, in the sense of vsm_naming_same_file(): VSM_E_USAGE. */
 int vsm_naming_check(const char *input, const char *output) VSM_NODISCARD;
 
 #endif

@@ -19,6 +19,28 @@ static int keep(struct vsm_output_file *file, int status)
     return status;
 }
 
+/* Whether another process (or another job of this one) has the file open here. A lock goes with its holder. */
+static bool is_taken(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return fcntl(fd, F_OFD_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES);
+}
+
+/* Removes what an earlier run left, unless somebody writes it. */
+static int make_room(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool taken = fd >= 0 && is_taken(fd);
+
+    if (fd >= 0)
+        close(fd);
+    if (taken)
+        return vsm_fail(VSM_E_OUTPUT, "%s: another process is writing it; wait for that or stop it", path);
+    unlink(path); /* what is in the way shows in open() */
+    return VSM_OK;
+}
+
 int vsm_output_file_open(const char *path, bool resume, struct vsm_output_file *file)
 {
     int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (resume ? 0 : O_CREAT | O_EXCL);
@@ -27,14 +49,16 @@ int vsm_output_file_open(const char *path, bool resume, struct vsm_output_file *
     *file = (struct vsm_output_file){.fd = -1, .path = vsm_mem_string("path", path)};
     if (!file->path)
         return VSM_E_NOMEM;
-    if (!resume)
-        unlink(path); /* what is in the way shows in open() */
+    if (!resume && make_room(path) != VSM_OK)
+        return VSM_E_OUTPUT;
     file->fd = VSM_FAULT_CALL("mux.open", open(path, flags, 0600));
     if (file->fd < 0)
         return vsm_fail(VSM_E_OUTPUT, "%s: cannot be %s: %s", path, resume ? "opened to go on" : "created",
                         errno == ELOOP ? "it is a symbolic link" : strerror(errno));
     if (fstat(file->fd, &info) != 0 || !S_ISREG(info.st_mode))
         return vsm_fail(VSM_E_OUTPUT, "%s: not a regular file; choose another output", path);
+    if (is_taken(file->fd))
+        return vsm_fail(VSM_E_OUTPUT, "%s: another process is writing it; wait for that or stop it", path);
     return VSM_OK;
 }
 
