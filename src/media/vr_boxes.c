@@ -106,6 +106,21 @@ static int read_word(const struct vsm_mp4_source *source, const struct vsm_mp4_b
     return r;
 }
 
+/* Whether vexu/eyes/stri says that the right eye comes first. */
+static int read_reversed(const struct vsm_mp4_source *source, const struct vsm_mp4_box *box, bool *reversed)
+{
+    struct vsm_mp4_box eyes, stri;
+    uint8_t bits = 0;
+    int r = child(source, box, 0, VSM_MP4_TYPE('e', 'y', 'e', 's'), &eyes);
+
+    if (r == VSM_OK)
+        r = child(source, &eyes, 0, VSM_MP4_TYPE('s', 't', 'r', 'i'), &stri);
+    if (r == VSM_OK)
+        r = vsm_mp4_boxes_content(source, &stri, 4, &bits, 1);
+    *reversed = r == VSM_OK && bits & 8;
+    return r;
+}
+
 /* Apple's description gives way to Google's where both are present: only the latter has bounds. */
 static int read_vexu(const struct vsm_mp4_source *source, const struct vsm_mp4_box *box,
                      struct vsm_vr_boxes *boxes)
@@ -127,6 +142,7 @@ static int read_vexu(const struct vsm_mp4_source *source, const struct vsm_mp4_b
         boxes->has_stereo =
             word == VSM_MP4_TYPE('s', 'i', 'd', 'e') || word == VSM_MP4_TYPE('o', 'v', 'e', 'r');
         boxes->stereo = word == VSM_MP4_TYPE('o', 'v', 'e', 'r') ? VSM_LAYOUT_TB : VSM_LAYOUT_SBS;
+        r = read_reversed(source, box, &boxes->right_left);
     }
     return r;
 }

@@ -253,6 +253,42 @@ static void test_writes_behind_an_open_box(void)
     vsm_bytes_out_finish(&file);
 }
 
+/* Apple's boxes take the place of Google's, byte by byte as their format says, and are read back. */
+static void test_writes_apple_boxes_instead(void)
+{
+    static const uint8_t wanted[] = {
+        0,   0,   0,   77,  'v', 'e', 'x', 'u', 0,   0,   0,   21,  'e', 'y', 'e', 's',  0,    0,
+        0,   13,  's', 't', 'r', 'i', 0,   0,   0,   0,   11,  0,   0,   0,   24,  'p',  'r',  'o',
+        'j', 0,   0,   0,   16,  'p', 'r', 'j', 'i', 0,   0,   0,   0,   'h', 'e', 'q',  'u',  0,
+        0,   0,   24,  'p', 'a', 'c', 'k', 0,   0,   0,   16,  'p', 'k', 'i', 'n', 0,    0,    0,
+        0,   'o', 'v', 'e', 'r', 0,   0,   0,   12,  'h', 'f', 'o', 'v', 0,   2,   0xbf, 0x20,
+    };
+    struct vsm_bytes_out once = {0}, twice = {0};
+    struct vsm_vr_boxes_found found;
+    size_t moov = begin("moov"), depth[7], at = 0;
+
+    begin_track(depth, 1, "vide");
+    end_track(depth);
+    end(moov);
+    CHECK_INT(vsm_vr_boxes_write_moov(file.data, file.size, VSM_VR_BOXES_SV3D, VSM_LAYOUT_TB, false, &once),
+              VSM_OK);
+    CHECK_INT(vsm_vr_boxes_write_moov(once.data, once.size, VSM_VR_BOXES_APMP, VSM_LAYOUT_TB, true, &twice),
+              VSM_OK);
+    while (at + sizeof(wanted) < twice.size && memcmp(twice.data + at, wanted, sizeof(wanted)) != 0)
+        at++;
+    CHECK(at + sizeof(wanted) <= twice.size && memcmp(twice.data + at, wanted, sizeof(wanted)) == 0);
+    CHECK_INT(twice.size, file.size + sizeof(wanted));
+    vsm_bytes_out_finish(&file);
+    vsm_bytes_put(&file, twice.data, twice.size);
+    CHECK_INT(read_file(1, &found), VSM_OK);
+    CHECK(found.boxes.has_stereo && found.boxes.equirect && found.boxes.right_left);
+    CHECK_INT(found.boxes.stereo, VSM_LAYOUT_TB);
+    CHECK_INT(found.boxes.bound_left, VSM_VR_BOXES_QUARTER);
+    vsm_bytes_out_finish(&once);
+    vsm_bytes_out_finish(&twice);
+    vsm_bytes_out_finish(&file);
+}
+
 static void test_missing_file(void)
 {
     struct vsm_vr_boxes_found found;
@@ -269,6 +305,7 @@ int main(void)
     RUN(test_lies_about_sizes_are_refused);
     RUN(test_walks_long_and_open_boxes);
     RUN(test_writes_behind_an_open_box);
+    RUN(test_writes_apple_boxes_instead);
     RUN(test_missing_file);
     return tap_done();
 }
