@@ -1,24 +1,86 @@
-#!/bin/sh
-# Runs on the machine with the GPU, in the folder that carry.sh made (VSM_MODELS_DIR of the build must be
-# /tmp/vsm-models). Usage: run.sh tests|bench|drift|sanitize
-set -eu
+#!/bin/bash
+# Runs on the machine with the GPU, in the folders that carry.sh made. Usage: run.sh TASK...
+#   libs       unpacks libs.tar.xz, which lies beside this script or in LIBS, to /opt/vsm
+#   tests      kernels against the C reference      drift      the network over 2,000 frames
+#   sanitize   compute-sanitizer, four tools        bench      kernels and frames at 8192x4096
+#   peer       PyTorch with the same weights        stream     whole pipelines without an encoder
+#   leaks      10,000 frames                        jobs       whole jobs, CPU against GPU, encoders
+#   faults     device lost or full in a job (needs a build with -Dfault_points=true)
+# CLIP8K and CLIP2K are files beside this script.
+set -u
 here=$(cd "$(dirname "$0")" && pwd)
-export LD_LIBRARY_PATH="$here/lib" VSM_SHARED="$here/shared"
-ln -sfn "$here/models" /tmp/vsm-models
+export LD_LIBRARY_PATH="/opt/vsm/lib:/usr/local/nvidia/lib64:/usr/local/nvidia/lib" VSM_SHARED="$here/shared"
+model=/tmp/vsm-models/rvm.json
+clip8k=$here/${CLIP8K:-k8_LR_180_SBS.mp4} clip2k=$here/${CLIP2K:-people_LR_180_SBS.mp4}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+[ -d "$here/models" ] && ln -sfn "$here/models" /tmp/vsm-models
+
+job() { # NAME OPTIONS...: a whole job; prints its last lines and its stages
+    local name=$1
+    shift
+    echo "# $name: $*"
+    "$here/vr180-streaming" "$@" --restart 2>&1 | grep -v "^progress" | tail -4
+}
+
 for what; do
+    echo "## $what $(date -u +%T)"
     case $what in
+    libs) mkdir -p /opt/vsm && tar -C /opt/vsm -xJf "${LIBS:-$here}/libs.tar.xz" && ls /opt/vsm/lib | wc -l ;;
+    card)
+        nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,temperature.gpu,memory.used --format=csv
+        ls /usr/local/nvidia/lib64 /usr/local/nvidia/lib 2>/dev/null | grep -E "nvcuvid|nvidia-ml|nvidia-encode" | tr '\n' ' '
+        ldconfig -p | grep -E "nvcuvid|nvidia-encode|libcuda\.|nvidia-ml" | head
+        "$here/vr180-streaming" doctor 2>&1 | head -40
+        ;;
     tests) "$here/oracle_gpu" ;;
     drift) VSM_GPU_FRAMES=2000 "$here/oracle_gpu" ;;
     bench)
-        nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,temperature.gpu --format=csv
-        date -u
-        "$here/bench_gpu_frame" /tmp/vsm-models/rvm.json --profile
+        "$here/bench_gpu_frame" $model --profile
         nvidia-smi --query-gpu=clocks.sm,clocks.mem,power.draw --format=csv,noheader
         ;;
+    peer)
+        for grid in 1024 512; do
+            mkdir -p "$work/$grid"
+            "$here/bench_gpu_dump_graph" $model $grid "$work/$grid" && timeout 150 python3 "$here/peer.py" "$work/$grid" $grid
+        done
+        ;;
     sanitize)
-        for tool in memcheck racecheck initcheck synccheck; do
-            echo "# compute-sanitizer --tool $tool"
-            compute-sanitizer --tool $tool --error-exitcode 9 "$here/oracle_gpu" 2>&1 | tail -12
+        for tool in memcheck initcheck synccheck racecheck; do
+            echo "# compute-sanitizer --tool $tool $(date -u +%T)"
+            VSM_GPU_SMALL=1 timeout 110 compute-sanitizer --tool $tool --error-exitcode 9 "$here/oracle_gpu" 2>&1 | tail -5
+        done
+        ;;
+    stream)
+        for mode in "" software; do
+            timeout 60 "$here/bench_gpu_stream" $model "$clip8k" 1600 1024 $mode
+            timeout 60 "$here/bench_gpu_stream" $model "$clip8k" 1600 512 $mode
+        done
+        ;;
+    leaks) timeout 200 "$here/bench_gpu_stream" $model "$clip2k" 10000 256 ;;
+    jobs)
+        cd "$work"
+        job cuda "$clip2k" -o g.mkv --set output.format=matte --set output.codec=ffv1 --set processing.device=cuda
+        job cpu "$clip2k" -o c.mkv --set output.format=matte --set output.codec=ffv1 --set processing.device=cpu
+        "$here/evaluate" c.mkv g.mkv 2>&1 | tail -5
+        job x264 "$clip8k" -o a.mp4 --set output.codec=libx264 --set output.preset=ultrafast
+        job x265 "$clip8k" -o b.mp4 --set output.codec=libx265 --set output.preset=ultrafast
+        ;;
+    adaptive)
+        cd "$work"
+        job adaptive "$clip2k" -o a.mkv --set output.format=matte --set output.codec=ffv1 --set processing.device=cuda \
+            --set processing.adaptive_scaling=true --set processing.min_scale=0.25
+        grep -A40 '"scaling"' a.mkv.report.json | tr -d ' \n' | cut -c1-600
+        echo
+        ;;
+    faults)
+        cd "$work"
+        common="$clip2k -o f.mkv --set output.format=matte --set output.codec=ffv1 --set recovery.checkpoint_interval=20"
+        for fault in gpu.run:50:5 gpu.memory:6:12 ; do
+            rm -rf f.mkv*
+            echo "# VSM_FAULT=$fault"
+            VSM_FAULT=$fault "$here/vr180-streaming-faults" $common 2>&1 | tail -3
+            "$here/vr180-streaming" $common --set processing.device=cpu --resume 2>&1 | grep -E "resuming|done|error" | head -4
         done
         ;;
     esac

@@ -316,16 +316,19 @@ static int dry_run_cpu(const struct vsm_plan *plan, FILE *out)
 
 static int dry_run_gpu(const struct vsm_plan *plan, FILE *out)
 {
+    struct vsm_gpu_upload_stage *upload = NULL;
     struct vsm_gpu_stage *stage = NULL;
-    int status = vsm_gpu_plan_create_stage(plan, &stage);
+    int status = vsm_gpu_plan_create_stages(plan, &upload, &stage);
 
     if (status == VSM_OK) {
-        struct vsm_stage described = vsm_gpu_stage_describe(stage);
+        struct vsm_stage described[] = {vsm_gpu_upload_stage_describe(upload), vsm_gpu_stage_describe(stage),
+                                        vsm_gpu_stage_describe_download(stage)};
 
         print_rest(plan, vsm_gpu_stage_hash(stage), out);
-        status = time_stages(plan, &described, 1, out);
+        status = time_stages(plan, described, 3, out);
     }
     vsm_gpu_stage_destroy(stage);
+    vsm_gpu_upload_stage_destroy(upload);
     return status;
 }
 

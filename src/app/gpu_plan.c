@@ -9,13 +9,22 @@
 /* Measured: bench_gpu_frame prints the network's memory, which is proportional to the cells. */
 #define NETWORK_BYTES_PER_CELL 612
 
+/* The decoder on the device has a fixed set of pictures: media/device_decode.h. */
+#define DEVICE_BUFFER_FRAMES 1
+
+/* NULL, or what these settings want that the device path does not do. */
+static const char *misfit_of_settings(const struct vsm_config *config)
+{
+    if (config->matting.model != VSM_CONFIG_MODEL_RVM)
+        return "matting.model asks for a tracker, which runs on the CPU";
+    return NULL;
+}
+
 /* NULL, or why the kernels cannot take these pictures (image/refine_cuda.h). */
 static const char *misfit(const struct vsm_plan *plan)
 {
     const struct vsm_format f = vsm_video_reader_info(plan->reader)->format;
 
-    if (plan->config->matting.model != VSM_CONFIG_MODEL_RVM)
-        return "matting.model has a tracker, which runs on the CPU";
     if (f.planes > VSM_PLANES_NV || (f.planes != VSM_PLANES_GRAY && (!f.chroma_x || !f.chroma_y)))
         return "the input is not 4:2:0";
     for (int i = 0; i < plan->list.count; i++) {
@@ -23,22 +32,48 @@ static const char *misfit(const struct vsm_plan *plan)
 
         if (item->format & ~(unsigned)(VSM_CONFIG_OUTPUT_GREEN | VSM_CONFIG_OUTPUT_MATTE))
             return "an output carries foreground and alpha";
-        if (item->settings.output.projection != VSM_CONFIG_OUTPUT_AS_INPUT)
-            return "an output changes the projection";
+        if (item->settings.output.projection != VSM_CONFIG_OUTPUT_AS_INPUT ||
+            item->settings.output.resize != 1)
+            return "an output changes the projection or the size";
     }
     if (plan->people.kind != VSM_PEOPLE_ALL)
         return "matting.people chooses";
-    for (int i = 0; i < plan->view_count; i++)
+    for (int i = 0; i < plan->view_count; i++) {
+        if (plan->views[i].kind != VSM_VIEW_DIRECT)
+            return "a view is turned";
         if (plan->views[i].source.x % 2 || plan->views[i].source.y % 2)
             return "an eye begins at an odd position";
-    return NULL;
+    }
+    return misfit_of_settings(plan->config);
+}
+
+static int reopen(struct vsm_plan *plan)
+{
+    const struct vsm_video_reader_options options = {.threads = VSM_PLAN_CPU_DECODER_THREADS(plan->threads)};
+
+    plan->decoder_threads = options.threads;
+    vsm_video_reader_close(plan->reader);
+    plan->reader = NULL;
+    return vsm_video_reader_open(plan->config->input.path, &options, &plan->reader);
+}
+
+static void describe(struct vsm_plan *plan, const struct vsm_cuda_info *info)
+{
+    const char *why;
+    const bool on_device = vsm_video_reader_on_device(plan->reader, &why);
+
+    snprintf(plan->provider, sizeof(plan->provider),
+             "CUDA, %s with %.1f of %.1f GB free, fp16 network; decoding %s%s%s", info->name,
+             (double)info->memory_free / 1e9, (double)info->memory / 1e9,
+             on_device ? "by NVDEC" : "in software (", why, on_device ? "" : ")");
 }
 
 bool vsm_gpu_plan_possible(const struct vsm_config *config)
 {
     struct vsm_cuda_info info;
 
-    return config->processing.device != VSM_CONFIG_DEVICE_CPU && vsm_cuda_device_info(&info) == VSM_OK;
+    return config->processing.device != VSM_CONFIG_DEVICE_CPU && !misfit_of_settings(config) &&
+           vsm_cuda_device_info(&info) == VSM_OK;
 }
 
 int vsm_gpu_plan_choose(struct vsm_plan *plan)
@@ -50,16 +85,16 @@ int vsm_gpu_plan_choose(struct vsm_plan *plan)
     if (!why && vsm_cuda_device_info(&info) != VSM_OK)
         why = vsm_error_message();
     plan->gpu = !why;
-    if (plan->gpu)
-        snprintf(plan->provider, sizeof(plan->provider), "CUDA, %s with %.1f of %.1f GB free, fp16 network",
-                 info.name, (double)info.memory_free / 1e9, (double)info.memory / 1e9);
-    else
-        snprintf(plan->provider, sizeof(plan->provider), "CPU, %s, %d threads (%s)",
-                 vsm_session_backend_version(), plan->threads, why);
-    if (wanted == VSM_CONFIG_DEVICE_CUDA && !plan->gpu)
+    if (plan->gpu) {
+        describe(plan, &info);
+        return VSM_OK;
+    }
+    snprintf(plan->provider, sizeof(plan->provider), "CPU, %s, %d threads (%s)",
+             vsm_session_backend_version(), plan->threads, why);
+    if (wanted == VSM_CONFIG_DEVICE_CUDA)
         return vsm_fail(VSM_E_DEVICE, "processing.device: cuda cannot be used (%.200s); use cpu or auto",
                         plan->provider);
-    return VSM_OK;
+    return vsm_gpu_plan_possible(plan->config) ? reopen(plan) : VSM_OK;
 }
 
 double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan)
@@ -67,7 +102,18 @@ double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan)
     return NETWORK_BYTES_PER_CELL * plan->view_count;
 }
 
-int vsm_gpu_plan_create_stage(const struct vsm_plan *plan, struct vsm_gpu_stage **stage)
+int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan)
+{
+    const int wanted = plan->config->streaming.buffer_frames;
+    const char *why;
+
+    if (!plan->gpu || !vsm_video_reader_on_device(plan->reader, &why) || wanted < DEVICE_BUFFER_FRAMES)
+        return wanted;
+    return DEVICE_BUFFER_FRAMES;
+}
+
+int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_upload_stage **upload,
+                               struct vsm_gpu_stage **stage)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
     const struct vsm_refine_options refine = {.despill = (float)plan->config->matting.despill};
@@ -77,8 +123,19 @@ int vsm_gpu_plan_create_stage(const struct vsm_plan *plan, struct vsm_gpu_stage 
                                      .height = info->height};
     const struct vsm_rvm_options rvm = vsm_plan_matter(plan);
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
+    const struct vsm_gpu_stage_options options = {
+        .rvm = &rvm,
+        .views = plan->views,
+        .view_count = plan->view_count,
+        .source = &source,
+        .targets = targets,
+        .target_count = plan->output_count,
+        .refine = &refine,
+        .scaling = plan->adaptive ? &plan->scaling : NULL,
+    };
+    int status;
 
     vsm_plan_outputs_targets(plan, targets);
-    return vsm_gpu_stage_create(&rvm, plan->views, plan->view_count, &source, targets, plan->output_count,
-                                &refine, stage);
+    status = vsm_gpu_upload_stage_create(&source, plan->layout.eyes, plan->layout.eye_count, upload);
+    return status ? status : vsm_gpu_stage_create(&options, stage);
 }

@@ -4,18 +4,24 @@
 
 #include "app/plan.h"
 #include "stages/gpu_stage.h"
+#include "stages/gpu_upload_stage.h"
 
-/* Whether a job may come to run on the GPU: it is wanted and there. */
+/* Whether a job may come to run on the GPU: it is wanted and there. Asked before anything is known of the input. */
 bool vsm_gpu_plan_possible(const struct vsm_config *config);
 
 /* Decides by processing.device and by what is there, and fills plan->gpu and plan->provider ("CUDA, NVIDIA ...", or
- * "CPU, ..." with the reason why not CUDA). VSM_E_DEVICE if cuda is demanded and cannot be had. */
+ * "CPU, ..." with the reason why not CUDA). A reader that was opened for the device in vain is opened anew. VSM_E_DEVICE
+ * if cuda is demanded and cannot be had. */
 int vsm_gpu_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
 /* Device memory that the network takes, by cell of a view's grid. */
 double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan);
 
-/* The stage for a plan with plan->gpu. */
-int vsm_gpu_plan_create_stage(const struct vsm_plan *plan, struct vsm_gpu_stage **stage) VSM_NODISCARD;
+/* Most frames in a queue: the decoder on the device has a fixed set of pictures. */
+int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan);
+
+/* The stages for a plan with plan->gpu. */
+int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_upload_stage **upload,
+                               struct vsm_gpu_stage **stage) VSM_NODISCARD;
 
 #endif

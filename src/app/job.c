@@ -34,9 +34,10 @@ struct job {
     struct vsm_matte_stage *matte; /* NULL: matting.model is sam2 alone */
     struct vsm_sam2_net *net;      /* NULL: nobody is followed */
     struct vsm_track_stage *track;
-    struct vsm_select_stage *select;   /* NULL: everybody is wanted, or the tracker selects */
-    struct vsm_stereo_manager *stereo; /* NULL: not two eyes that can be compared */
-    struct vsm_gpu_stage *gpu;         /* instead of rvm, people, matte and composite */
+    struct vsm_select_stage *select;     /* NULL: everybody is wanted, or the tracker selects */
+    struct vsm_stereo_manager *stereo;   /* NULL: not two eyes that can be compared */
+    struct vsm_gpu_upload_stage *upload; /* these two instead of rvm, people, matte and composite */
+    struct vsm_gpu_stage *gpu;
     struct vsm_composite_stage *composite;
     struct vsm_write_stage write;
     struct vsm_video_writer *writers[VSM_MAX_OUTPUTS];
@@ -133,6 +134,8 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
 
     if (status == VSM_OK && checkpoint)
         status = vsm_read_stage_restore(&job->read, checkpoint->state);
+    if (status == VSM_OK && checkpoint && job->upload)
+        status = vsm_gpu_upload_stage_restore(job->upload, checkpoint->state);
     if (status == VSM_OK && checkpoint)
         status = job->gpu     ? vsm_gpu_stage_restore(job->gpu, checkpoint->state)
                  : job->matte ? vsm_matte_stage_restore(job->matte, checkpoint->state)
@@ -154,7 +157,7 @@ static int create_runner(struct job *job)
 {
     const struct vsm_config *config = job->plan->config;
     const struct vsm_runner_options options = {
-        .buffer_frames = config->streaming.buffer_frames,
+        .buffer_frames = vsm_gpu_plan_buffer_frames(job->plan),
         .buffer_bytes = job->plan->queue_bytes,
         .first_seq = job->resumed,
         .barrier_interval = job->recovery ? config->recovery.checkpoint_interval : 0,
@@ -164,7 +167,9 @@ static int create_runner(struct job *job)
 
     stages[count++] = vsm_read_stage_describe(&job->read);
     if (job->gpu) {
+        stages[count++] = vsm_gpu_upload_stage_describe(job->upload);
         stages[count++] = vsm_gpu_stage_describe(job->gpu);
+        stages[count++] = vsm_gpu_stage_describe_download(job->gpu);
     } else {
         stages[count++] = vsm_people_stage_describe(job->people);
         if (job->matte)
@@ -217,7 +222,7 @@ static int create_models(struct job *job)
     int status;
 
     if (plan->gpu) {
-        status = vsm_gpu_plan_create_stage(plan, &job->gpu);
+        status = vsm_gpu_plan_create_stages(plan, &job->upload, &job->gpu);
         if (status == VSM_OK)
             job->model = vsm_gpu_stage_hash(job->gpu);
         return status;
@@ -238,6 +243,8 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
     int status = create_models(job);
 
     vsm_log(VSM_LOG_INFO, "provider", "%s", plan->provider);
+    if (plan->gpu && plan->view_count == 2)
+        vsm_log(VSM_LOG_INFO, "stereo", "on the GPU the eyes' mattes are neither compared nor mended");
     job->pool = vsm_parallel_create(plan->threads);
     if (!job->pool)
         status = VSM_E_NOMEM;
@@ -294,6 +301,7 @@ static void tear_down(struct job *job)
     vsm_people_stage_destroy(job->people);
     vsm_detector_destroy(job->detector);
     vsm_gpu_stage_destroy(job->gpu);
+    vsm_gpu_upload_stage_destroy(job->upload);
     vsm_view_director_destroy(job->director);
     vsm_rvm_destroy(job->turned);
     vsm_rvm_destroy(job->rvm);
@@ -306,8 +314,9 @@ static int report(struct job *job, int status, uint64_t wall_ns)
                                          : job->matte ? vsm_matte_stage_counters(job->matte)
                                                       : (struct vsm_matte_counters){0};
     const struct vsm_people_stage_numbers people =
-        job->people ? vsm_people_stage_numbers(job->people)
-                    : (struct vsm_people_stage_numbers){.scene_cuts = vsm_gpu_stage_scene_cuts(job->gpu)};
+        job->people
+            ? vsm_people_stage_numbers(job->people)
+            : (struct vsm_people_stage_numbers){.scene_cuts = vsm_gpu_upload_stage_scene_cuts(job->upload)};
     struct vsm_report r = {
         .plan = job->plan,
         .result = status == VSM_OK            ? "complete"
@@ -323,7 +332,9 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .stereo = job->stereo ? vsm_stereo_manager_tally(job->stereo) : NULL,
         .wall_ns = wall_ns,
         .track = job->track ? vsm_track_stage_numbers(job->track) : NULL,
-        .scaling = job->matte ? vsm_matte_stage_scaling(job->matte) : NULL,
+        .scaling = job->gpu     ? vsm_gpu_stage_scaling(job->gpu)
+                   : job->matte ? vsm_matte_stage_scaling(job->matte)
+                                : NULL,
         .model_hash = job->model,
         .job_hash = vsm_recovery_job_hash(job->recovery),
     };

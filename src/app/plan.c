@@ -85,6 +85,10 @@ static int plan_scaling(struct vsm_plan *plan)
         return vsm_fail(VSM_E_USAGE,
                         "processing.adaptive_scaling: on the CPU it holds processing.target_fps, which is "
                         "not set; set it, or switch adaptive_scaling off");
+    if (config->matting.model != VSM_CONFIG_MODEL_RVM)
+        return vsm_fail(VSM_E_USAGE,
+                        "processing.adaptive_scaling: works with matting.model rvm only; set that, or "
+                        "switch it off");
     for (int i = 0; i < plan->view_count; i++)
         if (plan->views[i].kind != VSM_VIEW_DIRECT || plan->layout.eyes[i].width != eye.width ||
             plan->layout.eyes[i].height != eye.height)
@@ -216,24 +220,21 @@ static const char *models_folder(const struct vsm_config *config)
                                                                    : VSM_MODELS_DIR;
 }
 
-/* On the CPU the network takes many times as long as decoding, and every further thread of a decoder holds another
- * picture. */
-static int decoder_threads(const struct vsm_config *config, int threads)
-{
-    return vsm_gpu_plan_possible(config) ? threads : 1 + threads / 8;
-}
-
 static int resolve(struct vsm_plan *plan)
 {
     const struct vsm_config *config = plan->config;
+    bool device;
     int status;
 
     plan->threads = config->processing.threads;
     if (plan->threads == 0)
         plan->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    plan->decoder_threads = decoder_threads(config, plan->threads);
+    device = vsm_gpu_plan_possible(config);
+    plan->decoder_threads = device ? plan->threads : VSM_PLAN_CPU_DECODER_THREADS(plan->threads);
     status = vsm_video_reader_open(config->input.path,
-                                   &(struct vsm_video_reader_options){.threads = plan->decoder_threads},
+                                   &(struct vsm_video_reader_options){.threads = plan->decoder_threads,
+                                                                      .memory = device ? VSM_READER_DEVICE
+                                                                                       : VSM_READER_PLAIN},
                                    &plan->reader);
     if (status == VSM_OK)
         status = detect_layout(plan);

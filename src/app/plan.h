@@ -30,6 +30,10 @@
 #define VSM_PLAN_QUEUE_BYTES     ((size_t)12 << 20)
 #define VSM_PLAN_GPU_QUEUE_BYTES ((size_t)48 << 20)
 
+/* On the CPU the network takes many times as long as decoding, and every further thread of a decoder holds another
+ * picture. */
+#define VSM_PLAN_CPU_DECODER_THREADS(threads) (1 + (threads) / 8)
+
 struct vsm_plan_output {
     const char *name; /* as in output.format: "green", "matte" */
     enum vsm_composite kind;

@@ -124,6 +124,8 @@ static void set_format(const struct vsm_plan *plan, const struct wish *wish, str
 
     output->colour = info->colour;
     output->format = info->format;
+    if (output->format.planes == VSM_PLANES_NV) /* as a device decodes; what encoders take is planar */
+        output->format = neutral;
     if (product->kind == VSM_COMPOSITE_MATTE) {
         output->colour.full_range = false;
         output->format = (struct vsm_format){.planes = VSM_PLANES_GRAY,

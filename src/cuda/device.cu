@@ -33,6 +33,28 @@ int vsm_cuda_device_info(struct vsm_cuda_info *info)
     return status;
 }
 
+int vsm_cuda_memory_free(size_t *bytes)
+{
+    size_t total;
+
+    return vsm_cuda_status(cudaMemGetInfo(bytes, &total), "free memory");
+}
+
+int vsm_cuda_context(void **context)
+{
+    typedef int get_current(void **);
+    cudaDriverEntryPointQueryResult found;
+    void *function = NULL;
+    int status = vsm_cuda_status(cudaFree(NULL), "context");
+
+    if (!status)
+        status = vsm_cuda_status(
+            cudaGetDriverEntryPointByVersion("cuCtxGetCurrent", &function, 12000, cudaEnableDefault, &found), "context");
+    if (!status && (!function || ((get_current *)function)(context) != 0 || !*context))
+        return vsm_fail(VSM_E_DEVICE, "CUDA: the driver gives no context");
+    return status;
+}
+
 int vsm_cuda_alloc(const char *what, size_t bytes, void **memory)
 {
     int status = vsm_cuda_status(cudaMalloc(memory, bytes ? bytes : 1), what);
@@ -76,7 +98,7 @@ int vsm_cuda_stream_wait(struct vsm_cuda_stream *stream)
 int vsm_cuda_event_create(int timed, struct vsm_cuda_event **event)
 {
     return vsm_cuda_status(
-        cudaEventCreateWithFlags((cudaEvent_t *)event, timed ? cudaEventDefault : cudaEventDisableTiming), "event");
+        cudaEventCreateWithFlags((cudaEvent_t *)event, timed ? cudaEventDefault : cudaEventDisableTiming | cudaEventBlockingSync), "event");
 }
 
 void vsm_cuda_event_destroy(struct vsm_cuda_event *event)

@@ -32,6 +32,12 @@ struct vsm_cuda_info {
  * driver, about 0.2 s. */
 int vsm_cuda_device_info(struct vsm_cuda_info *info) VSM_NODISCARD;
 
+/* Free device memory, as the driver sees it. */
+int vsm_cuda_memory_free(size_t *bytes) VSM_NODISCARD;
+
+/* The driver's context (CUcontext) of device 0 that everything here uses, for libraries that want one. */
+int vsm_cuda_context(void **context) VSM_NODISCARD;
+
 /* Device memory, zeroed. free: NULL is allowed. */
 int vsm_cuda_alloc(const char *what, size_t bytes, void **memory) VSM_NODISCARD;
 void vsm_cuda_free(void *memory);
@@ -46,7 +52,8 @@ void vsm_cuda_stream_destroy(struct vsm_cuda_stream *stream);
 /* Waits for all work given to the stream; reports its failures. */
 int vsm_cuda_stream_wait(struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
-/* A point in a stream. With `timed`, vsm_cuda_event_ms() gives the time between two. */
+/* A point in a stream. With `timed`, vsm_cuda_event_ms() gives the time between two; without, waiting for it leaves the
+ * processor to others. An event that was never recorded has happened. One thread may wait while another records. */
 int vsm_cuda_event_create(int timed, struct vsm_cuda_event **event) VSM_NODISCARD;
 void vsm_cuda_event_destroy(struct vsm_cuda_event *event);
 int vsm_cuda_event_record(struct vsm_cuda_event *event, struct vsm_cuda_stream *stream) VSM_NODISCARD;

@@ -16,6 +16,18 @@ int vsm_cuda_device_info(struct vsm_cuda_info *info)
     return NO_CUDA;
 }
 
+int vsm_cuda_memory_free(size_t *bytes)
+{
+    (void)bytes;
+    return NO_CUDA;
+}
+
+int vsm_cuda_context(void **context)
+{
+    (void)context;
+    return NO_CUDA;
+}
+
 int vsm_cuda_alloc(const char *what, size_t bytes, void **memory)
 {
     (void)what;

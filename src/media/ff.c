@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <libavutil/display.h>
+#include <libavutil/hwcontext.h>
 #include <libavutil/intreadwrite.h>
 #include <libavutil/spherical.h>
 #include <libavutil/stereo3d.h>
@@ -226,12 +227,33 @@ static void release_frame(struct vsm_image *image)
     vsm_mem_free(image);
 }
 
+/* The samples' format, also of pictures in device memory. */
+static enum AVPixelFormat sample_format(const AVFrame *frame)
+{
+    if (frame->format != AV_PIX_FMT_CUDA || !frame->hw_frames_ctx)
+        return frame->format;
+    return ((const AVHWFramesContext *)(const void *)frame->hw_frames_ctx->data)->sw_format;
+}
+
+/* What libavutil leaves to do for device pictures: the first row and column. */
+static void crop_device(const AVFrame *frame, struct vsm_image *image)
+{
+    for (int p = 0; p < vsm_format_plane_count(image->format); p++) {
+        const int x = p ? 2 * (int)(frame->crop_left >> image->format.chroma_x) : (int)frame->crop_left;
+        const int y = (int)(p ? frame->crop_top >> image->format.chroma_y : frame->crop_top);
+
+        image->data[p] += y * image->stride[p] + (ptrdiff_t)x * vsm_format_bytes_per_sample(image->format);
+    }
+    image->width -= (int)frame->crop_left;
+    image->height -= (int)frame->crop_top;
+}
+
 struct vsm_image *vsm_ff_image_wrap(AVFrame **frame)
 {
     struct vsm_image *image;
     struct vsm_format format;
 
-    if (!vsm_ff_format_from((*frame)->format, &format) ||
+    if (!vsm_ff_format_from(sample_format(*frame), &format) ||
         av_frame_apply_cropping(*frame, AV_FRAME_CROP_UNALIGNED) < 0) {
         (void)vsm_fail(VSM_E_INTERNAL, "decoded picture of format %d cannot be wrapped", (*frame)->format);
         return NULL;
@@ -243,12 +265,15 @@ struct vsm_image *vsm_ff_image_wrap(AVFrame **frame)
         return NULL;
     image->format = format;
     image->colour = vsm_ff_colour_of_frame(*frame);
+    image->place = (*frame)->format == AV_PIX_FMT_CUDA ? VSM_PLACE_CUDA : VSM_PLACE_HOST;
     image->width = (*frame)->width;
     image->height = (*frame)->height;
     for (int p = 0; p < vsm_format_plane_count(format); p++) {
         image->data[p] = (*frame)->data[p];
         image->stride[p] = (*frame)->linesize[p];
     }
+    if (image->place == VSM_PLACE_CUDA)
+        crop_device(*frame, image);
     image->release = release_frame;
     image->opaque = *frame;
     atomic_init(&image->references, 1);
@@ -289,6 +314,18 @@ AVFrame *vsm_ff_frame_wrap(struct vsm_image *image)
     }
     (void)vsm_image_ref(image);
     return frame;
+}
+
+void vsm_ff_codec_threads_call_back(AVCodecContext *codec)
+{
+#if defined(FF_API_THREAD_SAFE_CALLBACKS) && FF_API_THREAD_SAFE_CALLBACKS
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    codec->thread_safe_callbacks = 1;
+#pragma GCC diagnostic pop
+#else
+    (void)codec;
+#endif
 }
 
 void vsm_ff_frame_set_duration(AVFrame *frame, int64_t duration)

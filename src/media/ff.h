@@ -56,13 +56,17 @@ AVRational vsm_ff_rational_to(struct vsm_rational r);
 
 /* Wraps a decoded picture whose format has a counterpart; alpha planes are left out. Cropping that the
  * decoder left in frame->crop_* is applied. The frame is taken over: it is released with the last reference
- * of the image. NULL on failure (message set); then *frame stays the caller's. No pixels are copied. */
+ * of the image. Pictures in CUDA memory become images there, with the format of their samples. NULL on failure (message
+ * set); then *frame stays the caller's. No pixels are copied. */
 struct vsm_image *vsm_ff_image_wrap(AVFrame **frame) VSM_NODISCARD;
 
 /* Wraps an image (borrowed, one reference is added) into a frame for an encoder or a scaler:
  * read-only data, format, size and colour set, no time stamps. NULL on failure (message set).
  * Release with av_frame_free(). */
 AVFrame *vsm_ff_frame_wrap(struct vsm_image *image) VSM_NODISCARD;
+
+/* Its callbacks may be called from its threads at once; later versions assume so. */
+void vsm_ff_codec_threads_call_back(AVCodecContext *codec);
 
 /* A field that changed its name between versions. */
 void vsm_ff_frame_set_duration(AVFrame *frame, int64_t duration);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "media/demux.h"
+#include "media/device_decode.h"
 #include "media/picture_slots.h"
 #include "media/video_convert.h"
 
@@ -38,9 +39,22 @@ struct vsm_video_reader {
     bool warned;  /* that the file ends too early */
     struct vsm_video_info info;
     struct vsm_ff_static_data static_data;
+    struct vsm_device_decode_pool *pinned; /* NULL: pictures are in ordinary memory, or on the device */
+    char not_on_device[200];               /* why not */
 };
 
-static int open_decoder(struct vsm_video_reader *r, int threads)
+/* On the device one thread hands pictures out; more would only hold more of them. */
+static int set_memory(struct vsm_video_reader *r, enum vsm_video_reader_memory memory)
+{
+    if (memory == VSM_READER_PLAIN)
+        return VSM_OK;
+    if (memory == VSM_READER_PINNED)
+        return vsm_device_decode_pin(r->codec, &r->pinned);
+    r->codec->thread_count = 1;
+    return vsm_device_decode_ask(r->codec);
+}
+
+static int open_decoder(struct vsm_video_reader *r, int threads, enum vsm_video_reader_memory memory)
 {
     const AVCodecParameters *par = vsm_demux_stream(r->demux)->codecpar;
     const AVCodec *decoder = avcodec_find_decoder(par->codec_id);
@@ -65,6 +79,9 @@ static int open_decoder(struct vsm_video_reader *r, int threads)
      * what they conceal. */
     if (descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY))
         r->codec->err_recognition |= AV_EF_CRCCHECK | AV_EF_EXPLODE;
+    error = set_memory(r, memory);
+    if (error)
+        return error;
     error = avcodec_open2(r->codec, decoder, NULL);
     if (error < 0)
         return vsm_ff_fail(VSM_E_INPUT, error, "%s: decoder %s cannot be opened", r->path, decoder->name);
@@ -77,7 +94,7 @@ static int make_image(struct vsm_video_reader *r, struct vsm_image **image)
     int status = VSM_OK;
 
     vsm_ff_stream_crop(vsm_demux_stream(r->demux), r->frame);
-    if (!vsm_video_convert_needed(r->frame->format)) {
+    if (r->frame->format == AV_PIX_FMT_CUDA || !vsm_video_convert_needed(r->frame->format)) {
         AVFrame *frame = av_frame_alloc();
 
         if (!frame)
@@ -466,8 +483,8 @@ static int decode_first(struct vsm_video_reader *r)
     return VSM_OK;
 }
 
-static int open_parts(struct vsm_video_reader *r, const char *path,
-                      const struct vsm_video_reader_options *options)
+static int open_parts(struct vsm_video_reader *r, const char *path, int threads,
+                      enum vsm_video_reader_memory memory)
 {
     const AVCodecParameters *par;
     int status;
@@ -492,29 +509,82 @@ static int open_parts(struct vsm_video_reader *r, const char *path,
     if (par->width != 0 || par->height != 0)
         status = vsm_ff_check_size(path, par->width, par->height);
     if (status == VSM_OK)
-        status = open_decoder(r, options->threads);
+        status = open_decoder(r, threads, memory);
     return status == VSM_OK ? decode_first(r) : status;
 }
 
-int vsm_video_reader_open(const char *path, const struct vsm_video_reader_options *options,
-                          struct vsm_video_reader **reader)
+static int open_in(const char *path, int threads, enum vsm_video_reader_memory memory,
+                   struct vsm_video_reader **reader)
 {
     struct vsm_video_reader *r = vsm_mem_alloc("video reader", 1, sizeof(*r));
     int status;
 
-    *reader = NULL;
     if (!r)
         return VSM_E_NOMEM;
     atomic_init(&r->interrupt, false);
     r->error_slot = INT64_MAX;
     r->last_pts = INT64_MIN;
-    status = open_parts(r, path, options);
+    status = open_parts(r, path, threads, memory);
     if (status) {
         vsm_video_reader_close(r);
         return status;
     }
     *reader = r;
     return VSM_OK;
+}
+
+/* Samples of more than 10 bits come from the device in 16, which is another format than that of the file. */
+static bool is_like_the_file(const struct vsm_video_reader *r)
+{
+    return r->held->place == VSM_PLACE_CUDA && r->info.format.planes == VSM_PLANES_NV &&
+           r->info.format.depth <= 10;
+}
+
+static int open_pinned(const char *path, int threads, struct vsm_video_reader **reader)
+{
+    int status = open_in(path, threads, VSM_READER_PINNED, reader);
+
+    return status == VSM_E_DEVICE || status == VSM_E_NOMEM ? open_in(path, threads, VSM_READER_PLAIN, reader)
+                                                           : status;
+}
+
+static int open_on_device(const char *path, int threads, struct vsm_video_reader **reader)
+{
+    struct vsm_video_reader *r = NULL;
+    char why[sizeof(r->not_on_device)];
+    int status = open_in(path, threads, VSM_READER_DEVICE, &r);
+
+    if (status == VSM_OK && is_like_the_file(r)) {
+        *reader = r;
+        return VSM_OK;
+    }
+    snprintf(why, sizeof(why), "%s", status ? vsm_error_message() : "NVDEC does not decode such streams");
+    vsm_video_reader_close(r);
+    status = open_pinned(path, threads, reader);
+    if (status == VSM_OK)
+        snprintf((*reader)->not_on_device, sizeof((*reader)->not_on_device), "%s", why);
+    return status;
+}
+
+int vsm_video_reader_open(const char *path, const struct vsm_video_reader_options *options,
+                          struct vsm_video_reader **reader)
+{
+    *reader = NULL;
+    switch (options->memory) {
+    case VSM_READER_DEVICE:
+        return open_on_device(path, options->threads, reader);
+    case VSM_READER_PINNED:
+        return open_pinned(path, options->threads, reader);
+    case VSM_READER_PLAIN:
+        break;
+    }
+    return open_in(path, options->threads, VSM_READER_PLAIN, reader);
+}
+
+bool vsm_video_reader_on_device(const struct vsm_video_reader *r, const char **why)
+{
+    *why = r->not_on_device;
+    return r->codec->pix_fmt == AV_PIX_FMT_CUDA;
 }
 
 void vsm_video_reader_close(struct vsm_video_reader *r)
@@ -524,6 +594,7 @@ void vsm_video_reader_close(struct vsm_video_reader *r)
     vsm_image_unref(&r->held);
     vsm_image_unref(&r->last);
     avcodec_free_context(&r->codec);
+    vsm_device_decode_unpin(r->pinned);
     av_packet_free(&r->packet);
     av_frame_free(&r->frame);
     vsm_video_convert_close(r->convert);

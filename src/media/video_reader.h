@@ -30,14 +30,25 @@
 
 struct vsm_video_reader;
 
+/* Where pictures come to lie. */
+enum vsm_video_reader_memory {
+    VSM_READER_PLAIN,
+    VSM_READER_PINNED, /* page-locked, for copies to a CUDA device; plain if there is none */
+    VSM_READER_DEVICE, /* decoded by the CUDA device itself (NV12, P010, in its memory), or else as PINNED */
+};
+
 struct vsm_video_reader_options {
     int threads; /* decoder threads, >= 1 */
+    enum vsm_video_reader_memory memory;
 };
 
 /* Opens a local file and finds its best video stream. VSM_E_INPUT with what is wrong otherwise. */
 int vsm_video_reader_open(const char *path, const struct vsm_video_reader_options *options,
                           struct vsm_video_reader **reader) VSM_NODISCARD;
 void vsm_video_reader_close(struct vsm_video_reader *reader);
+
+/* Whether pictures come in device memory; if that was asked for and is not so, *why says why not. */
+bool vsm_video_reader_on_device(const struct vsm_video_reader *reader, const char **why);
 
 /* Valid until close. */
 const struct vsm_video_info *vsm_video_reader_info(const struct vsm_video_reader *reader);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "cuda/dense.h"
+#include "nn/cuda_arena.h"
 #include "nn/fused.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ struct planner {
     struct vsm_cuda_plan *plan;
     const struct vsm_graph *graph;
     struct value *values;
+    struct vsm_cuda_arena arena; /* of what lives within one run */
     int status;
     struct vsm_cuda_step spare; /* written after a failure, never read */
 };
@@ -64,6 +66,16 @@ static void *take(struct planner *p, size_t bytes)
         return NULL;
     plan->memory[plan->memory_count++] = block;
     plan->bytes += bytes;
+    return block;
+}
+
+/* Device memory of a result that is used up within the run; NULL after a failure. */
+static void *take_passing(struct planner *p, size_t bytes)
+{
+    void *block = p->status ? NULL : vsm_cuda_arena_take(&p->arena, bytes);
+
+    if (!p->status && !block)
+        p->status = VSM_E_NOMEM;
     return block;
 }
 
@@ -145,7 +157,8 @@ static struct vsm_cuda_view make_map(struct planner *p, const struct vsm_graph_n
     const int pitch = padded(channels);
 
     *out = (struct value){.place = MAP, .channels = channels, .height = height, .width = width};
-    out->view = (struct vsm_cuda_view){take(p, 2 * pixels(p, height, width) * (size_t)pitch), pitch, pitch};
+    out->view =
+        (struct vsm_cuda_view){take_passing(p, 2 * pixels(p, height, width) * (size_t)pitch), pitch, pitch};
     return out->view;
 }
 
@@ -195,7 +208,8 @@ static void plan_mean(struct planner *p, const struct vsm_graph_node *node)
         return;
     }
     *out = (struct value){.place = VECTOR, .channels = x->channels, .parts = VSM_CUDA_MEAN_PARTS};
-    out->vector = take(p, (size_t)p->plan->batch * VSM_CUDA_MEAN_PARTS * (size_t)x->channels * sizeof(float));
+    out->vector =
+        take_passing(p, (size_t)p->plan->batch * VSM_CUDA_MEAN_PARTS * (size_t)x->channels * sizeof(float));
     step->in[0] = x->view;
     step->height = x->height;
     step->width = x->width;
@@ -216,7 +230,7 @@ static void plan_dense(struct planner *p, const struct vsm_graph_node *node)
         return;
     }
     *out = (struct value){.place = VECTOR, .channels = (int)w->dims[0], .parts = 1};
-    out->vector = take(p, (size_t)p->plan->batch * (size_t)w->dims[0] * sizeof(float));
+    out->vector = take_passing(p, (size_t)p->plan->batch * (size_t)w->dims[0] * sizeof(float));
     step->from = x->vector;
     step->parts = x->parts;
     step->channels = x->channels;
@@ -323,7 +337,7 @@ static struct vsm_cuda_view join_parts(struct planner *p, const struct vsm_graph
     }
     if (count == 1 && !doubled[0])
         return views[0];
-    joined = (struct vsm_cuda_view){take(p, 2 * pixels(p, height, width) * (size_t)l->in_padded),
+    joined = (struct vsm_cuda_view){take_passing(p, 2 * pixels(p, height, width) * (size_t)l->in_padded),
                                     l->in_padded, l->in_padded};
     step = add_step(p, VSM_CUDA_STEP_JOIN);
     memcpy(step->in, views, (size_t)count * sizeof(*views));
@@ -346,7 +360,7 @@ static void scale_weights(struct planner *p, const struct value *squeeze, struct
     step->channels = conv->in[0].channels;
     step->outputs = conv->out_channels;
     step->from = squeeze->vector;
-    step->scaled = take(p, bytes * (size_t)p->plan->batch);
+    step->scaled = take_passing(p, bytes * (size_t)p->plan->batch);
     conv->weights = step->scaled;
     conv->weights_step = bytes;
     step->bytes = 3 * (double)bytes;
@@ -390,7 +404,7 @@ static double set_output(struct planner *p, const struct vsm_graph_node *node, c
         return (double)pixels(p, height, width) * 16;
     }
     *out = (struct value){.place = MAP, .channels = channels, .height = height, .width = width};
-    out->view = (struct vsm_cuda_view){take(p, 2 * pixels(p, height, width) * (size_t)l->out_padded),
+    out->view = (struct vsm_cuda_view){take_passing(p, 2 * pixels(p, height, width) * (size_t)l->out_padded),
                                        l->out_padded, l->out_padded};
     conv->out = out->view;
     if (node->output_count == 2)
@@ -416,6 +430,7 @@ static bool plan_projection(struct planner *p, const struct vsm_graph_node *node
         (struct value){.place = MATTE, .channels = 4, .height = x->height, .width = x->width};
     p->plan->matte = take(p, pixels(p, x->height, x->width) * 4 * sizeof(float));
     last->conv.after = VSM_CUDA_AFTER_PROJECT;
+    last->conv.out.data = NULL;
     last->conv.out32 = p->plan->matte;
     last->conv.project = upload(p, w->data, vsm_tensor_bytes(w));
     last->conv.project_bias = upload(p, bias ? bias->data : no_bias, sizeof(no_bias));
@@ -559,8 +574,8 @@ static void plan_gru(struct planner *p, const struct vsm_graph_node *node)
     channels = x->channels;
     pad = padded(channels);
     cells = (double)pixels(p, x->height, x->width);
-    kept = (struct vsm_cuda_view){take(p, 2 * (size_t)cells * (size_t)pad), pad, pad};
-    update = take(p, 2 * (size_t)cells * (size_t)pad);
+    kept = (struct vsm_cuda_view){take_passing(p, 2 * (size_t)cells * (size_t)pad), pad, pad};
+    update = take_passing(p, 2 * (size_t)cells * (size_t)pad);
     l->in_padded = 2 * pad;
     for (int c = 0; c < 2 * channels; c++)
         l->in_at[c] = c < channels ? c : pad + c - channels;
@@ -669,6 +684,21 @@ static void plan_ports(struct planner *p)
     }
 }
 
+static void place_passing(struct planner *p)
+{
+    struct vsm_cuda_plan *plan = p->plan;
+    void *list = plan->memory, *block = NULL;
+    size_t bytes = 0;
+
+    p->status = grow(&list, plan->memory_count, &plan->memory_capacity, sizeof(void *));
+    plan->memory = list;
+    if (!p->status)
+        p->status = vsm_cuda_arena_place(&p->arena, plan, &block, &bytes);
+    if (block)
+        plan->memory[plan->memory_count++] = block;
+    plan->bytes += bytes;
+}
+
 int vsm_cuda_plan_init(struct vsm_cuda_plan *plan, const struct vsm_graph *graph)
 {
     struct planner p = {.plan = plan, .graph = graph};
@@ -683,6 +713,9 @@ int vsm_cuda_plan_init(struct vsm_cuda_plan *plan, const struct vsm_graph *graph
     if (!p.status && !plan->fit)
         p.status =
             vsm_fail(VSM_E_MODEL, "graph %s: no coefficients; the CUDA back end cannot run it", graph->name);
+    if (!p.status)
+        place_passing(&p);
+    vsm_cuda_arena_free(&p.arena);
     vsm_mem_free(p.values);
     return p.status;
 }

@@ -1,132 +1,189 @@
 #include "stages/gpu_stage.h"
 
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cuda/device.h"
-#include "image/pinned_pool.h"
+#include "cuda/nvml.h"
+#include "image/cuda_pool.h"
 #include "image/preprocess_cuda.h"
 #include "image/refine_cuda.h"
-#include "image/scene_cut.h"
 #include "models/rvm_cuda.h"
-#include "stages/people_stage.h"
 
-#define RECORD "matte" /* stages/matte_stage.c has the same */
+#define RECORD         "matte" /* stages/matte_stage.c has the same */
+#define SCALING_RECORD "matte.scaling"
 
-/* A picture in device memory that is written again with every frame. */
-struct device_picture {
-    struct vsm_image image;
-    void *memory[4];
+#define SLOTS  2 /* frames between the network's start and the end of the download */
+#define SENSES 8 /* frames between looks at the device's load and memory, which cost about a millisecond */
+
+/* What of a frame is on its way. Pictures are reused as soon as they have been downloaded. */
+struct slot {
+    struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* on the device */
+    struct vsm_cuda_event *refined, *downloaded;
 };
 
 struct vsm_gpu_stage {
-    struct vsm_cuda_stream *stream;
+    struct vsm_cuda_stream *compute, *download;
+    struct vsm_cuda_event *network_done;
+    struct vsm_rvm_options options;
+    struct vsm_refine_options refine_options;
     struct vsm_rvm_cuda *rvm;
     struct vsm_preprocess_cuda *preprocess;
     struct vsm_refine_cuda *refine;
+    struct vsm_sha256 hash;
+    struct vsm_image source; /* what sources are like */
     struct vsm_view views[VSM_MAX_VIEWS];
     int view_count, output_count;
-    struct device_picture source, outputs[VSM_MAX_OUTPUTS];
-    struct vsm_pinned_pool *pools[VSM_MAX_OUTPUTS];
-    struct vsm_scene_cut cut;
-    int64_t scene_cuts;
+    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
+    struct vsm_cuda_pool *device_pools[VSM_MAX_OUTPUTS], *host_pools[VSM_MAX_OUTPUTS];
+    struct slot slots[SLOTS];
     struct vsm_matte_counters counters;
-    void *rgb; /* page-locked copy of the grids */
+
+    bool adaptive;
+    struct vsm_scaling scaling;
+    struct vsm_scaling_sample sensed; /* usage and free memory, of the last look */
+    int64_t noted;                    /* frames since the start */
+    uint64_t done_ns;
 };
 
-static int create_picture(struct device_picture *picture, struct vsm_format format, int width, int height,
-                          struct vsm_colour colour)
+static int create_outputs(struct vsm_gpu_stage *s)
 {
     int status = VSM_OK;
 
-    picture->image = (struct vsm_image){
-        .format = format, .colour = colour, .place = VSM_PLACE_CUDA, .width = width, .height = height};
-    for (int p = 0; p < vsm_format_plane_count(format) && !status; p++) {
-        const size_t row =
-            (size_t)vsm_format_plane_width(format, p, width) * (size_t)vsm_format_bytes_per_sample(format);
-        const size_t stride = (row + 255) / 256 * 256;
+    for (int i = 0; i < s->output_count && !status; i++) {
+        const struct vsm_composite_target *t = &s->targets[i];
 
-        status = vsm_cuda_alloc("picture", stride * (size_t)vsm_format_plane_height(format, p, height),
-                                &picture->memory[p]);
-        picture->image.data[p] = picture->memory[p];
-        picture->image.stride[p] = (ptrdiff_t)stride;
+        s->device_pools[i] =
+            vsm_cuda_pool_create(VSM_PLACE_CUDA, t->format, s->source.width, s->source.height, t->colour);
+        s->host_pools[i] =
+            vsm_cuda_pool_create(VSM_PLACE_HOST, t->format, s->source.width, s->source.height, t->colour);
+        if (!s->device_pools[i] || !s->host_pools[i])
+            return VSM_E_NOMEM;
+        for (int k = 0; k < SLOTS && !status; k++)
+            status = vsm_cuda_pool_get(s->device_pools[i], &s->slots[k].outputs[i]);
     }
     return status;
 }
 
-static void free_picture(struct device_picture *picture)
+static int create_streams(struct vsm_gpu_stage *s)
 {
-    for (int p = 0; p < 4; p++)
-        vsm_cuda_free(picture->memory[p]);
-}
+    int status = vsm_cuda_stream_create(&s->compute);
 
-static int copy_picture(const struct vsm_image *to, const struct vsm_image *from,
-                        struct vsm_cuda_stream *stream)
-{
-    int status = VSM_OK;
-
-    for (int p = 0; p < vsm_format_plane_count(to->format) && !status; p++)
-        status = vsm_cuda_copy_rows(to->data[p], to->stride[p], from->data[p], from->stride[p],
-                                    (size_t)vsm_format_plane_width(to->format, p, to->width) *
-                                        (size_t)vsm_format_bytes_per_sample(to->format),
-                                    (size_t)vsm_format_plane_height(to->format, p, to->height), stream);
+    if (!status)
+        status = vsm_cuda_stream_create(&s->download);
+    if (!status)
+        status = vsm_cuda_event_create(0, &s->network_done);
+    for (int k = 0; k < SLOTS && !status; k++) {
+        status = vsm_cuda_event_create(0, &s->slots[k].refined);
+        if (!status)
+            status = vsm_cuda_event_create(0, &s->slots[k].downloaded);
+    }
     return status;
 }
 
-static size_t grid_bytes(const struct vsm_gpu_stage *stage)
+static void destroy_network(struct vsm_gpu_stage *s)
 {
-    return 3 * sizeof(float) * (size_t)stage->views[0].width * (size_t)stage->views[0].height;
+    vsm_rvm_cuda_destroy(s->rvm);
+    vsm_preprocess_cuda_destroy(s->preprocess);
+    vsm_refine_cuda_destroy(s->refine);
+    s->rvm = NULL;
+    s->preprocess = NULL;
+    s->refine = NULL;
 }
 
-static int create_outputs(struct vsm_gpu_stage *stage, const struct vsm_image *source,
-                          const struct vsm_composite_target *targets,
-                          const struct vsm_refine_options *options)
+/* Everything that depends on the grid. */
+static int create_network(struct vsm_gpu_stage *s)
 {
     struct vsm_composite_output outputs[VSM_MAX_OUTPUTS];
-    int status = VSM_OK;
+    int status;
 
-    for (int i = 0; i < stage->output_count && !status; i++) {
-        const struct vsm_composite_target *t = &targets[i];
+    if (vsm_fault_hit("gpu.memory"))
+        return vsm_fail(VSM_E_NOMEM, "CUDA: memory of the network: out of memory");
+    s->options.width = s->views[0].width;
+    s->options.height = s->views[0].height;
+    for (int i = 0; i < s->output_count; i++) {
+        const struct vsm_composite_target *t = &s->targets[i];
 
-        status = create_picture(&stage->outputs[i], t->format, source->width, source->height, t->colour);
-        stage->pools[i] = vsm_pinned_pool_create(t->format, source->width, source->height, t->colour);
-        if (!stage->pools[i])
-            return VSM_E_NOMEM;
         outputs[i] = (struct vsm_composite_output){.kind = t->kind,
-                                                   .image = &stage->outputs[i].image,
+                                                   .image = s->slots[0].outputs[i],
                                                    .key = {t->key[0], t->key[1], t->key[2]}};
     }
+    status = vsm_refine_cuda_create(&s->source, s->views, s->view_count, outputs, s->output_count,
+                                    &s->refine_options, &s->refine);
     if (!status)
-        status = vsm_refine_cuda_create(&stage->source.image, stage->views, stage->view_count, outputs,
-                                        stage->output_count, options, &stage->refine);
+        status = vsm_preprocess_cuda_create(&s->source, s->views, s->view_count, &s->preprocess);
+    if (!status)
+        status = vsm_rvm_cuda_create(&s->options, s->compute, &s->rvm);
     return status;
 }
 
-int vsm_gpu_stage_create(const struct vsm_rvm_options *rvm, const struct vsm_view *views, int view_count,
-                         const struct vsm_image *source, const struct vsm_composite_target *targets,
-                         int count, const struct vsm_refine_options *options, struct vsm_gpu_stage **stage)
+static void set_grid(struct vsm_gpu_stage *s, struct vsm_scaling_grid grid)
+{
+    for (int i = 0; i < s->view_count; i++) {
+        s->views[i].width = grid.width;
+        s->views[i].height = grid.height;
+    }
+}
+
+/* A network for the controller's grid, or for the next smaller one that there is memory for. */
+static int create_adapted(struct vsm_gpu_stage *s, int64_t frame)
+{
+    char text[160];
+    int status;
+
+    do {
+        if (s->adaptive)
+            set_grid(s, vsm_scaling_current(&s->scaling));
+        status = create_network(s);
+        if (status)
+            destroy_network(s);
+        if (status != VSM_E_NOMEM || !s->adaptive || !vsm_scaling_out_of_memory(&s->scaling, frame))
+            break;
+        vsm_scaling_describe(&s->scaling, text, sizeof(text));
+        vsm_log(VSM_LOG_WARN, "scaling", "%s", text);
+    } while (true);
+    return status;
+}
+
+static int create_parts(struct vsm_gpu_stage *s)
+{
+    struct vsm_cuda_info info;
+    int status = vsm_cuda_device_info(&info);
+
+    if (!status)
+        status = create_streams(s);
+    if (!status)
+        status = create_outputs(s);
+    if (!status)
+        status = create_adapted(s, 0);
+    if (!status)
+        s->hash = vsm_rvm_cuda_hash(s->rvm);
+    return status;
+}
+
+int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options, struct vsm_gpu_stage **stage)
 {
     struct vsm_gpu_stage *s = vsm_mem_alloc("GPU stage", 1, sizeof(*s));
-    struct vsm_cuda_info info;
     int status;
 
     if (!s)
         return VSM_E_NOMEM;
-    s->view_count = view_count;
-    s->output_count = count;
-    for (int i = 0; i < view_count; i++)
-        s->views[i] = views[i];
-    status = vsm_cuda_device_info(&info);
-    if (!status)
-        status = vsm_cuda_stream_create(&s->stream);
-    if (!status)
-        status = create_picture(&s->source, source->format, source->width, source->height, source->colour);
-    if (!status)
-        status = create_outputs(s, source, targets, options);
-    if (!status)
-        status = vsm_preprocess_cuda_create(&s->source.image, views, view_count, &s->preprocess);
-    if (!status)
-        status = vsm_cuda_alloc_host("grids", grid_bytes(s) * (size_t)view_count, &s->rgb);
-    if (!status)
-        status = vsm_rvm_cuda_create(rvm, s->stream, &s->rvm);
+    s->options = *options->rvm;
+    s->refine_options = *options->refine;
+    s->source = *options->source;
+    s->source.place = VSM_PLACE_CUDA;
+    s->view_count = options->view_count;
+    s->output_count = options->target_count;
+    for (int i = 0; i < s->view_count; i++)
+        s->views[i] = options->views[i];
+    for (int i = 0; i < s->output_count; i++)
+        s->targets[i] = options->targets[i];
+    s->adaptive = options->scaling != NULL;
+    if (s->adaptive)
+        vsm_scaling_init(&s->scaling, options->scaling);
+    s->sensed.usage = -1;
+    status = create_parts(s);
     if (status) {
         vsm_gpu_stage_destroy(s);
         return status;
@@ -139,33 +196,38 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
 {
     if (!stage)
         return;
-    vsm_rvm_cuda_destroy(stage->rvm);
-    vsm_preprocess_cuda_destroy(stage->preprocess);
-    vsm_refine_cuda_destroy(stage->refine);
-    vsm_cuda_stream_destroy(stage->stream);
-    free_picture(&stage->source);
+    destroy_network(stage);
+    if (stage->download && vsm_cuda_stream_wait(stage->download) != VSM_OK)
+        vsm_log(VSM_LOG_DEBUG, "gpu", "%s", vsm_error_message());
     for (int i = 0; i < stage->output_count; i++) {
-        free_picture(&stage->outputs[i]);
-        vsm_pinned_pool_destroy(stage->pools[i]);
+        for (int k = 0; k < SLOTS; k++)
+            vsm_image_unref(&stage->slots[k].outputs[i]);
+        vsm_cuda_pool_destroy(stage->device_pools[i]);
+        vsm_cuda_pool_destroy(stage->host_pools[i]);
     }
-    if (stage->rgb)
-        vsm_cuda_free_host(stage->rgb);
+    for (int k = 0; k < SLOTS; k++) {
+        vsm_cuda_event_destroy(stage->slots[k].refined);
+        vsm_cuda_event_destroy(stage->slots[k].downloaded);
+    }
+    vsm_cuda_event_destroy(stage->network_done);
+    vsm_cuda_stream_destroy(stage->compute);
+    vsm_cuda_stream_destroy(stage->download);
     vsm_mem_free(stage);
 }
 
 struct vsm_sha256 vsm_gpu_stage_hash(const struct vsm_gpu_stage *stage)
 {
-    return vsm_rvm_cuda_hash(stage->rvm);
-}
-
-int64_t vsm_gpu_stage_scene_cuts(const struct vsm_gpu_stage *stage)
-{
-    return stage->scene_cuts;
+    return stage->hash;
 }
 
 struct vsm_matte_counters vsm_gpu_stage_counters(const struct vsm_gpu_stage *stage)
 {
     return stage->counters;
+}
+
+const struct vsm_scaling *vsm_gpu_stage_scaling(const struct vsm_gpu_stage *stage)
+{
+    return stage->adaptive ? &stage->scaling : NULL;
 }
 
 static int set_states(struct vsm_gpu_stage *stage, const struct vsm_rvm_state states[VSM_MAX_VIEWS])
@@ -177,118 +239,207 @@ static int set_states(struct vsm_gpu_stage *stage, const struct vsm_rvm_state st
     return status;
 }
 
-/* Averages the source onto the grids and, on the first frame of a new scene, begins the states anew. */
-static int look(struct vsm_gpu_stage *stage, const struct vsm_image *source, struct vsm_frame *frame)
+static int get_states(const struct vsm_gpu_stage *stage, struct vsm_rvm_state states[VSM_MAX_VIEWS])
 {
-    const struct vsm_rvm_state fresh[VSM_MAX_VIEWS] = {0};
-    const float *rgb[VSM_MAX_VIEWS];
-    int status =
-        vsm_preprocess_cuda_run(stage->preprocess, source, vsm_rvm_cuda_source(stage->rvm), stage->stream);
+    int status = VSM_OK;
 
-    if (!status)
-        status = vsm_cuda_copy(stage->rgb, vsm_rvm_cuda_source(stage->rvm),
-                               grid_bytes(stage) * (size_t)stage->view_count, stage->stream);
-    if (!status)
-        status = vsm_cuda_stream_wait(stage->stream);
-    if (status)
-        return status;
-    for (int i = 0; i < stage->view_count; i++)
-        rgb[i] = (const float *)stage->rgb + (size_t)i * grid_bytes(stage) / sizeof(float);
-    frame->scene_cut = vsm_scene_cut_next(&stage->cut, rgb, stage->view_count, stage->views[0].width,
-                                          stage->views[0].height);
-    if (!frame->scene_cut)
-        return VSM_OK;
-    stage->scene_cuts++;
-    return set_states(stage, fresh);
+    for (int i = 0; i < stage->view_count && !status; i++)
+        status = vsm_rvm_cuda_get_state(stage->rvm, i, &states[i]);
+    return status;
 }
 
-static int composite(struct vsm_gpu_stage *stage, const struct vsm_image *source, struct vsm_frame *frame)
+static void reset(struct vsm_rvm_state states[VSM_MAX_VIEWS])
 {
-    struct vsm_image *outputs[VSM_MAX_OUTPUTS];
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_rvm_state_reset(&states[i]);
+}
+
+/* Brings network and states to the controller's grid. Frames on their way are waited for first. */
+static int change_grid(struct vsm_gpu_stage *stage, int64_t frame)
+{
+    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
+    char text[160];
+    int status = get_states(stage, states);
+
+    vsm_scaling_describe(&stage->scaling, text, sizeof(text));
+    vsm_log(VSM_LOG_INFO, "scaling", "%s", text);
+    destroy_network(stage);
+    if (!status)
+        status = create_adapted(stage, frame);
+    for (int i = 0; i < stage->view_count && !status; i++)
+        status = vsm_rvm_state_resample(&states[i], stage->views[i].width, stage->views[i].height);
+    if (!status)
+        status = set_states(stage, states);
+    reset(states);
+    return status;
+}
+
+static int download(struct vsm_gpu_stage *stage, struct slot *slot, struct vsm_frame *frame)
+{
+    int status = vsm_cuda_event_hold(slot->refined, stage->download);
+
+    for (int i = 0; i < stage->output_count; i++) {
+        const struct vsm_image *from = slot->outputs[i], *to = frame->outputs[i];
+
+        for (int p = 0; p < vsm_format_plane_count(to->format) && !status; p++)
+            status = vsm_cuda_copy_rows(to->data[p], to->stride[p], from->data[p], from->stride[p],
+                                        (size_t)vsm_format_plane_width(to->format, p, to->width) *
+                                            (size_t)vsm_format_bytes_per_sample(to->format),
+                                        (size_t)vsm_format_plane_height(to->format, p, to->height),
+                                        stage->download);
+    }
+    return status ? status : vsm_cuda_event_record(slot->downloaded, stage->download);
+}
+
+static int composite(struct vsm_gpu_stage *stage, struct slot *slot, struct vsm_frame *frame)
+{
     const float *fits[VSM_MAX_VIEWS];
     int status;
 
     for (int i = 0; i < stage->view_count; i++)
         fits[i] = vsm_rvm_cuda_fit(stage->rvm, i);
-    for (int i = 0; i < stage->output_count; i++)
-        outputs[i] = &stage->outputs[i].image;
-    status = vsm_refine_cuda_run(stage->refine, source, fits, outputs, stage->stream);
+    status = vsm_refine_cuda_run(stage->refine, frame->source, fits, slot->outputs, stage->compute);
+    if (!status)
+        status = vsm_cuda_event_record(slot->refined, stage->compute);
+    return status ? status : download(stage, slot, frame);
+}
+
+/* Gives all of the frame's work to the streams. */
+static int launch(struct vsm_gpu_stage *stage, struct slot *slot, struct vsm_frame *frame)
+{
+    const struct vsm_rvm_state fresh[VSM_MAX_VIEWS] = {0};
+    int status = frame->scene_cut ? set_states(stage, fresh) : VSM_OK;
+
+    if (!status)
+        status = vsm_preprocess_cuda_run(stage->preprocess, frame->source, vsm_rvm_cuda_source(stage->rvm),
+                                         stage->compute);
+    if (!status)
+        status = vsm_rvm_cuda_run(stage->rvm);
+    if (!status)
+        status = vsm_cuda_event_record(stage->network_done, stage->compute);
+    return status ? status : composite(stage, slot, frame);
+}
+
+static int take_outputs(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+{
+    int status = VSM_OK;
+
     for (int i = 0; i < stage->output_count && !status; i++)
-        status = copy_picture(frame->outputs[i], outputs[i], stage->stream);
-    return status ? status : vsm_cuda_stream_wait(stage->stream);
+        if (!frame->outputs[i])
+            status = vsm_cuda_pool_get(stage->host_pools[i], &frame->outputs[i]);
+    return status;
+}
+
+/* Pictures that there is no memory for: a smaller grid makes room. */
+static int take_outputs_adapted(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+{
+    int status = take_outputs(stage, frame);
+
+    while (status == VSM_E_NOMEM && stage->adaptive &&
+           vsm_scaling_out_of_memory(&stage->scaling, frame->seq)) {
+        status = change_grid(stage, frame->seq);
+        if (!status)
+            status = take_outputs(stage, frame);
+    }
+    return status;
+}
+
+static void look_at_device(struct vsm_gpu_stage *stage)
+{
+    struct vsm_nvml_load load;
+
+    stage->sensed.usage = vsm_nvml_load(&load) == VSM_OK ? load.gpu : -1;
+    if (vsm_cuda_memory_free(&stage->sensed.memory_free) != VSM_OK)
+        stage->sensed.memory_free = 0;
+}
+
+/* Tells the controller what the frame cost, and does what it says. */
+static int adapt(struct vsm_gpu_stage *stage, int64_t frame, uint64_t start)
+{
+    const uint64_t now = vsm_clock_ns(), before = stage->done_ns ? stage->done_ns : start;
+    struct vsm_scaling_sample sample;
+
+    if (stage->noted++ % SENSES == 0)
+        look_at_device(stage);
+    sample = stage->sensed;
+    sample.busy_ms = (double)(now - start) / 1e6;
+    sample.period_ms = (double)(now - before) / 1e6;
+    stage->done_ns = now;
+    return vsm_scaling_note(&stage->scaling, frame, &sample) ? change_grid(stage, frame + 1) : VSM_OK;
 }
 
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_gpu_stage *stage = self;
-    const struct vsm_image *source = frame->source;
-    int resets = 0, status = VSM_OK;
+    struct slot *slot = &stage->slots[frame->seq % SLOTS];
+    const uint64_t start = vsm_clock_ns();
+    int resets = 0, status = take_outputs_adapted(stage, frame);
     bool repeated = false;
 
-    for (int i = 0; i < stage->output_count; i++) {
-        frame->outputs[i] = vsm_pinned_pool_get(stage->pools[i]);
-        if (!frame->outputs[i])
-            return VSM_E_NOMEM;
-    }
-    if (source->place == VSM_PLACE_HOST) {
-        status = copy_picture(&stage->source.image, source, stage->stream);
-        source = &stage->source.image;
-    }
     if (!status)
-        status = look(stage, source, frame);
+        status = vsm_cuda_event_wait(slot->downloaded);
+    if (!status && vsm_fault_hit("gpu.run"))
+        status = vsm_fail(VSM_E_DEVICE, "CUDA: work on the device: the device is lost");
     if (!status)
-        status = vsm_rvm_cuda_run(stage->rvm);
+        status = launch(stage, slot, frame);
     if (!status)
-        status = composite(stage, source, frame);
+        status = vsm_cuda_event_wait(stage->network_done);
     if (!status)
         status = vsm_rvm_cuda_check(stage->rvm, &resets, &repeated);
     if (!status && repeated)
-        status = composite(stage, source, frame);
+        status = composite(stage, slot, frame);
     stage->counters.state_resets += resets;
-    vsm_image_unref(&frame->source);
-    return status;
+    if (status || !stage->adaptive)
+        return status;
+    return adapt(stage, frame->seq, start);
 }
 
-static int save_scenes(const struct vsm_gpu_stage *stage, struct vsm_state *state)
+static int run_download(void *self, struct vsm_frame *frame)
 {
-    struct vsm_bytes_out out = {0};
+    struct vsm_gpu_stage *stage = self;
+    int status = vsm_cuda_event_wait(stage->slots[frame->seq % SLOTS].downloaded);
 
-    vsm_bytes_put_le64(&out, (uint64_t)stage->scene_cuts);
-    vsm_scene_cut_save(&stage->cut, &out);
-    return vsm_state_add_bytes(state, VSM_PEOPLE_STAGE_SCENES, &out);
+    vsm_image_unref(&frame->source);
+    return status;
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 {
     const struct vsm_gpu_stage *stage = self;
+    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
     struct vsm_bytes_out out = {0};
-    int saved = save_scenes(stage, state);
+    int status = VSM_OK;
 
     (void)after_seq;
-    if (saved)
-        return saved;
+    if (stage->adaptive) {
+        vsm_scaling_save(&stage->scaling, &out);
+        status = vsm_state_add_bytes(state, SCALING_RECORD, &out);
+    }
+    if (!status)
+        status = get_states(stage, states);
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
-    for (int i = 0; i < stage->view_count; i++) {
-        struct vsm_rvm_state host = {0};
-        int status = vsm_rvm_cuda_get_state(stage->rvm, i, &host);
-
-        if (status) {
-            vsm_bytes_out_finish(&out);
-            return status;
-        }
-        vsm_rvm_state_save(&host, &out);
-        vsm_rvm_state_reset(&host);
+    for (int i = 0; i < stage->view_count; i++)
+        vsm_rvm_state_save(&states[i], &out);
+    reset(states);
+    if (status) {
+        vsm_bytes_out_finish(&out);
+        return status;
     }
     return vsm_state_add_bytes(state, RECORD, &out);
 }
 
-static int restore_scenes(struct vsm_gpu_stage *stage, const struct vsm_state *state)
+static int restore_scaling(struct vsm_gpu_stage *stage, const struct vsm_state *state)
 {
-    const struct vsm_state_record *record = vsm_state_find(state, VSM_PEOPLE_STAGE_SCENES);
+    const struct vsm_state_record *record = vsm_state_find(state, SCALING_RECORD);
     struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+    const int before = stage->scaling.current;
+    int status = vsm_scaling_load(&stage->scaling, &in);
 
-    stage->scene_cuts = (int64_t)vsm_bytes_get_le64(&in);
-    return vsm_scene_cut_load(&stage->cut, &in);
+    if (status || stage->scaling.current == before)
+        return status;
+    destroy_network(stage);
+    set_grid(stage, vsm_scaling_current(&stage->scaling));
+    return create_network(stage);
 }
 
 int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state)
@@ -296,7 +447,7 @@ int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *s
     const struct vsm_state_record *record = vsm_state_find(state, RECORD);
     struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
     struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
-    int status = restore_scenes(stage, state);
+    int status = stage->adaptive ? restore_scaling(stage, state) : VSM_OK;
 
     stage->counters.state_resets = (int64_t)vsm_bytes_get_le64(&in);
     for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
@@ -306,12 +457,16 @@ int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *s
             vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
     if (status == VSM_OK)
         status = set_states(stage, states);
-    for (int i = 0; i < stage->view_count; i++)
-        vsm_rvm_state_reset(&states[i]);
+    reset(states);
     return status;
 }
 
 struct vsm_stage vsm_gpu_stage_describe(struct vsm_gpu_stage *stage)
 {
     return (struct vsm_stage){.name = "gpu", .self = stage, .run = run, .barrier = barrier};
+}
+
+struct vsm_stage vsm_gpu_stage_describe_download(struct vsm_gpu_stage *stage)
+{
+    return (struct vsm_stage){.name = "download", .self = stage, .run = run_download};
 }
