@@ -98,6 +98,18 @@ else
     skip "full disk and read-only folder" "tmpfs cannot be mounted here"
 fi
 
+# What doc/security.md says about the binary; sanitizers bring their own calls.
+if ! command -v readelf >/dev/null 2>&1 || nm -D "$program" | grep -q '__asan_init\|__tsan_init'; then
+    skip "hardening" "no readelf, or a sanitizer build"
+else
+    calls=$(nm -D --undefined-only "$program" | grep -E ' (system|popen|exec[a-z]*|posix_spawnp?|v?fork)(@|$)')
+    [ -z "$calls" ] && ok "no shell and no other program can be started" || not_ok "no shell can be started" "$calls"
+    readelf -hdlW "$program" >elf
+    grep -q 'Type: *DYN' elf && grep -q BIND_NOW elf && grep -q GNU_RELRO elf && grep -q 'GNU_STACK.* RW ' elf &&
+        nm -D "$program" | grep -q __stack_chk_fail && ok "PIE, immediate binding, RELRO, stack protector" ||
+        not_ok "hardening" "$(grep -E 'Type:|FLAGS|GNU_' elf)"
+fi
+
 # The job folder of a machine whose clock is ahead.
 sed -i 's/^updated .*/updated 9999999999/' long_out.mp4.vsmjob/status
 "$program" status long_out.mp4 >stdout 2>stderr && grep -q 'last news  *0 s ago' stdout && ok "news from the future" ||
