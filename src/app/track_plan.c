@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Masks are kept as floats of the network's picture, 4 MiB each at 1024. */
+#define MAX_MASKS 64
+
 #define LARGE 1024
 #define SMALL 512
 
@@ -182,12 +185,25 @@ static int check_place(const struct vsm_plan *plan, const struct vsm_prompt *p)
     return VSM_OK;
 }
 
+static int check_masks(const struct vsm_prompts *prompts)
+{
+    int count = 0;
+
+    for (int i = 0; i < prompts->count; i++)
+        count += prompts->items[i].path ? prompts->items[i].eye[0] + prompts->items[i].eye[1] : 0;
+    return count <= MAX_MASKS
+               ? VSM_OK
+               : vsm_fail(VSM_E_USAGE, "matting.prompts: %d masks; %d are the most", count, MAX_MASKS);
+}
+
 static int plan_prompts(struct vsm_plan *plan)
 {
     struct vsm_plan_track *track = &plan->track;
     struct vsm_prompts prompts;
     int status = vsm_prompts_parse(plan->config->matting.prompts, &prompts);
 
+    if (status == VSM_OK)
+        status = check_masks(&prompts);
     if (status == VSM_OK && prompts.count) {
         track->prompts = vsm_mem_alloc("prompts", 2 * (size_t)prompts.count, sizeof(*track->prompts));
         status = track->prompts ? VSM_OK : VSM_E_NOMEM;
