@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/status.h"
+#include "nn/tfjs.h"
 
 struct vsm_known_files {
     const char *what;         /* for messages: "the RVM weights" */
@@ -16,5 +17,9 @@ struct vsm_known_files {
  * missing or another than the known one; VSM_E_NOMEM. Cost: reads both files whole. */
 int vsm_known_files_check(const struct vsm_known_files *known, const char *graph_path,
                           struct vsm_sha256 *hash) VSM_NODISCARD;
+
+/* The same, and opens the model from the bytes that were checked. */
+int vsm_known_files_open(const struct vsm_known_files *known, const char *graph_path, struct vsm_sha256 *hash,
+                         struct vsm_tfjs **model) VSM_NODISCARD;
 
 #endif

@@ -58,7 +58,7 @@ static int make_session(struct vsm_rvm *rvm, const struct vsm_rvm_options *optio
     struct vsm_session_options session = options->session;
     struct vsm_tfjs *weights = NULL;
     struct vsm_graph *graph = NULL;
-    int status = vsm_tfjs_open(options->graph_path, &weights);
+    int status = vsm_known_files_open(&known_files, options->graph_path, &rvm->hash, &weights);
 
     if (cuda)
         session.backend = VSM_BACKEND_FUSED;
@@ -93,11 +93,8 @@ int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm)
     made->width = options->width;
     made->height = options->height;
     made->batch = options->batch;
-    status = vsm_known_files_check(&known_files, options->graph_path, &made->hash);
-    if (!status) {
-        made->pool = vsm_parallel_create(options->session.threads);
-        status = made->pool ? VSM_OK : VSM_E_NOMEM;
-    }
+    made->pool = vsm_parallel_create(options->session.threads);
+    status = made->pool ? VSM_OK : VSM_E_NOMEM;
     if (!status)
         status = make_session(made, options);
     if (status) {
