@@ -79,7 +79,7 @@ for what; do
         for fault in gpu.run:50:5 gpu.memory:6:12 ; do
             rm -rf f.mkv*
             echo "# VSM_FAULT=$fault"
-            VSM_FAULT=$fault "$here/vr180-streaming-faults" $common 2>&1 | tail -3
+            VSM_FAULT=$fault "$here/vr180-streaming" $common 2>&1 | tail -3
             "$here/vr180-streaming" $common --set processing.device=cpu --resume 2>&1 | grep -E "resuming|done|error" | head -4
         done
         ;;
