@@ -1,12 +1,12 @@
 /* Scores a matte against the truth and prints one line of a Markdown table (or with --header,
  * the table's head).
  *
- *   evaluate [--name NAME] [--header] [--per-frame] [--eyes] MATTE TRUTH
+ *   evaluate [--name NAME] [--header] [--per-frame] [--eyes] [--brief] MATTE TRUTH
  *
  * MATTE and TRUTH are videos, folders of pictures or pictures, of the same size and number of pictures.
  * --eyes scores the left and right halves of the pictures as separate sequences. Numbers are means over
  * pictures, scaled as tables in the field are (tools/metrics.h); J also shows its lowest picture, because a
- * mean hides a lost person.
+ * mean hides a lost person. --brief scores J, SAD and MSE only, which takes a tenth of the time; the rest is 0.
  */
 #include "base/mem.h"
 #include "base/status.h"
@@ -30,6 +30,7 @@ struct track {
     struct scores sum;
     double lowest_region;
     long count;
+    bool brief;
 };
 
 static int track_init(struct track *track, int width, int height)
@@ -55,7 +56,8 @@ static void track_free(struct track *track)
 static int score(struct track *t, struct scores *s)
 {
     size_t count = (size_t)t->width * (size_t)t->height;
-    int status = vsm_metrics_boundary(t->matte, t->truth, t->width, t->height, &s->boundary);
+    int status =
+        t->brief ? VSM_OK : vsm_metrics_boundary(t->matte, t->truth, t->width, t->height, &s->boundary);
 
     s->region = vsm_metrics_region(t->matte, t->truth, count);
     s->sad = vsm_metrics_sad(t->matte, t->truth, count) / 1e3;
@@ -63,9 +65,9 @@ static int score(struct track *t, struct scores *s)
     s->dtssd = t->has_before
                    ? 1e2 * vsm_metrics_dtssd(t->matte, t->matte_before, t->truth, t->truth_before, count)
                    : 0;
-    if (status == VSM_OK)
+    if (status == VSM_OK && !t->brief)
         status = vsm_metrics_grad(t->matte, t->truth, t->width, t->height, &s->grad);
-    if (status == VSM_OK)
+    if (status == VSM_OK && !t->brief)
         status = vsm_metrics_conn(t->matte, t->truth, t->width, t->height, &s->conn);
     s->grad /= 1e3;
     s->conn /= 1e3;
@@ -125,7 +127,7 @@ static void print_mean(const struct track *track, const char *name, const char *
 
 struct options {
     const char *name;
-    bool per_frame, eyes;
+    bool per_frame, eyes, brief;
     const char *matte_path, *truth_path;
 };
 
@@ -143,8 +145,10 @@ static int add_pair(const struct options *options, const struct vsm_image *matte
     int count = options->eyes ? 2 : 1, width = matte->width / count, status = VSM_OK;
 
     if (!tracks[0].matte) {
-        for (int i = 0; status == VSM_OK && i < count; i++)
+        for (int i = 0; status == VSM_OK && i < count; i++) {
             status = track_init(&tracks[i], width, matte->height);
+            tracks[i].brief = options->brief;
+        }
     }
     for (int i = 0; status == VSM_OK && i < count; i++) {
         vsm_picture_source_grey(matte, grey);
@@ -237,6 +241,7 @@ int main(int argc, char **argv)
                                           {"header", no_argument, NULL, 'h'},
                                           {"per-frame", no_argument, NULL, 'p'},
                                           {"eyes", no_argument, NULL, 'e'},
+                                          {"brief", no_argument, NULL, 'b'},
                                           {0}};
     struct options options = {.name = "sequence"};
     bool header = false;
@@ -251,6 +256,8 @@ int main(int argc, char **argv)
             options.per_frame = true;
         else if (letter == 'e')
             options.eyes = true;
+        else if (letter == 'b')
+            options.brief = true;
         else
             return VSM_EXIT_USAGE;
     }
@@ -259,7 +266,8 @@ int main(int argc, char **argv)
     if (header && optind == argc)
         return VSM_EXIT_OK;
     if (argc - optind != 2) {
-        fprintf(stderr, "usage: evaluate [--name NAME] [--header] [--per-frame] [--eyes] MATTE TRUTH\n");
+        fprintf(stderr,
+                "usage: evaluate [--name NAME] [--header] [--per-frame] [--eyes] [--brief] MATTE TRUTH\n");
         return VSM_EXIT_USAGE;
     }
     options.matte_path = argv[optind];

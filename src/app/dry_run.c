@@ -57,6 +57,18 @@ static void print_eyes(const struct vsm_plan_eyes *eyes, FILE *out)
         a->gain[1], a->gain[2]);
 }
 
+static void print_circle(const struct vsm_plan *plan, int eye, FILE *out)
+{
+    const struct vsm_lens *lens = &plan->lenses[eye];
+
+    fprintf(out, "            %s circle ", eye == VSM_LEFT ? "left" : "right");
+    if (lens->radius > 0)
+        fprintf(out, "round %.1f, %.1f, radius %.1f", lens->centre_x, lens->centre_y, lens->radius);
+    else
+        fprintf(out, "as wide as the eye");
+    fprintf(out, ": %s\n", plan->lens_reason);
+}
+
 static void print_input(const struct vsm_plan *plan, FILE *out)
 {
     const struct vsm_video_info *v = vsm_video_reader_info(plan->reader);
@@ -87,6 +99,8 @@ static void print_input(const struct vsm_plan *plan, FILE *out)
                 l->eyes[i].width, l->eyes[i].height, l->eyes[i].x, l->eyes[i].y);
     if (plan->eyes.looked)
         print_eyes(&plan->eyes, out);
+    for (int i = 0; i < l->eye_count && plan->lens_reason; i++)
+        print_circle(plan, i, out);
     if (plan->frames >= 0)
         fprintf(out, "frames      %lld, from %lld\n", (long long)plan->frames, (long long)plan->first_frame);
 }

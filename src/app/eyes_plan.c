@@ -126,9 +126,14 @@ static int look_at_frames(const struct vsm_plan *plan, struct look *look, struct
 static void exchange(struct vsm_plan *plan)
 {
     const struct vsm_rect left = plan->layout.eyes[VSM_LEFT];
+    const struct vsm_lens lens = plan->lenses[VSM_LEFT];
 
     plan->layout.eyes[VSM_LEFT] = plan->layout.eyes[VSM_RIGHT];
     plan->layout.eyes[VSM_RIGHT] = left;
+    if (!plan->config->input.circles) { /* those that were found belong to the rectangles */
+        plan->lenses[VSM_LEFT] = plan->lenses[VSM_RIGHT];
+        plan->lenses[VSM_RIGHT] = lens;
+    }
     plan->layout.right_left = !plan->layout.right_left;
     plan->eyes.exchanged = true;
 }

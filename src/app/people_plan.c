@@ -1,6 +1,7 @@
 #include "app/people_plan.h"
 
 #include "app/eyes_plan.h"
+#include "app/lens_plan.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -67,7 +68,7 @@ int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_paralle
         .eye_count = plan->layout.eye_count,
         .master = master_eye(plan),
         .projection = plan->layout.projection,
-        .field_of_view = plan->layout.field_of_view,
+        .field_of_view = vsm_lens_plan_view(plan),
         .baseline = vsm_eyes_plan_baseline(plan),
         .interval = plan->detector_interval,
         .correction = plan->config->matting.correction_interval,

@@ -2,6 +2,7 @@
 
 #include "app/eyes_plan.h"
 #include "app/gpu_plan.h"
+#include "app/lens_plan.h"
 #include "app/people_plan.h"
 #include "app/plan_outputs.h"
 #include "app/track_plan.h"
@@ -62,7 +63,7 @@ static void plan_views(struct vsm_plan *plan)
             .kind = VSM_VIEW_DIRECT,
             .eye = (enum vsm_eye)i,
             .source = eye,
-            .lens = {.projection = plan->layout.projection, .field_of_view = plan->layout.field_of_view},
+            .lens = plan->lenses[i],
             .width = round_to_grid(eye.width * scale),
             .height = round_to_grid(eye.height * scale),
         };
@@ -238,6 +239,8 @@ static int resolve(struct vsm_plan *plan)
                                    &plan->reader);
     if (status == VSM_OK)
         status = detect_layout(plan);
+    if (status == VSM_OK)
+        status = vsm_lens_plan_choose(plan);
     if (status == VSM_OK)
         status = plan_range(plan);
     if (status == VSM_OK)

@@ -80,6 +80,8 @@ struct vsm_plan {
     struct vsm_video_reader *reader; /* owned */
     struct vsm_vr_layout layout;
     struct vsm_plan_eyes eyes;
+    struct vsm_lens lenses[2];      /* by enum vsm_eye */
+    const char *lens_reason;        /* of fisheye circles; else NULL */
     int64_t first_frame, end_frame; /* range of the input; end INT64_MAX if the length is unknown */
     int64_t frames;                 /* to be made; -1 = unknown */
     struct vsm_view views[VSM_MAX_VIEWS];

@@ -73,6 +73,8 @@ struct vsm_config {
         char *path;
         enum vsm_config_layout layout;
         enum vsm_config_projection projection;
+        double field_of_view; /* degrees, VSM_CONFIG_AUTO */
+        char *circles;        /* config/circles.h; NULL: to be found */
         enum vsm_config_swap swap_eyes;
         int64_t start_frame;
         int64_t max_frames; /* 0 = all */

@@ -1,3 +1,4 @@
+#include "config/circles.h"
 #include "config/options.h"
 
 #include "base/log.h"
@@ -54,9 +55,29 @@ const struct vsm_option vsm_options_table[] = {
      .initial = "auto",
      .choices = NAMES("auto", "half_equirect", "fisheye", "rectilinear"),
      .in_hash = true,
-     .today = "auto|half_equirect|rectilinear",
-     .needs = "fisheye input",
      .help = "How an eye's picture covers the view. auto decides by VR boxes, file name and aspect ratio."},
+    {.key = "input.field_of_view",
+     .type = VSM_OPTIONS_REAL,
+     .offset = FIELD(input.field_of_view),
+     .initial = "auto",
+     .max = 280,
+     .min_excluded = true,
+     .automatic = true,
+     .unit = "degrees",
+     .in_hash = true,
+     .help = "Across the circle of a fisheye eye, or the width of a flat one. auto goes by the name "
+             "(FISHEYE190, RF52, "
+             "MKX200, VRCA220 ...), else 180, or 65 for flat pictures."},
+    {.key = "input.circles",
+     .type = VSM_OPTIONS_TEXT,
+     .offset = FIELD(input.circles),
+     .initial = "",
+     .empty = "found by the black round them",
+     .check = vsm_circles_check,
+     .syntax = "X,Y,RADIUS or X,Y,RADIUS;X,Y,RADIUS for the left and the right eye",
+     .in_hash = true,
+     .help = "Where the circles of fisheye eyes are, in pixels from the upper left corner of each eye's "
+             "picture."},
     {.key = "input.swap_eyes",
      .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(input.swap_eyes),
@@ -416,7 +437,7 @@ const struct vsm_option vsm_options_table[] = {
      .unit = "degrees",
      .in_hash = true,
      .help =
-         "Width of turned views; auto is 100, or more where people need it. Narrow views lack surroundings."},
+         "Width of turned views; auto is 90, or 120 where people need it. Narrow views lack surroundings."},
     {.key = "matting.view_follow",
      .type = VSM_OPTIONS_BOOL,
      .offset = FIELD(matting.view_follow),

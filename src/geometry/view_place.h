@@ -11,7 +11,7 @@
 #include "frame/people.h"
 #include "geometry/projection.h"
 
-#define VSM_VIEW_PLACE_USUAL  100.0 /* degrees across */
+#define VSM_VIEW_PLACE_USUAL  90.0 /* degrees across */
 #define VSM_VIEW_PLACE_WIDEST 110.0
 #define VSM_VIEW_PLACE_MAX    2 /* views of an eye */
 

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "config/circles.h"
 #include "config/options.h"
 #include "config/spelling.h"
 #include "tap.h"
@@ -219,7 +220,6 @@ static void test_unavailable_settings(void)
 {
     static const char *const wishes[][2] = {
         {"streaming.mode", "false"},
-        {"input.projection", "fisheye"},
     };
     struct vsm_options_origin origins[VSM_OPTIONS_MAX] = {0};
     struct vsm_config config;
@@ -239,14 +239,33 @@ static void test_unavailable_settings(void)
     CHECK_INT(vsm_options_check(&config, NULL), VSM_OK);
 
     /* All of them at once, each with its place. */
-    set(&config, "input.projection", "fisheye");
     set(&config, "streaming.mode", "false");
-    origins[vsm_options_find("input.projection") - vsm_options_table] = here;
+    origins[vsm_options_find("streaming.mode") - vsm_options_table] = here;
     CHECK_INT(vsm_options_check(&config, origins), VSM_E_USAGE);
-    CHECK_HAS(vsm_error_message(), "2 settings");
-    CHECK_HAS(vsm_error_message(), "job.yaml:3:7: input.projection: fisheye is not possible");
-    CHECK_HAS(vsm_error_message(), "set it to auto");
-    CHECK_HAS(vsm_error_message(), "streaming.mode: false");
+    CHECK_HAS(vsm_error_message(), "job.yaml:3:7: streaming.mode: false is not possible");
+    CHECK_HAS(vsm_error_message(), "set it to true");
+    vsm_options_finish(&config);
+}
+
+static void test_circles(void)
+{
+    static const char *const wrong[] = {"1,2",   "1,2,3,4",   "1,2,3;", "1,2,0",
+                                        "a,2,3", "1,2,3;4,5", "1,-2,3", "1,2,99999"};
+    struct vsm_config config;
+    double circles[2][3];
+
+    CHECK_INT(vsm_options_defaults(&config), VSM_OK);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        CHECK_INT(vsm_options_set(&config, vsm_options_find("input.circles"), wrong[i], NULL), VSM_E_USAGE);
+    CHECK_HAS(vsm_error_message(), "X,Y,RADIUS");
+    CHECK(!config.input.circles);
+    set(&config, "input.circles", "10,20,30.5;11,21,31");
+    CHECK_INT(vsm_circles_parse(config.input.circles, circles), VSM_OK);
+    CHECK_NEAR(circles[0][2], 30.5, 0);
+    CHECK_NEAR(circles[1][0], 11, 0);
+    set(&config, "input.circles", "10,20,30");
+    CHECK_INT(vsm_circles_parse(config.input.circles, circles), VSM_OK);
+    CHECK_NEAR(circles[1][1], 20, 0);
     vsm_options_finish(&config);
 }
 
@@ -328,6 +347,7 @@ int main(void)
     RUN(test_bad_values_change_nothing);
     RUN(test_long_texts);
     RUN(test_unavailable_settings);
+    RUN(test_circles);
     RUN(test_contradictions);
     RUN(test_settings_hash);
     RUN(test_spelling);

@@ -1,0 +1,17 @@
+/* The part of the plan that says through which lens each eye saw: field of view, and the circle of fisheye pictures. */
+#ifndef VSM_APP_LENS_PLAN_H
+#define VSM_APP_LENS_PLAN_H
+
+#include "app/plan.h"
+#include "base/status.h"
+
+/* Sets plan->lenses and lens_reason after the layout, and the layout's field of view where the user says it. Circles are
+ * those of the options, else found in the first picture of the job, which is decoded for that; the reader is put back to
+ * the beginning. */
+int vsm_lens_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
+
+/* Degrees across an eye's whole width at the lens's pixels a degree in the middle, for those who take circles as centred
+ * and as wide as the eye; at most 360. */
+double vsm_lens_plan_view(const struct vsm_plan *plan);
+
+#endif
