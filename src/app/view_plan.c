@@ -27,6 +27,8 @@ static const char *misfit(const struct vsm_plan *plan)
         return "turned views are not made on the GPU yet";
     if (plan->layout.projection == VSM_RECTILINEAR)
         return "the picture is flat";
+    if (plan->config->matting.model != VSM_CONFIG_MODEL_RVM)
+        return "the tracker works on whole eyes";
     if (plan->adaptive)
         return "the grid adapts to the load";
     if (!plan->detector_path)
@@ -59,6 +61,9 @@ int vsm_view_plan_choose(struct vsm_plan *plan)
             VSM_E_USAGE,
             "matting.view: turned views are not made on the GPU yet; set processing.device to cpu, or "
             "matting.view to direct or auto");
+    else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->config->matting.model != VSM_CONFIG_MODEL_RVM)
+        return vsm_fail(VSM_E_USAGE,
+                        "matting.view: turned views go with matting.model rvm only; set one of them so");
     else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->adaptive)
         return vsm_fail(VSM_E_USAGE,
                         "matting.view: turned views do not go with processing.adaptive_scaling; switch one "
