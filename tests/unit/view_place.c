@@ -61,7 +61,7 @@ static void test_stays_in_the_picture(void)
     add(&people, 60, 85, 20, 60);
     p = place(&people, 0);
     CHECK_INT(p.count, 1);
-    CHECK(p.aims[0].yaw / DEGREE <= 45.001);
+    CHECK(p.aims[0].yaw / DEGREE <= 50.001);
     CHECK_INT(vsm_view_place_missed(&people, eyes, 2, &p), 0);
 }
 
