@@ -10,7 +10,7 @@
 #define BAND  VSM_ALPHA_PACK_ALIGNMENT /* luma rows a job */
 #define BLOCK VSM_ALPHA_PACK_BLOCK
 /* Blocks of a tile, which is a band high: its source stays in the first-level cache and few memory pages. */
-#define STRIP   16
+#define STRIP   32
 #define SAMPLES (STRIP * BLOCK)
 
 #define CACHE_LINE 64 /* bytes */
