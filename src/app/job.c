@@ -154,7 +154,8 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
         status = vsm_track_stage_restore(job->track, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->people)
         status = vsm_people_stage_restore(job->people, checkpoint->state);
-    if (status == VSM_OK && checkpoint && job->stereo)
+    /* The GPU does not compare the eyes: what began there has no such record. */
+    if (status == VSM_OK && checkpoint && job->stereo && vsm_state_find(checkpoint->state, "stereo"))
         status = vsm_stereo_manager_restore(job->stereo, checkpoint->state);
     if (status == VSM_OK)
         status = open_writers(job, checkpoint);

@@ -265,8 +265,6 @@ int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager, const struct 
     struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
     int status;
 
-    if (!record)
-        return VSM_OK;
     manager->list.size = (int64_t)vsm_bytes_get_le64(&in);
     status = vsm_eye_health_load(&manager->health, &in);
     if (status == VSM_OK && !vsm_stereo_tally_load(&manager->tally, &in))

@@ -38,7 +38,6 @@ bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count);
 int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
                               struct vsm_stereo_manager **manager) VSM_NODISCARD;
 void vsm_stereo_manager_destroy(struct vsm_stereo_manager *manager);
-/* A job that was begun on the GPU, which does not compare the eyes, has no such record: then everything is new. */
 int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager,
                                const struct vsm_state *state) VSM_NODISCARD;
 
