@@ -12,11 +12,14 @@
 #define JUMP      0.20f
 #define JUMP_BOTH 0.4f
 
+/* Share of the people whom the other eye shows that must drop together: less is movement too fast for a cell. */
+#define DROP_PART 0.15f
+
 /* Somebody is lost: the other eye shows more, surer by this, and the eyes differ in this part of the place. Measured
  * over the scenes of tools/truth_scenes.h at a grid of 512: no scene gets worse; without the second sign faint false
  * alarms spread from eye to eye, without the first one the matter's own doubts do. */
 #define SURER 0.1f
-#define APART 0.1f
+#define APART 0.17f
 
 struct stats {
     float own, moved;                  /* summed alpha where both are known */
@@ -130,11 +133,20 @@ static bool beside_drop(const struct vsm_mend_grid *grid, const bool *dropped, c
     return false;
 }
 
+static void forget_drops(float *target, bool *dropped, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (dropped[i])
+            target[i] = 0.0f;
+        dropped[i] = false;
+    }
+}
+
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                      const struct vsm_mend_eye *signs)
 {
     struct stats cells[VSM_MEND_CELLS];
-    float target[VSM_MEND_CELLS], taken = 0.0f, people = 0.0f;
+    float target[VSM_MEND_CELLS], taken = 0.0f, people = 0.0f, lost = 0.0f, shown = 0.0f;
     bool dropped[VSM_MEND_CELLS];
     const int count = grid->columns * grid->rows;
 
@@ -147,7 +159,11 @@ float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid 
         dropped[i] = false;
         if (s.either > MIN_SOFT * s.known && s.both < signs->least * s.either)
             target[i] = aim(mend, &s, mean_before(grid, mend->before[eye], i), signs, &dropped[i]);
+        lost += dropped[i] ? fmaxf(cells[i].moved - cells[i].own, 0.0f) : 0.0f;
+        shown += cells[i].moved;
     }
+    if (signs->doubt == 0.0f && lost < DROP_PART * shown)
+        forget_drops(target, dropped, count);
     for (int i = 0; i < count; i++) {
         const struct stats s = around(grid, cells, i);
         float *share = &mend->share[eye][i];
