@@ -9,7 +9,7 @@
 #define VSM_STAGES_STEREO_LIST_H
 
 #include "base/status.h"
-#include "stereo/pair.h"
+#include "stereo/stereo_pair.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "frame/view.h"
-#include "stereo/pair.h"
+#include "stereo/stereo_pair.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "stereo/pair.h"
+#include "stereo/stereo_pair.h"
 
 #include "base/mem.h"
 #include "stereo/mend.h"
