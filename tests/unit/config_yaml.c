@@ -89,12 +89,11 @@ static void test_other_values_round_trip(void)
         const char *const *texts = option->choices ? option->choices : numbers;
 
         if (option->type == VSM_OPTIONS_TEXT) {
-            const char *text = strcmp(option->key, "matting.people") == 0 ? "0.5,0.5; right:1,2,3,4px"
-                               : strcmp(option->key, "output.list") == 0
-                                   ? "png; green, path=\"a\\b\".mp4, crf=3"
-                               : strcmp(option->key, "input.circles") == 0
-                                   ? "1000.5,1010,960;1020,990,961"
-                                   : "3 both 1 remove; 4 left 2 mask \"a\\b\".png";
+            const char *text =
+                strcmp(option->key, "matting.people") == 0  ? "0.5,0.5; right:1,2,3,4px"
+                : strcmp(option->key, "output.list") == 0   ? "png; green, path=\"a\\b\".mp4, crf=3"
+                : strcmp(option->key, "input.circles") == 0 ? "1000.5,1010,960;1020,990,961"
+                                                            : "3 both 1 remove; 4 left 2 mask \"a\\b\".png";
 
             CHECK_INT(vsm_options_set(&config, option, text, NULL), VSM_OK);
             continue;
