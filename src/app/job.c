@@ -328,6 +328,8 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         job->people
             ? vsm_people_stage_numbers(job->people)
             : (struct vsm_people_stage_numbers){.scene_cuts = vsm_gpu_upload_stage_scene_cuts(job->upload)};
+    const struct vsm_view_director_counters views =
+        job->director ? vsm_view_director_counters(job->director) : (struct vsm_view_director_counters){0};
     struct vsm_report r = {
         .plan = job->plan,
         .result = status == VSM_OK            ? "complete"
@@ -340,6 +342,7 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .state_resets = counters.state_resets,
         .repeated_frames = job->read.repeated,
         .people = job->detector ? &people : NULL,
+        .views = job->director ? &views : NULL,
         .stereo = job->stereo ? vsm_stereo_manager_tally(job->stereo) : NULL,
         .wall_ns = wall_ns,
         .track = job->track ? vsm_track_stage_numbers(job->track) : NULL,

@@ -103,6 +103,22 @@ static json_t *people_json(const struct vsm_people_stage_numbers *n)
                      (json_int_t)n->frames_with_any, "list", list);
 }
 
+/* null where the matter saw whole eyes only. */
+static json_t *views_json(const struct vsm_view_director_counters *c)
+{
+    json_t *ranges;
+
+    if (!c)
+        return json_null();
+    ranges = json_array();
+    for (int i = 0; i < c->stretch_count; i++)
+        json_array_append_new(ranges, json_pack("[I, I]", (json_int_t)c->stretches[i].first,
+                                                (json_int_t)c->stretches[i].last));
+    return json_pack("{s:I, s:I, s:I, s:{s:I, s:o}}", "frames", (json_int_t)c->frames, "frames_turned",
+                     (json_int_t)c->turned, "changes", (json_int_t)c->changes, "people_outside", "frames",
+                     (json_int_t)c->missed, "ranges", ranges);
+}
+
 static json_t *list_json(const struct vsm_stereo_tally_list *list)
 {
     json_t *ranges = json_array();
@@ -174,7 +190,7 @@ static json_t *report_json(const struct vsm_report *r)
     for (int i = 0; i < r->stage_count; i++)
         json_array_append_new(stages, stage_json(&r->stats[i]));
     return json_pack("{s:s, s:o*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, "
-                     "s:o, s:o, s:o, s:o, s:o}",
+                     "s:o, s:o, s:o, s:o, s:o, s:o}",
                      "result", r->result, "error", r->error ? text_json(r->error) : NULL, "program",
                      VSM_VERSION, "onnxruntime", vsm_session_backend_version(), "ffmpeg", vsm_media_version(),
                      "frames", "made", (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames,
@@ -182,8 +198,8 @@ static json_t *report_json(const struct vsm_report *r)
                      "repeated", (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns,
                      "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings,
                      "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "people",
-                     people_json(r->people), "track", track_json(r->track), "stereo", stereo_json(r->stereo),
-                     "scaling", scaling_json(r->scaling), "stages", stages);
+                     people_json(r->people), "views", views_json(r->views), "track", track_json(r->track),
+                     "stereo", stereo_json(r->stereo), "scaling", scaling_json(r->scaling), "stages", stages);
 }
 
 static char *report_path(const struct vsm_plan *plan)
@@ -288,6 +304,19 @@ static void summarise_track(const struct vsm_track_numbers *n)
                 (long long)n->nobody);
 }
 
+static void summarise_views(const struct vsm_view_director_counters *c)
+{
+    char outside[160] = "";
+
+    if (c->missed > 0)
+        snprintf(outside, sizeof(outside),
+                 "; somebody was outside the views in %lld frames, first in %lld to %lld",
+                 (long long)c->missed, (long long)c->stretches[0].first, (long long)c->stretches[0].last);
+    vsm_log(c->missed > 0 ? VSM_LOG_WARN : VSM_LOG_INFO, "views",
+            "%lld of %lld frames seen through turned views, which changed %lld times%s", (long long)c->turned,
+            (long long)c->frames, (long long)c->changes, outside);
+}
+
 void vsm_report_summarise(const struct vsm_report *r)
 {
     double seconds = (double)r->wall_ns / 1e9;
@@ -309,6 +338,8 @@ void vsm_report_summarise(const struct vsm_report *r)
                 "%lld persons told apart, at most %lld at once; in %lld frames nobody",
                 (long long)r->people->people, (long long)r->people->most_at_once,
                 (long long)(r->resumed_frames + r->frames - r->people->frames_with_any));
+    if (r->views)
+        summarise_views(r->views);
     if (r->track)
         summarise_track(r->track);
     if (r->stereo)

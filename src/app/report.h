@@ -10,6 +10,7 @@
 #include "stages/scaling.h"
 #include "stages/stereo_tally.h"
 #include "stages/track_people.h"
+#include "stages/view_director.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,10 +20,11 @@ struct vsm_report {
     const char *result; /* "complete", "cancelled", "failed" */
     const char *error;  /* message, NULL if none */
     int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
-    const struct vsm_track_numbers *track;         /* NULL: nobody was followed */
-    const struct vsm_people_stage_numbers *people; /* NULL: nobody was looked for */
-    const struct vsm_stereo_tally *stereo;         /* NULL: not measured */
-    const struct vsm_scaling *scaling;             /* NULL: the grid was fixed */
+    const struct vsm_track_numbers *track;          /* NULL: nobody was followed */
+    const struct vsm_people_stage_numbers *people;  /* NULL: nobody was looked for */
+    const struct vsm_view_director_counters *views; /* NULL: all views were direct */
+    const struct vsm_stereo_tally *stereo;          /* NULL: not measured */
+    const struct vsm_scaling *scaling;              /* NULL: the grid was fixed */
     uint64_t wall_ns;
     struct vsm_sha256 model_hash;
     struct vsm_sha256 job_hash; /* all zero: no checkpoints */

@@ -34,7 +34,6 @@ int vsm_view_director_create(const struct vsm_view_director_options *options,
     if (!d)
         return VSM_E_NOMEM;
     d->options = *options;
-    d->counters.first_missed = -1;
     for (int e = 0; e < options->eye_count && status == VSM_OK; e++) {
         d->direct[e] = options->direct[e];
         status = vsm_projection_lens(&d->direct[e].lens, d->direct[e].source.width,
@@ -211,6 +210,18 @@ static bool approach(struct vsm_view_director *d, const struct vsm_view_placemen
     return jump(d, wish);
 }
 
+static void note_missed(struct vsm_view_director_counters *counters, int64_t frame)
+{
+    struct vsm_view_director_stretch *last =
+        counters->stretch_count ? &counters->stretches[counters->stretch_count - 1] : NULL;
+
+    counters->missed++;
+    if (last && last->last == frame - 1)
+        last->last = frame;
+    else if (counters->stretch_count < VSM_VIEW_DIRECTOR_STRETCHES)
+        counters->stretches[counters->stretch_count++] = (struct vsm_view_director_stretch){frame, frame};
+}
+
 int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *frame, bool scene_cut,
                            const struct vsm_view_choice **choice)
 {
@@ -224,11 +235,8 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
         status = show(d);
     d->counters.frames++;
     d->counters.turned += d->now.count > 0;
-    if (anybody && vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0) {
-        d->counters.missed++;
-        if (d->counters.first_missed < 0)
-            d->counters.first_missed = frame->index;
-    }
+    if (anybody && vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0)
+        note_missed(&d->counters, frame->index);
     *choice = &d->choice;
     return status;
 }
@@ -243,6 +251,19 @@ static void save_placement(const struct vsm_view_placement *p, struct vsm_bytes_
     }
 }
 
+static void save_counters(const struct vsm_view_director_counters *c, struct vsm_bytes_out *out)
+{
+    vsm_bytes_put_le64(out, (uint64_t)c->frames);
+    vsm_bytes_put_le64(out, (uint64_t)c->turned);
+    vsm_bytes_put_le64(out, (uint64_t)c->changes);
+    vsm_bytes_put_le64(out, (uint64_t)c->missed);
+    vsm_bytes_put_le32(out, (uint32_t)c->stretch_count);
+    for (int i = 0; i < c->stretch_count; i++) {
+        vsm_bytes_put_le64(out, (uint64_t)c->stretches[i].first);
+        vsm_bytes_put_le64(out, (uint64_t)c->stretches[i].last);
+    }
+}
+
 void vsm_view_director_save(const struct vsm_view_director *d, struct vsm_bytes_out *out)
 {
     vsm_bytes_put_u8(out, d->choice.view_count > 0);
@@ -254,11 +275,7 @@ void vsm_view_director_save(const struct vsm_view_director *d, struct vsm_bytes_
         vsm_bytes_put_u8(out, d->turning[k]);
         vsm_bytes_put_le32(out, (uint32_t)d->pace[k]);
     }
-    vsm_bytes_put_le64(out, (uint64_t)d->counters.frames);
-    vsm_bytes_put_le64(out, (uint64_t)d->counters.turned);
-    vsm_bytes_put_le64(out, (uint64_t)d->counters.changes);
-    vsm_bytes_put_le64(out, (uint64_t)d->counters.missed);
-    vsm_bytes_put_le64(out, (uint64_t)d->counters.first_missed);
+    save_counters(&d->counters, out);
 }
 
 static bool load_placement(struct vsm_view_placement *p, struct vsm_bytes_in *in)
@@ -277,6 +294,25 @@ static bool load_placement(struct vsm_view_placement *p, struct vsm_bytes_in *in
     return sound && p->count >= 0 && p->count <= VSM_VIEW_PLACE_MAX;
 }
 
+static bool load_counters(struct vsm_view_director_counters *c, struct vsm_bytes_in *in)
+{
+    uint32_t count;
+
+    c->frames = (int64_t)vsm_bytes_get_le64(in);
+    c->turned = (int64_t)vsm_bytes_get_le64(in);
+    c->changes = (int64_t)vsm_bytes_get_le64(in);
+    c->missed = (int64_t)vsm_bytes_get_le64(in);
+    count = vsm_bytes_get_le32(in);
+    if (count > VSM_VIEW_DIRECTOR_STRETCHES)
+        return false;
+    c->stretch_count = (int)count;
+    for (int i = 0; i < c->stretch_count; i++) {
+        c->stretches[i].first = (int64_t)vsm_bytes_get_le64(in);
+        c->stretches[i].last = (int64_t)vsm_bytes_get_le64(in);
+    }
+    return true;
+}
+
 int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
 {
     const bool shown = vsm_bytes_get_u8(in);
@@ -291,11 +327,7 @@ int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
         d->turning[k] = vsm_bytes_get_u8(in);
         d->pace[k] = (int)vsm_bytes_get_le32(in);
     }
-    d->counters.frames = (int64_t)vsm_bytes_get_le64(in);
-    d->counters.turned = (int64_t)vsm_bytes_get_le64(in);
-    d->counters.changes = (int64_t)vsm_bytes_get_le64(in);
-    d->counters.missed = (int64_t)vsm_bytes_get_le64(in);
-    d->counters.first_missed = (int64_t)vsm_bytes_get_le64(in);
+    sound = load_counters(&d->counters, in) && sound;
     if (in->failed || !sound)
         return vsm_fail(VSM_E_INPUT, "checkpoint: the views are damaged; start again with --restart");
     status = shown ? show(d) : VSM_OK;

@@ -23,6 +23,7 @@
 #define VSM_VIEW_DIRECTOR_TURN      2.0  /* degrees */
 #define VSM_VIEW_DIRECTOR_PACE      3    /* frames: 20 degrees a second at 30 frames a second */
 #define VSM_VIEW_DIRECTOR_PATIENCE  20   /* frames */
+#define VSM_VIEW_DIRECTOR_STRETCHES 32   /* listed at most, like the stereo tally's ranges */
 
 struct vsm_view_director_options {
     const struct vsm_view *direct; /* one view an eye, left first */
@@ -43,11 +44,17 @@ struct vsm_view_choice {
     bool changed; /* since the last frame: recurrent states must be turned (models/rvm_turn.h) */
 };
 
+struct vsm_view_director_stretch {
+    int64_t first, last; /* input frames */
+};
+
 struct vsm_view_director_counters {
     int64_t frames, turned; /* all, and those seen through turned views */
     int64_t changes;        /* of number, width or kind, not counting the first */
     int64_t missed;         /* frames in which somebody was outside all views */
-    int64_t first_missed;   /* input frame, -1: none */
+    struct vsm_view_director_stretch
+        stretches[VSM_VIEW_DIRECTOR_STRETCHES]; /* the first ones of such frames */
+    int stretch_count;
 };
 
 struct vsm_view_director;

@@ -143,16 +143,44 @@ static void test_patience_and_cuts(void)
 
 static void test_missed_people_are_counted(void)
 {
-    struct vsm_view_director *d = make(false, false);
-    struct vsm_frame frame = frame_with(2, 0, 80);
+    static const int64_t indices[] = {7, 8, 11};
+    struct vsm_view_director *d = make(false, false), *loaded = make(false, false);
+    struct vsm_view_director_counters c;
+    struct vsm_bytes_out out = {0};
+    struct vsm_bytes_in in;
 
     next(d, frame_with(1, 0, 0), false);
-    frame.index = 7;
-    next(d, frame, false);
-    CHECK_INT(vsm_view_director_counters(d).missed, 1);
-    CHECK_INT(vsm_view_director_counters(d).first_missed, 7);
-    CHECK_INT(vsm_view_director_counters(d).turned, 2);
+    CHECK_INT(vsm_view_director_counters(d).stretch_count, 0);
+    for (int i = 0; i < 3; i++) {
+        struct vsm_frame frame = frame_with(2, 0, 80);
+
+        frame.index = indices[i];
+        next(d, frame, false);
+    }
+    vsm_view_director_save(d, &out);
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK_INT(vsm_view_director_load(loaded, &in), VSM_OK);
+    c = vsm_view_director_counters(loaded);
+    CHECK_INT(c.missed, 3);
+    CHECK_INT(c.turned, 4);
+    CHECK_INT(c.stretch_count, 2);
+    CHECK(c.stretches[0].first == 7 && c.stretches[0].last == 8);
+    CHECK(c.stretches[1].first == 11 && c.stretches[1].last == 11);
+    out.data[out.size - 2 * 16 - 4] = VSM_VIEW_DIRECTOR_STRETCHES + 1; /* their number */
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK_INT(vsm_view_director_load(loaded, &in), VSM_E_INPUT);
+    vsm_mem_free(out.data);
+    for (int i = 0; i < 100; i++) { /* more than are listed */
+        struct vsm_frame frame = frame_with(2, 0, 80);
+
+        frame.index = 20 + 2 * i;
+        next(d, frame, false);
+    }
+    c = vsm_view_director_counters(d);
+    CHECK_INT(c.missed, 103);
+    CHECK_INT(c.stretch_count, VSM_VIEW_DIRECTOR_STRETCHES);
     vsm_view_director_destroy(d);
+    vsm_view_director_destroy(loaded);
 }
 
 /* Saved anywhere and loaded into a new director: the same choices from there on. */
