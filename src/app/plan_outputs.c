@@ -6,6 +6,7 @@
 #include "media/muxer.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* What a format comes to. Codec, profile, pixel format and container are given only where the format fixes them. */
 struct product {
@@ -323,6 +324,17 @@ static int check_side_file(const struct vsm_plan *plan, const char *key, const c
                  : VSM_OK;
 }
 
+/* A folder in an output's place would only show at the very end, when the output gets its name. */
+static int check_place(const struct vsm_plan_output *output)
+{
+    struct stat info;
+
+    if (output->writer.sequence || stat(output->path, &info) != 0 || !S_ISDIR(info.st_mode))
+        return VSM_OK;
+    return vsm_fail(VSM_E_USAGE, "%s: is a folder, and the output is a file; give its name with --output",
+                    output->path);
+}
+
 /* Nothing that is written may be what is read: outputs grow under temporary names, and what has those is replaced. */
 static int check_files(const struct vsm_plan *plan)
 {
@@ -337,6 +349,8 @@ static int check_files(const struct vsm_plan *plan)
                 VSM_E_USAGE,
                 "%s: the output would grow under the input's name; choose another name with --output",
                 growing);
+        if (status == VSM_OK)
+            status = check_place(&plan->outputs[i]);
     }
     if (status == VSM_OK && config->logging.report)
         status = check_side_file(plan, "logging.report", config->logging.report);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a careless or hostile user does to files around a job: strange names, links where outputs go, two jobs on one
 # file, outputs that would overwrite the input, folders without room or without the right to write.
-# usage: hostile.sh PROGRAM
+# usage: hostile.sh PROGRAM [its optimization level]
 . "$(dirname "$0")/program.sh"
 
 ffmpeg -v error -f lavfi -i testsrc2=size=256x16:rate=30 -t 0.5 -c:v libx264 -bf 2 -pix_fmt yuv420p in.mp4
@@ -38,6 +38,12 @@ refused "the report over the input" in.mp4 -o o.mp4 --set logging.report=./in.mp
 refused "the progress over the input" in.mp4 -o o.mp4 --set logging.progress_file="$PWD/in.mp4"
 refused "the report over the output" in.mp4 -o o.mp4 --set logging.report=./o.mp4
 refused "the progress over the output's beginning" in.mp4 -o o.mp4 --set logging.progress_file=o.mp4.part
+mkdir -p folder.mp4 taken_matte.mp4
+for output in folder.mp4 taken.mp4; do
+    refused "a folder in the place of an output of $output" in.mp4 -o $output --set output.format=green+matte
+    grep -q 'is a folder' stderr && [ -z "$(ls -d $output.* taken.mp4* 2>/dev/null)" ] && ok "and nothing is begun" ||
+        not_ok "and nothing is begun" "$(ls -d $output.*) $(tail -n 1 stderr)"
+done
 
 # Links where files go are replaced or refused, never followed.
 mkdir elsewhere
@@ -108,6 +114,12 @@ else
     grep -q 'Type: *DYN' elf && grep -q BIND_NOW elf && grep -q GNU_RELRO elf && grep -q 'GNU_STACK.* RW ' elf &&
         nm -D "$program" | grep -q __stack_chk_fail && ok "PIE, immediate binding, RELRO, stack protector" ||
         not_ok "hardening" "$(grep -E 'Type:|FLAGS|GNU_' elf)"
+    checked=$(nm -D --undefined-only "$program" | grep -cE ' __(memset|memcpy|snprintf|pread(64)?)_chk(@|$)')
+    case ${2:-} in
+    0 | g | plain) skip "_FORTIFY_SOURCE" "a build without optimization" ;;
+    *) [ "$checked" -ge 3 ] && ok "_FORTIFY_SOURCE: memset, memcpy, snprintf and pread are checked" ||
+        not_ok "_FORTIFY_SOURCE" "$checked of 4 checked functions are called" ;;
+    esac
 fi
 
 # The job folder of a machine whose clock is ahead.
