@@ -4,13 +4,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "build_config.h"
 #include "checkpoint/status_file.h"
 #include "checkpoint/store.h"
 #include "config/options.h"
+#include "media/media_version.h"
+#include "nn/session.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define VERSIONS_RECORD "versions"
 
 struct vsm_recovery {
     const char *output; /* borrowed: path of the first output, which names the job */
@@ -24,6 +31,29 @@ struct vsm_recovery {
     pthread_mutex_t lock; /* over what follows: the monitor and the writer both tell news */
     struct vsm_status_file news;
 };
+
+/* What the bytes of an output depend on beside the job's identity. */
+static void write_versions(char text[static 256])
+{
+    snprintf(text, 256, "vr180-streaming %s, %s, %s", VSM_VERSION, vsm_media_version(),
+             vsm_session_backend_version());
+}
+
+static void compare_versions(const struct vsm_recovery *r)
+{
+    const struct vsm_state_record *record = vsm_state_find(r->checkpoint.state, VERSIONS_RECORD);
+    int size = record ? (int)(record->size < 256 ? record->size : 256) : 7;
+    char now[256];
+
+    write_versions(now);
+    if (record && record->size == strlen(now) && memcmp(record->data, now, record->size) == 0)
+        return;
+    vsm_log(
+        VSM_LOG_WARN, r->output,
+        "goes on with other versions than it was begun with (%s; was %.*s): no frame is lost or doubled, but "
+        "the file need not be byte for byte what one version makes; --restart makes it with this one",
+        now, size, record ? (const char *)record->data : "unknown");
+}
 
 /* Decides between going on and beginning anew. */
 static int choose(struct vsm_recovery *r, const struct vsm_plan *plan, enum vsm_cli_resume wish)
@@ -57,6 +87,7 @@ static int choose(struct vsm_recovery *r, const struct vsm_plan *plan, enum vsm_
         return status;
     r->news.checkpoint_frames = r->checkpoint.next_seq;
     r->news.done_frames = r->checkpoint.next_seq;
+    compare_versions(r);
     vsm_log(VSM_LOG_INFO, r->output, "resuming at frame %lld", (long long)r->checkpoint.next_seq);
     return VSM_OK;
 }
@@ -132,7 +163,7 @@ int64_t vsm_recovery_saved_frames(const struct vsm_recovery *recovery)
     return recovery ? recovery->news.checkpoint_frames : 0;
 }
 
-int vsm_recovery_commit(void *recovery, int64_t after_seq, const struct vsm_state *state)
+int vsm_recovery_commit(void *recovery, int64_t after_seq, struct vsm_state *state)
 {
     struct vsm_recovery *r = recovery;
     struct vsm_checkpoint next = {
@@ -140,10 +171,15 @@ int vsm_recovery_commit(void *recovery, int64_t after_seq, const struct vsm_stat
         .elapsed_ns = r->checkpoint.elapsed_ns + vsm_clock_ns() - r->start_ns,
         .resumes = r->checkpoint.resumes + (r->checkpoint.next_seq > 0),
         .identity = r->identity,
-        .state = (struct vsm_state *)state,
+        .state = state,
     };
-    int status = vsm_store_commit(r->store, &next);
+    char versions[256];
+    int status;
 
+    write_versions(versions);
+    status = vsm_state_add(state, VERSIONS_RECORD, versions, strlen(versions));
+    if (status == VSM_OK)
+        status = vsm_store_commit(r->store, &next);
     if (status == VSM_OK) {
         pthread_mutex_lock(&r->lock);
         r->news.checkpoint_frames = next.next_seq;

@@ -18,8 +18,9 @@ struct vsm_write_stage {
     int count;
     int64_t next_seq;
     atomic_llong written; /* frames given to all writers; for the progress line */
-    /* Makes the complete state durable; called at each barrier after all writers have marked. NULL = none. */
-    int (*commit)(void *opaque, int64_t after_seq, const struct vsm_state *state);
+    /* Makes the complete state durable, and may add records of its own; called at each barrier after all writers have
+     * marked. NULL = none. */
+    int (*commit)(void *opaque, int64_t after_seq, struct vsm_state *state);
     void *opaque;
 };
 
