@@ -68,6 +68,23 @@ resumes "a variable frame rate" mkv vfr.mkv --set input.layout=mono
 resumes "a variable frame rate from a frame on" mp4 vfr.mkv --set input.layout=mono --start-frame 7
 resumes "one eye to ProRes and matte" mov sbs.mp4 --set input.layout=mono --set output.format=prores4444 --max-frames 10
 resumes "VP9 in WebM" webm vfr.mkv --set input.layout=mono --set output.codec=libvpx-vp9 --set output.audio=none --max-frames 10
+
+# The file is that of the number of threads the job began with, whatever goes on with it.
+bad=
+for codec in libx264 libx265 libvpx-vp9; do
+    rm -rf want* got*
+    with() { # OUTPUT, threads, fault
+        VSM_FAULT=$3 "$program" sbs.mp4 -o "$1.mp4" --set input.layout=mono --set output.codec=$codec --progress none \
+            --set logging.level=warn --set recovery.checkpoint_interval=4 --set processing.threads=$2 >stdout 2>stderr
+    }
+    with want 3 ''
+    with got 3 ckpt.done:1:kill
+    [ $? = 137 ] && killed=$((killed + 1)) || bad="$bad $codec:not killed"
+    with got 1 ckpt.done:1:kill
+    [ $? = 137 ] && killed=$((killed + 1)) || bad="$bad $codec:not killed while resuming"
+    with got 2 '' && same_outputs || bad="$bad $codec:$(tail -n 1 stderr)"
+done
+[ -z "$bad" ] && ok "begun with three threads, resumed with one, then two" || not_ok "another number of threads" "$bad"
 echo "# $killed kills"
 [ $killed -ge 40 ] && ok "$killed kills" || not_ok "enough kills" "only $killed"
 tap_done
