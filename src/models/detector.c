@@ -25,7 +25,7 @@ static int make_session(struct vsm_detector *detector, const char *graph_path,
 {
     struct vsm_tfjs *weights = NULL;
     struct vsm_graph *graph = NULL;
-    int status = vsm_tfjs_open(graph_path, &weights);
+    int status = vsm_known_files_open(&known_files, graph_path, &detector->hash, &weights);
 
     if (!status)
         status = vsm_detector_graph_build(weights, SIDE, &graph);
@@ -45,9 +45,7 @@ int vsm_detector_create(const char *graph_path, const struct vsm_session_options
     if (!made)
         return VSM_E_NOMEM;
     made->source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIDE, SIDE});
-    status = made->source ? vsm_known_files_check(&known_files, graph_path, &made->hash) : VSM_E_NOMEM;
-    if (!status)
-        status = make_session(made, graph_path, session);
+    status = made->source ? make_session(made, graph_path, session) : VSM_E_NOMEM;
     if (status) {
         vsm_detector_destroy(made);
         return status;
