@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds and runs every suite: plain with warnings as errors, then ASan+UBSan, then TSan (without -Werror: gcc warns
 # falsely there). The last line is "N passed, N failed, N skipped" over all of them. VSM_TEST_BUILDS="plain" limits
-# the builds.
+# the builds. The sanitizers see nothing of the CUDA kernels, so their builds leave them out.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LSAN_OPTIONS="suppressions=$PWD/tests/leaks.supp:print_suppressions=0"
@@ -38,8 +38,8 @@ for build in $builds; do
     echo "== $build"
     case $build in
     plain) run plain '' -Dwerror=true ;;
-    asan) run asan '--suite unit --suite scenario --suite fuzz' -Db_sanitize=address,undefined -Db_lundef=false ;;
-    tsan) run tsan '--suite scenario' -Db_sanitize=thread -Db_lundef=false ;;
+    asan) run asan '--suite unit --suite scenario --suite fuzz' -Dcuda=disabled -Db_sanitize=address,undefined -Db_lundef=false ;;
+    tsan) run tsan '--suite scenario' -Dcuda=disabled -Db_sanitize=thread -Db_lundef=false ;;
     esac
 done
 tests/count.awk "$taps" || status=1

@@ -475,9 +475,10 @@ template <int SIZE> static int launch_width(const struct args *a, int width, cud
 
 int vsm_cuda_conv_run(const struct vsm_cuda_conv *conv, struct vsm_cuda_stream *stream)
 {
-    struct args a = {.c = *conv};
+    struct args a = {};
     int width;
 
+    a.c = *conv;
     a.out_height = (conv->height + conv->stride - 1) / conv->stride;
     a.out_width = (conv->width + conv->stride - 1) / conv->stride;
     a.in_channels = conv->in[0].channels + conv->in[1].channels;
