@@ -1,3 +1,4 @@
+#include "app/doctor_command.h"
 #include "app/dry_run.h"
 #include "app/job.h"
 #include "app/models_command.h"
@@ -47,6 +48,8 @@ int main(int argc, char **argv)
         return finish(vsm_models_command_run(argc - 1, argv + 1));
     if (argc > 1 && strcmp(argv[1], "status") == 0)
         return finish(vsm_status_command_run(argc - 1, argv + 1));
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+        return finish(vsm_doctor_command_run(argc - 1, argv + 1));
     vsm_monitor_block_signals();
     vsm_fault_arm_from_env();
     status = vsm_cli_parse(argc, argv, &cli);

@@ -214,11 +214,10 @@ static int detect_layout(struct vsm_plan *plan)
                                 config->input.swap_eyes == VSM_CONFIG_SWAP_TRUE, &plan->layout);
 }
 
-/* What the user says, else where the program was installed, else where it was built. */
-static const char *models_folder(const struct vsm_config *config)
+const char *vsm_plan_models_folder(const char *chosen)
 {
-    if (config->models.dir)
-        return config->models.dir;
+    if (chosen)
+        return chosen;
     return access(VSM_INSTALLED_MODELS_DIR "/rvm.json", R_OK) == 0 ? VSM_INSTALLED_MODELS_DIR
                                                                    : VSM_MODELS_DIR;
 }
@@ -263,10 +262,11 @@ static int resolve(struct vsm_plan *plan)
         return status;
     plan->batch = plan->gpu ? plan->view_count : 1;
     plan->queue_bytes = plan->gpu ? VSM_PLAN_GPU_QUEUE_BYTES : VSM_PLAN_QUEUE_BYTES;
-    plan->model_path = vsm_mem_format("model path", "%s/rvm.json", models_folder(config));
+    plan->model_path =
+        vsm_mem_format("model path", "%s/rvm.json", vsm_plan_models_folder(config->models.dir));
     if (!plan->model_path)
         return VSM_E_NOMEM;
-    status = vsm_people_plan_choose(plan, models_folder(config));
+    status = vsm_people_plan_choose(plan, vsm_plan_models_folder(config->models.dir));
     if (status == VSM_OK)
         status = vsm_view_plan_choose(plan);
     if (status == VSM_OK)

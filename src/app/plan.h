@@ -112,6 +112,9 @@ struct vsm_plan {
 int vsm_plan_create(const struct vsm_config *config, struct vsm_plan **plan) VSM_NODISCARD;
 void vsm_plan_destroy(struct vsm_plan *plan);
 
+/* The folder of the weights: `chosen` if not NULL, else where the program was installed, else where it was built. */
+const char *vsm_plan_models_folder(const char *chosen);
+
 /* The matter for the plan's grid: what to build it from, and to build it. */
 struct vsm_rvm_options vsm_plan_matter(const struct vsm_plan *plan);
 int vsm_plan_create_matter(const struct vsm_plan *plan, struct vsm_rvm **rvm) VSM_NODISCARD;

@@ -42,6 +42,9 @@ const struct vsm_cli_subcommand vsm_cli_subcommands[] = {
     {"models", VSM_CLI_MODELS_USAGE,
      "List the checkpoints of tracking networks, download one, take one from a file, check them against "
      "their SHA-256, or remove one."},
+    {"doctor", VSM_CLI_DOCTOR_USAGE,
+     "Say what this build and machine have, what is missing and what to install for it, and try the network "
+     "on a small picture. Exit code 0 if a job can run, else 4."},
 };
 
 const int vsm_cli_subcommands_count = sizeof(vsm_cli_subcommands) / sizeof(vsm_cli_subcommands[0]);

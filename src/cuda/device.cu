@@ -7,12 +7,21 @@
 /* The oldest device with the matrix instructions that cuda/conv.cu uses. */
 #define OLDEST_MAJOR 8
 
+int vsm_cuda_built(void)
+{
+    return 1;
+}
+
 int vsm_cuda_device_info(struct vsm_cuda_info *info)
 {
     cudaDeviceProp properties;
     int count = 0, status;
+    const cudaError_t error = cudaGetDeviceCount(&count);
 
-    status = vsm_cuda_status(cudaGetDeviceCount(&count), "no usable device or driver");
+    if (error == cudaErrorInsufficientDriver)
+        return vsm_fail(VSM_E_DEVICE, "CUDA: no driver, or one too old for CUDA %d.%d", CUDART_VERSION / 1000,
+                        CUDART_VERSION % 1000 / 10);
+    status = vsm_cuda_status(error, "no usable device or driver");
     if (status)
         return status;
     if (!count)

@@ -28,6 +28,9 @@ struct vsm_cuda_info {
     int multiprocessors;
 };
 
+/* Whether the kernels are in this build, or stubs. */
+int vsm_cuda_built(void);
+
 /* Describes device 0. VSM_E_DEVICE says why there is none that this build can use. Cost: the first call starts the
  * driver, about 0.2 s. */
 int vsm_cuda_device_info(struct vsm_cuda_info *info) VSM_NODISCARD;

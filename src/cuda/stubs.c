@@ -10,6 +10,11 @@
 
 #define NO_CUDA vsm_fail(VSM_E_DEVICE, "CUDA: this program was built without it")
 
+int vsm_cuda_built(void)
+{
+    return 0;
+}
+
 int vsm_cuda_device_info(struct vsm_cuda_info *info)
 {
     (void)info;

@@ -36,6 +36,11 @@ static int make_session(struct vsm_detector *detector, const char *graph_path,
     return status;
 }
 
+int vsm_detector_check(const char *graph_path, struct vsm_sha256 *hash)
+{
+    return vsm_known_files_check(&known_files, graph_path, hash);
+}
+
 int vsm_detector_create(const char *graph_path, const struct vsm_session_options *session,
                         struct vsm_detector **detector)
 {

@@ -29,6 +29,9 @@
 
 struct vsm_detector;
 
+/* Whether both files are the known ones; *hash as vsm_detector_hash(). Errors as vsm_detector_create(). */
+int vsm_detector_check(const char *graph_path, struct vsm_sha256 *hash) VSM_NODISCARD;
+
 /* `graph_path` is movenet-multipose.json, its shard lies beside it. VSM_E_MODEL with the file's name if they are not
  * the known ones (by SHA-256). Cost: 0.3 s. */
 int vsm_detector_create(const char *graph_path, const struct vsm_session_options *session,

@@ -104,6 +104,7 @@ static void test_man_page(void)
     CHECK_HAS(page, "--dry-run");
     CHECK_HAS(page, "status OUTPUT");
     CHECK_HAS(page, "models list | pull NAME");
+    CHECK_HAS(page, "doctor [--models-dir DIR]");
 }
 
 /* Sources the completion and completes the last of the words, as readline would cut them. */

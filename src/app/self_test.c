@@ -1,0 +1,109 @@
+#include "app/self_test.h"
+
+#include "base/clock.h"
+#include "image/coefficients.h"
+#include "models/rvm.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#define SIDE  VSM_SELF_TEST_SIDE
+#define CELLS ((size_t)SIDE * SIDE)
+
+static bool inside(double x, double y, double cx, double cy, double rx, double ry)
+{
+    const double dx = (x - cx) / rx, dy = (y - cy) / ry;
+
+    return dx * dx + dy * dy < 1;
+}
+
+/* Somebody in a red shirt before a bright wall that gets darker to the right. */
+static void draw(float *rgb)
+{
+    static const float skin[3] = {0.86f, 0.66f, 0.55f}, hair[3] = {0.18f, 0.12f, 0.09f},
+                       shirt[3] = {0.55f, 0.1f, 0.12f};
+
+    for (size_t i = 0; i < CELLS; i++) {
+        const double x = ((double)(i % SIDE) + 0.5) / SIDE, y = ((double)(i / SIDE) + 0.5) / SIDE;
+        const float wall = 0.9f - 0.15f * (float)x;
+        const float *colour = NULL;
+
+        if (inside(x, y, 0.5, 0.40, 0.10, 0.14))
+            colour = skin;
+        else if (inside(x, y, 0.5, 0.34, 0.13, 0.15))
+            colour = hair;
+        else if (x > 0.45 && x < 0.55 && y > 0.4 && y < 0.6)
+            colour = skin;
+        else if (inside(x, y, 0.5, 1.0, 0.28, 0.42))
+            colour = shirt;
+        for (size_t c = 0; c < 3; c++)
+            rgb[c * CELLS + i] = colour ? colour[c] : wall;
+    }
+}
+
+/* alpha as frame/frame.h defines it, here at the grid's own size. */
+static void make_alpha(const float *rgb, const float *coefficients, struct vsm_self_test *result)
+{
+    const float *a = coefficients + VSM_COEFFICIENT_ALPHA_A * CELLS;
+    const float *b = coefficients + VSM_COEFFICIENT_ALPHA_B * CELLS;
+    double sum = 0;
+
+    for (size_t i = 0; i < CELLS; i++) {
+        const float x = (rgb[i] + rgb[CELLS + i] + rgb[2 * CELLS + i]) / 3;
+
+        result->alpha[i] = fminf(fmaxf(a[i] * x + b[i], 0), 1);
+        sum += (double)result->alpha[i];
+    }
+    result->mean = sum / (double)CELLS;
+}
+
+static int run(struct vsm_rvm *rvm, struct vsm_self_test *result)
+{
+    struct vsm_tensor *source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIDE, SIDE});
+    struct vsm_tensor *coefficients = NULL;
+    struct vsm_rvm_state state = {0};
+    int status = source ? VSM_OK : VSM_E_NOMEM, resets = 0;
+
+    if (!status) {
+        draw(vsm_tensor_f32(source));
+        status = vsm_rvm_run(rvm, source, &state, &coefficients, &resets);
+    }
+    if (!status)
+        make_alpha(vsm_tensor_f32(source), vsm_tensor_f32(coefficients), result);
+    vsm_rvm_state_reset(&state);
+    vsm_tensor_unref(&coefficients);
+    vsm_tensor_unref(&source);
+    return status;
+}
+
+int vsm_self_test_run(const char *graph_path, enum vsm_device device, int threads,
+                      struct vsm_self_test *result)
+{
+    const struct vsm_rvm_options options = {.graph_path = graph_path,
+                                            .width = SIDE,
+                                            .height = SIDE,
+                                            .batch = 1,
+                                            .session = {.device = device, .threads = threads}};
+    const uint64_t begin = vsm_clock_ns();
+    struct vsm_rvm *rvm;
+    int status = vsm_rvm_create(&options, &rvm);
+
+    if (status)
+        return status;
+    status = run(rvm, result);
+    vsm_rvm_destroy(rvm);
+    result->seconds = (double)(vsm_clock_ns() - begin) / 1e9;
+    if (!status && !(fabs(result->mean - VSM_SELF_TEST_MEAN) <= VSM_SELF_TEST_BOUND))
+        return vsm_fail(VSM_E_DEVICE, "self-test: mean alpha %.4f, but %.4f is known to be right (+- %.3f)",
+                        result->mean, VSM_SELF_TEST_MEAN, VSM_SELF_TEST_BOUND);
+    return status;
+}
+
+double vsm_self_test_difference(const struct vsm_self_test *a, const struct vsm_self_test *b)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < CELLS; i++)
+        sum += fabs((double)a->alpha[i] - (double)b->alpha[i]);
+    return sum / (double)CELLS;
+}

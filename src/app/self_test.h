@@ -1,0 +1,30 @@
+/* One small picture through the network: whether a device works and gives what it should. */
+#ifndef VSM_APP_SELF_TEST_H
+#define VSM_APP_SELF_TEST_H
+
+#include "base/status.h"
+#include "nn/session.h"
+
+/* Side of the picture, which is the network's grid too. */
+#define VSM_SELF_TEST_SIDE 256
+
+/* The mean alpha of the picture, and how far that of a device may be from it. Measured: ONNX Runtime 1.29 on x86-64 gives
+ * the first; half precision on a GPU is 2e-5 off in the mean over pictures (doc/performance.md). */
+#define VSM_SELF_TEST_MEAN  0.1352
+#define VSM_SELF_TEST_BOUND 0.002
+
+struct vsm_self_test {
+    double seconds; /* for weights, session and frame */
+    double mean;    /* of alpha */
+    float alpha[VSM_SELF_TEST_SIDE * VSM_SELF_TEST_SIDE];
+};
+
+/* Runs the picture. VSM_E_MODEL, or VSM_E_DEVICE if the mean is not the known one, with both numbers. Cost: about half a
+ * second and 150 MB. */
+int vsm_self_test_run(const char *graph_path, enum vsm_device device, int threads,
+                      struct vsm_self_test *result) VSM_NODISCARD;
+
+/* Mean absolute difference of alpha. */
+double vsm_self_test_difference(const struct vsm_self_test *a, const struct vsm_self_test *b);
+
+#endif
