@@ -1,6 +1,7 @@
 #include "app/monitor.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -230,7 +231,7 @@ int vsm_monitor_start(struct vsm_runner *runner, const struct vsm_monitor_option
         m->style = VSM_CONFIG_PROGRESS_PLAIN;
     m->file = stderr;
     if (m->style == VSM_CONFIG_PROGRESS_JSON && options->file) {
-        m->file = fopen(options->file, "we");
+        m->file = (errno = vsm_fault_hit("progress.open")) ? NULL : fopen(options->file, "we");
         if (!m->file) {
             int status =
                 vsm_fail(VSM_E_OUTPUT, "%s: progress cannot be written: %s", options->file, strerror(errno));

@@ -1,4 +1,5 @@
 #include "base/hash.h"
+#include "base/fault.h"
 
 #include "base/mem.h"
 
@@ -32,7 +33,7 @@ int vsm_hash_sha256_file(int fd, const char *path, uint64_t offset, uint64_t siz
         goto done;
     }
     while (size > 0) {
-        ssize_t n = pread(fd, block, size < BLOCK ? size : BLOCK, (off_t)offset);
+        ssize_t n = VSM_FAULT_CALL("file.read", pread(fd, block, size < BLOCK ? size : BLOCK, (off_t)offset));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -60,7 +61,7 @@ done:
 
 int vsm_hash_sha256_path(const char *path, struct vsm_sha256 *hash)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = VSM_FAULT_CALL("file.open", open(path, O_RDONLY | O_CLOEXEC));
     int status;
 
     if (fd < 0)

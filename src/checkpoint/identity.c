@@ -1,6 +1,7 @@
 #include "checkpoint/identity.h"
 
 #include "base/bytes.h"
+#include "base/fault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,7 @@ static int read_windows(int fd, const char *path, struct vsm_identity *identity)
 
 int vsm_identity_read_input(const char *path, struct vsm_identity *identity)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = VSM_FAULT_CALL("file.open", open(path, O_RDONLY | O_CLOEXEC));
     int status;
 
     if (fd < 0)

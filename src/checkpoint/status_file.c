@@ -1,5 +1,6 @@
 #include "checkpoint/status_file.h"
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -34,7 +35,8 @@ static int replace(const char *path, const char *temporary, const char *text, si
     int fd, status;
 
     (void)unlink(temporary);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = VSM_FAULT_CALL("file.open",
+                        open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (fd < 0)
         return vsm_fail(VSM_E_OUTPUT, "%s: cannot be created: %s", temporary, strerror(errno));
     status = vsm_file_write_all(fd, temporary, text, length);
@@ -82,7 +84,7 @@ static int parse_line(const char *path, const char *key, const char **at, int64_
 
 int vsm_status_file_read(const char *path, struct vsm_status_file *status)
 {
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = VSM_FAULT_CALL("file.open", open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     void *data;
     const char *at;
     size_t size;

@@ -1,5 +1,6 @@
 #include "config/cli.h"
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/options.h"
@@ -458,7 +459,7 @@ void vsm_cli_print_help(FILE *out)
 /* Writes a new file that must not exist yet. */
 static int write_new(const char *path, const char *data, size_t size)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), status;
+    int fd = VSM_FAULT_CALL("file.open", open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)), status;
 
     if (fd < 0 && errno == EEXIST)
         return vsm_fail(VSM_E_OUTPUT, "%s: exists already; choose another name or add --force", path);

@@ -174,7 +174,7 @@ static void read_boxes(struct vsm_demux *d)
 
     vsm_ff_stream_boxes(d->stream, &reported);
     if (is_mp4(d) && vsm_vr_boxes_read_path(d->path, (uint32_t)d->stream->id, &d->found) != VSM_OK) {
-        vsm_log(VSM_LOG_DEBUG, d->path, "boxes are not used: %s", vsm_error_message());
+        vsm_log(VSM_LOG_WARN, "VR boxes", "not used: %s", vsm_error_message());
         memset(&d->found, 0, sizeof(d->found));
     }
     if (!boxes->has_stereo) {

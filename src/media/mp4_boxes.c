@@ -1,6 +1,7 @@
 #include "media/mp4_boxes.h"
 
 #include "base/bytes.h"
+#include "base/fault.h"
 
 #include <errno.h>
 #include <string.h>
@@ -51,7 +52,8 @@ static int read_at(const struct vsm_mp4_source *source, uint64_t pos, void *byte
         return VSM_OK;
     }
     while (done < size) {
-        ssize_t n = pread(source->fd, (char *)bytes + done, size - done, (off_t)(pos + done));
+        ssize_t n = VSM_FAULT_CALL("file.read",
+                                   pread(source->fd, (char *)bytes + done, size - done, (off_t)(pos + done)));
 
         if (n < 0 && errno == EINTR)
             continue;

@@ -93,7 +93,7 @@ static int read_entries(int fd, const char *path, uint64_t count, uint32_t *crc,
         size_t want = end - at < sizeof(buffer) ? (size_t)(end - at) : sizeof(buffer), got = 0;
 
         while (got < want) {
-            ssize_t n = pread(fd, buffer + got, want - got, (off_t)(at + got));
+            ssize_t n = VSM_FAULT_CALL("mux.read", pread(fd, buffer + got, want - got, (off_t)(at + got)));
 
             if (n < 0 && errno == EINTR)
                 continue;
@@ -115,7 +115,7 @@ int vsm_packet_index_resume(const char *path, uint64_t count, uint32_t crc,
                             int (*visit)(void *, const struct vsm_packet_entry *), void *opaque,
                             struct vsm_packet_index *index)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), status;
+    int fd = VSM_FAULT_CALL("mux.open", open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)), status;
     uint32_t found = 0;
 
     if (fd < 0)

@@ -1,6 +1,7 @@
 #include "media/vr_boxes.h"
 
 #include "base/bytes.h"
+#include "base/fault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -249,7 +250,7 @@ int vsm_vr_boxes_read(const struct vsm_mp4_source *source, uint32_t track_id,
 int vsm_vr_boxes_read_path(const char *path, uint32_t track_id, struct vsm_vr_boxes_found *found)
 {
     struct vsm_mp4_source source;
-    int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+    int fd = VSM_FAULT_CALL("file.open", open(path, O_RDONLY | O_CLOEXEC)), r;
 
     memset(found, 0, sizeof(*found));
     if (fd < 0)

@@ -1,5 +1,6 @@
 #include "media/vr_boxes_write.h"
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "media/mp4_boxes.h"
 #include "media/output_file.h"
@@ -306,7 +307,7 @@ static int make_moov(const struct vsm_mp4_source *source, enum vsm_vr_boxes_kind
 
 int vsm_vr_boxes_write(const char *path, enum vsm_vr_boxes_kind kind, enum vsm_layout layout, bool right_left)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), status;
+    int fd = VSM_FAULT_CALL("file.open", open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)), status;
     struct vsm_output_file file = {0};
     struct vsm_mp4_source source;
     struct vsm_mp4_box old;

@@ -1,5 +1,6 @@
 #include "models/registry.h"
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -154,7 +155,7 @@ static int copy_bytes(int in, int out, const char *from, const char *to)
     int status = block ? VSM_OK : VSM_E_NOMEM;
 
     while (!status) {
-        ssize_t n = read(in, block, BLOCK);
+        ssize_t n = VSM_FAULT_CALL("file.read", read(in, block, BLOCK));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -172,12 +173,13 @@ static int copy_bytes(int in, int out, const char *from, const char *to)
 static int copy_file(const char *from, const char *to)
 {
     char *part = vsm_mem_format("model copy", "%s.import", to);
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, status = part ? VSM_OK : VSM_E_NOMEM;
+    int in = VSM_FAULT_CALL("file.open", open(from, O_RDONLY | O_CLOEXEC)), out = -1,
+        status = part ? VSM_OK : VSM_E_NOMEM;
 
     if (!status && in < 0)
         status = vsm_fail(VSM_E_INPUT, "%s: cannot be opened: %s", from, strerror(errno));
     if (!status) {
-        out = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        out = VSM_FAULT_CALL("file.open", open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
         if (out < 0)
             status = vsm_fail(VSM_E_OUTPUT, "%s: cannot be written: %s", part, strerror(errno));
     }

@@ -1,5 +1,6 @@
 #include "nn/weights.h"
 
+#include "base/fault.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "nn/pt.h"
@@ -183,7 +184,7 @@ int vsm_weights_parse(const char *path, const void *data, size_t size, struct vs
 
 int vsm_weights_open(const char *path, struct vsm_weights **weights)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC), status;
+    int fd = VSM_FAULT_CALL("file.open", open(path, O_RDONLY | O_CLOEXEC)), status;
     struct stat info;
     void *map;
 

@@ -24,7 +24,7 @@ ok "undisturbed run"
 # start) and a message, or it was harmless and the result is right.
 for fault in mux.write:2:28:sticky mux.write:9:28:sticky mux.write:9:5 mux.fsync:3:5 mux.truncate:1:5 mux.open:1:28 \
     ckpt.write:3:28:sticky ckpt.fsync:2:5 ckpt.rename:2:5 ckpt.fsync_folder:2:5 ckpt.create:2:28 file.write:3:28 \
-    file.rename:2:28 file.read:1:5 file.open:1:13; do
+    file.rename:2:28 file.read:1:5 file.read:60:5 file.open:1:13 file.open:2:13 file.open:4:13; do
     rm -rf got*
     run got.mp4 $fault
     code=$?
@@ -43,6 +43,19 @@ for fault in mux.write:2:28:sticky mux.write:9:28:sticky mux.write:9:5 mux.fsync
         ;;
     *) not_ok "$fault" "exit $code: $(tail -n 1 stderr)" ;;
     esac
+done
+
+# Files beside the outputs: the report, and the progress in a file.
+rm -rf got*
+for fault in progress.open:1:28 report; do
+    armed=$fault
+    [ $fault != report ] || mkdir r.json
+    VSM_FAULT=$armed "$program" in.mp4 -o got.mp4 --set input.layout=mono --progress json --set logging.level=warn \
+        --set logging.progress_file=p.json --set logging.report=r.json --max-frames 2 >stdout 2>stderr
+    code=$?
+    [ $code = 3 ] && grep -q 'error: .*[pr].json' stderr && [ -z "$(ls -- *.tmp 2>/dev/null)" ] && ok "$fault: exit 3" ||
+        not_ok "$fault" "exit $code: $(tail -n 1 stderr) $(ls)"
+    rm -rf got* r.json
 done
 
 # EINTR is not an error.
