@@ -22,6 +22,7 @@ finish() {
         code=$?
         [ $code = 0 ] && return 0
         [ $code = 137 ] || return 1
+        killed=$((killed + 1))
         set -- ""
     done
     return 1
