@@ -1,0 +1,67 @@
+#include "media/capability.h"
+#include "app/self_test.h"
+#include "base/mem.h"
+#include "build_config.h"
+#include "cuda/device.h"
+
+#include "tap.h"
+
+#include <unistd.h>
+
+static void test_encoders_are_told_apart(void)
+{
+    CHECK(vsm_capability_encoder("ffv1"));
+    CHECK(!vsm_capability_encoder("libnothing"));
+    CHECK(!vsm_capability_encoder("aac"));
+}
+
+/* With a device or without: either it opens, or the message says which part does not. */
+static void test_what_does_not_open_is_named(void)
+{
+    struct vsm_cuda_info info;
+    int status;
+
+    CHECK_INT(vsm_capability_nvenc("libnothing"), VSM_E_DEVICE);
+    CHECK_HAS(vsm_error_message(), "NVENC: the linked FFmpeg was built without libnothing");
+    status = vsm_capability_nvenc("hevc_nvenc");
+    CHECK(status == VSM_OK || status == VSM_E_DEVICE);
+    if (status)
+        CHECK_HAS(vsm_error_message(), "NVENC: ");
+    if (vsm_cuda_device_info(&info) == VSM_OK) {
+        tap_skip("a device is here");
+        return;
+    }
+    CHECK_INT(vsm_capability_nvdec(), VSM_E_DEVICE);
+    if (!vsm_cuda_built())
+        CHECK_HAS(vsm_error_message(), "built without it");
+}
+
+static void test_the_network_passes(void)
+{
+    struct vsm_self_test *result = vsm_mem_alloc("result", 1, sizeof(*result));
+    struct vsm_self_test *other = vsm_mem_alloc("result", 1, sizeof(*other));
+
+    if (access(VSM_MODELS_DIR "/rvm.json", R_OK) != 0) {
+        tap_skip("no weights");
+    } else if (result && other) {
+        CHECK_INT(vsm_self_test_run(VSM_MODELS_DIR "/rvm.json", VSM_DEVICE_CPU, 1, result), VSM_OK);
+        CHECK(result->seconds > 0);
+        *other = *result;
+        CHECK_NEAR(vsm_self_test_difference(result, other), 0, 0);
+        for (int i = 0; i < VSM_SELF_TEST_SIDE; i++)
+            other->alpha[i] += 0.5f;
+        CHECK_NEAR(vsm_self_test_difference(result, other), 0.5 / VSM_SELF_TEST_SIDE, 1e-6);
+    }
+    CHECK_INT(vsm_self_test_run("nowhere/rvm.json", VSM_DEVICE_CPU, 1, result), VSM_E_MODEL);
+    CHECK_HAS(vsm_error_message(), "nowhere/rvm.json");
+    vsm_mem_free(result);
+    vsm_mem_free(other);
+}
+
+int main(void)
+{
+    RUN(test_encoders_are_told_apart);
+    RUN(test_what_does_not_open_is_named);
+    RUN(test_the_network_passes);
+    return tap_done();
+}
