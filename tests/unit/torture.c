@@ -16,7 +16,6 @@
 #include "nn/tfjs.h"
 #include "nn/weights.h"
 #include "tap.h"
-#include "tiny_video.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,6 +23,8 @@
 #include <unistd.h>
 
 #ifdef VSM_FAULT_POINTS
+
+#include "tiny_video.h"
 
 static char folder[] = "/tmp/vsm-torture-XXXXXX";
 
