@@ -11,8 +11,7 @@
 #include "image/refine_cuda.h"
 #include "models/rvm_cuda.h"
 
-#define RECORD         "matte" /* stages/matte_stage.c has the same */
-#define SCALING_RECORD "matte.scaling"
+#define RECORD "matte" /* stages/matte_stage.c has the same */
 
 #define SLOTS  2 /* frames between the network's start and the end of the download */
 #define SENSES 8 /* frames between looks at the device's load and memory, which cost about a millisecond */
@@ -411,10 +410,8 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     int status = VSM_OK;
 
     (void)after_seq;
-    if (stage->adaptive) {
-        vsm_scaling_save(&stage->scaling, &out);
-        status = vsm_state_add_bytes(state, SCALING_RECORD, &out);
-    }
+    if (stage->adaptive)
+        status = vsm_scaling_add_record(&stage->scaling, state);
     if (!status)
         status = get_states(stage, states);
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
@@ -430,10 +427,8 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 
 static int restore_scaling(struct vsm_gpu_stage *stage, const struct vsm_state *state)
 {
-    const struct vsm_state_record *record = vsm_state_find(state, SCALING_RECORD);
-    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
     const int before = stage->scaling.current;
-    int status = vsm_scaling_load(&stage->scaling, &in);
+    int status = vsm_scaling_restore(&stage->scaling, state);
 
     if (status || stage->scaling.current == before)
         return status;

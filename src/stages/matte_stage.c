@@ -9,8 +9,7 @@
 
 #include <pthread.h>
 
-#define RECORD         "matte"
-#define SCALING_RECORD "matte.scaling"
+#define RECORD "matte"
 
 struct vsm_matte_stage {
     struct vsm_rvm *rvm;
@@ -352,10 +351,8 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     int status = VSM_OK;
 
     (void)after_seq;
-    if (stage->adaptive) {
-        vsm_scaling_save(&stage->scaling, &out);
-        status = vsm_state_add_bytes(state, SCALING_RECORD, &out);
-    }
+    if (stage->adaptive)
+        status = vsm_scaling_add_record(&stage->scaling, state);
     if (status != VSM_OK)
         return status;
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
@@ -370,10 +367,8 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 
 static int restore_scaling(struct vsm_matte_stage *stage, const struct vsm_state *state)
 {
-    const struct vsm_state_record *record = vsm_state_find(state, SCALING_RECORD);
-    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
     const int first = stage->scaling.current;
-    int status = vsm_scaling_load(&stage->scaling, &in);
+    int status = vsm_scaling_restore(&stage->scaling, state);
 
     return status == VSM_OK && stage->scaling.current != first ? build_matter(stage) : status;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RECORD "matte.scaling"
+
 /* Share of a frame's time that the network's stage must take for it to limit, and, on the CPU where all stages share
  * the cores, for a smaller grid to help. */
 #define LIMITS 0.9
@@ -276,4 +278,20 @@ int vsm_scaling_load(struct vsm_scaling *scaling, struct vsm_bytes_in *in)
             "again with --restart");
     *scaling = s;
     return VSM_OK;
+}
+
+int vsm_scaling_add_record(const struct vsm_scaling *scaling, struct vsm_state *state)
+{
+    struct vsm_bytes_out out = {0};
+
+    vsm_scaling_save(scaling, &out);
+    return vsm_state_add_bytes(state, RECORD, &out);
+}
+
+int vsm_scaling_restore(struct vsm_scaling *scaling, const struct vsm_state *state)
+{
+    const struct vsm_state_record *record = vsm_state_find(state, RECORD);
+    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+
+    return vsm_scaling_load(scaling, &in);
 }

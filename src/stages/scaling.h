@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "checkpoint/state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,5 +114,10 @@ const char *vsm_scaling_reason_name(enum vsm_scaling_reason reason);
 /* Everything but the options. load: VSM_E_INPUT, nothing changed, if the bytes do not fit the ladder. */
 void vsm_scaling_save(const struct vsm_scaling *scaling, struct vsm_bytes_out *out);
 int vsm_scaling_load(struct vsm_scaling *scaling, struct vsm_bytes_in *in) VSM_NODISCARD;
+
+/* The same as the barrier record "matte.scaling", by which a job goes on with the other matting stage. A missing record
+ * does not fit the ladder. */
+int vsm_scaling_add_record(const struct vsm_scaling *scaling, struct vsm_state *state) VSM_NODISCARD;
+int vsm_scaling_restore(struct vsm_scaling *scaling, const struct vsm_state *state) VSM_NODISCARD;
 
 #endif
