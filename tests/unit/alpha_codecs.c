@@ -48,15 +48,13 @@ static AVFrame *decode_first(const char *path)
     return frame;
 }
 
-/* Writes one picture and lets FFmpeg itself read it back: our reader leaves alpha out. NULL where the
- * codec is not there. */
-static AVFrame *round_trip(const char *codec, const char *profile, const char *path, struct vsm_image *image)
+static struct vsm_video_writer_options one_picture(const char *codec, const char *path,
+                                                   const struct vsm_image *image)
 {
-    struct vsm_video_writer_options target = {
+    return (struct vsm_video_writer_options){
         .path = path,
         .encoder = {.codec = codec,
                     .crf = -1,
-                    .preset = profile,
                     .threads = 1,
                     .width = WIDTH,
                     .height = HEIGHT,
@@ -65,10 +63,18 @@ static AVFrame *round_trip(const char *codec, const char *profile, const char *p
                     .time_base = {1, 30},
                     .frame_rate = {30, 1},
                     .sample_aspect = {1, 1}},
-        .end_pts = INT64_MAX,
     };
+}
+
+/* Writes one picture and lets FFmpeg itself read it back: our reader leaves alpha out. NULL where the
+ * codec is not there. */
+static AVFrame *round_trip(const char *codec, const char *profile, const char *path, struct vsm_image *image)
+{
+    struct vsm_video_writer_options target = one_picture(codec, path, image);
     struct vsm_video_writer *writer = NULL;
 
+    target.encoder.preset = profile;
+    target.end_pts = INT64_MAX;
     if (vsm_video_writer_open(&target, &writer) == VSM_E_USAGE) {
         tap_skip("the codec is not there");
         return NULL;
@@ -138,24 +144,12 @@ static void test_prores_alpha_is_exact(void)
 static AVFrame *sequence_round_trip(const char *codec, const char *pix_fmt, struct vsm_image *image)
 {
     char folder[400], file[440];
-    struct vsm_video_writer_options target = {
-        .path = folder,
-        .sequence = true,
-        .encoder = {.codec = codec,
-                    .pix_fmt = pix_fmt,
-                    .crf = -1,
-                    .threads = 1,
-                    .width = WIDTH,
-                    .height = HEIGHT,
-                    .format = image->format,
-                    .colour = bt709,
-                    .time_base = {1, 30},
-                    .frame_rate = {30, 1},
-                    .sample_aspect = {1, 1}},
-    };
+    struct vsm_video_writer_options target = one_picture(codec, folder, image);
     struct vsm_video_writer *writer = NULL;
     AVFrame *back;
 
+    target.sequence = true;
+    target.encoder.pix_fmt = pix_fmt;
     snprintf(folder, sizeof(folder), "%s", media_source_path(codec));
     snprintf(file, sizeof(file), "%s/00000000.%s", folder, codec);
     if (vsm_video_writer_open(&target, &writer) == VSM_E_USAGE) {
