@@ -2,20 +2,9 @@
 # Peak resident memory of a whole job at the size and grid that most videos have, with default settings: 2048x1024, both
 # eyes, 768x768 an eye, green screen. The limit lies a tenth above what doc/performance.md says.
 # usage: peak_memory.sh PROGRAM
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tap.sh"
-program=$(realpath "$1")
+. "$(dirname "$0")/program.sh"
 limit=570000000
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
 
-if ! command -v ffmpeg >/dev/null 2>&1; then
-    skip "peak memory" "the ffmpeg command is not installed"
-    tap_done
-    exit 0
-fi
 ffmpeg -v error -f lavfi -i testsrc2=size=2048x1024:rate=30 -frames:v 24 -c:v libx264 -preset veryfast \
     -pix_fmt yuv420p in_LR_180_SBS.mp4
 "$program" in_LR_180_SBS.mp4 -o out.mp4 --progress none --set processing.device=cpu 2>stderr || {
