@@ -48,21 +48,23 @@ static int open_look(const struct vsm_plan *plan, struct look *look)
 {
     const int width = plan->layout.eyes[0].width, height = plan->layout.eyes[0].height;
     const double scale = fmin(1.0, (double)GRID / (width > height ? width : height));
-    struct vsm_view_map map;
-    struct vsm_disparity_options options = {.view = &map,
+    struct vsm_view_map maps[2];
+    struct vsm_disparity_options options = {.view = &maps[VSM_LEFT],
+                                            .other = &maps[VSM_RIGHT],
                                             .master = VSM_LEFT,
                                             .baseline = vsm_eyes_plan_baseline(plan)};
     size_t pixels;
-    int status;
+    int status = VSM_OK;
 
-    for (int eye = 0; eye < 2; eye++)
+    for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
         look->views[eye] = (struct vsm_view){.kind = VSM_VIEW_DIRECT,
                                              .eye = (enum vsm_eye)eye,
                                              .source = plan->layout.eyes[eye],
-                                             .lens = lens_of(plan),
+                                             .lens = plan->lenses[eye],
                                              .width = (int)lround(width * scale),
                                              .height = (int)lround(height * scale)};
-    status = vsm_view_map_init(&map, &look->views[0]);
+        status = vsm_view_map_init(&maps[eye], &look->views[eye]);
+    }
     if (status == VSM_OK)
         status = vsm_disparity_create(&options, &look->disparity);
     if (status != VSM_OK)

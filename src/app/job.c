@@ -47,15 +47,6 @@ struct job {
     int64_t resumed;               /* frames that earlier runs made */
 };
 
-/* Circles in different places shift the eyes against each other, which the comparison would take for a fault. */
-static bool same_circles(const struct vsm_plan *plan)
-{
-    const struct vsm_lens *a = &plan->lenses[VSM_LEFT], *b = &plan->lenses[VSM_RIGHT];
-
-    return plan->layout.eye_count < 2 ||
-           (a->centre_x == b->centre_x && a->centre_y == b->centre_y && a->radius == b->radius);
-}
-
 static int create_stereo(struct job *job)
 {
     const struct vsm_plan *plan = job->plan;
@@ -73,13 +64,8 @@ static int create_stereo(struct job *job)
     struct vsm_matte_review review;
     int status;
 
-    if (plan->turned || !same_circles(plan) || !plan->config->stereo.disparity_correction ||
-        !vsm_stereo_manager_fits(plan->views, plan->view_count))
+    if (!plan->config->stereo.disparity_correction || !vsm_stereo_manager_fits(plan->views, plan->view_count))
         return VSM_OK;
-    if (plan->adaptive) {
-        vsm_log(VSM_LOG_INFO, "stereo", "the eyes' mattes are not compared while the grid adapts");
-        return VSM_OK;
-    }
     status = vsm_stereo_manager_create(&options, &job->stereo);
     if (status != VSM_OK)
         return status;

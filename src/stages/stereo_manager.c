@@ -3,13 +3,12 @@
 #include "base/mem.h"
 #include "image/coefficients.h"
 #include "image/guided_fit.h"
+#include "stages/stereo_grids.h"
 #include "stages/stereo_list.h"
 
 #include <stdatomic.h>
 
 #define RECORD "stereo"
-
-#define PAIRS (VSM_MAX_VIEWS / 2)
 
 /* Shares of an eye's people that are mended: from the first its network's state is too, from the second everywhere. */
 #define REPAIR       0.02f
@@ -18,87 +17,41 @@
 /* Alpha that is gained by mending, from which on the matter's foreground colour is not believed at all. */
 #define NEW_PERSON 0.25f
 
-struct pair {
-    struct vsm_view view; /* the left one */
-    struct vsm_stereo_pair *stereo;
-    struct vsm_stereo_pair_result result;
-    size_t pixels; /* of the grid */
-    float *alpha[2];
-    float *own;    /* alpha before it was mended */
-    float *fitted; /* A and b of the mended alpha */
-};
-
 struct vsm_stereo_manager {
     struct vsm_stereo_manager_options options;
-    struct pair pairs[PAIRS];
-    int pair_count;
+    struct vsm_view eyes[2]; /* for restoring: their rectangles and lenses */
+    struct vsm_stereo_grids grids;
     struct vsm_eye_health health;
     struct vsm_stereo_tally tally;
     struct vsm_stereo_list list;
     atomic_int mean; /* for vsm_stereo_manager_mean() */
 };
 
-static bool pair_fits(const struct vsm_view *a, const struct vsm_view *b)
-{
-    const bool alike =
-        a->kind == b->kind && (a->kind == VSM_VIEW_DIRECT ||
-                               (a->projection == b->projection && a->field_of_view == b->field_of_view &&
-                                a->yaw == b->yaw && a->pitch == b->pitch && a->roll == b->roll));
-
-    return alike && a->eye == VSM_LEFT && b->eye == VSM_RIGHT && a->width == b->width &&
-           a->height == b->height && a->width >= VSM_DISPARITY_MIN_GRID &&
-           a->height >= VSM_DISPARITY_MIN_GRID && a->width <= VSM_DISPARITY_MAX_GRID &&
-           a->height <= VSM_DISPARITY_MAX_GRID;
-}
-
 bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count)
 {
-    bool fits = view_count >= 2 && view_count % 2 == 0;
-
-    for (int i = 0; fits && i < view_count; i += 2)
-        fits = pair_fits(&views[i], &views[i + 1]);
-    return fits;
-}
-
-static int create_pair(const struct vsm_stereo_manager_options *options, int number, struct pair *pair)
-{
-    struct vsm_stereo_pair_options o = {.master = options->master,
-                                        .baseline = options->baseline,
-                                        .threshold = options->threshold,
-                                        .mend = options->mend,
-                                        .pool = options->pool};
-    struct vsm_view_map map;
-    int status;
-
-    pair->view = options->views[2 * number];
-    pair->pixels = (size_t)pair->view.width * (size_t)pair->view.height;
-    status = vsm_view_map_init(&map, &pair->view);
-    o.view = &map;
-    if (status == VSM_OK)
-        status = vsm_stereo_pair_create(&o, &pair->stereo);
-    if (status != VSM_OK)
-        return status;
-    pair->alpha[0] = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
-    pair->alpha[1] = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
-    pair->own = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
-    pair->fitted = vsm_mem_alloc("stereo manager", 2 * pair->pixels, sizeof(float));
-    return pair->alpha[0] && pair->alpha[1] && pair->own && pair->fitted ? VSM_OK : VSM_E_NOMEM;
+    return vsm_stereo_grids_fit(views, view_count);
 }
 
 int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
                               struct vsm_stereo_manager **manager)
 {
     struct vsm_stereo_manager *m = vsm_mem_alloc("stereo manager", 1, sizeof(*m));
-    int status = VSM_OK;
+    bool changed;
+    int status;
 
     if (!m)
         return VSM_E_NOMEM;
     m->options = *options;
-    m->pair_count = options->view_count / 2;
+    m->eyes[0] = options->views[0];
+    m->eyes[1] = options->views[1];
+    m->grids.options = (struct vsm_stereo_pair_options){.master = options->master,
+                                                        .baseline = options->baseline,
+                                                        .threshold = options->threshold,
+                                                        .mend = options->mend,
+                                                        .pool = options->pool};
     m->list.path = options->list;
     atomic_init(&m->mean, -1);
-    for (int k = 0; k < m->pair_count && status == VSM_OK; k++)
-        status = create_pair(options, k, &m->pairs[k]);
+    status = vsm_stereo_grids_set(&m->grids, options->views, options->view_count, &changed);
     if (status != VSM_OK) {
         vsm_stereo_manager_destroy(m);
         return status;
@@ -112,13 +65,7 @@ void vsm_stereo_manager_destroy(struct vsm_stereo_manager *manager)
     if (!manager)
         return;
     vsm_stereo_list_close(&manager->list);
-    for (int k = 0; k < manager->pair_count; k++) {
-        vsm_stereo_pair_destroy(manager->pairs[k].stereo);
-        vsm_mem_free(manager->pairs[k].alpha[0]);
-        vsm_mem_free(manager->pairs[k].alpha[1]);
-        vsm_mem_free(manager->pairs[k].own);
-        vsm_mem_free(manager->pairs[k].fitted);
-    }
+    vsm_stereo_grids_clear(&manager->grids);
     vsm_mem_free(manager);
 }
 
@@ -130,7 +77,7 @@ const struct vsm_stereo_tally *vsm_stereo_manager_tally(const struct vsm_stereo_
 const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_stereo_manager *manager,
                                                              int pair)
 {
-    return &manager->pairs[pair].result;
+    return &manager->grids.pairs[pair].result;
 }
 
 /* alpha = clamp(A mean(x) + b), frame/frame.h. */
@@ -147,13 +94,13 @@ static void fill_alpha(const float *maps, const float *rgb, size_t n, float *alp
 
 /* The matter's maps give way to those of the mended alpha. A person whom the matter had not seen has the picture's own
  * colour: no residual of the foreground. */
-static void replace_maps(const struct pair *pair, const float *rgb, const float *mended, const float *weight,
-                         float *maps, struct vsm_parallel *pool)
+static void replace_maps(const struct vsm_stereo_grids_pair *pair, const float *rgb, const float *mended,
+                         const float *weight, float *maps, struct vsm_parallel *pool)
 {
     const size_t n = pair->pixels;
     float *a = maps + VSM_COEFFICIENT_ALPHA_A * n, *b = maps + VSM_COEFFICIENT_ALPHA_B * n;
 
-    vsm_guided_fit_alpha(rgb, mended, pair->view.width, pair->view.height, pair->fitted, pool);
+    vsm_guided_fit_alpha(rgb, mended, pair->views[0].width, pair->views[0].height, pair->fitted, pool);
     for (size_t i = 0; i < n; i++) {
         const float gained = (mended[i] - pair->own[i]) * (1.0f / NEW_PERSON), w = weight[i];
         const float keep = 1.0f - w * (gained > 0.0f ? (gained < 1.0f ? gained : 1.0f) : 0.0f);
@@ -170,8 +117,8 @@ static void replace_maps(const struct pair *pair, const float *rgb, const float 
 }
 
 /* The eye goes on from what the other one remembers of the same people. */
-static void repair_state(const struct pair *pair, int eye, bool whole, const struct vsm_rvm_state *from,
-                         const struct vsm_rvm_state *to)
+static void repair_state(const struct vsm_stereo_grids_pair *pair, int eye, bool whole,
+                         const struct vsm_rvm_state *from, const struct vsm_rvm_state *to)
 {
     for (int i = 0; i < VSM_RVM_STATES; i++) {
         if (!from->r[i] || !to->r[i] || to->r[i]->place != VSM_PLACE_HOST)
@@ -182,8 +129,9 @@ static void repair_state(const struct pair *pair, int eye, bool whole, const str
     }
 }
 
-static void review_pair(struct vsm_stereo_manager *m, struct pair *pair, struct vsm_matte *mattes,
-                        const float *const rgb[2], const enum vsm_eye_health_fault faults[2], bool scene_cut,
+static void review_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pair *pair,
+                        struct vsm_matte *mattes, const float *const rgb[2],
+                        const enum vsm_eye_health_fault faults[2], bool scene_cut,
                         struct vsm_rvm_state *states)
 {
     const struct vsm_stereo_pair_frame frame = {.rgb = {rgb[0], rgb[1]},
@@ -219,24 +167,45 @@ int vsm_stereo_manager_mean(const struct vsm_stereo_manager *manager)
     return atomic_load(&manager->mean);
 }
 
+/* The pairs of this frame's views; false: they cannot be compared. */
+static int follow_views(struct vsm_stereo_manager *m, const struct vsm_frame *frame, bool *comparable)
+{
+    struct vsm_view views[VSM_MAX_VIEWS];
+    bool changed;
+    int status;
+
+    *comparable = true;
+    for (int i = 0; i < frame->view_count; i++) {
+        views[i] = frame->mattes[i].view;
+        *comparable = *comparable && frame->mattes[i].coefficients->place == VSM_PLACE_HOST;
+    }
+    *comparable = *comparable && vsm_stereo_grids_fit(views, frame->view_count);
+    if (!*comparable)
+        return VSM_OK;
+    status = vsm_stereo_grids_set(&m->grids, views, frame->view_count, &changed);
+    if (changed)
+        vsm_eye_health_turn(&m->health);
+    return status;
+}
+
 static int run(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states)
 {
     struct vsm_stereo_manager *m = self;
+    struct vsm_stereo_grids_pair *pairs = m->grids.pairs;
     enum vsm_eye_health_fault faults[2];
-    int status = VSM_OK;
+    bool comparable;
+    int status = follow_views(m, frame, &comparable);
 
-    for (int i = 0; i < frame->view_count; i++) {
-        if (frame->mattes[i].coefficients->place != VSM_PLACE_HOST)
-            return VSM_OK;
-    }
+    if (status != VSM_OK || !comparable)
+        return status;
     if (frame->scene_cut)
         m->health = (struct vsm_eye_health){0};
-    vsm_eye_health_next(&m->health, rgb, m->pairs[0].view.width, m->pairs[0].view.height, faults);
-    for (int k = 0; k < m->pair_count && status == VSM_OK; k++) {
-        review_pair(m, &m->pairs[k], &frame->mattes[2 * k], &rgb[2 * k], faults, frame->scene_cut,
+    vsm_eye_health_next(&m->health, rgb, pairs[0].views[0].width, pairs[0].views[0].height, faults);
+    for (int k = 0; k < m->grids.pair_count && status == VSM_OK; k++) {
+        review_pair(m, &pairs[k], &frame->mattes[2 * k], &rgb[2 * k], faults, frame->scene_cut,
                     &states[2 * k]);
-        vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, faults, &m->pairs[k].result);
-        status = vsm_stereo_list_add(&m->list, frame->index, k, faults, &m->pairs[k].result);
+        vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, faults, &pairs[k].result);
+        status = vsm_stereo_list_add(&m->list, frame->index, k, faults, &pairs[k].result);
     }
     publish_mean(m);
     return status;
@@ -254,8 +223,7 @@ static int barrier(void *self, struct vsm_state *state)
     vsm_bytes_put_le64(&out, (uint64_t)size);
     vsm_eye_health_save(&m->health, &out);
     vsm_stereo_tally_save(&m->tally, &out);
-    for (int k = 0; k < m->pair_count; k++)
-        vsm_stereo_pair_save(m->pairs[k].stereo, &out);
+    vsm_stereo_grids_save(&m->grids, &out);
     return vsm_state_add_bytes(state, RECORD, &out);
 }
 
@@ -270,8 +238,8 @@ int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager, const struct 
     if (status == VSM_OK && !vsm_stereo_tally_load(&manager->tally, &in))
         status =
             vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
-    for (int k = 0; k < manager->pair_count && status == VSM_OK; k++)
-        status = vsm_stereo_pair_load(manager->pairs[k].stereo, &in);
+    if (status == VSM_OK)
+        status = vsm_stereo_grids_load(&manager->grids, manager->eyes, &in);
     if (status == VSM_OK && vsm_bytes_left(&in) != 0)
         status = vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is too long; start again with "
                                        "--restart");

@@ -3,8 +3,9 @@
  * Per frame and pair of views: alpha from the coefficient maps, the pictures' health, disparity, agreement, and, where
  * the eyes disagree and mending is on, new maps for the eye that is wrong: alpha moved from the other eye by disparity,
  * fitted to the eye's own picture by the guided filter, so that it has its own edges. The recurrent states of a mended
- * eye are taken from the other eye too, moved likewise, so that it does not fall back. Barrier record "stereo": all
- * state and running numbers, bit by bit.
+ * eye are taken from the other eye too, moved likewise, so that it does not fall back. Views may turn and grids may
+ * change from frame to frame: what is known of a scene goes over to the new ones (stages/stereo_grids.h). Barrier
+ * record "stereo": the views, all state and running numbers, bit by bit.
  */
 #ifndef VSM_STAGES_STEREO_MANAGER_H
 #define VSM_STAGES_STEREO_MANAGER_H
@@ -18,8 +19,8 @@
 #include <stdbool.h>
 
 struct vsm_stereo_manager_options {
-    const struct vsm_view
-        *views; /* views[2k] of the left eye, views[2k + 1] of the right one: the same direction */
+    const struct vsm_view *views; /* views[2k] of the left eye, views[2k + 1] of the right one: the same
+                                   * direction. Until frames have others; borrowed until creation is done */
     int view_count;
     enum vsm_eye master;
     double baseline;  /* metres */

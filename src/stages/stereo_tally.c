@@ -9,6 +9,8 @@ static void note(struct vsm_stereo_tally_list *list, int64_t frame)
 {
     struct vsm_stereo_tally_range *last = list->range_count ? &list->ranges[list->range_count - 1] : NULL;
 
+    if (last && last->last == frame) /* by another pair of views */
+        return;
     list->frames++;
     if (last && last->last == frame - 1)
         last->last = frame;

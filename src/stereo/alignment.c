@@ -64,12 +64,14 @@ void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_dispari
 {
     for (int i = 0; i < map->columns * map->rows; i++) {
         const struct vsm_disparity_cell *cell = &map->cells[i];
+        float level, down;
 
         if (cell->confidence <= 0.0f || !cell->known)
             continue;
         add_pitch(alignment, search->pitch + (double)(cell->residual / pitch_scale(disparity, i)),
                   cell->confidence);
-        if (fabsf(cell->du) >= MIN_SHIFT)
+        vsm_disparity_shift(disparity, i, 0.0, search->pitch, &level, &down);
+        if (fabsf(cell->du - level) >= MIN_SHIFT)
             alignment->crossed[cell->parallax < 0.0f] += (double)cell->confidence;
         if (cell->people >= MIN_PEOPLE && cell->confidence >= MIN_CONFIDENCE)
             add_light(alignment, disparity, map, i, master, slave);

@@ -38,7 +38,7 @@ struct geometry {
 
 struct vsm_disparity {
     struct vsm_disparity_options options; /* view points to the copy below */
-    struct vsm_view_map view;
+    struct vsm_view_map view, other;
     float pixel; /* parallax that shifts the grid's middle by a pixel */
     int width, height, side, columns, rows, levels;
     double largest; /* parallax */
@@ -84,7 +84,7 @@ static bool project(const struct vsm_disparity *d, double x, double y, double pa
         return false;
     direction[0] -= d->options.master == VSM_LEFT ? parallax : -parallax;
     vsm_rotation_in(&pose, direction, direction);
-    if (!(d->options.view ? vsm_view_map_direction_to_grid(&d->view, direction, &u, &v)
+    if (!(d->options.view ? vsm_view_map_direction_to_grid(&d->other, direction, &u, &v)
                           : vsm_projection_to_pixel(&d->options.eye, direction, &u, &v)))
         return false;
     *s = (struct shift){(float)(u - x), (float)(v - y)};
@@ -97,9 +97,9 @@ static void fill_geometry(struct vsm_disparity *d, int index)
     const double x = fmin((index % d->columns + 0.5) * d->side, d->width - 1.0);
     const double y = fmin((index / d->columns + 0.5) * d->side, d->height - 1.0), degree = M_PI / 180.0;
     struct geometry *g = &d->cells[index];
-    struct shift s;
+    struct shift s, level = {0};
 
-    g->usable = true;
+    g->usable = project(d, x, y, 0.0, 0.0, &level);
     for (int i = 0; i < SAMPLES; i++) {
         g->usable = g->usable && project(d, x, y, d->largest * (2.0 * i / (SAMPLES - 1) - 1.0), 0.0, &s) &&
                     fabsf(s.u) < (float)d->width / 8 && fabsf(s.v) < (float)d->width / 8;
@@ -109,8 +109,8 @@ static void fill_geometry(struct vsm_disparity *d, int index)
         g->dv[i] = s.v;
     }
     g->usable = project(d, x, y, 0.0, degree, &s);
-    g->pitch_u = (float)(s.u / degree);
-    g->pitch_v = (float)(s.v / degree);
+    g->pitch_u = (float)((s.u - level.u) / degree);
+    g->pitch_v = (float)((s.v - level.v) / degree);
 }
 
 /* Where the middle sees nothing, which no real lens does, any pixel of the eye's is as good. */
@@ -178,6 +178,7 @@ int vsm_disparity_create(const struct vsm_disparity_options *options, struct vsm
     d->height = (int)options->eye.height;
     if (options->view) {
         d->view = *options->view;
+        d->other = options->other ? *options->other : d->view;
         d->options.view = &d->view;
         d->width = d->view.width;
         d->height = d->view.height;

@@ -41,6 +41,8 @@ struct vsm_disparity_options {
     const struct vsm_view_map
         *view; /* the view whose grid it is, turned alike in both eyes; NULL: `eye` says it
                                       * all. Borrowed until creation is done */
+    /* The slave's, where its lens shows things elsewhere: a fisheye's circle. NULL: as the master's. Borrowed likewise. */
+    const struct vsm_view_map *other;
     enum vsm_eye master;
     double baseline; /* metres, > 0 */
     /* NULL, or one of the same grid, of which the working memory is used too: then measure with one at a time, and

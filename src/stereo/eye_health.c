@@ -109,7 +109,8 @@ void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2
     for (int eye = 0; eye < 2; eye++) {
         const bool still = stands_still(health, &look[eye], &look[!eye]);
 
-        health->still[eye] = still && health->still[eye] < UINT32_MAX ? health->still[eye] + 1 : still;
+        if (health->frames > 0)
+            health->still[eye] = still && health->still[eye] < UINT32_MAX ? health->still[eye] + 1 : still;
         faults[eye] = judge(&look[eye], &look[!eye], health->still[eye], eye == 0 ? beyond : -beyond);
     }
     if (faults[0] != VSM_EYE_HEALTH_BLACK && faults[1] != VSM_EYE_HEALTH_BLACK)
@@ -119,6 +120,11 @@ void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2
         memcpy(health->small[eye], look[eye].small, sizeof(look[eye].small));
     if (health->frames < UINT32_MAX)
         health->frames++;
+}
+
+void vsm_eye_health_turn(struct vsm_eye_health *health)
+{
+    health->frames = 0;
 }
 
 void vsm_eye_health_save(const struct vsm_eye_health *health, struct vsm_bytes_out *out)

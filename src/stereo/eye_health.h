@@ -28,7 +28,7 @@ struct vsm_eye_health {
     float small[2][VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE]; /* luma of the last frame */
     float usual;                                               /* log of the eyes' ratio of sharpness */
     uint32_t still[2]; /* frames in a row that an eye has stood still while the other moved */
-    uint32_t frames;
+    uint32_t frames;   /* through the present views */
 };
 
 const char *vsm_eye_health_name(enum vsm_eye_health_fault fault);
@@ -37,6 +37,9 @@ const char *vsm_eye_health_name(enum vsm_eye_health_fault fault);
  * each sign. Cost: 1 ms on a grid of 512. */
 void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2], int width, int height,
                          enum vsm_eye_health_fault faults[2]);
+
+/* The next frame is seen through other views: it cannot be compared with the last one. What is known stays. */
+void vsm_eye_health_turn(struct vsm_eye_health *health);
 
 /* For checkpoints: every bit. VSM_E_INPUT if the bytes are cut off; it is unchanged then. */
 void vsm_eye_health_save(const struct vsm_eye_health *health, struct vsm_bytes_out *out);

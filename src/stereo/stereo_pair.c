@@ -48,7 +48,8 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct
         return VSM_E_NOMEM;
     p->options = *options;
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
-        const struct vsm_disparity_options from = {.view = options->view,
+        const struct vsm_disparity_options from = {.view = &options->views[eye],
+                                                   .other = &options->views[!eye],
                                                    .master = (enum vsm_eye)eye,
                                                    .baseline = options->baseline,
                                                    .share = p->disparity[0]};
@@ -224,6 +225,32 @@ void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_ey
     for (int i = 0; i < VSM_MEND_CELLS; i++)
         share[i] = whole ? 1.0f : pair->mend.share[to_eye][i];
     vsm_transfer_planes(&pair->map[to_eye], pair->grid.width, from, width, height, channels, share, to);
+}
+
+void vsm_stereo_pair_past(const struct vsm_stereo_pair *pair, struct vsm_stereo_past *past)
+{
+    *past = (struct vsm_stereo_past){.views = {pair->options.views[0], pair->options.views[1]},
+                                     .grid = pair->grid,
+                                     .memory = {pair->memory[0], pair->memory[1]},
+                                     .alignment = pair->alignment,
+                                     .mend = pair->mend};
+}
+
+int vsm_stereo_pair_go_on(struct vsm_stereo_pair *pair, const struct vsm_stereo_past *pasts, int count)
+{
+    struct vsm_stereo_past *past = vsm_mem_alloc("stereo pair", 1, sizeof(*past));
+
+    if (!past)
+        return VSM_E_NOMEM;
+    past->views[0] = pair->options.views[0];
+    past->views[1] = pair->options.views[1];
+    past->grid = pair->grid;
+    vsm_stereo_past_carry(pasts, count, past);
+    memcpy(pair->memory, past->memory, sizeof(pair->memory));
+    pair->alignment = past->alignment;
+    pair->mend = past->mend;
+    vsm_mem_free(past);
+    return VSM_OK;
 }
 
 static void save_memory(const struct vsm_disparity_memory *memory, struct vsm_bytes_out *out)

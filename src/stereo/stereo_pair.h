@@ -13,16 +13,16 @@
 #include "stereo/consistency.h"
 #include "stereo/disparity.h"
 #include "stereo/eye_health.h"
+#include "stereo/stereo_past.h"
 
 #include <stdbool.h>
 
 struct vsm_stereo_pair_options {
-    const struct vsm_view_map
-        *view;           /* either eye's, apart from the rectangle; borrowed until creation is done */
-    enum vsm_eye master; /* disparity is measured from it, and agreement in the other */
-    double baseline;     /* metres */
-    double threshold;    /* agreement below which a place is mended, 0..1 */
-    bool mend;           /* else only measure */
+    struct vsm_view_map views[2]; /* by enum vsm_eye: grids of one size, directions alike */
+    enum vsm_eye master;          /* disparity is measured from it, and agreement in the other */
+    double baseline;              /* metres */
+    double threshold;             /* agreement below which a place is mended, 0..1 */
+    bool mend;                    /* else only measure */
     struct vsm_parallel *pool;
 };
 
@@ -59,6 +59,12 @@ void vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_p
  * resolution, as vsm_transfer_planes(). `whole`: everywhere, else where this frame was mended. */
 void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_eye, bool whole,
                           const float *from, int width, int height, int channels, float *to);
+
+/* What it knows of the scene; and to go on, between two frames, from what pairs of other views of these eyes knew:
+ * VSM_E_NOMEM. */
+void vsm_stereo_pair_past(const struct vsm_stereo_pair *pair, struct vsm_stereo_past *past);
+int vsm_stereo_pair_go_on(struct vsm_stereo_pair *pair, const struct vsm_stereo_past *pasts,
+                          int count) VSM_NODISCARD;
 
 /* For checkpoints: every bit. VSM_E_INPUT if the bytes are no such state; the pair may be half changed then. */
 void vsm_stereo_pair_save(const struct vsm_stereo_pair *pair, struct vsm_bytes_out *out);

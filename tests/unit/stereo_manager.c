@@ -36,9 +36,10 @@ static void paint(int step)
     }
 }
 
+static struct vsm_view views[2];
+
 static struct vsm_stereo_manager *open_manager(bool mend, const char *list)
 {
-    static struct vsm_view views[2];
     struct vsm_stereo_manager_options options = {
         .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = mend, .list = list};
     struct vsm_stereo_manager *m = NULL;
@@ -84,6 +85,7 @@ static struct outcome review(struct vsm_stereo_manager *m, int64_t index, bool c
     frame->scene_cut = cut;
     frame->view_count = 2;
     for (int eye = 0; eye < 2; eye++) {
+        frame->mattes[eye].view = views[eye];
         frame->mattes[eye].coefficients = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, SIDE, SIDE});
         memcpy(vsm_tensor_f32(frame->mattes[eye].coefficients) + 7 * PIXELS, alpha[eye], sizeof(alpha[eye]));
     }
@@ -295,6 +297,112 @@ static void test_resume_is_exact(void)
     rmdir(folder);
 }
 
+static struct vsm_stereo_past past_of(const struct vsm_view *view)
+{
+    struct vsm_stereo_past p = {.grid = {view->width, view->height, view->width / 64, 64, 64}};
+
+    CHECK_INT(vsm_view_map_init(&p.views[0], view), VSM_OK);
+    CHECK_INT(vsm_view_map_init(&p.views[1], view), VSM_OK);
+    return p;
+}
+
+/* What is known of a direction stays with it when the grid changes, and when the view turns. */
+static void test_past_follows_directions(void)
+{
+    static struct vsm_stereo_past from[2], to;
+    struct vsm_view view = {.source = {0, 0, 512, 512}, .width = 256, .height = 256};
+    const double ahead[3] = {0.2, 0.1, 1.0};
+    double x, y;
+    int here;
+
+    from[0] = from[1] = past_of(&view);
+    CHECK(vsm_view_map_direction_to_grid(&from[1].views[0], ahead, &x, &y));
+    here = (int)y / 4 * 64 + (int)x / 4;
+    for (int i = 0; i < 9; i++) {
+        const int cell = here + (i / 3 - 1) * 64 + i % 3 - 1;
+
+        from[1].memory[1].parallax[cell] = 0.05f;
+        from[1].memory[1].trust[cell] = 0.7f;
+        from[1].mend.share[1][cell] = 1.0f;
+        from[1].mend.before[1][cell] = 0.9f;
+    }
+    from[1].mend.frames = from[1].alignment.frames = 12;
+    view.kind = VSM_VIEW_TURNED;
+    view.projection = VSM_RECTILINEAR;
+    view.field_of_view = 90;
+    view.yaw = 0.4;
+    from[0] = past_of(&view);
+    from[0].views[0].pose = from[0].views[1].pose = vsm_rotation_of(-1.5, 0.0, 0.0); /* sees nothing of it */
+    from[0].mend.frames = from[0].alignment.frames = 12;
+    view.width = view.height = 192;
+    to = past_of(&view);
+    to.memory[0].trust[5] = 9.0f;
+    vsm_stereo_past_carry(from, 2, &to);
+    CHECK(vsm_view_map_direction_to_grid(&to.views[1], ahead, &x, &y));
+    here = (int)y / 3 * 64 + (int)x / 3;
+    CHECK(to.memory[1].parallax[here] == 0.05f && to.memory[1].trust[here] == 0.7f);
+    CHECK(to.mend.share[1][here] == 1.0f && to.mend.before[1][here] == 0.9f);
+    CHECK(to.memory[1].trust[here - 10] == 0.0f && to.memory[0].trust[here] == 0.0f);
+    CHECK(to.memory[0].trust[5] == 0.0f);
+    CHECK_INT(to.mend.frames, 12);
+    CHECK_INT(to.alignment.frames, 12);
+}
+
+/* Views turn and double while somebody is lost: no gap, and a resumed job goes on likewise, bit by bit. */
+static void test_views_change(void)
+{
+    struct vsm_state *states[2] = {vsm_state_create(), vsm_state_create()}, *middle = vsm_state_create();
+    struct vsm_stereo_manager *m = open_manager(true, NULL);
+    const struct vsm_state_record *x, *y;
+    struct outcome o;
+
+    for (int way = 0; way < 2; way++) {
+        for (int n = 0; n < 12; n++) {
+            paint(n);
+            for (int eye = 0; eye < 2 && n == 5; eye++) {
+                views[eye].kind = VSM_VIEW_TURNED;
+                views[eye].projection = VSM_FISHEYE;
+                views[eye].field_of_view = 180;
+            }
+            for (int eye = 0; eye < 2 && n == 8; eye++)
+                views[eye].yaw = 0.01;
+            if (n >= 4)
+                lose(1);
+            o = review(m, n, false);
+            CHECK_INT(o.status, VSM_OK);
+            CHECK(n < 4 || o.seen[1] > 0.85);
+            if (n == 9 && way == 0)
+                save(m, middle);
+            if (n == 9 && way == 1) { /* what this one knew is forgotten */
+                vsm_stereo_manager_destroy(m);
+                m = open_manager(true, NULL);
+                CHECK_INT(vsm_stereo_manager_restore(m, middle), VSM_OK);
+                for (int eye = 0; eye < 2; eye++) {
+                    views[eye].kind = VSM_VIEW_TURNED;
+                    views[eye].projection = VSM_FISHEYE;
+                    views[eye].field_of_view = 180;
+                    views[eye].yaw = 0.01;
+                }
+            }
+        }
+        save(m, states[way]);
+        vsm_stereo_manager_destroy(m);
+        m = open_manager(true, NULL);
+    }
+    x = vsm_state_find(states[0], "stereo");
+    y = vsm_state_find(states[1], "stereo");
+    CHECK(x && y && x->size == y->size && memcmp(x->data, y->data, x->size) == 0);
+    views[1].width = 64; /* no pair: passes as it is */
+    paint(0);
+    o = review(m, 12, false);
+    CHECK_INT(o.status, VSM_OK);
+    CHECK_INT(vsm_stereo_manager_tally(m)->frames, 0);
+    vsm_stereo_manager_destroy(m);
+    vsm_state_destroy(&states[0]);
+    vsm_state_destroy(&states[1]);
+    vsm_state_destroy(&middle);
+}
+
 static void test_unlike_views_do_not_fit(void)
 {
     struct vsm_view v[4] = {{.eye = VSM_LEFT, .width = 128, .height = 128},
@@ -321,6 +429,8 @@ int main(void)
     RUN(test_only_measuring_changes_nothing);
     RUN(test_black_and_frozen_eyes);
     RUN(test_resume_is_exact);
+    RUN(test_past_follows_directions);
+    RUN(test_views_change);
     RUN(test_unlike_views_do_not_fit);
     return tap_done();
 }
