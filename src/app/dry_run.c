@@ -126,7 +126,8 @@ static void print_network(const struct vsm_plan *plan, struct vsm_sha256 hash, F
                 s->rungs[0].height, s->rungs[s->count - 1].width, s->rungs[s->count - 1].height, s->count);
     }
     if (plan->turned)
-        fprintf(out, "            turned towards people, grid %dx%d\n", plan->turned_grid, plan->turned_grid);
+        fprintf(out, "            turned towards people, grid %dx%d, or two of %dx%d\n",
+                plan->turned_sides[0], plan->turned_sides[0], plan->turned_sides[1], plan->turned_sides[1]);
     else
         fprintf(out, "            never turned: %s\n", plan->turned_why);
     fprintf(out, "provider    %s, %d view%s a run\n", plan->provider, plan->batch,
@@ -248,7 +249,7 @@ struct cpu_stages {
     struct vsm_detector *detector;
     struct vsm_people_stage *people;
     struct vsm_matte_stage *matte;
-    struct vsm_rvm *turned;
+    struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX];
     struct vsm_view_director *director;
     struct vsm_track_stage *track;
     struct vsm_composite_stage *composite;
@@ -268,7 +269,7 @@ static int create_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct v
     if (status == VSM_OK && rvm)
         status = vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, s->pool, &s->matte);
     if (status == VSM_OK && rvm)
-        status = vsm_view_plan_direct(plan, s->matte, &s->turned, &s->director);
+        status = vsm_view_plan_direct(plan, s->matte, s->turned, &s->director);
     if (status == VSM_OK && net)
         status = vsm_track_plan_create_stage(plan, net, s->pool, &s->track);
     if (status == VSM_OK)
@@ -296,7 +297,8 @@ static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct vsm
     vsm_track_stage_destroy(s.track);
     vsm_matte_stage_destroy(s.matte);
     vsm_view_director_destroy(s.director);
-    vsm_rvm_destroy(s.turned);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        vsm_rvm_destroy(s.turned[k]);
     vsm_people_stage_destroy(s.people);
     vsm_detector_destroy(s.detector);
     vsm_parallel_destroy(s.pool);

@@ -27,9 +27,9 @@ struct job {
     struct vsm_parallel *pool; /* shared by the pixel stages */
     struct vsm_rvm *rvm;       /* NULL: on the GPU, or taken over by the adaptive matte stage */
     struct vsm_sha256 model;
-    struct vsm_rvm *turned;             /* for turned views; NULL: all are direct */
-    struct vsm_view_director *director; /* likewise */
-    struct vsm_detector *detector;      /* NULL: nobody is looked for */
+    struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX]; /* for turned views; NULL: all are direct */
+    struct vsm_view_director *director;         /* likewise */
+    struct vsm_detector *detector;              /* NULL: nobody is looked for */
     struct vsm_read_stage read;
     struct vsm_people_stage *people;
     struct vsm_matte_stage *matte; /* NULL: matting.model is sam2 alone */
@@ -194,7 +194,7 @@ static int create_matte(struct job *job)
         vsm_matte_stage_adapt(job->matte, &job->rvm, &options, &plan->scaling);
     }
     if (status == VSM_OK)
-        status = vsm_view_plan_direct(plan, job->matte, &job->turned, &job->director);
+        status = vsm_view_plan_direct(plan, job->matte, job->turned, &job->director);
     return status == VSM_OK ? create_stereo(job) : status;
 }
 
@@ -300,7 +300,8 @@ static void tear_down(struct job *job)
     vsm_gpu_stage_destroy(job->gpu);
     vsm_gpu_upload_stage_destroy(job->upload);
     vsm_view_director_destroy(job->director);
-    vsm_rvm_destroy(job->turned);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        vsm_rvm_destroy(job->turned[k]);
     vsm_rvm_destroy(job->rvm);
     vsm_parallel_destroy(job->pool);
 }

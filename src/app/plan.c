@@ -176,8 +176,9 @@ static void plan_memory(struct vsm_plan *plan)
 
         cells = (size_t)largest->width * (size_t)largest->height;
     }
-    if (plan->turned)
-        cells += (size_t)plan->turned_grid * (size_t)plan->turned_grid;
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX && plan->turned; k++)
+        if (!vsm_view_plan_shares(plan, k))
+            cells += (size_t)plan->turned_sides[k] * (size_t)plan->turned_sides[k];
     for (int i = 0; i < plan->output_count; i++) {
         packing += packing_bytes(&plan->outputs[i], info);
         outputs += vsm_format_bytes(plan->outputs[i].format, plan->outputs[i].width, plan->outputs[i].height);

@@ -10,6 +10,7 @@
 #include "config/output_list.h"
 #include "config/people_rule.h"
 #include "frame/frame.h"
+#include "geometry/view_place.h"
 #include "image/refine.h"
 #include "media/video_reader.h"
 #include "media/video_writer.h"
@@ -88,9 +89,9 @@ struct vsm_plan {
     int view_count;
     bool adaptive; /* the views begin on the ladder's first grid and move on it */
     struct vsm_scaling_options scaling;
-    bool turned;            /* the matter looks through turned views, where there are people */
-    int turned_grid;        /* cells along their sides */
-    const char *turned_why; /* why all views are direct; NULL otherwise */
+    bool turned;                          /* the matter looks through turned views, where there are people */
+    int turned_sides[VSM_VIEW_PLACE_MAX]; /* cells along the sides of one an eye, of each of two */
+    const char *turned_why;               /* why all views are direct; NULL otherwise */
     int threads;
     int decoder_threads;
     size_t queue_bytes;            /* at most, between two stages */

@@ -4,10 +4,6 @@
 
 #include <math.h>
 
-/* Long side of a turned view's grid in cells. Measured: doc/quality.md. Two such views cost less than one direct view of
- * 768. */
-#define GRID_TURNED 512
-
 static int check_width(const struct vsm_config *config)
 {
     const double most = config->matting.view == VSM_CONFIG_VIEW_FISHEYE ? VSM_VIEW_MAP_MAX_FISHEYE
@@ -36,16 +32,6 @@ static const char *misfit(const struct vsm_plan *plan)
     return NULL;
 }
 
-/* The grid shrinks and grows with the direct one, but for what it saves. */
-static int grid_of(const struct vsm_plan *plan)
-{
-    const struct vsm_view *direct = &plan->views[0];
-    int longest = direct->width > direct->height ? direct->width : direct->height;
-    int cells = plan->config->processing.scale_factor < 0 ? GRID_TURNED : longest * 2 / 3;
-
-    return (cells < longest ? cells : longest) / VSM_RVM_GRID * VSM_RVM_GRID;
-}
-
 int vsm_view_plan_choose(struct vsm_plan *plan)
 {
     const enum vsm_config_view wanted = plan->config->matting.view;
@@ -69,21 +55,38 @@ int vsm_view_plan_choose(struct vsm_plan *plan)
                         "matting.view: turned views do not go with processing.adaptive_scaling; switch one "
                         "of them off");
     plan->turned = wanted == VSM_CONFIG_VIEW_AUTO ? !plan->turned_why : wanted != VSM_CONFIG_VIEW_DIRECT;
-    plan->turned_grid = grid_of(plan);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        plan->turned_sides[k] =
+            vsm_view_place_side((int64_t)plan->views[0].width * plan->views[0].height, k + 1, VSM_RVM_GRID);
     return VSM_OK;
 }
 
-int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm **turned,
-                         struct vsm_view_director **director)
+bool vsm_view_plan_shares(const struct vsm_plan *plan, int k)
 {
-    const struct vsm_config *config = plan->config;
-    const struct vsm_rvm_options rvm = {
+    return plan->turned_sides[k] == plan->views[0].width && plan->turned_sides[k] == plan->views[0].height;
+}
+
+static int create_matters(const struct vsm_plan *plan, struct vsm_rvm *turned[])
+{
+    struct vsm_rvm_options rvm = {
         .graph_path = plan->model_path,
-        .width = plan->turned_grid,
-        .height = plan->turned_grid,
         .batch = 1,
         .session = {.device = VSM_DEVICE_CPU, .threads = plan->threads},
     };
+    int status = VSM_OK;
+
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX && status == VSM_OK; k++) {
+        rvm.width = rvm.height = plan->turned_sides[k];
+        if (!vsm_view_plan_shares(plan, k))
+            status = vsm_rvm_create(&rvm, &turned[k]);
+    }
+    return status;
+}
+
+int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
+                         struct vsm_view_director **director)
+{
+    const struct vsm_config *config = plan->config;
     const struct vsm_view_director_options options = {
         .direct = plan->views,
         .eye_count = plan->view_count,
@@ -91,16 +94,16 @@ int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *st
         .field_of_view = fmax(config->matting.view_fov, 0.0),
         .always = config->matting.view != VSM_CONFIG_VIEW_AUTO,
         .follow = config->matting.view_follow,
-        .grid = plan->turned_grid,
+        .sides = {plan->turned_sides[0], plan->turned_sides[1]},
     };
     int status;
 
     if (!plan->turned)
         return VSM_OK;
-    status = vsm_rvm_create(&rvm, turned);
+    status = create_matters(plan, turned);
     if (status == VSM_OK)
         status = vsm_view_director_create(&options, director);
     if (status == VSM_OK)
-        status = vsm_matte_stage_set_director(stage, *turned, plan->turned_grid, *director);
+        vsm_matte_stage_set_director(stage, turned, *director);
     return status;
 }

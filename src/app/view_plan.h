@@ -8,13 +8,16 @@
 #include "stages/matte_stage.h"
 #include "stages/view_director.h"
 
-/* Sets plan->turned, turned_grid and turned_why from matting.view, after plan->views, plan->gpu and plan->detector_path.
+/* Sets plan->turned, turned_sides and turned_why from matting.view, after plan->views, plan->gpu and plan->detector_path.
  * VSM_E_USAGE if the settings contradict each other or the device. */
 int vsm_view_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
-/* With plan->turned: the matter for turned views and who directs them, both the caller's, also after failure; and tells
- * `stage` of them. Otherwise nothing. */
-int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm **turned,
+/* Whether k + 1 turned views an eye have the grid of the direct ones, and so their network. */
+bool vsm_view_plan_shares(const struct vsm_plan *plan, int k);
+
+/* With plan->turned: the matters of VSM_VIEW_PLACE_MAX kinds of turned views, NULL where vsm_view_plan_shares(), and who
+ * directs them, all the caller's, also after failure; and tells `stage` of them. Otherwise nothing. */
+int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
                          struct vsm_view_director **director) VSM_NODISCARD;
 
 #endif

@@ -178,6 +178,13 @@ struct vsm_view_placement vsm_view_place(const struct vsm_people *people,
     return placement;
 }
 
+int vsm_view_place_side(int64_t cells, int count, int step)
+{
+    const int side = (int)sqrt((double)(cells / count)) / step * step;
+
+    return side > step ? side : step;
+}
+
 static bool seen(const struct point *point, const struct vsm_view_placement *placement)
 {
     for (int i = 0; i < placement->count; i++) {

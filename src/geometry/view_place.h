@@ -11,6 +11,8 @@
 #include "frame/people.h"
 #include "geometry/projection.h"
 
+#include <stdint.h>
+
 #define VSM_VIEW_PLACE_USUAL  90.0 /* degrees across */
 #define VSM_VIEW_PLACE_WIDEST 110.0
 #define VSM_VIEW_PLACE_MAX    2 /* views of an eye */
@@ -32,6 +34,10 @@ struct vsm_view_placement {
 struct vsm_view_placement vsm_view_place(const struct vsm_people *people,
                                          const struct vsm_projection_eye *eyes, int eye_count,
                                          double field_of_view);
+
+/* Cells along the sides of the square grids of `count` views that have at most `cells` cells together: so that whatever
+ * is placed costs the network no more than the direct view of so many. A multiple of `step`, and at least that. */
+int vsm_view_place_side(int64_t cells, int count, int step);
 
 /* The number of chosen people of whom, in either eye, more than a tenth of the box lies in no view. 0 without views. */
 int vsm_view_place_missed(const struct vsm_people *people, const struct vsm_projection_eye *eyes,

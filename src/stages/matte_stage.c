@@ -26,10 +26,9 @@ struct vsm_matte_stage {
     uint64_t done_ns;               /* when the last frame was done; 0 = none yet */
     pthread_mutex_t lock;           /* over changes of rvm, for interrupt() */
     bool interrupted;
-    struct vsm_matte_review review; /* run NULL: none */
-    /* NULL: all views are direct, always the same ones. */
-    struct vsm_rvm *turned;
-    struct vsm_view_director *director;
+    struct vsm_matte_review review;     /* run NULL: none */
+    struct vsm_view_director *director; /* NULL: all views are direct, always the same ones */
+    struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX];
     const struct vsm_view_choice *choice; /* of this frame */
 };
 
@@ -85,18 +84,12 @@ static void reset_states(struct vsm_matte_stage *stage)
         vsm_rvm_state_reset(&stage->states[i]);
 }
 
-int vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned, int grid,
-                                 struct vsm_view_director *director)
+void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *const turned[],
+                                  struct vsm_view_director *director)
 {
-    const int64_t floats = 3 * (int64_t)VSM_MAX_VIEWS * grid * grid;
-
-    stage->turned = turned;
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        stage->turned[k] = turned[k];
     stage->director = director;
-    if (floats <= vsm_tensor_count(stage->rgb))
-        return VSM_OK;
-    vsm_tensor_unref(&stage->rgb);
-    stage->rgb = vsm_tensor_create(VSM_F32, 1, &floats);
-    return stage->rgb ? VSM_OK : VSM_E_NOMEM;
 }
 
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage)
@@ -152,10 +145,20 @@ static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
     return stage->review.run(stage->review.self, frame, rgb, stage->states);
 }
 
+/* The matter for the views of this frame. */
+static struct vsm_rvm *matter(const struct vsm_matte_stage *stage)
+{
+    const bool two =
+        stage->view_count > 2 || (stage->view_count == 2 && stage->views[0].eye == stage->views[1].eye);
+
+    if (stage->views[0].kind == VSM_VIEW_DIRECT || !stage->turned[two])
+        return stage->rvm;
+    return stage->turned[two];
+}
+
 /* Runs views first .. first + batch - 1. */
 static int run_batch(struct vsm_matte_stage *stage, int first, struct vsm_frame *frame)
 {
-    struct vsm_rvm *rvm = stage->views[0].kind == VSM_VIEW_TURNED ? stage->turned : stage->rvm;
     struct vsm_tensor input = *stage->rgb; /* a window of the stage's own tensor */
     struct vsm_tensor *coefficients[VSM_MAX_VIEWS] = {0};
     int resets = 0, status;
@@ -166,7 +169,7 @@ static int run_batch(struct vsm_matte_stage *stage, int first, struct vsm_frame 
     input.dims[2] = stage->views[first].height;
     input.dims[3] = stage->views[first].width;
     input.data = view_rgb(stage, first);
-    status = vsm_rvm_run(rvm, &input, &stage->states[first], coefficients, &resets);
+    status = vsm_rvm_run(matter(stage), &input, &stage->states[first], coefficients, &resets);
     if (status != VSM_OK)
         return status;
     stage->counters.state_resets += resets;
@@ -415,8 +418,9 @@ static void interrupt(void *self)
     stage->interrupted = true;
     if (stage->rvm)
         vsm_rvm_interrupt(stage->rvm);
-    if (stage->turned)
-        vsm_rvm_interrupt(stage->turned);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        if (stage->turned[k])
+            vsm_rvm_interrupt(stage->turned[k]);
     pthread_mutex_unlock(&stage->lock);
 }
 

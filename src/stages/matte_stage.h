@@ -45,10 +45,11 @@ void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
                            const struct vsm_rvm_options *options, const struct vsm_scaling_options *scaling);
 /* Before the pipeline runs; copied. */
 void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_matte_review *review);
-/* Views that are chosen frame by frame: `turned` is the matter for turned views of grid x grid cells, run one view at a time, as
- * the other must be. Before the pipeline runs; both are borrowed. VSM_E_NOMEM. */
-int vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned, int grid,
-                                 struct vsm_view_director *director) VSM_NODISCARD;
+/* Views that are chosen frame by frame. turned[k] is the matter for k + 1 turned views an eye, NULL where their grid is
+ * that of the direct ones. All are run one view at a time, and no choice has more cells than the stage's own views.
+ * Before the pipeline runs; borrowed. */
+void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *const turned[],
+                                  struct vsm_view_director *director);
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage);
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
 /* Only when the pipeline does not run. */

@@ -104,7 +104,7 @@ static int show(struct vsm_view_director *d)
 
             *view = d->direct[e];
             view->kind = VSM_VIEW_TURNED;
-            view->width = view->height = d->options.grid;
+            view->width = view->height = d->options.sides[d->now.count - 1];
             view->projection = d->options.projection;
             view->field_of_view = d->now.aims[k].field_of_view;
             view->yaw = d->now.aims[k].yaw;

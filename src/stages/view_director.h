@@ -32,7 +32,8 @@ struct vsm_view_director_options {
     double field_of_view;           /* degrees; 0 = as people need it */
     bool always;                    /* turned views even where nobody is seen: straight ahead */
     bool follow;                    /* false: views stay where a scene's first people were */
-    int grid;                       /* cells along a turned view's sides */
+    int sides
+        [VSM_VIEW_PLACE_MAX]; /* cells along turned views' sides: of one of them an eye, of each of two */
 };
 
 /* How the views of one frame are: `count` pairs, with the tables for the full-size pass. */

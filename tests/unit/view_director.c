@@ -23,7 +23,7 @@ static struct vsm_view_director *make(bool always, bool follow)
                                                 .projection = VSM_RECTILINEAR,
                                                 .always = always,
                                                 .follow = follow,
-                                                .grid = GRID};
+                                                .sides = {GRID, GRID * 2 / 3}};
     struct vsm_view_director *director = NULL;
 
     CHECK_INT(vsm_view_director_create(&options, &director), VSM_OK);
@@ -125,6 +125,7 @@ static void test_patience_and_cuts(void)
     c = next(d, frame_with(2, -60, 60), false);
     CHECK_INT(c->view_count, 4);
     CHECK_INT(c->views[2].eye, VSM_LEFT);
+    CHECK_INT(c->views[3].width, GRID * 2 / 3);
     CHECK(c->views[0].yaw < c->views[2].yaw);
     for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE - 1; i++)
         CHECK_INT(next(d, frame_with(0, 0, 0), false)->view_count, 4);

@@ -122,6 +122,15 @@ static void test_missed(void)
     CHECK_INT(vsm_view_place_missed(&people, eyes, 2, &p), 0);
 }
 
+static void test_sides(void)
+{
+    CHECK_INT(vsm_view_place_side(768 * 768, 1, 16), 768);
+    CHECK_INT(vsm_view_place_side(768 * 768, 2, 16), 528);
+    CHECK_INT(vsm_view_place_side(768 * 432, 1, 16), 576);
+    CHECK_INT(vsm_view_place_side(100, 2, 16), 16);
+    CHECK_INT(vsm_view_place_side((int64_t)4096 * 4096, 1, 16), 4096);
+}
+
 int main(void)
 {
     for (int e = 0; e < 2; e++)
@@ -133,5 +142,6 @@ int main(void)
     RUN(test_wider_view_before_two);
     RUN(test_very_near);
     RUN(test_missed);
+    RUN(test_sides);
     return tap_done();
 }
