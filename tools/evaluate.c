@@ -2,11 +2,14 @@
  * the table's head).
  *
  *   evaluate [--name NAME] [--header] [--per-frame] [--eyes] [--brief] MATTE TRUTH
+ *   evaluate --difference MATTE OTHER
  *
  * MATTE and TRUTH are videos, folders of pictures or pictures, of the same size and number of pictures.
  * --eyes scores the left and right halves of the pictures as separate sequences. Numbers are means over
  * pictures, scaled as tables in the field are (tools/metrics.h); J also shows its lowest picture, because a
  * mean hides a lost person. --brief scores J, SAD and MSE only, which takes a tenth of the time; the rest is 0.
+ * --difference prints, for two mattes that ought to be the same, how far apart their samples are: the mean, the 99.9th
+ * percentile and the largest, of all pictures together.
  */
 #include "base/mem.h"
 #include "base/status.h"
@@ -31,6 +34,7 @@ struct track {
     double lowest_region;
     long count;
     bool brief;
+    struct vsm_metrics_difference *difference; /* owned; NULL: scores are wanted */
 };
 
 static int track_init(struct track *track, int width, int height)
@@ -51,6 +55,7 @@ static void track_free(struct track *track)
     vsm_mem_free(track->truth);
     vsm_mem_free(track->matte_before);
     vsm_mem_free(track->truth_before);
+    vsm_mem_free(track->difference);
 }
 
 static int score(struct track *t, struct scores *s)
@@ -115,6 +120,13 @@ static int track_add(struct track *track, const char *name, const char *suffix, 
     return VSM_OK;
 }
 
+static void print_difference(const struct vsm_metrics_difference *d, long pictures)
+{
+    printf("alpha apart by %.6f in the mean, 99.9th percentile %.5f, at most %.5f (%ld pictures)\n",
+           d->sum / (double)d->count, vsm_metrics_difference_quantile(d, 0.999), (double)d->largest,
+           pictures);
+}
+
 static void print_mean(const struct track *track, const char *name, const char *suffix)
 {
     double n = (double)track->count, pairs = n > 1.0 ? n - 1.0 : 1.0;
@@ -127,7 +139,7 @@ static void print_mean(const struct track *track, const char *name, const char *
 
 struct options {
     const char *name;
-    bool per_frame, eyes, brief;
+    bool per_frame, eyes, brief, difference;
     const char *matte_path, *truth_path;
 };
 
@@ -148,6 +160,9 @@ static int add_pair(const struct options *options, const struct vsm_image *matte
         for (int i = 0; status == VSM_OK && i < count; i++) {
             status = track_init(&tracks[i], width, matte->height);
             tracks[i].brief = options->brief;
+            if (options->difference && status == VSM_OK &&
+                !(tracks[i].difference = vsm_mem_alloc("differences", 1, sizeof(*tracks[i].difference))))
+                status = VSM_E_NOMEM;
         }
     }
     for (int i = 0; status == VSM_OK && i < count; i++) {
@@ -155,6 +170,12 @@ static int add_pair(const struct options *options, const struct vsm_image *matte
         crop(grey, matte->width, i * width, &tracks[i], tracks[i].matte);
         vsm_picture_source_grey(truth, grey);
         crop(grey, matte->width, i * width, &tracks[i], tracks[i].truth);
+        if (tracks[i].difference) {
+            vsm_metrics_difference_add(tracks[i].difference, tracks[i].matte, tracks[i].truth,
+                                       (size_t)tracks[i].width * (size_t)tracks[i].height);
+            tracks[i].count++;
+            continue;
+        }
         status = track_add(&tracks[i], options->name,
                            count == 1 ? ""
                            : i        ? " right"
@@ -216,7 +237,9 @@ static int evaluate(const struct options *options)
         status = vsm_picture_source_open(options->truth_path, &truths);
     if (status == VSM_OK)
         status = compare(options, mattes, truths, tracks);
-    if (status == VSM_OK && tracks[0].count > 0) {
+    if (status == VSM_OK && tracks[0].difference) {
+        print_difference(tracks[0].difference, tracks[0].count);
+    } else if (status == VSM_OK && tracks[0].count > 0) {
         print_mean(&tracks[0], options->name, options->eyes ? " left" : "");
         if (options->eyes)
             print_mean(&tracks[1], options->name, " right");
@@ -242,6 +265,7 @@ int main(int argc, char **argv)
                                           {"per-frame", no_argument, NULL, 'p'},
                                           {"eyes", no_argument, NULL, 'e'},
                                           {"brief", no_argument, NULL, 'b'},
+                                          {"difference", no_argument, NULL, 'd'},
                                           {0}};
     struct options options = {.name = "sequence"};
     bool header = false;
@@ -258,16 +282,21 @@ int main(int argc, char **argv)
             options.eyes = true;
         else if (letter == 'b')
             options.brief = true;
+        else if (letter == 'd')
+            options.difference = true;
         else
             return VSM_EXIT_USAGE;
     }
+    if (options.difference)
+        options.eyes = false;
     if (header)
         print_header();
     if (header && optind == argc)
         return VSM_EXIT_OK;
     if (argc - optind != 2) {
         fprintf(stderr,
-                "usage: evaluate [--name NAME] [--header] [--per-frame] [--eyes] [--brief] MATTE TRUTH\n");
+                "usage: evaluate [--name NAME] [--header] [--per-frame] [--eyes] [--brief] MATTE TRUTH\n"
+                "       evaluate --difference MATTE OTHER\n");
         return VSM_EXIT_USAGE;
     }
     options.matte_path = argv[optind];

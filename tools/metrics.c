@@ -314,3 +314,27 @@ int vsm_metrics_conn(const float *matte, const float *truth, int width, int heig
     vsm_mem_free(level);
     return status;
 }
+
+void vsm_metrics_difference_add(struct vsm_metrics_difference *d, const float *matte, const float *other,
+                                size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float apart = fminf(fabsf(matte[i] - other[i]), 1.0f);
+
+        d->bins[(size_t)(apart * (VSM_METRICS_DIFFERENCE_BINS - 1) + 0.5f)]++;
+        d->sum += apart;
+        d->largest = fmaxf(d->largest, apart);
+    }
+    d->count += count;
+}
+
+double vsm_metrics_difference_quantile(const struct vsm_metrics_difference *d, double share)
+{
+    const double wanted = share * (double)d->count;
+    uint64_t passed = 0;
+    size_t bin = 0;
+
+    while (bin + 1 < VSM_METRICS_DIFFERENCE_BINS && (double)(passed += d->bins[bin]) < wanted)
+        bin++;
+    return (double)bin / (VSM_METRICS_DIFFERENCE_BINS - 1);
+}

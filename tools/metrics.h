@@ -15,6 +15,7 @@
 #include "base/status.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Intersection over union of alpha > 0.5; 1 if both are empty. */
 double vsm_metrics_region(const float *matte, const float *truth, size_t count);
@@ -45,5 +46,22 @@ int vsm_metrics_conn(const float *matte, const float *truth, int width, int heig
 /* Root of the mean squared difference of the changes from the frame before; printed in hundredths. */
 double vsm_metrics_dtssd(const float *matte, const float *matte_before, const float *truth,
                          const float *truth_before, size_t count);
+
+/* How far two mattes that ought to be the same are apart, over any number of pictures. All zero = none yet. */
+#define VSM_METRICS_DIFFERENCE_BINS 65536
+
+struct vsm_metrics_difference {
+    uint64_t
+        bins[VSM_METRICS_DIFFERENCE_BINS]; /* samples by the nearest 1/65535 of their absolute difference */
+    uint64_t count;
+    double sum;
+    float largest;
+};
+
+void vsm_metrics_difference_add(struct vsm_metrics_difference *difference, const float *matte,
+                                const float *other, size_t count);
+
+/* The difference that `share` (0..1) of all samples do not exceed, to 1/65535; 0 without samples. */
+double vsm_metrics_difference_quantile(const struct vsm_metrics_difference *difference, double share);
 
 #endif

@@ -144,6 +144,30 @@ static void test_flicker(void)
     CHECK_NEAR(vsm_metrics_dtssd(flicker, steady, steady, steady, W * H), 0.2, 1e-6);
 }
 
+static void test_difference(void)
+{
+    static struct vsm_metrics_difference none, d;
+    float a[2000], b[2000];
+
+    CHECK_NEAR(vsm_metrics_difference_quantile(&none, 0.999), 0.0, 0.0);
+    for (int i = 0; i < 2000; i++) {
+        a[i] = 0.5f;
+        b[i] = i < 1000 ? 0.5f : 0.49f;
+    }
+    b[0] = 0.9f; /* one of two thousand is above the 99.9th percentile, three are not */
+    vsm_metrics_difference_add(&d, a, b, 1000);
+    vsm_metrics_difference_add(&d, a + 1000, b + 1000, 1000);
+    CHECK_INT(d.count, 2000);
+    CHECK_NEAR(d.sum / 2000.0, (0.4 + 1000 * 0.01) / 2000.0, 1e-6);
+    CHECK_NEAR(d.largest, 0.4, 1e-6);
+    CHECK_NEAR(vsm_metrics_difference_quantile(&d, 0.999), 0.01, 1e-5);
+    CHECK_NEAR(vsm_metrics_difference_quantile(&d, 0.25), 0.0, 0.0);
+    CHECK_NEAR(vsm_metrics_difference_quantile(&d, 1.0), 0.4, 1e-5);
+    b[1] = b[2] = -3.0f; /* further apart than mattes can be */
+    vsm_metrics_difference_add(&d, a, b, 1000);
+    CHECK_NEAR(vsm_metrics_difference_quantile(&d, 0.9995), 1.0, 0.0);
+}
+
 int main(void)
 {
     RUN(test_equal_mattes_are_perfect);
@@ -153,5 +177,6 @@ int main(void)
     RUN(test_gradient_of_a_step);
     RUN(test_connectivity_of_an_island);
     RUN(test_flicker);
+    RUN(test_difference);
     return tap_done();
 }
