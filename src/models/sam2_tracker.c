@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "models/sam2_bank.h"
+#include "models/sam2_frame.h"
 #include "models/sam2_mask.h"
 #include "models/sam2_prompt.h"
 
@@ -25,22 +26,15 @@ struct object {
 };
 
 struct vsm_sam2_tracker {
-    struct vsm_sam2_net *net;
     const struct vsm_sam2_config *config;
     const struct vsm_sam2_learned *learned;
     struct vsm_sam2_tracker_options options;
     int64_t frames;
-    struct vsm_tensor *feat, *f0, *f1; /* of the present frame, [views, ...] */
+    struct vsm_sam2_frame frame; /* the present one */
     struct object *objects[VSM_SAM2_TRACKER_MAX_OBJECTS];
     int count;
-    int64_t pixels; /* of the feature grid */
-    int side;       /* of masks */
+    int side; /* of masks */
     int64_t mask_pixels;
-};
-
-/* What the decoder said of up to VSM_SAM2_MAX_BATCH objects. */
-struct decoded {
-    struct vsm_binding masks, iou, score, pointers;
 };
 
 int vsm_sam2_tracker_create(struct vsm_sam2_net *net, const struct vsm_sam2_tracker_options *options,
@@ -51,13 +45,12 @@ int vsm_sam2_tracker_create(struct vsm_sam2_net *net, const struct vsm_sam2_trac
     *tracker = NULL;
     if (!t)
         return VSM_E_NOMEM;
-    t->net = net;
+    t->frame.net = net;
     t->config = vsm_sam2_net_config(net);
     t->learned = vsm_sam2_net_learned(net);
     t->options = *options;
     if (t->options.max_conditioning_frames == 0)
         t->options.max_conditioning_frames = DEFAULT_CONDITIONING;
-    t->pixels = (int64_t)t->config->grid * t->config->grid;
     t->side = t->config->image_size / 4;
     t->mask_pixels = (int64_t)t->side * t->side;
     if (t->options.views < 1 || t->options.max_conditioning_frames < 2 ||
@@ -80,19 +73,12 @@ static void destroy_object(struct object *o)
     vsm_mem_free(o);
 }
 
-static void drop_features(struct vsm_sam2_tracker *t)
-{
-    vsm_tensor_unref(&t->feat);
-    vsm_tensor_unref(&t->f0);
-    vsm_tensor_unref(&t->f1);
-}
-
 void vsm_sam2_tracker_destroy(struct vsm_sam2_tracker *tracker)
 {
     if (!tracker)
         return;
     vsm_sam2_tracker_clear(tracker);
-    drop_features(tracker);
+    vsm_sam2_frame_drop(&tracker->frame);
     vsm_mem_free(tracker);
 }
 
@@ -132,8 +118,6 @@ void vsm_sam2_tracker_normalise(float *planes, int64_t count)
 
 int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *images)
 {
-    const struct vsm_binding in = {"image", images};
-    struct vsm_binding out[] = {{"feat", NULL}, {"f0", NULL}, {"f1", NULL}};
     int status;
 
     if (images->rank != 4 || images->dims[0] != tracker->options.views)
@@ -143,13 +127,9 @@ int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *
         if (tracker->objects[i]->pending)
             return vsm_fail(VSM_E_INTERNAL,
                             "tracker: a prompt of the last frame was not followed by track()");
-    status = vsm_sam2_net_run(tracker->net, VSM_SAM2_ENCODER, &in, 1, out, 3);
+    status = vsm_sam2_frame_begin(&tracker->frame, images);
     if (status)
         return status;
-    drop_features(tracker);
-    tracker->feat = out[0].tensor;
-    tracker->f0 = out[1].tensor;
-    tracker->f1 = out[2].tensor;
     tracker->frames++;
     for (int i = 0; i < tracker->count; i++) {
         tracker->objects[i]->result.frame = -1;
@@ -160,132 +140,14 @@ int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *
     return VSM_OK;
 }
 
-static struct vsm_tensor *new_tensor(int rank, int64_t a, int64_t b, int64_t c, int64_t d)
-{
-    const int64_t dims[] = {a, b, c, d};
-
-    return vsm_tensor_create(VSM_F32, rank, dims);
-}
-
-/* The rows of `from` [views, ...] of each object's view; a new reference if they are all of them in order. */
-static struct vsm_tensor *views_of(struct vsm_tensor *from, struct object *const *objects, int count)
-{
-    size_t bytes = vsm_tensor_bytes(from) / (size_t)from->dims[0];
-    bool same = count == from->dims[0];
-    struct vsm_tensor *t;
-
-    for (int i = 0; i < count; i++)
-        same = same && objects[i]->result.view == i;
-    if (same)
-        return vsm_tensor_ref(from);
-    t = new_tensor(3, count, from->dims[1], from->dims[2], 0);
-    for (int i = 0; t && i < count; i++)
-        memcpy((char *)t->data + (size_t)i * bytes,
-               (char *)from->data + (size_t)objects[i]->result.view * bytes, bytes);
-    return t;
-}
-
-static void release(struct vsm_binding *bindings, int count)
-{
-    for (int i = 0; i < count; i++)
-        vsm_tensor_unref(&bindings[i].tensor);
-}
-
-static bool have_all(const struct vsm_binding *bindings, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (!bindings[i].tensor)
-            return false;
-    return true;
-}
-
-/* Features conditioned on the memory of `count` objects with equally many memories and pointers. */
-static int attend(struct vsm_sam2_tracker *t, struct object *const *objects, int count,
-                  struct vsm_tensor **conditioned)
-{
-    const int64_t frame = t->frames - 1, tokens = t->config->memory_tokens;
-    const struct vsm_sam2_bank_size size = vsm_sam2_bank_size(objects[0]->bank, frame);
-    struct vsm_binding out = {"conditioned", NULL},
-                       in[] = {
-                           {"feat", views_of(t->feat, objects, count)},
-                           {"memory", new_tensor(4, count, size.memories, tokens, VSM_SAM2_MEMORY_DIM)},
-                           {"temporal", new_tensor(4, count, size.memories, 1, VSM_SAM2_MEMORY_DIM)},
-                           {"pointers", new_tensor(3, count, 4 * size.pointers, VSM_SAM2_MEMORY_DIM, 0)},
-                           {"pointer_position",
-                            new_tensor(3, count, 4 * size.pointers, VSM_SAM2_MEMORY_DIM, 0)},
-                       };
-    int status = have_all(in, 5) ? VSM_OK : VSM_E_NOMEM;
-
-    for (int i = 0; !status && i < count; i++) {
-        const int64_t dim = VSM_SAM2_MEMORY_DIM;
-
-        vsm_sam2_bank_gather(objects[i]->bank, t->learned, t->config->family, frame,
-                             vsm_tensor_f32(in[1].tensor) + i * size.memories * tokens * dim,
-                             vsm_tensor_f32(in[2].tensor) + i * size.memories * dim,
-                             vsm_tensor_f32(in[3].tensor) + i * 4 * size.pointers * dim,
-                             vsm_tensor_f32(in[4].tensor) + i * 4 * size.pointers * dim);
-    }
-    if (!status)
-        status = vsm_sam2_net_run(t->net, VSM_SAM2_ATTENTION, in, 5, &out, 1);
-    release(in, 5);
-    *conditioned = out.tensor;
-    return status;
-}
-
-/* Runs the decoder on `image` (taken). `dense`: a prompt's logits [side * side], or NULL. */
-static int decode(struct vsm_sam2_tracker *t, struct object *const *objects, int count,
-                  struct vsm_tensor *image, const struct vsm_sam2_points *points, const float *dense,
-                  struct decoded *d)
-{
-    struct vsm_binding in[] = {
-        {"image", image},
-        {"dense", NULL},
-        {"tokens", vsm_sam2_prompt_tokens(t->learned, points, t->config->image_size, count)},
-        {"f0", views_of(t->f0, objects, count)},
-        {"f1", views_of(t->f1, objects, count)},
-    };
-    struct vsm_binding out[] = {{"masks", NULL}, {"iou", NULL}, {"score", NULL}, {"pointers", NULL}};
-    int status = VSM_OK;
-
-    if (dense) {
-        struct vsm_binding mask = {"mask", new_tensor(4, 1, 1, t->side, t->side)}, made = {"dense", NULL};
-
-        if (mask.tensor) {
-            memcpy(mask.tensor->data, dense, vsm_tensor_bytes(mask.tensor));
-            status = vsm_sam2_net_run(t->net, VSM_SAM2_PROMPT, &mask, 1, &made, 1);
-        }
-        in[1].tensor = made.tensor;
-        vsm_tensor_unref(&mask.tensor);
-    } else {
-        in[1].tensor = new_tensor(3, 1, 1, VSM_SAM2_DIM, 0);
-        if (in[1].tensor)
-            memcpy(in[1].tensor->data, t->learned->no_mask, sizeof(t->learned->no_mask));
-    }
-    if (!status && !have_all(in, 5))
-        status = VSM_E_NOMEM;
-    if (!status)
-        status = vsm_sam2_net_run(t->net, VSM_SAM2_DECODER, in, 5, out, 4);
-    release(in, 5);
-    *d = (struct decoded){out[0], out[1], out[2], out[3]};
-    return status;
-}
-
-static void release_decoded(struct decoded *d)
-{
-    release(&d->masks, 1);
-    release(&d->iou, 1);
-    release(&d->score, 1);
-    release(&d->pointers, 1);
-}
-
 /* Chooses object i's mask and pointer. An ambiguous prompt (tracking, one click) takes the best of masks 1 to 3 with
  * its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but always pointer 0. */
-static void choose(const struct vsm_sam2_tracker *t, const struct decoded *d, int i, bool ambiguous,
+static void choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
                    struct vsm_sam2_result *r, float *logits)
 {
-    const float *masks = vsm_tensor_f32(d->masks.tensor) + i * VSM_SAM2_MASKS * t->mask_pixels;
-    const float *ious = vsm_tensor_f32(d->iou.tensor) + i * VSM_SAM2_MASKS;
-    const float *pointers = vsm_tensor_f32(d->pointers.tensor) + i * VSM_SAM2_MASKS * VSM_SAM2_DIM;
+    const float *masks = vsm_tensor_f32(d->masks) + i * VSM_SAM2_MASKS * t->mask_pixels;
+    const float *ious = vsm_tensor_f32(d->iou) + i * VSM_SAM2_MASKS;
+    const float *pointers = vsm_tensor_f32(d->pointers) + i * VSM_SAM2_MASKS * VSM_SAM2_DIM;
     int best = 1;
 
     for (int k = 2; k < VSM_SAM2_MASKS; k++)
@@ -299,7 +161,7 @@ static void choose(const struct vsm_sam2_tracker *t, const struct decoded *d, in
         if (r->stability >= VSM_SAM2_MASK_STABLE)
             r->mask = 0;
     }
-    r->score = vsm_tensor_f32(d->score.tensor)[i];
+    r->score = vsm_tensor_f32(d->score)[i];
     r->absent = !(r->score > 0);
     memcpy(r->ious, ious, sizeof(r->ious));
     r->iou = ious[r->mask];
@@ -325,64 +187,50 @@ static void note_place(struct object *o)
         memcpy(r->appearance, r->pointer, sizeof(r->appearance));
 }
 
+static void seat_objects(struct object *const *objects, int count, struct vsm_sam2_seat *seats)
+{
+    for (int i = 0; i < count; i++)
+        seats[i] = (struct vsm_sam2_seat){objects[i]->result.view, objects[i]->bank};
+}
+
 /* Encodes the present frame's masks of `count` objects and stores them. `binary`: of prompts. */
 static int remember(struct vsm_sam2_tracker *t, struct object *const *objects, const float *const *logits,
                     int count, bool binary)
 {
-    const int size = t->config->image_size;
-    const int64_t tokens = t->config->memory_tokens, pixels = (int64_t)size * size;
-    struct vsm_binding in[] = {{"feat", views_of(t->feat, objects, count)},
-                               {"mask", new_tensor(4, count, 1, size, size)}};
-    struct vsm_binding out = {"memory", NULL};
-    int status = have_all(in, 2) ? VSM_OK : VSM_E_NOMEM;
+    const int64_t numbers = (int64_t)t->config->memory_tokens * VSM_SAM2_MEMORY_DIM;
+    struct vsm_sam2_seat seats[VSM_SAM2_MAX_BATCH] = {{0}};
+    struct vsm_tensor *encoded = NULL;
+    int status;
 
+    seat_objects(objects, count, seats);
+    status = vsm_sam2_frame_memorise(&t->frame, seats, count, logits, binary, &encoded);
     for (int i = 0; !status && i < count; i++) {
-        float *mask = vsm_tensor_f32(in[1].tensor) + i * pixels;
+        float *memory = vsm_tensor_f32(encoded) + i * numbers;
 
-        vsm_sam2_mask_resize(logits[i], t->side, t->side, mask, size, size);
-        vsm_sam2_mask_memory_input(mask, pixels, binary);
-    }
-    if (!status)
-        status = vsm_sam2_net_run(t->net, VSM_SAM2_MEMORY, in, 2, &out, 1);
-    for (int i = 0; !status && i < count; i++) {
-        float *memory = vsm_tensor_f32(out.tensor) + i * tokens * VSM_SAM2_MEMORY_DIM;
-
-        for (int64_t k = 0; objects[i]->result.absent && k < tokens * VSM_SAM2_MEMORY_DIM; k++)
+        for (int64_t k = 0; objects[i]->result.absent && k < numbers; k++)
             memory[k] += t->learned->no_object_memory[k % VSM_SAM2_MEMORY_DIM];
         vsm_sam2_bank_store(objects[i]->bank, t->frames - 1, objects[i]->as_conditioning, memory,
                             objects[i]->result.pointer);
     }
-    release(in, 2);
-    vsm_tensor_unref(&out.tensor);
+    vsm_tensor_unref(&encoded);
     return status;
-}
-
-/* feat, plus no_mem_embed if the decoder is to see that there is no memory. */
-static struct vsm_tensor *memoryless(const struct vsm_sam2_tracker *t, struct object *o, bool marked)
-{
-    struct vsm_tensor *image = new_tensor(3, 1, t->pixels, VSM_SAM2_DIM, 0);
-    float *out = image ? vsm_tensor_f32(image) : NULL;
-    const float *from = vsm_tensor_f32(t->feat) + o->result.view * t->pixels * VSM_SAM2_DIM;
-
-    for (int64_t i = 0; image && i < t->pixels * VSM_SAM2_DIM; i++)
-        out[i] = marked ? from[i] + t->learned->no_memory[i % VSM_SAM2_DIM] : from[i];
-    return image;
 }
 
 /* A prompt by clicks. The object's own logits on this frame, if any, go in as a hint. */
 static int prompt_points(struct vsm_sam2_tracker *t, struct object *o, const struct vsm_sam2_prompt *prompt,
                          struct vsm_sam2_result *r, float *logits)
 {
+    const struct vsm_sam2_seat seat = {o->result.view, o->bank};
     struct vsm_sam2_points points = o->points;
     struct vsm_tensor *image = NULL;
-    struct decoded d = {{0}};
+    struct vsm_sam2_decoded d = {0};
     float *hint = NULL;
     int status = vsm_sam2_prompt_points(&points, prompt, t->config->image_size);
 
     if (!status && o->tracked) {
-        status = attend(t, &o, 1, &image);
+        status = vsm_sam2_frame_attend(&t->frame, &seat, 1, t->frames - 1, &image);
     } else if (!status) {
-        image = memoryless(t, o, true);
+        image = vsm_sam2_frame_memoryless(&t->frame, o->result.view, true);
         status = image ? VSM_OK : VSM_E_NOMEM;
     }
     if (!status && o->result.frame >= 0) {
@@ -392,14 +240,14 @@ static int prompt_points(struct vsm_sam2_tracker *t, struct object *o, const str
         status = hint ? VSM_OK : VSM_E_NOMEM;
     }
     if (!status)
-        status = decode(t, &o, 1, image, &points, hint, &d);
+        status = vsm_sam2_frame_decode(&t->frame, &seat, 1, image, &points, hint, &d);
     else
         vsm_tensor_unref(&image);
     if (!status) {
         choose(t, &d, 0, points.count <= 1, r, logits);
         o->points = points;
     }
-    release_decoded(&d);
+    vsm_sam2_frame_release(&d);
     vsm_mem_free(hint);
     return status;
 }
@@ -410,16 +258,17 @@ static int prompt_mask(struct vsm_sam2_tracker *t, struct object *o, const struc
 {
     const int size = t->config->image_size;
     const int64_t pixels = (int64_t)size * size;
+    const struct vsm_sam2_seat seat = {o->result.view, o->bank};
     float *mask = vsm_mem_alloc("mask prompt", (size_t)pixels, sizeof(*mask));
-    struct decoded d = {{0}};
+    struct vsm_sam2_decoded d = {0};
     struct vsm_tensor *image;
     int status = mask ? vsm_sam2_prompt_mask(prompt, size, mask) : VSM_E_NOMEM;
     bool any = false;
 
     if (!status) {
         vsm_sam2_prompt_reduce(t->learned, mask, size, logits);
-        image = memoryless(t, o, false);
-        status = image ? decode(t, &o, 1, image, NULL, logits, &d) : VSM_E_NOMEM;
+        image = vsm_sam2_frame_memoryless(&t->frame, o->result.view, false);
+        status = image ? vsm_sam2_frame_decode(&t->frame, &seat, 1, image, NULL, logits, &d) : VSM_E_NOMEM;
     }
     if (!status) {
         choose(t, &d, 0, false, r, logits);
@@ -439,7 +288,7 @@ static int prompt_mask(struct vsm_sam2_tracker *t, struct object *o, const struc
         r->ious[1] = r->ious[2] = r->ious[3] = 0;
         o->points.count = 0;
     }
-    release_decoded(&d);
+    vsm_sam2_frame_release(&d);
     vsm_mem_free(mask);
     return status;
 }
@@ -452,7 +301,7 @@ int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
     struct vsm_sam2_result r;
     float *logits;
 
-    if (!tracker->feat || view < 0 || view >= tracker->options.views)
+    if (!tracker->frame.feat || view < 0 || view >= tracker->options.views)
         return vsm_fail(VSM_E_INTERNAL, "tracker: a prompt for view %d without a picture", view);
     if (!o && tracker->count == VSM_SAM2_TRACKER_MAX_OBJECTS)
         return vsm_fail(VSM_E_USAGE, "tracker: more than %d objects", VSM_SAM2_TRACKER_MAX_OBJECTS);
@@ -513,11 +362,14 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
 {
     const float *logits[VSM_SAM2_MAX_BATCH];
     struct vsm_tensor *image = NULL;
-    struct decoded d = {{0}};
-    int status = attend(t, group, count, &image);
+    struct vsm_sam2_decoded d = {0};
+    struct vsm_sam2_seat seats[VSM_SAM2_MAX_BATCH] = {{0}};
+    int status;
 
+    seat_objects(group, count, seats);
+    status = vsm_sam2_frame_attend(&t->frame, seats, count, t->frames - 1, &image);
     if (!status)
-        status = decode(t, group, count, image, NULL, NULL, &d);
+        status = vsm_sam2_frame_decode(&t->frame, seats, count, image, NULL, NULL, &d);
     for (int i = 0; !status && i < count; i++) {
         choose(t, &d, i, true, &group[i]->result, group[i]->logits);
         group[i]->as_conditioning = false;
@@ -531,7 +383,7 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
         group[i]->tracked = true;
         note_place(group[i]);
     }
-    release_decoded(&d);
+    vsm_sam2_frame_release(&d);
     return status;
 }
 
@@ -540,7 +392,7 @@ int vsm_sam2_tracker_track(struct vsm_sam2_tracker *tracker)
     struct object *group[VSM_SAM2_MAX_BATCH];
     int status = VSM_OK, count;
 
-    if (!tracker->feat)
+    if (!tracker->frame.feat)
         return vsm_fail(VSM_E_INTERNAL, "tracker: nothing to track on without a picture");
     for (int i = 0; !status && i < tracker->count; i++) {
         struct object *o = tracker->objects[i];
@@ -655,7 +507,7 @@ int vsm_sam2_tracker_load(struct vsm_sam2_tracker *tracker, struct vsm_bytes_in 
     int status;
 
     vsm_sam2_tracker_clear(tracker);
-    drop_features(tracker);
+    vsm_sam2_frame_drop(&tracker->frame);
     tracker->frames = (int64_t)vsm_bytes_get_le64(in);
     count = vsm_bytes_get_le32(in);
     if (in->failed || magic != STATE_MAGIC || family != (uint32_t)tracker->config->family ||

@@ -26,9 +26,6 @@
 /* Clicks on one object in one frame, a box counting as two. More are refused. */
 #define VSM_SAM2_MAX_CLICKS 32
 
-/* Objects run through a network at once; more are run in several goes, so that memory does not grow with them. */
-#define VSM_SAM2_MAX_BATCH 4
-
 /* In all views together; more are refused. */
 #define VSM_SAM2_TRACKER_MAX_OBJECTS 256
 
