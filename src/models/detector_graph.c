@@ -1,7 +1,8 @@
 #include "models/detector_graph.h"
 
+#include "models/tfjs_layers.h"
+
 #include <stdio.h>
-#include <string.h>
 
 #define OPSET 17
 
@@ -15,8 +16,7 @@
 enum activation { ACT_NONE, ACT_RELU, ACT_RELU6 };
 
 struct builder {
-    struct vsm_graph *graph;
-    const struct vsm_tfjs *weights;
+    struct vsm_tfjs_layers layers;
     int side;
 };
 
@@ -30,82 +30,43 @@ static const struct block {
 
 #define BLOCKS (int)(sizeof(blocks) / sizeof(blocks[0]))
 
-static struct vsm_tensor *load(struct builder *b, const char *name, const int64_t *dims, int rank)
-{
-    struct vsm_tensor *tensor;
-    int status;
-
-    if (vsm_graph_status(b->graph))
-        return NULL;
-    tensor = vsm_tfjs_tensor(b->weights, name, &status);
-    if (tensor && (tensor->dtype != VSM_F32 || tensor->rank != rank ||
-                   memcmp(tensor->dims, dims, (size_t)rank * sizeof(*dims)) != 0)) {
-        status = vsm_fail(VSM_E_MODEL, "tensor \"%s\": unexpected type or shape; it is another model", name);
-        vsm_tensor_unref(&tensor);
-    }
-    vsm_graph_fail(b->graph, status);
-    return tensor;
-}
-
-/* Adds a tensor to the graph and gives it up. */
-static vsm_value add_weight(struct builder *b, struct vsm_tensor *tensor)
-{
-    vsm_value value;
-
-    if (!tensor) {
-        if (!vsm_graph_status(b->graph))
-            vsm_graph_fail(b->graph, VSM_E_NOMEM);
-        return VSM_VALUE_NONE;
-    }
-    value = vsm_graph_weight_tensor(b->graph, tensor);
-    vsm_tensor_unref(&tensor);
-    return value;
-}
-
-/* A kernel [h, w, in, out] as [out, in, h, w]; a depthwise one [h, w, C, 1] comes out as [C, 1, h, w] with
- * ins = 1, outs = C, since both lie as [h, w, C]. */
-static vsm_value kernel(struct builder *b, const char *name, int size, int ins, int outs, bool depthwise)
-{
-    const int64_t dims[] = {size, size, depthwise ? outs : ins, depthwise ? 1 : outs};
-    struct vsm_tensor *from = load(b, name, dims, 4), *to = NULL;
-
-    if (from)
-        to = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){outs, ins, size, size});
-    for (int o = 0; to && o < outs; o++) {
-        for (int i = 0; i < ins; i++) {
-            for (int p = 0; p < size * size; p++)
-                vsm_tensor_f32(to)[(o * ins + i) * size * size + p] =
-                    vsm_tensor_f32(from)[(p * ins + i) * outs + o];
-        }
-    }
-    vsm_tensor_unref(&from);
-    return add_weight(b, to);
-}
-
 static vsm_value activate(struct builder *b, vsm_value x, enum activation activation)
 {
     if (activation == ACT_RELU)
-        return vsm_graph_op(b->graph, "Relu", x);
+        return vsm_graph_op(b->layers.graph, "Relu", x);
     if (activation == ACT_RELU6)
-        return vsm_graph_op(b->graph, "Clip", x, vsm_graph_scalar(b->graph, 0.0f),
-                            vsm_graph_scalar(b->graph, 6.0f));
+        return vsm_graph_op(b->layers.graph, "Clip", x, vsm_graph_scalar(b->layers.graph, 0.0f),
+                            vsm_graph_scalar(b->layers.graph, 6.0f));
     return x;
 }
 
-/* `groups` is 1 or, depthwise, the number of channels. Strided convolutions pad below and to the right only:
- * TensorFlow's SAME for even sizes. `bias` NULL = none. */
+static vsm_value kernel(struct builder *b, const char *name, int size, int ins, int outs, bool depthwise)
+{
+    const int64_t dims[] = {size, size, ins, depthwise ? 1 : outs};
+    const struct vsm_tfjs_layers_part whole = {0, ins, 0, outs};
+    struct vsm_tensor *stored = vsm_tfjs_layers_load(&b->layers, name, 4, dims);
+    vsm_value value = VSM_VALUE_NONE;
+
+    if (stored)
+        value = depthwise ? vsm_tfjs_layers_depthwise(&b->layers, stored, NULL)
+                          : vsm_tfjs_layers_kernel(&b->layers, name, stored, &whole);
+    vsm_tensor_unref(&stored);
+    return value;
+}
+
+/* `groups` is 1 or, depthwise, the number of channels. `bias` NULL = none. */
 static vsm_value conv(struct builder *b, vsm_value x, const char *weights, const char *bias, int size,
                       int ins, int outs, int stride, int groups, enum activation activation)
 {
-    const int64_t pad = size / 2, before = stride == 2 ? 0 : pad, pads[] = {before, before, pad, pad};
-    const int64_t strides[] = {stride, stride}, channels = outs;
-    const struct vsm_attr attrs[] = {VSM_ATTR_IS("pads", pads, 4), VSM_ATTR_IS("strides", strides, 2),
-                                     VSM_ATTR_I("group", groups)};
-    vsm_value inputs[3] = {x, kernel(b, weights, size, groups > 1 ? 1 : ins, outs, groups > 1)};
+    const struct vsm_tfjs_layers_conv options = {
+        .size = size, .stride = stride, .dilation = 1, .groups = groups, .even = stride == 2};
+    const int64_t channels = outs;
+    const vsm_value weight = kernel(b, weights, size, ins, outs, groups > 1);
+    vsm_value offset = VSM_VALUE_NONE;
 
     if (bias)
-        inputs[2] = add_weight(b, load(b, bias, &channels, 1));
-    return activate(b, vsm_graph_node(b->graph, "Conv", inputs, bias ? 3 : 2, attrs, 3), activation);
+        offset = vsm_tfjs_layers_add(&b->layers, vsm_tfjs_layers_load(&b->layers, bias, 1, &channels));
+    return activate(b, vsm_tfjs_layers_conv(&b->layers, x, weight, offset, &options), activation);
 }
 
 /* A convolution of the backbone, whose batch normalisation is folded into weights and offset. */
@@ -133,7 +94,7 @@ static vsm_value inverted_residual(struct builder *b, vsm_value x, int number, i
     y = folded(b, y, layer, 3, wide, wide, block->stride, ACT_RELU6);
     snprintf(layer, sizeof(layer), "block_%d_project", number);
     y = folded(b, y, layer, 1, wide, block->out, 1, ACT_NONE);
-    return block->stride == 1 && block->out == ins ? vsm_graph_op(b->graph, "Add", x, y) : y;
+    return block->stride == 1 && block->out == ins ? vsm_graph_op(b->layers.graph, "Add", x, y) : y;
 }
 
 /* A layer under `path` whose kernel and bias are named by `kernel_name` and `bias_name`. */
@@ -159,19 +120,13 @@ static vsm_value depthwise_plain(struct builder *b, vsm_value x, const char *pat
 static vsm_value step_up(struct builder *b, vsm_value below, vsm_value skip, const char *lateral,
                          int skip_channels, const char *separable, int channels, int outs)
 {
-    static const float scales[] = {1, 1, 2, 2};
-    static const int64_t four = 4;
-    const struct vsm_attr attrs[] = {VSM_ATTR_S("mode", "linear"),
-                                     VSM_ATTR_S("coordinate_transformation_mode", "half_pixel")};
-    const vsm_value inputs[] = {below, VSM_VALUE_NONE,
-                                vsm_graph_weight_copy(b->graph, VSM_F32, 1, &four, scales)};
     char path[PATH_SIZE];
-    vsm_value x = vsm_graph_node(b->graph, "Resize", inputs, 3, attrs, 2), y;
+    vsm_value x = vsm_tfjs_layers_double(&b->layers, below), y;
 
     snprintf(path, sizeof(path), BODY "%s/", lateral);
     y = plain(b, skip, path, "Conv2D/ReadVariableOp", "BiasAdd/ReadVariableOp", skip_channels, channels,
               ACT_NONE);
-    x = vsm_graph_op(b->graph, "Add", x, y);
+    x = vsm_graph_op(b->layers.graph, "Add", x, y);
     snprintf(path, sizeof(path), BODY "%s/", separable);
     x = depthwise_plain(b, x, path, channels);
     return plain(b, x, path, "separable_conv2d_weights", "separable_conv2d_bn_offset", channels, outs,
@@ -190,14 +145,14 @@ static void head(struct builder *b, vsm_value x, const char *scope, int number, 
     snprintf(path, sizeof(path), NETWORK "%s/conv2d_%d/", scope, number + 1);
     x = plain(b, x, path, "Conv2D/ReadVariableOp", "BiasAdd/ReadVariableOp", 96, channels, ACT_NONE);
     if (probability)
-        x = vsm_graph_op(b->graph, "Sigmoid", x);
-    vsm_graph_output(b->graph, x, output, VSM_F32, 4, dims);
+        x = vsm_graph_op(b->layers.graph, "Sigmoid", x);
+    vsm_graph_output(b->layers.graph, x, output, VSM_F32, 4, dims);
 }
 
 static void build(struct builder *b)
 {
     const int64_t dims[] = {1, 3, b->side, b->side};
-    vsm_value x = vsm_graph_input(b->graph, "src", VSM_F32, 4, dims), skips[BLOCKS + 1];
+    vsm_value x = vsm_graph_input(b->layers.graph, "src", VSM_F32, 4, dims), skips[BLOCKS + 1];
     char path[PATH_SIZE];
     int channels = 24;
 
@@ -223,17 +178,17 @@ static void build(struct builder *b)
 
 int vsm_detector_graph_build(const struct vsm_tfjs *weights, int side, struct vsm_graph **graph)
 {
-    struct builder b = {.graph = vsm_graph_create("MoveNet", OPSET), .weights = weights, .side = side};
+    struct builder b = {.layers = {vsm_graph_create("MoveNet", OPSET), weights}, .side = side};
     int status;
 
-    if (!b.graph)
+    if (!b.layers.graph)
         return VSM_E_NOMEM;
     build(&b);
-    status = vsm_graph_status(b.graph);
+    status = vsm_graph_status(b.layers.graph);
     if (status) {
-        vsm_graph_destroy(b.graph);
+        vsm_graph_destroy(b.layers.graph);
         return status;
     }
-    *graph = b.graph;
+    *graph = b.layers.graph;
     return VSM_OK;
 }
