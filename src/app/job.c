@@ -156,6 +156,7 @@ static int create_runner(struct job *job)
     const struct vsm_runner_options options = {
         .buffer_frames = vsm_gpu_plan_buffer_frames(job->plan),
         .buffer_bytes = job->plan->queue_bytes,
+        .most_frames = job->plan->most_frames,
         .first_seq = job->resumed,
         .barrier_interval = job->recovery ? config->recovery.checkpoint_interval : 0,
     };

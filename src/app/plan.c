@@ -155,12 +155,33 @@ static size_t packing_bytes(const struct vsm_plan_output *output, const struct v
            vsm_format_bytes(matte, info->width, info->height);
 }
 
+/* Frames of source and output pictures of `bytes` in flight. */
+static int most_frames(const struct vsm_plan *plan, size_t bytes)
+{
+    const size_t fit = VSM_PLAN_FLIGHT_BYTES / bytes, least = VSM_PLAN_FLIGHT_FRAMES(plan->threads);
+
+    if (plan->gpu)
+        return 0;
+    return (int)(fit < least ? least : fit < INT_MAX ? fit : INT_MAX);
+}
+
 /* A full queue of frames of `bytes`. */
 static size_t queue_bytes(const struct vsm_plan *plan, size_t bytes)
 {
     size_t frames = plan->queue_bytes / bytes, most = (size_t)plan->config->streaming.buffer_frames;
 
     return bytes * (frames < 1 ? 1 : frames < most ? frames : most);
+}
+
+/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs, and only where they are made
+ * both; one is decoded ahead, and one stays with each encoder. */
+static size_t flight_bytes(const struct vsm_plan *plan, size_t source, size_t outputs)
+{
+    const size_t larger = source > outputs ? source : outputs;
+
+    if (plan->most_frames == 0)
+        return queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs;
+    return (size_t)plan->most_frames * larger + source + outputs;
 }
 
 /* Pictures wait for the network and for the encoders; the maps are used up as soon as they are made. */
@@ -184,10 +205,11 @@ static void plan_memory(struct vsm_plan *plan)
         outputs += vsm_format_bytes(plan->outputs[i].format, plan->outputs[i].width, plan->outputs[i].height);
         encoders += encoder_bytes(&plan->outputs[i]);
     }
+    plan->most_frames = most_frames(plan, source + outputs);
     plan->memory = (struct vsm_plan_memory){
         .program = PROGRAM_BYTES,
         .decoder = source * (DECODER_PICTURES + (size_t)plan->decoder_threads),
-        .queues = queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs + packing,
+        .queues = flight_bytes(plan, source, outputs) + packing,
         .network = NETWORK_BYTES_PER_CELL * cells * (size_t)plan->batch,
         .tracker = vsm_track_plan_bytes(plan),
         .encoders = encoders,

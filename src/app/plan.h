@@ -31,6 +31,12 @@
 #define VSM_PLAN_QUEUE_BYTES     ((size_t)12 << 20)
 #define VSM_PLAN_GPU_QUEUE_BYTES ((size_t)48 << 20)
 
+/* On the CPU: bytes of source and output pictures of all frames in flight, and how many frames may be in flight in any
+ * case: one for the network, one for the encoders and one on the way keep few cores busy; more cores are kept busy by
+ * more stages at a time. */
+#define VSM_PLAN_FLIGHT_BYTES           ((size_t)24 << 20)
+#define VSM_PLAN_FLIGHT_FRAMES(threads) ((threads) < 8 ? 3 : 5)
+
 /* On the CPU the network takes many times as long as decoding, and every further thread of a decoder holds another
  * picture. */
 #define VSM_PLAN_CPU_DECODER_THREADS(threads) (1 + (threads) / 8)
@@ -95,6 +101,7 @@ struct vsm_plan {
     int threads;
     int decoder_threads;
     size_t queue_bytes;            /* at most, between two stages */
+    int most_frames;               /* in flight at once; 0 = what the queues hold */
     char *model_path;              /* owned; rvm.json */
     char *detector_path;           /* owned; movenet-multipose.json, NULL if it is not there */
     struct vsm_people_rule people; /* who is wanted */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "pipeline/permits.h"
 #include "pipeline/queue.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ struct vsm_runner {
     int count;
     struct worker workers[VSM_MAX_STAGES];
     struct vsm_queue *queues[VSM_MAX_STAGES - 1];
+    struct vsm_permits *permits; /* NULL: as many frames as the queues hold */
     atomic_bool stop_requested;
     atomic_bool stopped; /* source or sink ended the stream on request; set before a queue is closed */
 
@@ -68,6 +70,13 @@ struct vsm_runner *vsm_runner_create(const struct vsm_stage *stages, int count,
     pthread_mutex_init(&runner->lock, NULL);
     runner->options = *options;
     runner->count = count;
+    if (options->most_frames > 0) {
+        runner->permits = vsm_permits_create(options->most_frames);
+        if (!runner->permits) {
+            vsm_runner_destroy(runner);
+            return NULL;
+        }
+    }
     for (int i = 0; i < count - 1; i++) {
         runner->queues[i] = vsm_queue_create(options->buffer_frames, options->buffer_bytes);
         if (!runner->queues[i]) {
@@ -90,6 +99,7 @@ void vsm_runner_destroy(struct vsm_runner *runner)
         return;
     for (int i = 0; i < VSM_MAX_STAGES - 1; i++)
         vsm_queue_destroy(runner->queues[i]);
+    vsm_permits_destroy(runner->permits);
     pthread_mutex_destroy(&runner->lock);
     vsm_mem_free(runner);
 }
@@ -176,8 +186,12 @@ static int pass_on(struct worker *w, struct vsm_item *item)
 static int produce_frame(struct worker *w, int64_t seq)
 {
     struct vsm_item item = {.frame = vsm_frame_create()};
+    uint64_t waited = 0;
     int status;
 
+    if (item.frame && w->runner->permits)
+        vsm_permits_take(w->runner->permits, &waited);
+    atomic_fetch_add_explicit(&w->wait_out_ns, waited, RELAXED);
     if (!item.frame)
         return VSM_E_NOMEM;
     item.frame->seq = seq;
@@ -237,6 +251,7 @@ static int consume(struct worker *w)
     while (status == VSM_OK) {
         struct vsm_item item;
         uint64_t waited = 0;
+        bool done;
 
         status = vsm_queue_get(w->in, &item, &waited);
         atomic_fetch_add_explicit(&w->wait_in_ns, waited, RELAXED);
@@ -253,7 +268,10 @@ static int consume(struct worker *w)
             atomic_store(&w->runner->stopped, true);
             status = VSM_EOF;
         }
+        done = !w->out && item.frame && w->runner->permits;
         vsm_item_destroy(&item);
+        if (done)
+            vsm_permits_give(w->runner->permits);
     }
     return status;
 }
@@ -290,6 +308,8 @@ static void *run_worker(void *argument)
     snprintf(name, sizeof(name), "vsm:%s", w->stage.name);
     pthread_setname_np(pthread_self(), name);
     status = w->in ? consume(w) : produce(w);
+    if (w->in && w->runner->permits)
+        vsm_permits_open(w->runner->permits);
     if (status == VSM_EOF && !w->out)
         status = finish_sink(w);
     if (status == VSM_EOF && w->out) {
@@ -373,6 +393,8 @@ void vsm_runner_abort(struct vsm_runner *runner)
     decide(runner, VSM_E_CANCELLED);
     for (int i = 0; i < runner->count - 1; i++)
         vsm_queue_abort(runner->queues[i]);
+    if (runner->permits)
+        vsm_permits_open(runner->permits);
     interrupt_stages(runner, NULL);
 }
 

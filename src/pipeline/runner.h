@@ -34,16 +34,17 @@ struct vsm_stage_stats {
     uint64_t busy_ns;      /* wall time inside the stage's functions */
     uint64_t cpu_ns;       /* CPU time of the stage's own thread (not of helpers that it starts) */
     uint64_t wait_in_ns;   /* waiting for the stage before */
-    uint64_t wait_out_ns;  /* waiting for the stage behind */
+    uint64_t wait_out_ns;  /* waiting for the stage behind; the source: for permits too */
     int64_t frames;        /* that run() accepted */
     int queue_high_frames; /* of the queue behind this stage; 0 for the sink */
     size_t queue_high_bytes;
 };
 
 struct vsm_runner_options {
-    int buffer_frames;        /* most frames in one queue, >= 1 */
-    size_t buffer_bytes;      /* most bytes in one queue, >= 1 */
-    int64_t first_seq;        /* seq of the first frame: 0, or behind the checkpoint when resuming */
+    int buffer_frames;   /* most frames in one queue, >= 1 */
+    size_t buffer_bytes; /* most bytes in one queue, >= 1 */
+    int most_frames;     /* most frames between source and sink, those in stages included; 0 = no limit */
+    int64_t first_seq;   /* seq of the first frame: 0, or behind the checkpoint when resuming */
     int64_t barrier_interval; /* a barrier after every frame whose seq + 1 is a multiple of this; 0 = never */
 };
 

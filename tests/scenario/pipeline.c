@@ -237,11 +237,22 @@ static int64_t prepare(struct world *world, uint64_t seed)
     return first;
 }
 
+/* A stage that waits for another one's failure needs the frames up to that in the pipeline. */
+static bool blocks(const struct world *world)
+{
+    for (int i = 0; i < world->count; i++) {
+        if (world->fakes[i].blocks_at != NEVER)
+            return true;
+    }
+    return false;
+}
+
 static void start(struct world *world, int64_t first, int buffer_frames, size_t buffer_bytes)
 {
     struct vsm_stage stages[VSM_MAX_STAGES];
     struct vsm_runner_options options = {.buffer_frames = buffer_frames,
                                          .buffer_bytes = buffer_bytes,
+                                         .most_frames = blocks(world) ? 0 : (int)(buffer_bytes % 4),
                                          .first_seq = first,
                                          .barrier_interval = world->interval};
 
@@ -635,6 +646,53 @@ static void test_stats_name_the_bottleneck(void)
     vsm_runner_destroy(runner);
 }
 
+struct crowd {
+    atomic_int inside, most;
+};
+
+static int enter(void *self, struct vsm_frame *frame)
+{
+    struct crowd *crowd = self;
+    int inside;
+
+    if (frame->seq == 40)
+        return VSM_EOF;
+    inside = atomic_fetch_add(&crowd->inside, 1) + 1;
+    if (inside > crowd->most)
+        crowd->most = inside;
+    return VSM_OK;
+}
+
+static int leave(void *self, struct vsm_frame *frame)
+{
+    struct crowd *crowd = self;
+
+    (void)frame;
+    usleep(1000);
+    atomic_fetch_sub(&crowd->inside, 1);
+    return VSM_OK;
+}
+
+static void test_frames_at_once_are_limited(void)
+{
+    for (int most = 0; most <= 3; most++) {
+        struct crowd crowd = {0};
+        struct vsm_stage stages[] = {{.name = "in", .self = &crowd, .run = enter},
+                                     {.name = "middle", .run = ignore},
+                                     {.name = "out", .self = &crowd, .run = leave}};
+        struct vsm_runner_options options = {.buffer_frames = 8,
+                                             .buffer_bytes = 1 << 20,
+                                             .most_frames = most};
+        struct vsm_runner *runner = vsm_runner_create(stages, 3, &options);
+
+        CHECK_INT(vsm_runner_start(runner), VSM_OK);
+        CHECK_INT(vsm_runner_wait(runner), VSM_OK);
+        CHECK_INT(crowd.inside, 0);
+        CHECK(most == 0 ? crowd.most > 3 : crowd.most == most);
+        vsm_runner_destroy(runner);
+    }
+}
+
 #ifdef VSM_FAULT_POINTS
 static void test_thread_that_cannot_start(void)
 {
@@ -694,6 +752,7 @@ int main(void)
     RUN(test_broken_stages_are_named);
     RUN(test_abort_after_the_work_is_complete);
     RUN(test_stats_name_the_bottleneck);
+    RUN(test_frames_at_once_are_limited);
     RUN(test_thread_that_cannot_start);
     RUN(test_out_of_memory_anywhere);
     RUN(test_random_faults_and_resume);
