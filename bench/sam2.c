@@ -2,7 +2,8 @@
  *
  *   sam2 stages WEIGHTS SIZE [THREADS [RUNS]]    time and share of the large-GEMM rate of encoder and memory attention
  *   sam2 soak WEIGHTS SIZE FRAMES [THREADS]      resident memory from frame 100 to the end, and on the way
- *   sam2 open WEIGHTS                            time and memory of opening and of building
+ *   sam2 open WEIGHTS [CACHE]                    time and memory of opening and of building; CACHE: folder of optimised
+ *                                                networks
  *
  * WEIGHTS: a checkpoint, or a recipe (.json) of the reference data, from which one is made. The bound counts
  * exact multiply-adds of the graphs as built (merged layers, 64-channel values), not overheads. GEMM and
@@ -259,12 +260,13 @@ int main(int argc, char **argv)
 
     if (argc < (is_open ? 3 : is_soak ? 5 : 4)) {
         fprintf(stderr, "usage: sam2 stages WEIGHTS SIZE [THREADS [RUNS]] | soak WEIGHTS SIZE FRAMES "
-                        "[THREADS] | open WEIGHTS\n");
+                        "[THREADS] | open WEIGHTS [CACHE]\n");
         return 1;
     }
     options.path = checkpoint(argv[2], made);
     options.image_size = is_open ? 1024 : atoi(argv[3]);
-    if (argc > (is_soak ? 5 : 4))
+    options.cache = is_open && argc > 3 ? argv[3] : NULL;
+    if (!is_open && argc > (is_soak ? 5 : 4))
         options.session.threads = atoi(argv[is_soak ? 5 : 4]);
     start = vsm_clock_ns();
     status = vsm_weights_open(options.path, &weights);

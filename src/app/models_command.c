@@ -5,6 +5,7 @@
 #include "config/cli.h"
 #include "models/download.h"
 #include "models/registry.h"
+#include "nn/graph_cache.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -103,10 +104,27 @@ static int remove_model(const char *folder, const char *name)
     return e ? vsm_registry_remove(folder, e) : VSM_E_USAGE;
 }
 
+static int clear_cache(void)
+{
+    char *folder = vsm_graph_cache_folder();
+    uint64_t bytes = 0;
+    int status;
+
+    if (!folder)
+        return vsm_fail(VSM_E_USAGE, "models: neither XDG_CACHE_HOME nor HOME is set: there is no cache");
+    status = vsm_graph_cache_clear(folder, &bytes);
+    if (!status)
+        printf("%s: %.1f MB of optimised networks deleted\n", folder, (double)bytes / 1e6);
+    vsm_mem_free(folder);
+    return status;
+}
+
 static int dispatch(const char *folder, const char *verb, const char *operand)
 {
     if (strcmp(verb, "list") == 0 && !operand)
         return list(folder);
+    if (strcmp(verb, "clear-cache") == 0 && !operand)
+        return clear_cache();
     if (strcmp(verb, "verify") == 0)
         return verify(folder, operand);
     if (strcmp(verb, "pull") == 0 && operand)

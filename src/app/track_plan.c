@@ -5,6 +5,7 @@
 #include "media/still.h"
 #include "models/registry.h"
 #include "models/sam2_mask.h"
+#include "nn/graph_cache.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -249,14 +250,17 @@ void vsm_track_plan_finish(struct vsm_plan_track *track)
 
 int vsm_track_plan_create_net(const struct vsm_plan *plan, struct vsm_sam2_net **net, struct vsm_sha256 *hash)
 {
+    char *cache = plan->config->models.graph_cache ? vsm_graph_cache_folder() : NULL;
     const struct vsm_sam2_net_options options = {
         .path = plan->track.path,
         .image_size = plan->track.size,
+        .cache = cache,
         .session = {.device = VSM_DEVICE_CPU, .threads = plan->threads},
     };
     struct vsm_sha256 both[2] = {*hash};
     int status = vsm_sam2_net_create(&options, net);
 
+    vsm_mem_free(cache);
     if (status == VSM_OK)
         status = vsm_sam2_net_hash(*net, &both[1]);
     return status == VSM_OK ? vsm_hash_sha256(both, sizeof(both), hash) : status;

@@ -113,6 +113,24 @@ int vsm_file_rename(const char *from, const char *to)
     return VSM_OK;
 }
 
+int vsm_file_make_folders(const char *path, unsigned mode)
+{
+    char *part = vsm_mem_string("path", path);
+    int status = part && *part ? VSM_OK : VSM_E_NOMEM;
+
+    for (char *end = part; status == VSM_OK && end;) {
+        end = strchr(end + 1, '/');
+        if (end)
+            *end = 0;
+        if (mkdir(part, (mode_t)mode) < 0 && errno != EEXIST)
+            status = vsm_fail(VSM_E_OUTPUT, "%s: cannot be made: %s", part, strerror(errno));
+        if (end)
+            *end = '/';
+    }
+    vsm_mem_free(part);
+    return status;
+}
+
 int vsm_file_write_atomic(const char *path, const void *data, size_t size)
 {
     char *temporary = vsm_mem_format("path", "%s.XXXXXX.tmp", path);

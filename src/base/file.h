@@ -33,6 +33,9 @@ int vsm_file_write_all(int fd, const char *path, const void *data, size_t size) 
 int vsm_file_sync(int fd, const char *path) VSM_NODISCARD;
 int vsm_file_sync_folder_of(const char *path) VSM_NODISCARD;
 
+/* Makes a folder and those it lies in, with `mode` & ~umask; no error if they are there. VSM_E_OUTPUT. */
+int vsm_file_make_folders(const char *path, unsigned mode) VSM_NODISCARD;
+
 /* rename(2), with both paths in the message. */
 int vsm_file_rename(const char *from, const char *to) VSM_NODISCARD;
 

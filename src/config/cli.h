@@ -59,7 +59,7 @@ struct vsm_cli_subcommand {
 #define VSM_CLI_STATUS_USAGE "status OUTPUT"
 #define VSM_CLI_DOCTOR_USAGE "doctor [--models-dir DIR]"
 #define VSM_CLI_MODELS_USAGE                                                                                 \
-    "models list | pull NAME | import FILE | verify [NAME] | remove NAME [--models-dir DIR]"
+    "models list | pull NAME | import FILE | verify [NAME] | remove NAME | clear-cache [--models-dir DIR]"
 
 extern const struct vsm_cli_subcommand vsm_cli_subcommands[];
 extern const int vsm_cli_subcommands_count;

@@ -135,6 +135,7 @@ struct vsm_config {
     } recovery;
     struct {
         char *dir; /* NULL: where the program was installed */
+        bool graph_cache;
     } models;
     struct {
         int level; /* enum vsm_log_level */

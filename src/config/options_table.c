@@ -530,6 +530,13 @@ const struct vsm_option vsm_options_table[] = {
      .flag = "models-dir",
      .metavar = "DIR",
      .help = "Folder of the network weights."},
+    {.key = "models.graph_cache",
+     .type = VSM_OPTIONS_BOOL,
+     .offset = FIELD(models.graph_cache),
+     .initial = "true",
+     .help = "Keep the tracker's optimised networks in $XDG_CACHE_HOME/vr180-streaming/graphs, 2.3 times the size of "
+             "its checkpoint: later starts map them instead of holding the weights in memory. `models "
+             "clear-cache` deletes them."},
 
     {.key = "logging.level",
      .type = VSM_OPTIONS_CHOICE,

@@ -65,23 +65,6 @@ const struct vsm_registry_entry *vsm_registry_find(const char *name)
     return NULL;
 }
 
-/* mkdir -p */
-static int make_folders(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        if (mkdir(path, 0777) < 0 && errno != EEXIST) {
-            int error = errno;
-
-            return vsm_fail(VSM_E_OUTPUT, "%s: cannot be made: %s", path, strerror(error));
-        }
-        *slash = '/';
-    }
-    if (mkdir(path, 0777) < 0 && errno != EEXIST)
-        return vsm_fail(VSM_E_OUTPUT, "%s: cannot be made: %s", path, strerror(errno));
-    return VSM_OK;
-}
-
 int vsm_registry_folder(const char *chosen, int make, char **folder)
 {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
@@ -98,7 +81,7 @@ int vsm_registry_folder(const char *chosen, int make, char **folder)
     if (!*folder)
         return VSM_E_NOMEM;
     if (make)
-        status = make_folders(*folder);
+        status = vsm_file_make_folders(*folder, 0777);
     if (status) {
         vsm_mem_free(*folder);
         *folder = NULL;

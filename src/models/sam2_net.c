@@ -1,18 +1,26 @@
 #include "models/sam2_net.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "models/sam2_graphs.h"
+#include "nn/graph_cache.h"
 #include "nn/weights.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEFAULT_SIZE 1024
+
+/* Bytes of stored networks a byte of the checkpoint: 2.3 measured, for weights are there plain and packed. */
+#define CACHE_FACTOR 3
 
 struct vsm_sam2_net {
     struct vsm_weights *weights; /* the sessions use them in place */
     struct vsm_sam2_config config;
     struct vsm_sam2_learned learned;
     struct vsm_session *sessions[VSM_SAM2_STAGES];
+    struct vsm_sha256 hash; /* of the checkpoint, if `hashed` */
+    bool hashed;
 };
 
 typedef void build_function(struct vsm_sam2_build *b, const struct vsm_weights *weights,
@@ -74,17 +82,91 @@ static int read_learned(struct vsm_sam2_net *net)
 }
 
 static int make_session(struct vsm_sam2_net *net, enum vsm_sam2_stage stage,
-                        const struct vsm_sam2_net_options *options)
+                        const struct vsm_sam2_net_options *options, const struct vsm_graph_cache *cache)
 {
     struct vsm_sam2_build b = {.trace = options->trace};
     int status;
 
     builders[stage](&b, net->weights, &net->config);
     status = vsm_sam2_build_status(&b);
-    if (!status)
+    if (!status && cache)
+        status = vsm_graph_cache_session(cache, b.graph, &options->session, &net->sessions[stage]);
+    else if (!status)
         status = vsm_session_create(b.graph, &options->session, &net->sessions[stage]);
     vsm_sam2_build_destroy(&b);
     return status;
+}
+
+static void drop_sessions(struct vsm_sam2_net *net)
+{
+    for (int i = 0; i < VSM_SAM2_STAGES; i++) {
+        vsm_session_destroy(net->sessions[i]);
+        net->sessions[i] = NULL;
+    }
+}
+
+/* All or none of them. cache: NULL = without. */
+static int make_sessions(struct vsm_sam2_net *net, const struct vsm_sam2_net_options *options,
+                         const struct vsm_graph_cache *cache)
+{
+    int status = VSM_OK;
+
+    for (int i = 0; !status && i < VSM_SAM2_STAGES; i++)
+        status = make_session(net, (enum vsm_sam2_stage)i, options, cache);
+    if (status)
+        drop_sessions(net);
+    return status;
+}
+
+/* NULL: without one. */
+static struct vsm_graph_cache *open_cache(struct vsm_sam2_net *net,
+                                          const struct vsm_sam2_net_options *options)
+{
+    const struct vsm_session_options *session = &options->session;
+    struct key {
+        struct vsm_sha256 checkpoint;
+        int32_t image_size;
+    } key;
+    struct vsm_sha256 hash;
+    struct stat info;
+
+    if (!options->cache || options->trace || session->backend != VSM_BACKEND_ORT ||
+        session->device != VSM_DEVICE_CPU || stat(options->path, &info) < 0 ||
+        vsm_sam2_net_hash(net, &net->hash) != VSM_OK)
+        return NULL;
+    net->hashed = true;
+    key = (struct key){net->hash, net->config.image_size};
+    if (vsm_hash_sha256(&key, sizeof(key), &hash) != VSM_OK)
+        return NULL;
+    return vsm_graph_cache_open(options->cache, &hash, (uint64_t)info.st_size * CACHE_FACTOR);
+}
+
+/* From the cache, or else through it: what has just been optimised is read back, for the mapped form takes less memory. */
+static int provide_sessions(struct vsm_sam2_net *net, const struct vsm_sam2_net_options *options,
+                            struct vsm_graph_cache *cache)
+{
+    int status = VSM_E_MODEL;
+
+    if (vsm_graph_cache_is_whole(cache)) {
+        status = make_sessions(net, options, cache);
+        if (status == VSM_OK || status == VSM_E_NOMEM)
+            return status;
+        vsm_graph_cache_reject(cache);
+    }
+    status = vsm_weights_verify(net->weights);
+    if (!status && vsm_graph_cache_is_ready(cache)) {
+        status = make_sessions(net, options, cache);
+        if (!status && vsm_graph_cache_finish(cache)) {
+            drop_sessions(net);
+            status = make_sessions(net, options, cache);
+        }
+        if (!status || status == VSM_E_NOMEM)
+            return status;
+        vsm_log(VSM_LOG_WARN, options->path, "the optimised networks cannot be stored: %s",
+                vsm_error_message());
+        status = VSM_OK;
+    }
+    return status ? status : make_sessions(net, options, NULL);
 }
 
 int vsm_sam2_net_create(const struct vsm_sam2_net_options *options, struct vsm_sam2_net **net)
@@ -97,11 +179,13 @@ int vsm_sam2_net_create(const struct vsm_sam2_net_options *options, struct vsm_s
         status = vsm_sam2_config_detect(n->weights, options->image_size ? options->image_size : DEFAULT_SIZE,
                                         &n->config);
     if (!status)
-        status = vsm_weights_verify(n->weights);
-    if (!status)
         status = read_learned(n);
-    for (int i = 0; !status && i < VSM_SAM2_STAGES; i++)
-        status = make_session(n, (enum vsm_sam2_stage)i, options);
+    if (!status) {
+        struct vsm_graph_cache *cache = open_cache(n, options);
+
+        status = provide_sessions(n, options, cache);
+        vsm_graph_cache_close(cache);
+    }
     if (status) {
         vsm_sam2_net_destroy(n);
         return status;
@@ -115,8 +199,7 @@ void vsm_sam2_net_destroy(struct vsm_sam2_net *net)
 {
     if (!net)
         return;
-    for (int i = 0; i < VSM_SAM2_STAGES; i++)
-        vsm_session_destroy(net->sessions[i]);
+    drop_sessions(net);
     vsm_weights_close(net->weights);
     vsm_mem_free(net);
 }
@@ -133,7 +216,10 @@ const struct vsm_sam2_learned *vsm_sam2_net_learned(const struct vsm_sam2_net *n
 
 int vsm_sam2_net_hash(const struct vsm_sam2_net *net, struct vsm_sha256 *hash)
 {
-    return vsm_hash_sha256_path(vsm_weights_path(net->weights), hash);
+    if (!net->hashed)
+        return vsm_hash_sha256_path(vsm_weights_path(net->weights), hash);
+    *hash = net->hash;
+    return VSM_OK;
 }
 
 int vsm_sam2_net_run(struct vsm_sam2_net *net, enum vsm_sam2_stage stage, const struct vsm_binding *inputs,

@@ -44,12 +44,14 @@ struct vsm_sam2_net_options {
     const char *path; /* checkpoint: .pt or safetensors */
     int image_size;   /* 0 = 1024 */
     struct vsm_session_options session;
-    bool trace; /* inner values as outputs too, for tests */
+    const char *cache; /* folder of optimised networks, nn/graph_cache.h; NULL: none */
+    bool trace;        /* inner values as outputs too, for tests */
 };
 
 struct vsm_sam2_net;
 
-/* Reads and verifies the checkpoint and builds the sessions. VSM_E_MODEL with the file and tensor if it is not what
+/* Reads and verifies the checkpoint and builds the sessions, or takes them from the cache: then the checkpoint's hash stands
+ * for its verification. The networks of a cache give the same bits. VSM_E_MODEL with the file and tensor if it is not what
  * is expected. Cost: seconds. */
 int vsm_sam2_net_create(const struct vsm_sam2_net_options *options, struct vsm_sam2_net **net) VSM_NODISCARD;
 void vsm_sam2_net_destroy(struct vsm_sam2_net *net);
@@ -57,7 +59,7 @@ void vsm_sam2_net_destroy(struct vsm_sam2_net *net);
 const struct vsm_sam2_config *vsm_sam2_net_config(const struct vsm_sam2_net *net);
 const struct vsm_sam2_learned *vsm_sam2_net_learned(const struct vsm_sam2_net *net);
 
-/* SHA-256 of the checkpoint file. Reads it all: about 1 s a GiB. */
+/* SHA-256 of the checkpoint file. Reads it all, unless the cache wanted it already: about 1 s a GiB. */
 int vsm_sam2_net_hash(const struct vsm_sam2_net *net, struct vsm_sha256 *hash) VSM_NODISCARD;
 
 /* Runs one stage; as vsm_session_run(). */

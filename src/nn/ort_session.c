@@ -118,25 +118,65 @@ static int copy_ports(struct ort_state *ort, const struct vsm_graph *graph)
     return VSM_OK;
 }
 
-static int make_session(struct ort_state *ort, const struct vsm_graph *graph,
-                        const struct vsm_session_options *wanted)
+/* The optimised network goes to a file; its weights to another, also as the kernels pack them, so that both can be mapped. */
+static int set_writing(struct ort_state *ort, const char *path, OrtSessionOptions *options)
 {
-    OrtSessionOptions *options = NULL;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    char *weights = vsm_mem_format("session", "%.*s.weights", (int)(dot ? dot - name : 0), name);
+    const char *const config[][2] = {{"session.optimized_model_external_initializers_file_name", weights},
+                                     {"session.optimized_model_external_initializers_min_size_in_bytes",
+                                      "1024"},
+                                     {"session.save_external_prepacked_constant_initializers", "1"}};
+    int status = weights ? VSM_OK : VSM_E_NOMEM;
+
+    if (!status)
+        status =
+            vsm_ort_api_check(ort->api->SetOptimizedModelFilePath(options, path), VSM_E_DEVICE, ort->subject);
+    for (size_t i = 0; !status && i < sizeof(config) / sizeof(config[0]); i++)
+        status = vsm_ort_api_check(ort->api->AddSessionConfigEntry(options, config[i][0], config[i][1]),
+                                   VSM_E_DEVICE, ort->subject);
+    vsm_mem_free(weights);
+    return status;
+}
+
+static int read_session(struct ort_state *ort, const char *path, OrtSessionOptions *options)
+{
+    int status = vsm_ort_api_check(ort->api->SetSessionGraphOptimizationLevel(options, ORT_DISABLE_ALL),
+                                   VSM_E_DEVICE, ort->subject);
+
+    if (!status)
+        status = vsm_ort_api_check(ort->api->CreateSession(ort->env, path, options, &ort->session),
+                                   VSM_E_MODEL, path);
+    return status;
+}
+
+static int build_session(struct ort_state *ort, const struct vsm_graph *graph, OrtSessionOptions *options)
+{
+    const OrtModelEditorApi *editor = ort->api->GetModelEditorApi();
     OrtModel *model = NULL;
     int status = vsm_ort_build(graph, &model, &ort->weights);
 
     if (!status)
-        status = vsm_ort_api_check(ort->api->CreateSessionOptions(&options), VSM_E_DEVICE, ort->subject);
-    if (!status)
-        status = set_options(ort, wanted, options);
-    if (!status) {
-        const OrtModelEditorApi *editor = ort->api->GetModelEditorApi();
-
         status = vsm_ort_api_check(editor->CreateSessionFromModel(ort->env, model, options, &ort->session),
                                    VSM_E_MODEL, ort->subject);
-    }
-    ort->api->ReleaseSessionOptions(options);
     ort->api->ReleaseModel(model);
+    return status;
+}
+
+static int make_session(struct ort_state *ort, const struct vsm_graph *graph,
+                        const struct vsm_session_options *wanted)
+{
+    OrtSessionOptions *options = NULL;
+    int status = vsm_ort_api_check(ort->api->CreateSessionOptions(&options), VSM_E_DEVICE, ort->subject);
+
+    if (!status)
+        status = set_options(ort, wanted, options);
+    if (!status && wanted->write_to)
+        status = set_writing(ort, wanted->write_to, options);
+    if (!status)
+        status = wanted->read_from ? read_session(ort, wanted->read_from, options)
+                                   : build_session(ort, graph, options);
+    ort->api->ReleaseSessionOptions(options);
 #ifdef __GLIBC__
     /* Optimising the graph leaves holes: 17 MB for RVM. */
     malloc_trim(0);

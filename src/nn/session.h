@@ -22,6 +22,9 @@ struct vsm_session_options {
     enum vsm_backend_kind backend;
     enum vsm_device device;
     int threads; /* CPU threads for one run, >= 1 */
+    /* Of nn/graph_cache.h, ONNX Runtime on the CPU only: path of the optimised network to run instead of the graph, which then
+     * tells the ports alone; or where to write it, its weights beside it with ".weights" in place of ".onnx". */
+    const char *read_from, *write_to;
 };
 
 struct vsm_session;

@@ -9,7 +9,7 @@ weights=$(realpath "$2")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
-export XDG_DATA_HOME="$folder/data"
+export XDG_DATA_HOME="$folder/data" XDG_CACHE_HOME="$folder/cache"
 
 if ! command -v ffmpeg >/dev/null 2>&1; then
     skip "all" "the ffmpeg command is not installed"
@@ -56,6 +56,22 @@ case $frames in
 *'"frames":10,"frames_without_anybody":0'*) ok "the report counts the followed frames" ;;
 *) not_ok "the report counts the followed frames" "$frames" ;;
 esac
+
+# The optimised networks are stored; with them, with damaged ones and without any the output is the same.
+entry=$(ls -d cache/vr180-streaming/graphs/*/)
+[ -s "$entry/list" ] && run got.mp4 "" && cmp -s want.mp4 got.mp4 && ! grep -q stored stderr && ok "from stored networks" ||
+    not_ok "from stored networks" "$entry: $(cat stderr)"
+rm -rf got*
+for file in "$entry"/encoder*.weights; do
+    printf x | dd of="$file" bs=1 seek=5000 conv=notrunc 2>/dev/null
+done
+run got.mp4 "" && cmp -s want.mp4 got.mp4 && [ "$(grep -c damaged stderr)" = 1 ] && [ -s "$entry/list" ] &&
+    ok "damaged stored networks are made again" || not_ok "damaged stored networks" "$(cat stderr)"
+"$program" models clear-cache | grep -q "[1-9][0-9.]* MB of optimised networks deleted" && [ ! -e "$entry" ] &&
+    ok "models clear-cache" || not_ok "models clear-cache" "$(ls -l "$entry")"
+rm -rf got*
+run got.mp4 "" --set models.graph_cache=false && cmp -s want.mp4 got.mp4 && [ ! -e "$entry" ] &&
+    ok "without storing networks" || not_ok "without storing networks" "$(cat stderr)"
 
 # Killed behind a checkpoint and at a bad moment of the next one.
 if strings -a "$program" | grep -qx ckpt.rename; then
