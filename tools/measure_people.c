@@ -4,7 +4,7 @@
  *                  [SCENE ...]                      all scenes of make_stereo_truth --list if none is named
  *
  * Persons are compared where at least a fiftieth of the eye's height of them is to be seen; in the left eye the best
- * box of at least 0.3 overlap is theirs. Printed for each scene: how many of the persons' frames have a box, switches
+ * box of at least 0.3 overlap is theirs, the one with their last number before others; one round several of them is the nearest's. Printed for each scene: how many of the persons' frames have a box, switches
  * (a person's number is not the one it had), boxes that are nobody's, mean overlap with the truth in the left and in
  * the right eye, and how much the speed of a box's middle changes from frame to frame (95th percentile, pixels at
  * 1024). The truth's box holds what is visible, the detector's the hidden parts too: overlaps below 1 are not errors of
@@ -97,6 +97,47 @@ static void note(struct measurement *m, int n, const struct vsm_person *person)
     s->last_box[n] = box;
 }
 
+/* Whether somebody nearer is best seen in the same box: it is that person's then. */
+static bool belongs_nearer(const struct measurement *m, const struct vsm_people *people, const bool *taken,
+                           const bool *done, int n, int which)
+{
+    for (int k = 0; k < m->film.cast_count; k++) {
+        const struct vsm_person_box box = true_box(m, k, 0);
+        float best = LEAST_OVERLAP;
+        int own = -1;
+
+        if (k == n || done[k] || m->film.people[k].distance >= m->film.people[n].distance)
+            continue;
+        for (int i = 0; i < people->count; i++) {
+            const float o = taken[i] ? 0.0f : overlap(&box, &people->person[i].box[0]);
+
+            if (o > best) {
+                best = o;
+                own = i;
+            }
+        }
+        if (own == which)
+            return true;
+    }
+    return false;
+}
+
+/* Whose number is still at them stays paired with it (CLEAR MOT: Bernardin & Stiefelhagen, 2008, section 2.1.2). */
+static void keep_pairs(struct measurement *m, const struct vsm_people *people, bool *taken, bool *done)
+{
+    for (int n = 0; n < m->film.cast_count; n++) {
+        const struct vsm_person_box box = true_box(m, n, 0);
+
+        for (int i = 0; i < people->count && !done[n]; i++) {
+            if (taken[i] || people->person[i].id != m->score.last_id[n] ||
+                overlap(&box, &people->person[i].box[0]) < LEAST_OVERLAP)
+                continue;
+            done[n] = taken[i] = true;
+            note(m, n, &people->person[i]);
+        }
+    }
+}
+
 static void judge(struct measurement *m, const struct vsm_people *people)
 {
     bool taken[VSM_MAX_PEOPLE] = {false}, done[VSM_TRUTH_SCENES_MAX_CAST] = {false};
@@ -109,6 +150,7 @@ static void judge(struct measurement *m, const struct vsm_people *people)
         done[n] = box.bottom - box.top < 0.02f || box.right - box.left < 0.005f;
         s->persons += !done[n];
     }
+    keep_pairs(m, people, taken, done);
     for (;;) {
         float best = LEAST_OVERLAP;
         int who = -1, which = -1;
@@ -119,7 +161,7 @@ static void judge(struct measurement *m, const struct vsm_people *people)
             for (int i = 0; i < people->count && !done[n]; i++) {
                 const float o = taken[i] ? 0.0f : overlap(&box, &people->person[i].box[0]);
 
-                if (o > best) {
+                if (o > best && !belongs_nearer(m, people, taken, done, n, i)) {
                     best = o;
                     who = n;
                     which = i;

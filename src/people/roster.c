@@ -16,7 +16,17 @@
 #define REACH          0.6f  /* distance of centres that may be the same person, in mean sides of the boxes */
 #define REACH_GROWTH   0.02f /* the same, more for each frame unseen */
 #define SIZE_RATIO     2.2f  /* of the mean sides */
-#define NEAR_PARALLAX  0.015f /* radians of difference that rule out nothing; 1 m against 1.3 m */
+#define SAME_DISTANCE                                                                                        \
+    0.12f /* log of the ratio of parallaxes that says nothing: somebody at 2 m walks 0.25 m */
+#define OTHER_DISTANCE 0.45f /* the same that says most */
+#define DISTANCE_SAYS  0.5f  /* taken from the affinity then */
+#define LIKE           0.80f /* likeness of looks that speaks neither for nor against */
+#define LIKE_SPREAD    0.08f /* from there to what says most */
+#define LOOKS_SAY      0.4f  /* added to the affinity or taken from it then */
+#define LOOKS_REACH    0.8f  /* and to the reach, in its own parts: who looks the same may have moved far */
+#define LEARN          0.25f /* of looks, from a sighting that is alike, or that is not */
+#define LEARN_UNLIKE   0.05f
+#define CLEAR          0.9f /* of a torso whose box has the person's own size */
 
 static bool plausible(const struct vsm_roster_person *person)
 {
@@ -120,29 +130,49 @@ static float mean_side(const struct vsm_person_box *b)
     return 0.5f * (b->right - b->left + b->bottom - b->top);
 }
 
+/* From -1, somebody else, to 1; 0 = looks say nothing. */
+static float alike(const struct vsm_roster_person *p, const struct vsm_roster_sighting *s)
+{
+    if (p->looks.clear <= 0.0f || s->looks.clear <= 0.0f)
+        return 0.0f;
+    return clamp((vsm_looks_likeness(&p->looks, &s->looks) - LIKE) / LIKE_SPREAD, -1.0f, 1.0f);
+}
+
+/* From 0, as far away as before, to 1. */
+static float other_distance(const struct vsm_roster_person *p, const struct vsm_roster_sighting *s)
+{
+    const float before = p->parallax + p->pending_parallax;
+
+    if (p->match <= 0.3f || s->match <= 0.3f || before <= 0.0f || s->parallax <= 0.0f)
+        return 0.0f;
+    return clamp((fabsf(logf(before / s->parallax)) - SAME_DISTANCE) / (OTHER_DISTANCE - SAME_DISTANCE), 0.0f,
+                 1.0f);
+}
+
 /* 0 = cannot be the same. Edges on the eye's border say nothing about size, so a person who walks in or out keeps
  * its overlap. */
 static float affinity(const struct vsm_roster_person *p, const struct vsm_roster_sighting *s)
 {
+    const float like = alike(p, s);
     struct vsm_roster_person expected = *p;
     struct vsm_person_box box;
-    float x, y, distance, ratio, reach, overlap, score;
+    float x, y, side, distance, ratio, reach, overlap, score;
 
     for (int e = 0; e < 4; e++)
         expected.edge[e] += expected.pending[e];
     box = vsm_roster_box(&expected);
     x = 0.5f * (box.left + box.right - s->box.left - s->box.right);
     y = 0.5f * (box.top + box.bottom - s->box.top - s->box.bottom);
-    distance = hypotf(x, y) / fmaxf(0.5f * (mean_side(&box) + mean_side(&s->box)), SMALLEST);
-    ratio = mean_side(&box) / fmaxf(mean_side(&s->box), SMALLEST);
-    reach = REACH + (p->in_sight ? 0.0f : REACH_GROWTH * (float)p->unseen);
+    side = p->missed > 0 && p->side > 0.0f ? p->side : mean_side(&box);
+    distance = hypotf(x, y) / fmaxf(0.5f * (side + mean_side(&s->box)), SMALLEST);
+    ratio = side / fmaxf(mean_side(&s->box), SMALLEST);
+    reach = REACH * (1.0f + LOOKS_REACH * fmaxf(like, 0.0f)) +
+            (p->in_sight ? 0.0f : REACH_GROWTH * (float)p->unseen);
     overlap = vsm_roster_overlap(&box, &s->box);
     if (distance > reach || ratio > SIZE_RATIO || ratio < 1.0f / SIZE_RATIO)
         return 0.0f;
     score = overlap + 0.5f * (1.0f - distance / reach) - 0.3f * fabsf(logf(fmaxf(ratio, 0.01f)));
-    if (p->match > 0.3f && s->match > 0.3f)
-        score -= 0.5f * clamp(fabsf(p->parallax + p->pending_parallax - s->parallax) / NEAR_PARALLAX - 1.0f,
-                              0.0f, 1.0f);
+    score += LOOKS_SAY * like - DISTANCE_SAYS * other_distance(p, s);
     return score + (p->in_sight ? 0.1f : 0.0f);
 }
 
@@ -189,12 +219,21 @@ static void correct(struct vsm_roster_person *p, const struct vsm_roster_sightin
     p->match = fmaxf(p->match, s->match);
 }
 
+/* Who is half hidden has another shape, and the colours of somebody else. */
+static void learn(struct vsm_roster_person *p, const struct vsm_roster_sighting *s)
+{
+    if (s->looks.clear >= CLEAR)
+        p->side = p->side > 0.0f ? 0.5f * (p->side + mean_side(&s->box)) : mean_side(&s->box);
+    vsm_looks_learn(&p->looks, &s->looks, alike(p, s) < 0.0f ? LEARN_UNLIKE : LEARN);
+}
+
 static void seen(struct vsm_roster_person *p, const struct vsm_roster_sighting *s, float guess)
 {
     if (p->in_sight)
         correct(p, s);
     else
         start(p, s, guess);
+    learn(p, s);
     p->score = s->score;
     p->unseen = p->missed = 0;
     p->seen++;
@@ -279,13 +318,14 @@ static void save_person(const struct vsm_roster_person *p, struct vsm_bytes_out 
     vsm_bytes_put_f32(out, p->pending, 4);
     vsm_bytes_put_f32(out,
                       (const float[]){p->score, p->parallax, p->pending_parallax, p->rise, p->pending_rise,
-                                      p->match},
-                      6);
+                                      p->match, p->side},
+                      7);
+    vsm_looks_save(&p->looks, out);
 }
 
-static void load_person(struct vsm_roster_person *p, struct vsm_bytes_in *in)
+static bool load_person(struct vsm_roster_person *p, struct vsm_bytes_in *in)
 {
-    float rest[6];
+    float rest[7];
 
     p->id = (int32_t)vsm_bytes_get_le32(in);
     p->unseen = (int32_t)vsm_bytes_get_le32(in);
@@ -298,13 +338,15 @@ static void load_person(struct vsm_roster_person *p, struct vsm_bytes_in *in)
     vsm_bytes_get_f32(in, p->edge, 4);
     vsm_bytes_get_f32(in, p->rate, 4);
     vsm_bytes_get_f32(in, p->pending, 4);
-    vsm_bytes_get_f32(in, rest, 6);
+    vsm_bytes_get_f32(in, rest, 7);
     p->score = rest[0];
     p->parallax = rest[1];
     p->pending_parallax = rest[2];
     p->rise = rest[3];
     p->pending_rise = rest[4];
     p->match = rest[5];
+    p->side = rest[6];
+    return vsm_looks_load(&p->looks, in) && plausible(p);
 }
 
 void vsm_roster_save(const struct vsm_roster *roster, struct vsm_bytes_out *out)
@@ -324,8 +366,7 @@ int vsm_roster_load(struct vsm_roster *roster, struct vsm_bytes_in *in)
     for (uint32_t i = 0; good && i < count; i++) {
         struct vsm_roster_person *p = &loaded.person[loaded.count++];
 
-        load_person(p, in);
-        good = plausible(p) && p->id <= loaded.last_id && (i == 0 || p->id > p[-1].id);
+        good = load_person(p, in) && p->id <= loaded.last_id && (i == 0 || p->id > p[-1].id);
     }
     if (!good || in->failed)
         return vsm_fail(VSM_E_INPUT, "people: damaged state of %u persons; start again with --restart",

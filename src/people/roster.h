@@ -2,10 +2,11 @@
  *
  * Between detections each edge of a person's box moves as the body is seen to move (people/drift.h), or else on with a
  * damped, bounded speed. A detection is matched with
- * the boxes expected by then: overlap, distance of the centres, size and parallax make an affinity, and the best
- * pairs are taken first (ties: the older person, then the better detection). What a detection corrects is spread over
+ * the boxes expected by then: overlap, distance of the centres, size, parallax and looks (people/looks.h) make an affinity,
+ * and the best pairs are taken first (ties: the older person, then the better detection). What a detection corrects is spread over
  * the next frames, so that boxes never jump. People whom two detections in a row do not find are out of sight, and are
- * remembered for a while: who comes back near the old place in a similar size is the same person. Numbers are never
+ * remembered for a while: who comes back near the old place in a similar size is the same person; alike looks widen
+ * what counts as near. Numbers are never
  * given twice. Same sightings, same people: there is no clock and no chance in it.
  * Constants: measured on the scenes of doc/quality.md.
  */
@@ -16,6 +17,7 @@
 #include "base/status.h"
 #include "frame/people.h"
 #include "people/drift.h"
+#include "people/looks.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +38,7 @@ struct vsm_roster_sighting {
     float parallax;            /* radians */
     float rise;  /* how much lower the person is in the other eye than parallax says, parts of it */
     float match; /* 0..1, how sure parallax and rise are; 0 = not known */
+    struct vsm_looks looks;
 };
 
 struct vsm_roster_person {
@@ -54,6 +57,8 @@ struct vsm_roster_person {
     float parallax, pending_parallax; /* radians */
     float rise, pending_rise;         /* parts of the eye */
     float match;                      /* of the last sighting that had one, fading */
+    struct vsm_looks looks;           /* learnt slowly, while nobody else is in the way */
+    float side;                       /* mean of the box's sides, likewise, parts of the eye */
 };
 
 /* Plain and of fixed size: a copy of it continues exactly. All zero = nobody was ever seen. */

@@ -130,11 +130,14 @@ static int look(struct vsm_people_stage *s)
     if (s->transfer)
         vsm_box_transfer_measure(s->transfer, (const float *const *)s->rgb, boxes, count, matches);
     for (int i = 0; i < count; i++)
-        sightings[i] = (struct vsm_roster_sighting){.box = boxes[i],
-                                                    .score = found.person[i].score,
-                                                    .parallax = matches[i].parallax,
-                                                    .rise = matches[i].rise,
-                                                    .match = matches[i].confidence};
+        sightings[i] =
+            (struct vsm_roster_sighting){.box = boxes[i],
+                                         .score = found.person[i].score,
+                                         .parallax = matches[i].parallax,
+                                         .rise = matches[i].rise,
+                                         .match = matches[i].confidence,
+                                         .looks = vsm_looks_at(s->rgb[s->options.master], view->width,
+                                                               view->height, boxes, count, i)};
     vsm_roster_see(&s->roster, sightings, count, guess, s->looked ? VSM_DETECTOR_NEW : VSM_DETECTOR_FIRST);
     s->numbers.detections++;
     s->looked = true;

@@ -104,6 +104,72 @@ static void test_crossing(void)
     CHECK(find(&r, 2) && middle(find(&r, 2)) < 0.3f);
 }
 
+/* A picture of 100 x 100 in `colour`, darker by `light`, with a little texture. */
+static const float *paint(const float colour[3], float light)
+{
+    static float rgb[3 * 100 * 100];
+
+    for (int i = 0; i < 3 * 10000; i++)
+        rgb[i] = colour[i / 10000] * light * (0.9f + 0.2f * (float)(i % 7) / 6.0f);
+    return rgb;
+}
+
+static struct vsm_looks looks_of(const float colour[3], float light)
+{
+    const struct vsm_person_box box = {0.3f, 0.1f, 0.7f, 0.9f};
+
+    return vsm_looks_at(paint(colour, light), 100, 100, &box, 1, 0);
+}
+
+static const float red[3] = {0.7f, 0.3f, 0.3f}, blue[3] = {0.3f, 0.4f, 0.7f};
+
+static void test_looks(void)
+{
+    const struct vsm_looks a = looks_of(red, 1.0f), dark = looks_of(red, 0.93f), b = looks_of(blue, 1.0f);
+    const struct vsm_person_box boxes[3] = {{0.3f, 0.1f, 0.7f, 0.9f},
+                                            {0.35f, 0.1f, 0.75f, 0.9f},
+                                            {0.5f, 0.5f, 0.51f, 0.51f}};
+    struct vsm_looks c = vsm_looks_at(paint(red, 1.0f), 100, 100, boxes, 1, 0), none = {0};
+
+    CHECK(a.clear == 1.0f && fabsf(vsm_looks_likeness(&a, &a) - 1.0f) < 1e-4f);
+    CHECK(vsm_looks_likeness(&a, &dark) > 0.85f); /* a cloud */
+    CHECK(vsm_looks_likeness(&a, &b) < 0.6f);
+    CHECK(vsm_looks_at(paint(red, 1.0f), 100, 100, boxes, 2, 0).clear == 0.0f); /* hidden */
+    CHECK(vsm_looks_at(paint(red, 1.0f), 100, 100, boxes, 3, 2).clear == 0.0f); /* too small */
+    vsm_looks_learn(&c, &none, 0.5f);
+    CHECK(vsm_looks_likeness(&a, &c) > 0.999f);
+    for (int i = 0; i < 20; i++)
+        vsm_looks_learn(&c, &b, 0.3f);
+    CHECK(vsm_looks_likeness(&b, &c) > 0.99f);
+    vsm_looks_learn(&none, &b, 0.01f); /* the first lesson is learnt whole */
+    CHECK(vsm_looks_likeness(&b, &none) > 0.999f);
+}
+
+/* Two of a size meet behind a pillar and turn back, or go on: only their looks tell. */
+static void check_meeting(bool turning_back)
+{
+    struct vsm_roster r = {0};
+
+    for (int frame = 0; frame <= 96; frame += 8) {
+        const float way = frame < 40 || !turning_back ? (float)frame : 80.0f - (float)frame;
+        struct vsm_roster_sighting s[] = {at(0.26f + 0.006f * way, 0.5f, 0.1f, 0.5f, 0.6f),
+                                          at(0.74f - 0.006f * way, 0.5f, 0.1f, 0.5f, 0.5f)};
+
+        s[0].looks = looks_of(red, 1.0f - 0.002f * (float)frame);
+        s[1].looks = looks_of(blue, 1.0f - 0.002f * (float)frame);
+        look(&r, frame > 0 ? 8 : 0, s, frame >= 32 && frame <= 48 ? 0 : 2);
+    }
+    CHECK_INT(r.last_id, 2);
+    CHECK(find(&r, 1) && (middle(find(&r, 1)) > 0.5f) == !turning_back);
+    CHECK(find(&r, 2) && (middle(find(&r, 2)) < 0.5f) == !turning_back);
+}
+
+static void test_looks_tell_who_is_who(void)
+{
+    check_meeting(false);
+    check_meeting(true);
+}
+
 static void test_misses_and_coming_back(void)
 {
     struct vsm_roster r = {0};
@@ -176,6 +242,8 @@ static void test_state(void)
 
     look(&r, 0, s, 2);
     look(&r, 3, s, 1);
+    r.person[1].looks = looks_of(blue, 1.0f);
+    r.person[1].side = 0.25f;
     vsm_roster_step(&r, NULL);
     vsm_roster_save(&r, &out);
     in = vsm_bytes_in_of(out.data, out.size);
@@ -199,6 +267,8 @@ int main(void)
     RUN(test_first_and_faint);
     RUN(test_follows_without_jumps);
     RUN(test_crossing);
+    RUN(test_looks);
+    RUN(test_looks_tell_who_is_who);
     RUN(test_misses_and_coming_back);
     RUN(test_leaving);
     RUN(test_numbers_are_never_given_twice);
