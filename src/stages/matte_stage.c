@@ -5,18 +5,25 @@
 #include "base/mem.h"
 #include "geometry/view_map.h"
 #include "image/preprocess.h"
+#include "image/view_fade.h"
 #include "models/rvm_turn.h"
 
 #include <pthread.h>
 
 #define RECORD "matte"
 
+/* Views that are run together; all have the same grid. */
+struct view_set {
+    int count;
+    struct vsm_view views[VSM_MAX_VIEWS];
+    struct vsm_rvm_state states[VSM_MAX_VIEWS];
+};
+
 struct vsm_matte_stage {
     struct vsm_rvm *rvm;
     struct vsm_parallel *pool;
-    int batch, view_count;
-    struct vsm_view views[VSM_MAX_VIEWS];
-    struct vsm_rvm_state states[VSM_MAX_VIEWS];
+    int batch;
+    struct view_set now, old; /* old ones are run while a director fades them out; count 0: none */
     struct vsm_matte_counters counters;
     struct vsm_tensor *rgb; /* all views one after the other: [3, height, width] each */
 
@@ -34,7 +41,7 @@ struct vsm_matte_stage {
 
 static int make_grids(struct vsm_matte_stage *stage)
 {
-    const int64_t dims[] = {stage->view_count, 3, stage->views[0].height, stage->views[0].width};
+    const int64_t dims[] = {stage->now.count, 3, stage->now.views[0].height, stage->now.views[0].width};
 
     vsm_tensor_unref(&stage->rgb);
     stage->rgb = vsm_tensor_create(VSM_F32, 4, dims);
@@ -52,9 +59,9 @@ int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view
     s->rvm = rvm;
     s->pool = pool;
     s->batch = batch;
-    s->view_count = view_count;
+    s->now.count = view_count;
     for (int i = 0; i < view_count; i++)
-        s->views[i] = views[i];
+        s->now.views[i] = views[i];
     if (make_grids(s) != VSM_OK) {
         vsm_matte_stage_destroy(s);
         return VSM_E_NOMEM;
@@ -78,10 +85,10 @@ void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_
     stage->review = *review;
 }
 
-static void reset_states(struct vsm_matte_stage *stage)
+static void reset_states(struct view_set *set)
 {
-    for (int i = 0; i < stage->view_count; i++)
-        vsm_rvm_state_reset(&stage->states[i]);
+    for (int i = 0; i < set->count; i++)
+        vsm_rvm_state_reset(&set->states[i]);
 }
 
 void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *const turned[],
@@ -98,7 +105,8 @@ void vsm_matte_stage_destroy(struct vsm_matte_stage *stage)
         return;
     if (stage->adaptive)
         vsm_rvm_destroy(stage->rvm);
-    reset_states(stage);
+    reset_states(&stage->now);
+    reset_states(&stage->old);
     vsm_tensor_unref(&stage->rgb);
     pthread_mutex_destroy(&stage->lock);
     vsm_mem_free(stage);
@@ -114,24 +122,10 @@ const struct vsm_scaling *vsm_matte_stage_scaling(const struct vsm_matte_stage *
     return stage->adaptive ? &stage->scaling : NULL;
 }
 
-/* The views of a frame all have the same grid. */
-static float *view_rgb(const struct vsm_matte_stage *stage, int view)
+static float *view_rgb(const struct vsm_matte_stage *stage, const struct view_set *set, int view)
 {
     return vsm_tensor_f32(stage->rgb) +
-           3 * (ptrdiff_t)stage->views[0].width * (ptrdiff_t)stage->views[0].height * view;
-}
-
-static struct vsm_matte make_matte(const struct vsm_matte_stage *stage, int view,
-                                   struct vsm_tensor *coefficients)
-{
-    const struct vsm_view_choice *choice = stage->choice;
-    struct vsm_matte matte = {.view = stage->views[view], .coefficients = coefficients};
-
-    if (choice && choice->inverse[view]) {
-        matte.inverse = vsm_tensor_ref(choice->inverse[view]);
-        matte.inverse_step = choice->inverse_step[view];
-    }
-    return matte;
+           3 * (ptrdiff_t)set->views[0].width * (ptrdiff_t)set->views[0].height * view;
 }
 
 static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
@@ -140,24 +134,22 @@ static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
 
     if (!stage->review.run)
         return VSM_OK;
-    for (int i = 0; i < stage->view_count; i++)
-        rgb[i] = view_rgb(stage, i);
-    return stage->review.run(stage->review.self, frame, rgb, stage->states);
+    for (int i = 0; i < stage->now.count; i++)
+        rgb[i] = view_rgb(stage, &stage->now, i);
+    return stage->review.run(stage->review.self, frame, rgb, stage->now.states);
 }
 
-/* The matter for the views of this frame. */
-static struct vsm_rvm *matter(const struct vsm_matte_stage *stage)
+static struct vsm_rvm *matter(const struct vsm_matte_stage *stage, const struct view_set *set)
 {
-    const bool two =
-        stage->view_count > 2 || (stage->view_count == 2 && stage->views[0].eye == stage->views[1].eye);
+    const bool two = set->count > 2 || (set->count == 2 && set->views[0].eye == set->views[1].eye);
 
-    if (stage->views[0].kind == VSM_VIEW_DIRECT || !stage->turned[two])
+    if (set->views[0].kind == VSM_VIEW_DIRECT || !stage->turned[two])
         return stage->rvm;
     return stage->turned[two];
 }
 
 /* Runs views first .. first + batch - 1. */
-static int run_batch(struct vsm_matte_stage *stage, int first, struct vsm_frame *frame)
+static int run_batch(struct vsm_matte_stage *stage, struct view_set *set, int first, struct vsm_matte *mattes)
 {
     struct vsm_tensor input = *stage->rgb; /* a window of the stage's own tensor */
     struct vsm_tensor *coefficients[VSM_MAX_VIEWS] = {0};
@@ -166,48 +158,48 @@ static int run_batch(struct vsm_matte_stage *stage, int first, struct vsm_frame 
     input.rank = 4;
     input.dims[0] = stage->batch;
     input.dims[1] = 3;
-    input.dims[2] = stage->views[first].height;
-    input.dims[3] = stage->views[first].width;
-    input.data = view_rgb(stage, first);
-    status = vsm_rvm_run(matter(stage), &input, &stage->states[first], coefficients, &resets);
+    input.dims[2] = set->views[first].height;
+    input.dims[3] = set->views[first].width;
+    input.data = view_rgb(stage, set, first);
+    status = vsm_rvm_run(matter(stage, set), &input, &set->states[first], coefficients, &resets);
     if (status != VSM_OK)
         return status;
     stage->counters.state_resets += resets;
     for (int i = 0; i < stage->batch; i++)
-        frame->mattes[first + i] = make_matte(stage, first + i, coefficients[i]);
+        mattes[first + i] =
+            (struct vsm_matte){.view = set->views[first + i], .coefficients = coefficients[i]};
     return VSM_OK;
 }
 
 /* The state of a new view, from those of the old views of its eye. */
-static int turn_state(const struct vsm_matte_stage *stage, const struct vsm_view *view,
-                      struct vsm_rvm_state *state)
+static int turn_state(const struct view_set *set, const struct vsm_view *view, struct vsm_rvm_state *state)
 {
     const struct vsm_rvm_state *from[VSM_MAX_VIEWS];
     struct vsm_view_map maps[VSM_MAX_VIEWS], map;
     int count = 0, status = vsm_view_map_init(&map, view);
 
-    for (int i = 0; i < stage->view_count && status == VSM_OK; i++) {
-        if (stage->views[i].eye != view->eye)
+    for (int i = 0; i < set->count && status == VSM_OK; i++) {
+        if (set->views[i].eye != view->eye)
             continue;
-        from[count] = &stage->states[i];
-        status = vsm_view_map_init(&maps[count++], &stage->views[i]);
+        from[count] = &set->states[i];
+        status = vsm_view_map_init(&maps[count++], &set->views[i]);
     }
     return status == VSM_OK ? vsm_rvm_state_turn(from, maps, count, &map, state) : status;
 }
 
 static int turn_states(struct vsm_matte_stage *stage, const struct vsm_view_choice *choice)
 {
-    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
+    struct view_set next = {.count = choice->now.count};
     int status = VSM_OK;
 
-    for (int i = 0; i < choice->view_count && status == VSM_OK; i++)
-        status = turn_state(stage, &choice->views[i], &states[i]);
-    reset_states(stage);
-    stage->view_count = choice->view_count;
-    for (int i = 0; i < choice->view_count; i++) {
-        stage->states[i] = states[i];
-        stage->views[i] = choice->views[i];
+    for (int i = 0; i < next.count && status == VSM_OK; i++) {
+        next.views[i] = choice->now.views[i];
+        status = turn_state(&stage->now, &next.views[i], &next.states[i]);
     }
+    reset_states(choice->replaced ? &stage->old : &stage->now);
+    if (choice->replaced)
+        stage->old = stage->now;
+    stage->now = next;
     return status;
 }
 
@@ -217,8 +209,13 @@ static int choose_views(struct vsm_matte_stage *stage, const struct vsm_frame *f
 
     if (stage->director)
         status = vsm_view_director_next(stage->director, frame, frame->scene_cut, &stage->choice);
-    return status == VSM_OK && stage->choice && stage->choice->changed ? turn_states(stage, stage->choice)
-                                                                       : status;
+    if (status == VSM_OK && stage->choice && stage->choice->changed)
+        status = turn_states(stage, stage->choice);
+    if (stage->choice && stage->choice->old.count == 0) {
+        reset_states(&stage->old);
+        stage->old.count = 0;
+    }
+    return status;
 }
 
 static void set_rvm(struct vsm_matte_stage *stage, struct vsm_rvm *rvm)
@@ -241,9 +238,9 @@ static int build_matter(struct vsm_matte_stage *stage)
     vsm_rvm_destroy(rvm);
     stage->options.width = grid.width;
     stage->options.height = grid.height;
-    for (int i = 0; i < stage->view_count; i++) {
-        stage->views[i].width = grid.width;
-        stage->views[i].height = grid.height;
+    for (int i = 0; i < stage->now.count; i++) {
+        stage->now.views[i].width = grid.width;
+        stage->now.views[i].height = grid.height;
     }
     status = make_grids(stage);
     if (status == VSM_OK)
@@ -264,28 +261,75 @@ static int change_grid(struct vsm_matte_stage *stage, int64_t frame)
         if (text[0])
             vsm_log(VSM_LOG_INFO, "scaling", "%s", text);
         status = build_matter(stage);
-        for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
-            status = vsm_rvm_state_resample(&stage->states[i], stage->views[i].width, stage->views[i].height);
+        for (int i = 0; i < stage->now.count && status == VSM_OK; i++)
+            status = vsm_rvm_state_resample(&stage->now.states[i], stage->now.views[i].width,
+                                            stage->now.views[i].height);
     } while (status == VSM_E_NOMEM && vsm_scaling_out_of_memory(&stage->scaling, frame));
     return status;
 }
 
-static int average(struct vsm_matte_stage *stage, const struct vsm_image *source)
+static int average(struct vsm_matte_stage *stage, const struct view_set *set, const struct vsm_image *source)
 {
     int status = VSM_OK;
 
-    for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
-        status = vsm_preprocess(source, &stage->views[i], view_rgb(stage, i), stage->pool);
+    for (int i = 0; i < set->count && status == VSM_OK; i++)
+        status = vsm_preprocess(source, &set->views[i], view_rgb(stage, set, i), stage->pool);
     return status;
 }
 
-static int run_network(struct vsm_matte_stage *stage, struct vsm_frame *frame)
+static int run_network(struct vsm_matte_stage *stage, struct view_set *set, struct vsm_matte *mattes)
 {
     int status = VSM_OK;
 
-    for (int first = 0; first < stage->view_count && status == VSM_OK; first += stage->batch)
-        status = run_batch(stage, first, frame);
+    for (int first = 0; first < set->count && status == VSM_OK; first += stage->batch)
+        status = run_batch(stage, set, first, mattes);
     return status;
+}
+
+static void free_mattes(struct vsm_matte *mattes)
+{
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_tensor_unref(&mattes[i].coefficients);
+}
+
+/* What the old views see too, for as long as they are faded out. */
+static int run_old(struct vsm_matte_stage *stage, const struct vsm_image *source, struct vsm_matte *mattes)
+{
+    int status = average(stage, &stage->old, source);
+
+    return status == VSM_OK ? run_network(stage, &stage->old, mattes) : status;
+}
+
+/* The frame keeps the views that see more; the others are mixed into them. */
+static int fade(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
+{
+    const struct vsm_view_choice *choice = stage->choice;
+    const float keep = choice->keep_old ? 1.0f - choice->weight : choice->weight;
+    int status = VSM_OK;
+
+    for (int i = 0; i < VSM_MAX_VIEWS && choice->keep_old; i++) {
+        const struct vsm_matte matte = frame->mattes[i];
+
+        frame->mattes[i] = old[i];
+        old[i] = matte;
+    }
+    if (choice->keep_old)
+        frame->view_count = stage->old.count;
+    for (int i = 0; i < frame->view_count && status == VSM_OK; i++)
+        status = vsm_view_fade(&frame->mattes[i], keep, old,
+                               choice->keep_old ? stage->now.count : stage->old.count, stage->pool);
+    return status;
+}
+
+/* Turned views' mattes get the mapping by which the full-size pass finds them. */
+static void add_tables(const struct vsm_view_choice *choice, struct vsm_frame *frame)
+{
+    const struct vsm_view_group *group = choice && choice->keep_old ? &choice->old : &choice->now;
+
+    for (int i = 0; choice && i < frame->view_count; i++) {
+        frame->mattes[i].inverse = group->inverse[i] ? vsm_tensor_ref(group->inverse[i]) : NULL;
+        frame->mattes[i].inverse_step = group->inverse_step[i];
+    }
 }
 
 /* Batches that were done have moved their states on: all go back to where the frame began. */
@@ -294,23 +338,23 @@ static int run_adaptive(struct vsm_matte_stage *stage, struct vsm_frame *frame)
     struct vsm_rvm_state before[VSM_MAX_VIEWS] = {0};
     int status = VSM_E_NOMEM;
 
-    for (int i = 0; i < stage->view_count; i++)
-        vsm_rvm_state_share(&before[i], &stage->states[i]);
+    for (int i = 0; i < stage->now.count; i++)
+        vsm_rvm_state_share(&before[i], &stage->now.states[i]);
     for (;;) {
-        status = run_network(stage, frame);
+        status = run_network(stage, &stage->now, frame->mattes);
         if (status != VSM_E_NOMEM || !vsm_scaling_out_of_memory(&stage->scaling, frame->seq))
             break;
-        for (int i = 0; i < stage->view_count; i++) {
+        for (int i = 0; i < stage->now.count; i++) {
             vsm_tensor_unref(&frame->mattes[i].coefficients);
-            vsm_rvm_state_share(&stage->states[i], &before[i]);
+            vsm_rvm_state_share(&stage->now.states[i], &before[i]);
         }
         status = change_grid(stage, frame->seq);
         if (status == VSM_OK)
-            status = average(stage, frame->source);
+            status = average(stage, &stage->now, frame->source);
         if (status != VSM_OK)
             break;
     }
-    for (int i = 0; i < stage->view_count; i++)
+    for (int i = 0; i < stage->now.count; i++)
         vsm_rvm_state_reset(&before[i]);
     return status;
 }
@@ -327,6 +371,31 @@ static int adapt(struct vsm_matte_stage *stage, int64_t frame, uint64_t start)
     return vsm_scaling_note(&stage->scaling, frame, &sample) ? change_grid(stage, frame + 1) : VSM_OK;
 }
 
+/* Through the views of this frame, old ones mixed in. */
+static int run_views(struct vsm_matte_stage *stage, struct vsm_frame *frame)
+{
+    struct vsm_matte old[VSM_MAX_VIEWS] = {0};
+    int status = VSM_OK;
+
+    if (stage->old.count > 0)
+        status = run_old(stage, frame->source, old);
+    if (status == VSM_OK)
+        status = average(stage, &stage->now, frame->source);
+    if (status == VSM_OK) {
+        frame->view_count = stage->now.count;
+        status =
+            stage->adaptive ? run_adaptive(stage, frame) : run_network(stage, &stage->now, frame->mattes);
+    }
+    if (status == VSM_OK)
+        status = review(stage, frame);
+    if (status == VSM_OK && stage->old.count > 0)
+        status = fade(stage, frame, old);
+    free_mattes(old);
+    if (status == VSM_OK)
+        add_tables(stage->choice, frame);
+    return status;
+}
+
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_matte_stage *stage = self;
@@ -334,17 +403,26 @@ static int run(void *self, struct vsm_frame *frame)
     int status;
 
     if (frame->scene_cut)
-        reset_states(stage);
+        reset_states(&stage->now);
     status = choose_views(stage, frame);
     if (status == VSM_OK)
-        status = average(stage, frame->source);
-    if (status != VSM_OK)
-        return status;
-    frame->view_count = stage->view_count;
-    status = stage->adaptive ? run_adaptive(stage, frame) : run_network(stage, frame);
-    if (status == VSM_OK)
-        status = review(stage, frame);
+        status = run_views(stage, frame);
     return status == VSM_OK && stage->adaptive ? adapt(stage, frame->seq, start) : status;
+}
+
+static void save_states(const struct view_set *set, struct vsm_bytes_out *out)
+{
+    for (int i = 0; i < set->count; i++)
+        vsm_rvm_state_save(&set->states[i], out);
+}
+
+static int load_states(struct view_set *set, struct vsm_bytes_in *in)
+{
+    int status = VSM_OK;
+
+    for (int i = 0; i < set->count && status == VSM_OK; i++)
+        status = vsm_rvm_state_load(&set->states[i], set->views[i].width, set->views[i].height, in);
+    return status;
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
@@ -361,8 +439,8 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
     if (stage->director)
         vsm_view_director_save(stage->director, &out);
-    for (int i = 0; i < stage->view_count; i++)
-        vsm_rvm_state_save(&stage->states[i], &out);
+    save_states(&stage->now, &out);
+    save_states(&stage->old, &out);
     status = vsm_state_add_bytes(state, RECORD, &out);
     return status == VSM_OK && stage->review.barrier ? stage->review.barrier(stage->review.self, state)
                                                      : status;
@@ -382,12 +460,15 @@ static int restore_views(struct vsm_matte_stage *stage, struct vsm_bytes_in *in)
     const struct vsm_view_choice *choice = vsm_view_director_choice(stage->director);
     int status = vsm_view_director_load(stage->director, in);
 
-    if (status != VSM_OK || choice->view_count == 0)
+    if (status != VSM_OK || choice->now.count == 0)
         return status;
     stage->choice = choice;
-    stage->view_count = choice->view_count;
-    for (int i = 0; i < choice->view_count; i++)
-        stage->views[i] = choice->views[i];
+    stage->now.count = choice->now.count;
+    stage->old.count = choice->old.count;
+    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
+        stage->now.views[i] = choice->now.views[i];
+        stage->old.views[i] = choice->old.views[i];
+    }
     return VSM_OK;
 }
 
@@ -402,8 +483,10 @@ int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_stat
     stage->counters.state_resets = (int64_t)vsm_bytes_get_le64(&in);
     if (stage->director)
         status = restore_views(stage, &in);
-    for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
-        status = vsm_rvm_state_load(&stage->states[i], stage->views[i].width, stage->views[i].height, &in);
+    if (status == VSM_OK)
+        status = load_states(&stage->now, &in);
+    if (status == VSM_OK)
+        status = load_states(&stage->old, &in);
     if (status == VSM_OK && (in.failed || vsm_bytes_left(&in) != 0))
         status =
             vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");

@@ -1,8 +1,9 @@
 /* Transform stage: from the source picture to coefficient maps of every view, through the recurrent matter.
  *
  * Per frame: reset the recurrent states where the frame begins a new scene, let the director choose the views and turn
- * the states into new ones, average each view onto its grid, run the network. Barrier record "matte": the counter, the
- * director's state and all recurrent states bit by bit.
+ * the states into new ones, average each view onto its grid, run the network. While views replace others, both are run, the
+ * old ones go on from their own states, and the mattes are mixed (image/view_fade.h) after the review, which sees the new
+ * ones. Barrier record "matte": the counter, the director's state and all recurrent states bit by bit.
  *
  * With adaptive scaling (stages/scaling.h) it times itself and changes the grid between frames: a new matter is built
  * and the states are resampled. When memory runs out in a frame, that frame is repeated on a smaller grid. Barrier

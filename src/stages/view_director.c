@@ -21,6 +21,8 @@ struct vsm_view_director {
     struct vsm_view_placement now;     /* what the choice shows */
     struct vsm_view_placement pending; /* wished for instead */
     int patience;                      /* frames since when */
+    struct vsm_view_placement before;  /* what `now` is replacing */
+    int fading;                        /* frames for which it is seen yet; 0: no more */
     bool turning[VSM_VIEW_PLACE_MAX];
     int pace[VSM_VIEW_PLACE_MAX]; /* frames since the last turn */
 };
@@ -48,17 +50,18 @@ int vsm_view_director_create(const struct vsm_view_director_options *options,
     return VSM_OK;
 }
 
-static void drop_tables(struct vsm_view_choice *choice)
+static void drop_tables(struct vsm_view_group *group)
 {
     for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_tensor_unref(&choice->inverse[i]);
+        vsm_tensor_unref(&group->inverse[i]);
 }
 
 void vsm_view_director_destroy(struct vsm_view_director *director)
 {
     if (!director)
         return;
-    drop_tables(&director->choice);
+    drop_tables(&director->choice.now);
+    drop_tables(&director->choice.old);
     vsm_mem_free(director);
 }
 
@@ -72,47 +75,65 @@ const struct vsm_view_choice *vsm_view_director_choice(const struct vsm_view_dir
     return &director->choice;
 }
 
-static int make_table(struct vsm_view_choice *choice, int view)
+static int make_table(struct vsm_view_group *group, int view)
 {
     struct vsm_view_table table = {0};
     struct vsm_view_map map;
-    int status = vsm_view_map_init(&map, &choice->views[view]);
+    int status = vsm_view_map_init(&map, &group->views[view]);
 
     if (status == VSM_OK)
         status = vsm_view_map_inverse_table(&map, &table);
-    choice->inverse[view] = table.nodes;
-    choice->inverse_step[view] = table.step;
+    group->inverse[view] = table.nodes;
+    group->inverse_step[view] = table.step;
     return status;
 }
 
-/* The choice that `now` means. */
-static int show(struct vsm_view_director *d)
+/* The group that a placement means, in place of what was there. */
+static int show(const struct vsm_view_director *d, const struct vsm_view_placement *placement,
+                struct vsm_view_group *group)
 {
-    const int eyes = d->options.eye_count;
+    const int rounds = placement->count > 0 ? placement->count : 1;
     int status = VSM_OK;
 
-    drop_tables(&d->choice);
-    d->choice = (struct vsm_view_choice){.changed = true};
-    if (d->now.count == 0) {
-        for (int e = 0; e < eyes; e++)
-            d->choice.views[d->choice.view_count++] = d->direct[e];
-        return VSM_OK;
-    }
-    for (int k = 0; k < d->now.count; k++) {
-        for (int e = 0; e < eyes && status == VSM_OK; e++) {
-            struct vsm_view *view = &d->choice.views[d->choice.view_count];
+    drop_tables(group);
+    *group = (struct vsm_view_group){0};
+    for (int i = 0; i < rounds * d->options.eye_count && status == VSM_OK; i++) {
+        const struct vsm_view_aim *aim = &placement->aims[i / d->options.eye_count];
+        struct vsm_view *view = &group->views[group->count++];
 
-            *view = d->direct[e];
-            view->kind = VSM_VIEW_TURNED;
-            view->width = view->height = d->options.sides[d->now.count - 1];
-            view->projection = d->options.projection;
-            view->field_of_view = d->now.aims[k].field_of_view;
-            view->yaw = d->now.aims[k].yaw;
-            view->pitch = d->now.aims[k].pitch;
-            status = make_table(&d->choice, d->choice.view_count++);
-        }
+        *view = d->direct[i % d->options.eye_count];
+        if (placement->count == 0)
+            continue;
+        view->kind = VSM_VIEW_TURNED;
+        view->width = view->height = d->options.sides[placement->count - 1];
+        view->projection = d->options.projection;
+        view->field_of_view = aim->field_of_view;
+        view->yaw = aim->yaw;
+        view->pitch = aim->pitch;
+        status = make_table(group, i);
     }
     return status;
+}
+
+static void hide(struct vsm_view_group *group)
+{
+    drop_tables(group);
+    *group = (struct vsm_view_group){0};
+}
+
+static bool sees_more(const struct vsm_view_placement *a, const struct vsm_view_placement *b)
+{
+    if (a->count == 0 || b->count == 0)
+        return b->count > 0;
+    return a->count > b->count ||
+           (a->count == b->count && a->aims[0].field_of_view > b->aims[0].field_of_view);
+}
+
+/* What the choice says of the old views besides themselves. */
+static void weigh(struct vsm_view_director *d)
+{
+    d->choice.weight = (float)(VSM_VIEW_DIRECTOR_FADE + 1 - d->fading) / (VSM_VIEW_DIRECTOR_FADE + 1);
+    d->choice.keep_old = d->fading > 0 && sees_more(&d->before, &d->now);
 }
 
 /* Degrees between two directions. */
@@ -172,8 +193,10 @@ static bool turn(struct vsm_view_director *d, int k, const struct vsm_view_aim *
     return true;
 }
 
-static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *wish)
+static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *wish, bool fade)
 {
+    d->before = d->now;
+    d->fading = fade ? VSM_VIEW_DIRECTOR_FADE : 0;
     d->now = *wish;
     d->patience = 0;
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
@@ -187,12 +210,13 @@ static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *w
 static bool approach(struct vsm_view_director *d, const struct vsm_view_placement *wish, bool scene_cut,
                      bool anybody)
 {
+    const bool begins = d->choice.now.count == 0 || scene_cut;
     bool moved = false;
 
-    if (d->choice.view_count == 0 || scene_cut || (anybody && !d->placed)) {
-        d->counters.changes += d->choice.view_count > 0 && !same_kind(&d->now, wish);
+    if (begins || (anybody && !d->placed && d->fading == 0)) {
+        d->counters.changes += d->choice.now.count > 0 && !same_kind(&d->now, wish);
         d->placed = anybody;
-        return jump(d, wish);
+        return jump(d, wish, !begins);
     }
     if (!d->options.follow)
         return false;
@@ -204,10 +228,10 @@ static bool approach(struct vsm_view_director *d, const struct vsm_view_placemen
     }
     d->patience = d->patience > 0 && same_kind(&d->pending, wish) ? d->patience + 1 : 1;
     d->pending = *wish;
-    if (d->patience < VSM_VIEW_DIRECTOR_PATIENCE)
+    if (d->patience < VSM_VIEW_DIRECTOR_PATIENCE || d->fading > 0)
         return false;
     d->counters.changes++;
-    return jump(d, wish);
+    return jump(d, wish, true);
 }
 
 static void note_missed(struct vsm_view_director_counters *counters, int64_t frame)
@@ -230,9 +254,18 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
     bool anybody = people->known && people->count > 0;
     int status = VSM_OK;
 
-    d->choice.changed = false;
-    if (approach(d, &wish, scene_cut, anybody))
-        status = show(d);
+    d->fading -= d->fading > 0;
+    d->choice.changed = approach(d, &wish, scene_cut, anybody);
+    d->choice.replaced = d->fading == VSM_VIEW_DIRECTOR_FADE;
+    if (d->choice.replaced) {
+        hide(&d->choice.old);
+        d->choice.old = d->choice.now;
+        d->choice.now = (struct vsm_view_group){0};
+    } else if (d->fading == 0)
+        hide(&d->choice.old);
+    if (d->choice.changed)
+        status = show(d, &d->now, &d->choice.now);
+    weigh(d);
     d->counters.frames++;
     d->counters.turned += d->now.count > 0;
     if (anybody && vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0)
@@ -266,11 +299,13 @@ static void save_counters(const struct vsm_view_director_counters *c, struct vsm
 
 void vsm_view_director_save(const struct vsm_view_director *d, struct vsm_bytes_out *out)
 {
-    vsm_bytes_put_u8(out, d->choice.view_count > 0);
+    vsm_bytes_put_u8(out, d->choice.now.count > 0);
     vsm_bytes_put_u8(out, d->placed);
     save_placement(&d->now, out);
     save_placement(&d->pending, out);
+    save_placement(&d->before, out);
     vsm_bytes_put_le32(out, (uint32_t)d->patience);
+    vsm_bytes_put_u8(out, (uint8_t)d->fading);
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
         vsm_bytes_put_u8(out, d->turning[k]);
         vsm_bytes_put_le32(out, (uint32_t)d->pace[k]);
@@ -322,7 +357,10 @@ int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
     d->placed = vsm_bytes_get_u8(in);
     sound = load_placement(&d->now, in);
     sound = load_placement(&d->pending, in) && sound;
+    sound = load_placement(&d->before, in) && sound;
     d->patience = (int)vsm_bytes_get_le32(in);
+    d->fading = vsm_bytes_get_u8(in);
+    sound = sound && d->fading <= VSM_VIEW_DIRECTOR_FADE;
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
         d->turning[k] = vsm_bytes_get_u8(in);
         d->pace[k] = (int)vsm_bytes_get_le32(in);
@@ -330,7 +368,9 @@ int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
     sound = load_counters(&d->counters, in) && sound;
     if (in->failed || !sound)
         return vsm_fail(VSM_E_INPUT, "checkpoint: the views are damaged; start again with --restart");
-    status = shown ? show(d) : VSM_OK;
-    d->choice.changed = false;
+    status = shown ? show(d, &d->now, &d->choice.now) : VSM_OK;
+    if (status == VSM_OK && d->fading > 0)
+        status = show(d, &d->before, &d->choice.old);
+    weigh(d);
     return status;
 }

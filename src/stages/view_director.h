@@ -7,6 +7,8 @@
  *   states, which are resampled at each, less than many small ones.
  * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be wished for
  *   VSM_VIEW_DIRECTOR_PATIENCE frames running.
+ * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new ones, which
+ *   fade in; meanwhile no other change begins.
  * Exactly resumable: all that decides is saved.
  */
 #ifndef VSM_STAGES_VIEW_DIRECTOR_H
@@ -23,6 +25,7 @@
 #define VSM_VIEW_DIRECTOR_TURN      2.0  /* degrees */
 #define VSM_VIEW_DIRECTOR_PACE      3    /* frames: 20 degrees a second at 30 frames a second */
 #define VSM_VIEW_DIRECTOR_PATIENCE  20   /* frames */
+#define VSM_VIEW_DIRECTOR_FADE      8    /* frames */
 #define VSM_VIEW_DIRECTOR_STRETCHES 32   /* listed at most, like the stereo tally's ranges */
 
 struct vsm_view_director_options {
@@ -36,13 +39,21 @@ struct vsm_view_director_options {
         [VSM_VIEW_PLACE_MAX]; /* cells along turned views' sides: of one of them an eye, of each of two */
 };
 
-/* How the views of one frame are: `count` pairs, with the tables for the full-size pass. */
-struct vsm_view_choice {
-    int view_count;
+/* Views that are run together, pairs of eyes, all on the same grid, with the tables for the full-size pass. */
+struct vsm_view_group {
+    int count;
     struct vsm_view views[VSM_MAX_VIEWS];
     struct vsm_tensor *inverse[VSM_MAX_VIEWS]; /* NULL for direct views; owned by the director */
     int inverse_step[VSM_MAX_VIEWS];
-    bool changed; /* since the last frame: recurrent states must be turned (models/rvm_turn.h) */
+};
+
+struct vsm_view_choice {
+    struct vsm_view_group now;
+    struct vsm_view_group old; /* what is fading out, to be run as well; count 0: nothing */
+    float weight;              /* of `now`, 0..1; 1 if nothing fades */
+    bool keep_old; /* the old ones see more: the full-size pass is to get them as long as they fade */
+    bool changed;  /* `now`, since the last frame: recurrent states must be turned (models/rvm_turn.h) */
+    bool replaced; /* the last frame's `now` has become `old` in this frame */
 };
 
 struct vsm_view_director_stretch {

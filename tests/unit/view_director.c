@@ -62,7 +62,7 @@ static const struct vsm_view_choice *next(struct vsm_view_director *director, st
 
 static double yaw_of(const struct vsm_view_choice *choice)
 {
-    return choice->views[0].yaw / DEGREE;
+    return choice->now.views[0].yaw / DEGREE;
 }
 
 static void test_first_frame(void)
@@ -71,22 +71,22 @@ static void test_first_frame(void)
     const struct vsm_view_choice *c = next(d, frame_with(0, 0, 0), false);
 
     CHECK(c->changed);
-    CHECK_INT(c->view_count, 2);
-    CHECK_INT(c->views[0].kind, VSM_VIEW_DIRECT);
-    CHECK(!c->inverse[0]);
+    CHECK_INT(c->now.count, 2);
+    CHECK_INT(c->now.views[0].kind, VSM_VIEW_DIRECT);
+    CHECK(!c->now.inverse[0]);
     c = next(d, frame_with(1, 20, 0), false); /* the first person: at once */
     CHECK(c->changed);
-    CHECK_INT(c->views[0].kind, VSM_VIEW_TURNED);
-    CHECK_INT(c->views[1].eye, VSM_RIGHT);
+    CHECK_INT(c->now.views[0].kind, VSM_VIEW_TURNED);
+    CHECK_INT(c->now.views[1].eye, VSM_RIGHT);
     CHECK_NEAR(yaw_of(c), 20, 0.5);
-    CHECK_NEAR(c->views[0].yaw, c->views[1].yaw, 0);
-    CHECK_NEAR(c->views[0].pitch, c->views[1].pitch, 0);
-    CHECK(c->inverse[0] && c->inverse[1] && c->inverse_step[0] > 0);
+    CHECK_NEAR(c->now.views[0].yaw, c->now.views[1].yaw, 0);
+    CHECK_NEAR(c->now.views[0].pitch, c->now.views[1].pitch, 0);
+    CHECK(c->now.inverse[0] && c->now.inverse[1] && c->now.inverse_step[0] > 0);
     CHECK(!next(d, frame_with(1, 20, 0), false)->changed);
     vsm_view_director_destroy(d);
     d = make(true, true); /* asked for: also where nobody is */
     c = next(d, frame_with(0, 0, 0), false);
-    CHECK_INT(c->views[0].kind, VSM_VIEW_TURNED);
+    CHECK_INT(c->now.views[0].kind, VSM_VIEW_TURNED);
     CHECK_NEAR(yaw_of(c), 0, 1e-9);
     vsm_view_director_destroy(d);
 }
@@ -121,24 +121,53 @@ static void test_patience_and_cuts(void)
 
     for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE - 1; i++)
         c = next(d, frame_with(2, -60, 60), false);
-    CHECK_INT(c->view_count, 2);
+    CHECK_INT(c->now.count, 2);
     c = next(d, frame_with(2, -60, 60), false);
-    CHECK_INT(c->view_count, 4);
-    CHECK_INT(c->views[2].eye, VSM_LEFT);
-    CHECK_INT(c->views[3].width, GRID * 2 / 3);
-    CHECK(c->views[0].yaw < c->views[2].yaw);
+    CHECK_INT(c->now.count, 4);
+    CHECK_INT(c->now.views[2].eye, VSM_LEFT);
+    CHECK_INT(c->now.views[3].width, GRID * 2 / 3);
+    CHECK(c->now.views[0].yaw < c->now.views[2].yaw);
     for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE - 1; i++)
-        CHECK_INT(next(d, frame_with(0, 0, 0), false)->view_count, 4);
+        CHECK_INT(next(d, frame_with(0, 0, 0), false)->now.count, 4);
     c = next(d, frame_with(0, 0, 0), false);
-    CHECK_INT(c->views[0].kind, VSM_VIEW_DIRECT);
+    CHECK_INT(c->now.views[0].kind, VSM_VIEW_DIRECT);
     c = next(d, frame_with(1, 40, 0), true); /* a new scene: at once */
-    CHECK_INT(c->views[0].kind, VSM_VIEW_TURNED);
+    CHECK_INT(c->now.views[0].kind, VSM_VIEW_TURNED);
     CHECK_INT(vsm_view_director_counters(d).changes, 3);
     vsm_view_director_destroy(d);
     d = make(false, false);
     next(d, frame_with(1, 0, 0), false);
     for (int i = 0; i < 100; i++)
         CHECK(!next(d, frame_with(1, 40, 0), false)->changed);
+    vsm_view_director_destroy(d);
+}
+
+static void test_fades(void)
+{
+    struct vsm_view_director *d = make(false, true);
+    const struct vsm_view_choice *c = next(d, frame_with(0, 0, 0), false);
+
+    CHECK(c->old.count == 0 && c->weight == 1 && !c->keep_old && !c->replaced);
+    c = next(d, frame_with(1, -60, 0), false);
+    CHECK(c->replaced && c->keep_old); /* the direct view sees more */
+    CHECK_INT(c->old.count, 2);
+    CHECK_INT(c->old.views[1].kind, VSM_VIEW_DIRECT);
+    CHECK_NEAR(c->weight, 1.0 / (VSM_VIEW_DIRECTOR_FADE + 1), 1e-6);
+    for (int i = 1; i < VSM_VIEW_DIRECTOR_FADE; i++) {
+        c = next(d, frame_with(1, -60, 0), false);
+        CHECK(!c->replaced && c->old.count == 2);
+        CHECK_NEAR(c->weight, (i + 1.0) / (VSM_VIEW_DIRECTOR_FADE + 1), 1e-6);
+    }
+    c = next(d, frame_with(1, -60, 0), false);
+    CHECK(c->old.count == 0 && c->weight == 1 && !c->keep_old);
+    for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE; i++)
+        c = next(d, frame_with(2, -60, 60), false);
+    CHECK(c->replaced && !c->keep_old);
+    CHECK_INT(c->now.count, 4);
+    CHECK_INT(c->old.count, 2);
+    CHECK(c->old.inverse[0] && c->now.inverse[3]);
+    c = next(d, frame_with(1, 0, 0), true); /* nothing fades over a cut */
+    CHECK(c->changed && !c->replaced && c->old.count == 0 && c->weight == 1);
     vsm_view_director_destroy(d);
 }
 
@@ -207,11 +236,13 @@ static void test_resumes_exactly(void)
             if (i < stop)
                 continue;
             y = next(b, frame, false);
-            same = same && x->view_count == y->view_count && x->changed == y->changed;
-            for (int k = 0; k < x->view_count && same; k++)
-                same = x->views[k].yaw == y->views[k].yaw && x->views[k].pitch == y->views[k].pitch &&
-                       x->views[k].field_of_view == y->views[k].field_of_view &&
-                       x->inverse_step[k] == y->inverse_step[k] && !x->inverse[k] == !y->inverse[k];
+            same = same && x->now.count == y->now.count && x->changed == y->changed;
+            for (int k = 0; k < x->now.count && same; k++)
+                same = x->now.views[k].yaw == y->now.views[k].yaw &&
+                       x->now.views[k].pitch == y->now.views[k].pitch &&
+                       x->now.views[k].field_of_view == y->now.views[k].field_of_view &&
+                       x->now.inverse_step[k] == y->now.inverse_step[k] &&
+                       !x->now.inverse[k] == !y->now.inverse[k];
         }
         CHECK(same);
         in = vsm_bytes_in_of(out.data, out.size - 1);
@@ -320,6 +351,7 @@ int main(void)
     RUN(test_first_frame);
     RUN(test_dead_zone_and_speed);
     RUN(test_patience_and_cuts);
+    RUN(test_fades);
     RUN(test_missed_people_are_counted);
     RUN(test_resumes_exactly);
     RUN(test_states_turn_with_the_view);
