@@ -11,7 +11,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 export LD_LIBRARY_PATH="/opt/vsm/lib:/usr/local/nvidia/lib64:/usr/local/nvidia/lib" VSM_SHARED="$here/shared"
-model=/tmp/vsm-models/rvm.json
+model=/tmp/vsm-models/rvm.json detector=/tmp/vsm-models/movenet-multipose.json
 clip8k=$here/${CLIP8K:-k8_LR_180_SBS.mp4} clip2k=$here/${CLIP2K:-people_LR_180_SBS.mp4}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -21,7 +21,7 @@ job() { # NAME OPTIONS...: a whole job; prints its last lines and its stages
     local name=$1
     shift
     echo "# $name: $*"
-    "$here/vr180-streaming" "$@" --restart 2>&1 | grep -v "^progress" | tail -4
+    "$here/vr180-streaming" "$@" --restart --progress none 2>&1 | tail -7
 }
 
 for what; do
@@ -53,7 +53,7 @@ for what; do
         done
         ;;
     stream)
-        for mode in "" software; do
+        for mode in "" "people $detector" software; do
             timeout 60 "$here/bench_gpu_stream" $model "$clip8k" 1600 1024 $mode
             timeout 60 "$here/bench_gpu_stream" $model "$clip8k" 1600 512 $mode
         done
@@ -62,6 +62,11 @@ for what; do
     jobs)
         cd "$work"
         # Both eyes as the matter leaves them: mending would hide or enlarge what the devices do differently.
+        for device in cuda cpu; do # with all that a job does, and only the tallest person
+            job $device "$clip2k" -o $device.mkv --set output.format=green,matte --set output.codec=ffv1 \
+                --set processing.device=$device --set matting.people=largest --max-frames 60
+        done
+        "$here/evaluate" --difference cpu_matte.mkv cuda_matte.mkv
         plain="--set output.format=matte --set output.codec=ffv1 --set stereo.mode=independent"
         job cuda "$clip2k" -o g.mkv $plain --set processing.device=cuda
         job cpu "$clip2k" -o c.mkv $plain --set processing.device=cpu
@@ -102,6 +107,12 @@ for what; do
             cmp whole.mkv killed.mkv && echo "killed $delay s after the first checkpoint and resumed: the same bytes"
             rm -rf killed.mkv*
         done
+        "$here/vr180-streaming" "$clip2k" -o crossed.mkv $common --set processing.device=cpu --progress none >/dev/null 2>&1 &
+        until ls crossed.mkv.vsmjob/ckpt-* >/dev/null 2>&1 || ! kill -0 $!; do sleep 0.02; done
+        kill -KILL $!
+        wait $!
+        "$here/vr180-streaming" "$clip2k" -o crossed.mkv $common 2>&1 | grep -vE "^progress" | tail -6
+        "$here/evaluate" --difference whole.mkv crossed.mkv
         ;;
     esac
 done

@@ -1,14 +1,18 @@
 /* A whole pipeline on the GPU, from a file to pictures in host memory that an encoder would take, without an encoder:
- * read -> upload -> gpu -> download. The file is read again and again until FRAMES pictures are made. Prints frames a
- * second, each stage's load, the GPU's, and memory on both sides at the beginning and the end (leaks show there).
- * Usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] */
+ * read -> upload -> gpu -> refine -> download; with "people" as whole jobs have it: people are looked for, the eyes
+ * compared and mended. The file is read again and again until FRAMES pictures are made. Prints frames a second, each
+ * stage's load, the GPU's, and memory on both sides at the beginning and the end (leaks show there).
+ * Usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] */
 #include "base/clock.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
 #include "media/video_reader.h"
 #include "pipeline/runner.h"
+#include "stages/gpu_refine_stage.h"
 #include "stages/gpu_stage.h"
 #include "stages/gpu_upload_stage.h"
+#include "stages/people_stage.h"
+#include "stages/stereo_manager.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,8 +98,41 @@ static int drop_frame(void *self, struct vsm_frame *frame)
     return VSM_OK;
 }
 
-static void create_stages(const struct vsm_video_info *info, const char *model, int grid,
-                          struct vsm_gpu_upload_stage **upload, struct vsm_gpu_stage **gpu)
+/* Stages and what they borrow. */
+struct line {
+    struct vsm_gpu_upload_stage *upload;
+    struct vsm_gpu_stage *gpu;
+    struct vsm_gpu_refine_stage *refine;
+    struct vsm_parallel *pool; /* from here on NULL without people */
+    struct vsm_detector *detector;
+    struct vsm_people_stage *people;
+    struct vsm_stereo_manager *stereo;
+    struct vsm_device_review *review;
+};
+
+static void create_people(struct line *line, const struct vsm_rect eyes[2], const struct vsm_view small[2],
+                          const char *detector)
+{
+    const struct vsm_session_options session = {.threads = 8};
+    struct vsm_people_stage_options people = {
+        .eyes = {eyes[0], eyes[1]}, .eye_count = 2, .baseline = 0.064, .interval = 30, .correction = 60};
+    struct vsm_stereo_manager_options stereo = {
+        .views = small, .view_count = 2, .baseline = 0.064, .threshold = 0.8, .mend = true};
+    struct vsm_device_review_options review = {.views = small, .view_count = 2};
+
+    line->pool = vsm_parallel_create(16);
+    people.pool = stereo.pool = line->pool;
+    check(vsm_detector_create(detector, &session, &line->detector));
+    people.detector = line->detector;
+    check(vsm_people_stage_create(&people, &line->people));
+    check(vsm_stereo_manager_create(&stereo, &line->stereo));
+    review.stereo = line->stereo;
+    check(vsm_device_review_create(&review, &line->review));
+    check(vsm_gpu_refine_stage_set_review(line->refine, line->review, small));
+}
+
+static void create_line(const struct vsm_video_info *info, const char *model, int grid, const char *detector,
+                        struct line *line)
 {
     const struct vsm_rect eyes[2] = {{0, 0, info->width / 2, info->height},
                                      {info->width / 2, 0, info->width / 2, info->height}};
@@ -112,17 +149,55 @@ static void create_stages(const struct vsm_video_info *info, const char *model, 
         .colour = info->colour,
         .key = {0x00, 0xb1, 0x40},
     };
-    const struct vsm_refine_options refine = {.despill = 1};
+    const struct vsm_refine_options despill = {.despill = 1};
+    struct vsm_view small[2];
     const struct vsm_gpu_stage_options options = {.rvm = &rvm,
                                                   .views = views,
                                                   .view_count = 2,
                                                   .source = &source,
                                                   .targets = &target,
                                                   .target_count = 1,
-                                                  .refine = &refine};
+                                                  .digest = detector ? small : NULL};
+    const struct vsm_gpu_refine_stage_options refine = {.source = &source,
+                                                        .views = views,
+                                                        .view_count = 2,
+                                                        .targets = &target,
+                                                        .target_count = 1,
+                                                        .refine = &despill};
 
-    check(vsm_gpu_upload_stage_create(&source, eyes, 2, upload));
-    check(vsm_gpu_stage_create(&options, gpu));
+    vsm_device_review_views(views, 2, small);
+    check(vsm_gpu_upload_stage_create(&source, eyes, 2, &line->upload));
+    check(vsm_gpu_refine_stage_create(&refine, &line->refine));
+    check(vsm_gpu_stage_create(&options, &line->gpu));
+    if (detector)
+        create_people(line, eyes, small, detector);
+}
+
+static void destroy_line(struct line *line)
+{
+    vsm_gpu_stage_destroy(line->gpu);
+    vsm_gpu_refine_stage_destroy(line->refine);
+    vsm_device_review_destroy(line->review);
+    vsm_stereo_manager_destroy(line->stereo);
+    vsm_people_stage_destroy(line->people);
+    vsm_detector_destroy(line->detector);
+    vsm_parallel_destroy(line->pool);
+    vsm_gpu_upload_stage_destroy(line->upload);
+}
+
+static int describe(const struct line *line, struct stream *s, struct vsm_stage stages[VSM_MAX_STAGES])
+{
+    int count = 0;
+
+    stages[count++] = (struct vsm_stage){.name = "read", .self = s, .run = read_frame};
+    stages[count++] = vsm_gpu_upload_stage_describe(line->upload);
+    if (line->people)
+        stages[count++] = vsm_people_stage_describe(line->people);
+    stages[count++] = vsm_gpu_stage_describe(line->gpu);
+    stages[count++] = vsm_gpu_refine_stage_describe(line->refine);
+    stages[count++] = vsm_gpu_refine_stage_describe_download(line->refine);
+    stages[count++] = (struct vsm_stage){.name = "drop", .self = s, .run = drop_frame};
+    return count;
 }
 
 static void print(const struct stream *s, struct vsm_runner *runner, uint64_t start)
@@ -150,43 +225,40 @@ static void print(const struct stream *s, struct vsm_runner *runner, uint64_t st
 
 int main(int argc, char **argv)
 {
-    const bool software = argc > 5 && strcmp(argv[5], "software") == 0;
+    const bool software = argc > 5 && strcmp(argv[5], "software") == 0,
+               people = argc > 5 && strcmp(argv[argc - 2], "people") == 0;
     const struct vsm_video_reader_options reading = {.threads = 16,
                                                      .memory =
                                                          software ? VSM_READER_PINNED : VSM_READER_DEVICE};
     const struct vsm_runner_options running = {.buffer_frames = 1, .buffer_bytes = (size_t)48 << 20};
-    struct vsm_gpu_upload_stage *upload = NULL;
-    struct vsm_gpu_stage *gpu = NULL;
+    struct vsm_stage stages[VSM_MAX_STAGES];
     struct stream s = {0};
-    struct vsm_stage stages[5];
+    struct line line = {0};
     struct vsm_runner *runner;
     const char *why;
     uint64_t start;
 
     if (argc < 5) {
-        fprintf(stderr, "usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software]\n");
+        fprintf(stderr,
+                "usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json]\n");
         return 1;
     }
     s.frames = atoll(argv[3]);
     check(vsm_video_reader_open(argv[2], &reading, &s.reader));
-    printf("%s, %dx%d, grid %s, %s decoding %s\n", argv[2], vsm_video_reader_info(s.reader)->width,
+    printf("%s, %dx%d, grid %s, %s decoding %s%s\n", argv[2], vsm_video_reader_info(s.reader)->width,
            vsm_video_reader_info(s.reader)->height, argv[4],
-           vsm_video_reader_on_device(s.reader, &why) ? "NVDEC" : "software", why);
-    create_stages(vsm_video_reader_info(s.reader), argv[1], atoi(argv[4]), &upload, &gpu);
-    stages[0] = (struct vsm_stage){.name = "read", .self = &s, .run = read_frame};
-    stages[1] = vsm_gpu_upload_stage_describe(upload);
-    stages[2] = vsm_gpu_stage_describe(gpu);
-    stages[3] = vsm_gpu_stage_describe_download(gpu);
-    stages[4] = (struct vsm_stage){.name = "drop", .self = &s, .run = drop_frame};
-    runner = vsm_runner_create(stages, 5, &running);
+           vsm_video_reader_on_device(s.reader, &why) ? "NVDEC" : "software", why,
+           people ? ", people and both eyes looked at" : "");
+    create_line(vsm_video_reader_info(s.reader), argv[1], atoi(argv[4]), people ? argv[argc - 1] : NULL,
+                &line);
+    runner = vsm_runner_create(stages, describe(&line, &s, stages), &running);
     check(runner ? VSM_OK : VSM_E_NOMEM);
     start = vsm_clock_ns();
     check(vsm_runner_start(runner));
     check(vsm_runner_wait(runner));
     print(&s, runner, start);
     vsm_runner_destroy(runner);
-    vsm_gpu_stage_destroy(gpu);
-    vsm_gpu_upload_stage_destroy(upload);
+    destroy_line(&line);
     vsm_video_reader_close(s.reader);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "nn/session.h"
+#include "pipeline/runner.h"
 #include "stages/composite_stage.h"
 #include "stages/matte_stage.h"
 
@@ -332,19 +333,15 @@ static int dry_run_cpu(const struct vsm_plan *plan, FILE *out)
 
 static int dry_run_gpu(const struct vsm_plan *plan, FILE *out)
 {
-    struct vsm_gpu_upload_stage *upload = NULL;
-    struct vsm_gpu_stage *stage = NULL;
-    int status = vsm_gpu_plan_create_stages(plan, &upload, &stage);
+    struct vsm_stage described[VSM_MAX_STAGES];
+    struct vsm_gpu_stages stages = {0};
+    int status = vsm_gpu_plan_create_stages(plan, &stages);
 
     if (status == VSM_OK) {
-        struct vsm_stage described[] = {vsm_gpu_upload_stage_describe(upload), vsm_gpu_stage_describe(stage),
-                                        vsm_gpu_stage_describe_download(stage)};
-
-        print_rest(plan, vsm_gpu_stage_hash(stage), out);
-        status = time_stages(plan, described, 3, out);
+        print_rest(plan, vsm_gpu_stage_hash(stages.network), out);
+        status = time_stages(plan, described, vsm_gpu_plan_describe_stages(&stages, NULL, described), out);
     }
-    vsm_gpu_stage_destroy(stage);
-    vsm_gpu_upload_stage_destroy(upload);
+    vsm_gpu_plan_destroy_stages(&stages);
     return status;
 }
 

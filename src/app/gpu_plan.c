@@ -36,8 +36,6 @@ static const char *misfit(const struct vsm_plan *plan)
             item->settings.output.resize != 1)
             return "an output changes the projection or the size";
     }
-    if (plan->people.kind != VSM_PEOPLE_ALL)
-        return "matting.people chooses";
     for (int i = 0; i < plan->view_count; i++) {
         if (plan->views[i].kind != VSM_VIEW_DIRECT)
             return "a view is turned";
@@ -112,8 +110,33 @@ int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan)
     return DEVICE_BUFFER_FRAMES;
 }
 
-int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_upload_stage **upload,
-                               struct vsm_gpu_stage **stage)
+bool vsm_gpu_plan_reviews(const struct vsm_plan *plan, struct vsm_view small[VSM_MAX_VIEWS])
+{
+    vsm_device_review_views(plan->views, plan->view_count, small);
+    return plan->people.kind != VSM_PEOPLE_ALL ||
+           (plan->config->stereo.disparity_correction && vsm_stereo_manager_fits(small, plan->view_count));
+}
+
+static int create_network(const struct vsm_plan *plan, const struct vsm_image *source,
+                          const struct vsm_composite_target *targets, struct vsm_gpu_stage **stage)
+{
+    const struct vsm_rvm_options rvm = vsm_plan_matter(plan);
+    struct vsm_view small[VSM_MAX_VIEWS];
+    const struct vsm_gpu_stage_options options = {
+        .rvm = &rvm,
+        .views = plan->views,
+        .view_count = plan->view_count,
+        .source = source,
+        .targets = targets,
+        .target_count = plan->output_count,
+        .digest = vsm_gpu_plan_reviews(plan, small) ? small : NULL,
+        .scaling = plan->adaptive ? &plan->scaling : NULL,
+    };
+
+    return vsm_gpu_stage_create(&options, stage);
+}
+
+int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stages *stages)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
     const struct vsm_refine_options refine = {.despill = (float)plan->config->matting.despill};
@@ -121,21 +144,58 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_uploa
                                      .colour = info->colour,
                                      .width = info->width,
                                      .height = info->height};
-    const struct vsm_rvm_options rvm = vsm_plan_matter(plan);
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
-    const struct vsm_gpu_stage_options options = {
-        .rvm = &rvm,
+    const struct vsm_gpu_refine_stage_options options = {
+        .source = &source,
         .views = plan->views,
         .view_count = plan->view_count,
-        .source = &source,
         .targets = targets,
         .target_count = plan->output_count,
         .refine = &refine,
-        .scaling = plan->adaptive ? &plan->scaling : NULL,
     };
     int status;
 
     vsm_plan_outputs_targets(plan, targets);
-    status = vsm_gpu_upload_stage_create(&source, plan->layout.eyes, plan->layout.eye_count, upload);
-    return status ? status : vsm_gpu_stage_create(&options, stage);
+    status = vsm_gpu_upload_stage_create(&source, plan->layout.eyes, plan->layout.eye_count, &stages->upload);
+    if (status == VSM_OK)
+        status = vsm_gpu_refine_stage_create(&options, &stages->refine);
+    return status == VSM_OK ? create_network(plan, &source, targets, &stages->network) : status;
+}
+
+int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
+                            struct vsm_gpu_stages *stages)
+{
+    struct vsm_view small[VSM_MAX_VIEWS];
+    const struct vsm_device_review_options options = {.views = small,
+                                                      .view_count = plan->view_count,
+                                                      .select = plan->people.kind != VSM_PEOPLE_ALL,
+                                                      .stereo = stereo};
+    int status;
+
+    vsm_device_review_views(plan->views, plan->view_count, small);
+    status = vsm_device_review_create(&options, &stages->review);
+    return status == VSM_OK ? vsm_gpu_refine_stage_set_review(stages->refine, stages->review, small) : status;
+}
+
+void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages)
+{
+    vsm_gpu_stage_destroy(stages->network);
+    vsm_gpu_refine_stage_destroy(stages->refine);
+    vsm_device_review_destroy(stages->review);
+    vsm_gpu_upload_stage_destroy(stages->upload);
+    *stages = (struct vsm_gpu_stages){0};
+}
+
+int vsm_gpu_plan_describe_stages(const struct vsm_gpu_stages *stages, struct vsm_people_stage *people,
+                                 struct vsm_stage *described)
+{
+    int count = 0;
+
+    described[count++] = vsm_gpu_upload_stage_describe(stages->upload);
+    if (people)
+        described[count++] = vsm_people_stage_describe(people);
+    described[count++] = vsm_gpu_stage_describe(stages->network);
+    described[count++] = vsm_gpu_refine_stage_describe(stages->refine);
+    described[count++] = vsm_gpu_refine_stage_describe_download(stages->refine);
+    return count;
 }

@@ -3,8 +3,10 @@
 #define VSM_APP_GPU_PLAN_H
 
 #include "app/plan.h"
+#include "stages/gpu_refine_stage.h"
 #include "stages/gpu_stage.h"
 #include "stages/gpu_upload_stage.h"
+#include "stages/people_stage.h"
 
 /* Whether a job may come to run on the GPU: it is wanted and there. Asked before anything is known of the input. */
 bool vsm_gpu_plan_possible(const struct vsm_config *config);
@@ -20,8 +22,25 @@ double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan);
 /* Most frames in a queue: the decoder on the device has a fixed set of pictures. */
 int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan);
 
-/* The stages for a plan with plan->gpu. */
-int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_upload_stage **upload,
-                               struct vsm_gpu_stage **stage) VSM_NODISCARD;
+/* The stages of a job with plan->gpu, between reading and writing; all NULL otherwise. */
+struct vsm_gpu_stages {
+    struct vsm_gpu_upload_stage *upload;
+    struct vsm_gpu_stage *network;
+    struct vsm_device_review *review; /* NULL: nothing of a frame is looked at on the host */
+    struct vsm_gpu_refine_stage *refine;
+};
+
+int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stages *stages) VSM_NODISCARD;
+void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages);
+
+/* Whether a plan with plan->gpu has the eyes compared or people left out; then `small` are the views of digests. */
+bool vsm_gpu_plan_reviews(const struct vsm_plan *plan, struct vsm_view small[VSM_MAX_VIEWS]);
+/* To be called then, with the manager for those views, or NULL, which is borrowed. */
+int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
+                            struct vsm_gpu_stages *stages) VSM_NODISCARD;
+
+/* In the pipeline's order, with `people` where it belongs (NULL: without). Returns their number, at most 5. */
+int vsm_gpu_plan_describe_stages(const struct vsm_gpu_stages *stages, struct vsm_people_stage *people,
+                                 struct vsm_stage *described);
 
 #endif

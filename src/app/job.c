@@ -35,10 +35,9 @@ struct job {
     struct vsm_matte_stage *matte; /* NULL: matting.model is sam2 alone */
     struct vsm_sam2_net *net;      /* NULL: nobody is followed */
     struct vsm_track_stage *track;
-    struct vsm_select_stage *select;     /* NULL: everybody is wanted, or the tracker selects */
-    struct vsm_stereo_manager *stereo;   /* NULL: not two eyes that can be compared */
-    struct vsm_gpu_upload_stage *upload; /* these two instead of rvm, people, matte and composite */
-    struct vsm_gpu_stage *gpu;
+    struct vsm_select_stage *select;   /* NULL: everybody is wanted, or the tracker selects */
+    struct vsm_stereo_manager *stereo; /* NULL: not two eyes that can be compared */
+    struct vsm_gpu_stages gpu;         /* instead of rvm, matte, select and composite */
     struct vsm_composite_stage *composite;
     struct vsm_write_stage write;
     struct vsm_video_writer *writers[VSM_MAX_OUTPUTS];
@@ -47,11 +46,12 @@ struct job {
     int64_t resumed;               /* frames that earlier runs made */
 };
 
-static int create_stereo(struct job *job)
+/* A comparison of the eyes through these views, if they can be compared. */
+static int create_stereo(struct job *job, const struct vsm_view *views)
 {
     const struct vsm_plan *plan = job->plan;
     const struct vsm_stereo_manager_options options = {
-        .views = plan->views,
+        .views = views,
         .view_count = plan->view_count,
         .master = plan->config->stereo.master_eye == VSM_CONFIG_EYE_RIGHT ? VSM_RIGHT : VSM_LEFT,
         .baseline = vsm_eyes_plan_baseline(plan),
@@ -61,17 +61,10 @@ static int create_stereo(struct job *job)
         .list = plan->config->logging.stereo_list,
         .pool = job->pool,
     };
-    struct vsm_matte_review review;
-    int status;
 
-    if (!plan->config->stereo.disparity_correction || !vsm_stereo_manager_fits(plan->views, plan->view_count))
+    if (!plan->config->stereo.disparity_correction || !vsm_stereo_manager_fits(views, plan->view_count))
         return VSM_OK;
-    status = vsm_stereo_manager_create(&options, &job->stereo);
-    if (status != VSM_OK)
-        return status;
-    review = vsm_stereo_manager_review(job->stereo);
-    vsm_matte_stage_set_review(job->matte, &review);
-    return VSM_OK;
+    return vsm_stereo_manager_create(&options, &job->stereo);
 }
 
 static int create_composite(struct job *job)
@@ -130,17 +123,15 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
 
     if (status == VSM_OK && checkpoint)
         status = vsm_read_stage_restore(&job->read, checkpoint->state);
-    if (status == VSM_OK && checkpoint && job->upload)
-        status = vsm_gpu_upload_stage_restore(job->upload, checkpoint->state);
     if (status == VSM_OK && checkpoint)
-        status = job->gpu     ? vsm_gpu_stage_restore(job->gpu, checkpoint->state)
+        status = plan->gpu    ? vsm_gpu_stage_restore(job->gpu.network, checkpoint->state)
                  : job->matte ? vsm_matte_stage_restore(job->matte, checkpoint->state)
                               : VSM_OK;
     if (status == VSM_OK && checkpoint && job->track)
         status = vsm_track_stage_restore(job->track, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->people)
         status = vsm_people_stage_restore(job->people, checkpoint->state);
-    /* The GPU does not compare the eyes: what began there has no such record. */
+    /* What began with an older program on a GPU has no such record. */
     if (status == VSM_OK && checkpoint && job->stereo && vsm_state_find(checkpoint->state, "stereo"))
         status = vsm_stereo_manager_restore(job->stereo, checkpoint->state);
     if (status == VSM_OK)
@@ -164,10 +155,8 @@ static int create_runner(struct job *job)
     int count = 0;
 
     stages[count++] = vsm_read_stage_describe(&job->read);
-    if (job->gpu) {
-        stages[count++] = vsm_gpu_upload_stage_describe(job->upload);
-        stages[count++] = vsm_gpu_stage_describe(job->gpu);
-        stages[count++] = vsm_gpu_stage_describe_download(job->gpu);
+    if (job->plan->gpu) {
+        count += vsm_gpu_plan_describe_stages(&job->gpu, job->people, stages + count);
     } else {
         stages[count++] = vsm_people_stage_describe(job->people);
         if (job->matte)
@@ -196,7 +185,26 @@ static int create_matte(struct job *job)
     }
     if (status == VSM_OK)
         status = vsm_view_plan_direct(plan, job->matte, job->turned, &job->director);
-    return status == VSM_OK ? create_stereo(job) : status;
+    if (status == VSM_OK)
+        status = create_stereo(job, plan->views);
+    if (status == VSM_OK && job->stereo) {
+        const struct vsm_matte_review review = vsm_stereo_manager_review(job->stereo);
+
+        vsm_matte_stage_set_review(job->matte, &review);
+    }
+    return status;
+}
+
+/* What works on the host beside the device. */
+static int create_beside_gpu(struct job *job)
+{
+    struct vsm_view small[VSM_MAX_VIEWS];
+    int status = vsm_people_plan_create_stage(job->plan, job->pool, &job->detector, &job->people);
+
+    if (status != VSM_OK || !vsm_gpu_plan_reviews(job->plan, small))
+        return status;
+    status = create_stereo(job, small);
+    return status == VSM_OK ? vsm_gpu_plan_add_review(job->plan, job->stereo, &job->gpu) : status;
 }
 
 static int create_cpu_stages(struct job *job)
@@ -220,9 +228,9 @@ static int create_models(struct job *job)
     int status;
 
     if (plan->gpu) {
-        status = vsm_gpu_plan_create_stages(plan, &job->upload, &job->gpu);
+        status = vsm_gpu_plan_create_stages(plan, &job->gpu);
         if (status == VSM_OK)
-            job->model = vsm_gpu_stage_hash(job->gpu);
+            job->model = vsm_gpu_stage_hash(job->gpu.network);
         return status;
     }
     if (plan->config->matting.model != VSM_CONFIG_MODEL_SAM2) {
@@ -241,8 +249,6 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
     int status = create_models(job);
 
     vsm_log(VSM_LOG_INFO, "provider", "%s", plan->provider);
-    if (plan->gpu && plan->view_count == 2)
-        vsm_log(VSM_LOG_INFO, "stereo", "on the GPU the eyes' mattes are neither compared nor mended");
     job->pool = vsm_parallel_create(plan->threads);
     if (!job->pool)
         status = VSM_E_NOMEM;
@@ -250,8 +256,8 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
         status = vsm_recovery_open(plan, wish, job->model, &job->recovery);
     if (vsm_recovery_finished(job->recovery))
         return status;
-    if (status == VSM_OK && !job->gpu)
-        status = create_cpu_stages(job);
+    if (status == VSM_OK)
+        status = plan->gpu ? create_beside_gpu(job) : create_cpu_stages(job);
     if (status == VSM_OK)
         status = position(job, vsm_recovery_checkpoint(job->recovery));
     if (status == VSM_OK)
@@ -291,6 +297,7 @@ static void tear_down(struct job *job)
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         vsm_video_writer_close(job->writers[i], keep);
     vsm_composite_stage_destroy(job->composite);
+    vsm_gpu_plan_destroy_stages(&job->gpu);
     vsm_stereo_manager_destroy(job->stereo);
     vsm_select_stage_destroy(job->select);
     vsm_track_stage_destroy(job->track);
@@ -298,8 +305,6 @@ static void tear_down(struct job *job)
     vsm_matte_stage_destroy(job->matte);
     vsm_people_stage_destroy(job->people);
     vsm_detector_destroy(job->detector);
-    vsm_gpu_stage_destroy(job->gpu);
-    vsm_gpu_upload_stage_destroy(job->upload);
     vsm_view_director_destroy(job->director);
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
         vsm_rvm_destroy(job->turned[k]);
@@ -309,13 +314,10 @@ static void tear_down(struct job *job)
 
 static int report(struct job *job, int status, uint64_t wall_ns)
 {
-    struct vsm_matte_counters counters = job->gpu     ? vsm_gpu_stage_counters(job->gpu)
-                                         : job->matte ? vsm_matte_stage_counters(job->matte)
-                                                      : (struct vsm_matte_counters){0};
-    const struct vsm_people_stage_numbers people =
-        job->people
-            ? vsm_people_stage_numbers(job->people)
-            : (struct vsm_people_stage_numbers){.scene_cuts = vsm_gpu_upload_stage_scene_cuts(job->upload)};
+    struct vsm_matte_counters counters = job->plan->gpu ? vsm_gpu_stage_counters(job->gpu.network)
+                                         : job->matte   ? vsm_matte_stage_counters(job->matte)
+                                                        : (struct vsm_matte_counters){0};
+    const struct vsm_people_stage_numbers people = vsm_people_stage_numbers(job->people);
     const struct vsm_view_director_counters views =
         job->director ? vsm_view_director_counters(job->director) : (struct vsm_view_director_counters){0};
     struct vsm_report r = {
@@ -334,9 +336,9 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .stereo = job->stereo ? vsm_stereo_manager_tally(job->stereo) : NULL,
         .wall_ns = wall_ns,
         .track = job->track ? vsm_track_stage_numbers(job->track) : NULL,
-        .scaling = job->gpu     ? vsm_gpu_stage_scaling(job->gpu)
-                   : job->matte ? vsm_matte_stage_scaling(job->matte)
-                                : NULL,
+        .scaling = job->plan->gpu ? vsm_gpu_stage_scaling(job->gpu.network)
+                   : job->matte   ? vsm_matte_stage_scaling(job->matte)
+                                  : NULL,
         .model_hash = job->model,
         .job_hash = vsm_recovery_job_hash(job->recovery),
     };

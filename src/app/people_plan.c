@@ -19,11 +19,18 @@
 #define LEAST_INTERVAL 4
 #define MOST_INTERVAL  30
 
-/* Only settings and the input decide, never a clock: a resumed job looks at the same frames. */
+/* Threads for a look beside a GPU, where a frame takes milliseconds and nothing else wants the cores for long. */
+#define GPU_THREADS(threads) ((threads) > 2 ? (threads) / 2 : 1)
+
+/* Only settings, device and the input decide, never a clock: a resumed job looks at the same frames. */
 static int choose_interval(const struct vsm_plan *plan)
 {
     double cells = 0.0, frames;
 
+    if (plan->gpu)
+        return MOST_INTERVAL < plan->config->matting.correction_interval
+                   ? MOST_INTERVAL
+                   : plan->config->matting.correction_interval;
     for (int i = 0; i < plan->view_count; i++)
         cells += (double)plan->views[i].width * plan->views[i].height;
     frames = fmin(fmax(ceil(LOOK_SECONDS / (SHARE * CELL_SECONDS * cells)), LEAST_INTERVAL), MOST_INTERVAL);
@@ -37,7 +44,7 @@ int vsm_people_plan_choose(struct vsm_plan *plan, const char *models_folder)
     int status = shard && graph ? VSM_OK : VSM_E_NOMEM;
 
     plan->detector_interval = choose_interval(plan);
-    if (status == VSM_OK && !plan->gpu && access(graph, R_OK) == 0 && access(shard, R_OK) == 0) {
+    if (status == VSM_OK && access(graph, R_OK) == 0 && access(shard, R_OK) == 0) {
         plan->detector_path = graph;
         graph = NULL;
     } else if (status == VSM_OK && plan->people.kind != VSM_PEOPLE_ALL) {
@@ -62,7 +69,8 @@ int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_paralle
                                  struct vsm_detector **detector, struct vsm_people_stage **stage)
 {
     /* One thread: its share of a frame is small, and the matter's threads have the cores meanwhile. */
-    const struct vsm_session_options session = {.device = VSM_DEVICE_CPU, .threads = 1};
+    const struct vsm_session_options session = {.device = VSM_DEVICE_CPU,
+                                                .threads = plan->gpu ? GPU_THREADS(plan->threads) : 1};
     struct vsm_people_stage_options options = {
         .eyes = {plan->layout.eyes[0], plan->layout.eyes[1]},
         .eye_count = plan->layout.eye_count,

@@ -7,6 +7,7 @@
 #include "cuda/preprocess.h"
 #include "cuda/refine.h"
 #include "cuda/resample.h"
+#include "cuda/review.h"
 
 #define NO_CUDA vsm_fail(VSM_E_DEVICE, "CUDA: this program was built without it")
 
@@ -329,6 +330,34 @@ int vsm_cuda_resample_planes(const float *pixels, int batch, int channels, int c
     (void)channels;
     (void)cells;
     (void)planes;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int height, int width,
+                           float *digest, int small_height, int small_width, struct vsm_cuda_stream *stream)
+{
+    (void)rgb;
+    (void)fit;
+    (void)batch;
+    (void)height;
+    (void)width;
+    (void)digest;
+    (void)small_height;
+    (void)small_width;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_review_edit(const float *edit, int small_height, int small_width, float *fit, int height,
+                         int width, struct vsm_cuda_stream *stream)
+{
+    (void)edit;
+    (void)small_height;
+    (void)small_width;
+    (void)fit;
+    (void)height;
+    (void)width;
     (void)stream;
     return NO_CUDA;
 }

@@ -15,6 +15,8 @@ void vsm_frame_destroy(struct vsm_frame **frame)
         return;
     *frame = NULL;
     vsm_image_unref(&f->source);
+    vsm_tensor_unref(&f->thumbnails);
+    vsm_tensor_unref(&f->digest);
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&f->mattes[i].coefficients);
         vsm_tensor_unref(&f->mattes[i].inverse);
@@ -29,13 +31,19 @@ static size_t image_bytes(const struct vsm_image *image)
     return image ? vsm_format_bytes(image->format, image->width, image->height) : 0;
 }
 
+static size_t tensor_bytes(const struct vsm_tensor *tensor)
+{
+    return tensor ? vsm_tensor_bytes(tensor) : 0;
+}
+
 size_t vsm_frame_bytes(const struct vsm_frame *frame)
 {
     size_t bytes = sizeof(*frame) + image_bytes(frame->source);
 
+    bytes += tensor_bytes(frame->thumbnails) + tensor_bytes(frame->digest);
     for (int i = 0; i < frame->view_count; i++) {
-        bytes += frame->mattes[i].coefficients ? vsm_tensor_bytes(frame->mattes[i].coefficients) : 0;
-        bytes += frame->mattes[i].inverse ? vsm_tensor_bytes(frame->mattes[i].inverse) : 0;
+        bytes += tensor_bytes(frame->mattes[i].coefficients);
+        bytes += tensor_bytes(frame->mattes[i].inverse);
     }
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         bytes += image_bytes(frame->outputs[i]);

@@ -25,7 +25,7 @@ struct vsm_matte {
     struct vsm_view view;
     /* [8, height, width] float32: A_R, A_G, A_B, A_alpha, b_R, b_G, b_B, b_alpha on the view's grid. With
      * x the full-size source in 0..1: alpha = clamp(A_alpha * mean(x) + b_alpha), F_c = clamp(x_c + A_c *
-     * x_c + b_c). */
+     * x_c + b_c). On a device (VSM_PLACE_CUDA): [height, width, 8]. */
     struct vsm_tensor *coefficients;
     /* Turned views: the inverse mapping, vsm_view_map_inverse_table() (geometry/view_map.h), float32 [rows, columns, 2]
      * with a node every `step` luma samples of the eye. Direct views: NULL. */
@@ -41,6 +41,10 @@ struct vsm_frame {
     bool repeated;    /* the source could not be decoded here; the last good picture stands in */
     bool scene_cut;   /* first frame of a new scene */
     struct vsm_image *source;
+    /* Only where the source is on a device, for who works on the host: both eyes as stages/people_stage.h wants them,
+     * [eyes, 3, height, width] float32 RGB 0..1; and what the matter saw and found on small grids of equal size,
+     * [views, 4, height, width] float32: means of R, G, B and alpha. Host memory; else NULL. */
+    struct vsm_tensor *thumbnails, *digest;
     struct vsm_people people;
     /* One or two views an eye. With two eyes, mattes[2k] is the left one and mattes[2k + 1] the right one of the same
      * direction, field of view and grid. */

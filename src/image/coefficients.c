@@ -44,3 +44,14 @@ void vsm_coefficients_init(struct vsm_coefficients *k, const struct vsm_colour_m
         plane[3] = sum(FIRST_B, to_chroma[i], ones, m->chroma_range);
     }
 }
+
+void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha)
+{
+    const float *a = maps + VSM_COEFFICIENT_ALPHA_A * cells, *b = maps + VSM_COEFFICIENT_ALPHA_B * cells;
+
+    for (size_t i = 0; i < cells; i++) {
+        const float v = a[i] * (rgb[i] + rgb[cells + i] + rgb[2 * cells + i]) * (1.0f / 3.0f) + b[i];
+
+        alpha[i] = v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
+    }
+}

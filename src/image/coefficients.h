@@ -13,6 +13,8 @@
 
 #include "image/colour.h"
 
+#include <stddef.h>
+
 #define VSM_COEFFICIENT_MAPS    8 /* A_R, A_G, A_B, A_alpha, b_R, b_G, b_B, b_alpha */
 #define VSM_COEFFICIENT_ALPHA_A 3
 #define VSM_COEFFICIENT_ALPHA_B 7
@@ -44,6 +46,10 @@ struct vsm_coefficients {
     float mean_u, mean_v;
     struct vsm_coefficient_plane luma[VSM_LUMA_PLANES], tint[VSM_TINT_PLANES], chroma[VSM_CHROMA_PLANES];
 };
+
+/* alpha = clamp(A_alpha mean(rgb) + b_alpha) on the grid itself. maps: VSM_COEFFICIENT_MAPS planes of `cells` values; rgb:
+ * R, G, B planes in 0..1. */
+void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha);
 
 void vsm_coefficients_init(struct vsm_coefficients *coefficients, const struct vsm_colour_model *model);
 

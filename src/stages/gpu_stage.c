@@ -6,37 +6,33 @@
 #include "base/mem.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
+#include "cuda/review.h"
 #include "image/cuda_pool.h"
+#include "image/cuda_tensors.h"
 #include "image/preprocess_cuda.h"
-#include "image/refine_cuda.h"
 #include "models/rvm_cuda.h"
+
+#include <string.h>
 
 #define RECORD "matte" /* stages/matte_stage.c has the same */
 
-#define SLOTS  2 /* frames between the network's start and the end of the download */
 #define SENSES 8 /* frames between looks at the device's load and memory, which cost about a millisecond */
 
-/* What of a frame is on its way. Pictures are reused as soon as they have been downloaded. */
-struct slot {
-    struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* on the device */
-    struct vsm_cuda_event *refined, *downloaded;
-};
-
 struct vsm_gpu_stage {
-    struct vsm_cuda_stream *compute, *download;
+    struct vsm_cuda_stream *compute;
     struct vsm_cuda_event *network_done;
     struct vsm_rvm_options options;
-    struct vsm_refine_options refine_options;
     struct vsm_rvm_cuda *rvm;
     struct vsm_preprocess_cuda *preprocess;
-    struct vsm_refine_cuda *refine;
+    struct vsm_cuda_tensors *maps; /* of one view */
     struct vsm_sha256 hash;
     struct vsm_image source; /* what sources are like */
     struct vsm_view views[VSM_MAX_VIEWS];
     int view_count, output_count;
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
-    struct vsm_cuda_pool *device_pools[VSM_MAX_OUTPUTS], *host_pools[VSM_MAX_OUTPUTS];
-    struct slot slots[SLOTS];
+    struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS]; /* page-locked */
+    int digest_width, digest_height;              /* 0: none is wanted */
+    void *device_digest, *host_digest;            /* of all views; page-locked */
     struct vsm_matte_counters counters;
 
     bool adaptive;
@@ -46,38 +42,28 @@ struct vsm_gpu_stage {
     uint64_t done_ns;
 };
 
-static int create_outputs(struct vsm_gpu_stage *s)
+static size_t digest_bytes(const struct vsm_gpu_stage *s)
 {
-    int status = VSM_OK;
-
-    for (int i = 0; i < s->output_count && !status; i++) {
-        const struct vsm_composite_target *t = &s->targets[i];
-
-        s->device_pools[i] =
-            vsm_cuda_pool_create(VSM_PLACE_CUDA, t->format, s->source.width, s->source.height, t->colour);
-        s->host_pools[i] =
-            vsm_cuda_pool_create(VSM_PLACE_HOST, t->format, s->source.width, s->source.height, t->colour);
-        if (!s->device_pools[i] || !s->host_pools[i])
-            return VSM_E_NOMEM;
-        for (int k = 0; k < SLOTS && !status; k++)
-            status = vsm_cuda_pool_get(s->device_pools[i], &s->slots[k].outputs[i]);
-    }
-    return status;
+    return 4 * sizeof(float) * (size_t)s->digest_width * (size_t)s->digest_height * (size_t)s->view_count;
 }
 
-static int create_streams(struct vsm_gpu_stage *s)
+static int create_room(struct vsm_gpu_stage *s)
 {
     int status = vsm_cuda_stream_create(&s->compute);
 
     if (!status)
-        status = vsm_cuda_stream_create(&s->download);
-    if (!status)
         status = vsm_cuda_event_create(0, &s->network_done);
-    for (int k = 0; k < SLOTS && !status; k++) {
-        status = vsm_cuda_event_create(0, &s->slots[k].refined);
-        if (!status)
-            status = vsm_cuda_event_create(0, &s->slots[k].downloaded);
+    for (int i = 0; i < s->output_count && !status; i++) {
+        const struct vsm_composite_target *t = &s->targets[i];
+
+        s->pools[i] =
+            vsm_cuda_pool_create(VSM_PLACE_HOST, t->format, s->source.width, s->source.height, t->colour);
+        status = s->pools[i] ? VSM_OK : VSM_E_NOMEM;
     }
+    if (!status && s->digest_width)
+        status = vsm_cuda_alloc("digest", digest_bytes(s), &s->device_digest);
+    if (!status && s->digest_width)
+        status = vsm_cuda_alloc_host("digest", digest_bytes(s), &s->host_digest);
     return status;
 }
 
@@ -85,33 +71,26 @@ static void destroy_network(struct vsm_gpu_stage *s)
 {
     vsm_rvm_cuda_destroy(s->rvm);
     vsm_preprocess_cuda_destroy(s->preprocess);
-    vsm_refine_cuda_destroy(s->refine);
+    vsm_cuda_tensors_destroy(s->maps);
     s->rvm = NULL;
     s->preprocess = NULL;
-    s->refine = NULL;
+    s->maps = NULL;
 }
 
 /* Everything that depends on the grid. */
 static int create_network(struct vsm_gpu_stage *s)
 {
-    struct vsm_composite_output outputs[VSM_MAX_OUTPUTS];
+    const int64_t dims[] = {s->views[0].height, s->views[0].width, 8};
     int status;
 
     if (vsm_fault_hit("gpu.memory"))
         return vsm_fail(VSM_E_NOMEM, "CUDA: memory of the network: out of memory");
     s->options.width = s->views[0].width;
     s->options.height = s->views[0].height;
-    for (int i = 0; i < s->output_count; i++) {
-        const struct vsm_composite_target *t = &s->targets[i];
-
-        outputs[i] = (struct vsm_composite_output){.kind = t->kind,
-                                                   .image = s->slots[0].outputs[i],
-                                                   .key = {t->key[0], t->key[1], t->key[2]}};
-    }
-    status = vsm_refine_cuda_create(&s->source, s->views, s->view_count, outputs, s->output_count,
-                                    &s->refine_options, &s->refine);
-    if (!status)
-        status = vsm_preprocess_cuda_create(&s->source, s->views, s->view_count, &s->preprocess);
+    status = vsm_preprocess_cuda_create(&s->source, s->views, s->view_count, &s->preprocess);
+    s->maps = vsm_cuda_tensors_create(3, dims);
+    if (!status && !s->maps)
+        status = VSM_E_NOMEM;
     if (!status)
         status = vsm_rvm_cuda_create(&s->options, s->compute, &s->rvm);
     return status;
@@ -151,9 +130,7 @@ static int create_parts(struct vsm_gpu_stage *s)
     int status = vsm_cuda_device_info(&info);
 
     if (!status)
-        status = create_streams(s);
-    if (!status)
-        status = create_outputs(s);
+        status = create_room(s);
     if (!status)
         status = create_adapted(s, 0);
     if (!status)
@@ -169,11 +146,12 @@ int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options, struct vsm
     if (!s)
         return VSM_E_NOMEM;
     s->options = *options->rvm;
-    s->refine_options = *options->refine;
     s->source = *options->source;
     s->source.place = VSM_PLACE_CUDA;
     s->view_count = options->view_count;
     s->output_count = options->target_count;
+    s->digest_width = options->digest ? options->digest->width : 0;
+    s->digest_height = options->digest ? options->digest->height : 0;
     for (int i = 0; i < s->view_count; i++)
         s->views[i] = options->views[i];
     for (int i = 0; i < s->output_count; i++)
@@ -196,21 +174,13 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
     if (!stage)
         return;
     destroy_network(stage);
-    if (stage->download && vsm_cuda_stream_wait(stage->download) != VSM_OK)
-        vsm_log(VSM_LOG_DEBUG, "gpu", "%s", vsm_error_message());
-    for (int i = 0; i < stage->output_count; i++) {
-        for (int k = 0; k < SLOTS; k++)
-            vsm_image_unref(&stage->slots[k].outputs[i]);
-        vsm_cuda_pool_destroy(stage->device_pools[i]);
-        vsm_cuda_pool_destroy(stage->host_pools[i]);
-    }
-    for (int k = 0; k < SLOTS; k++) {
-        vsm_cuda_event_destroy(stage->slots[k].refined);
-        vsm_cuda_event_destroy(stage->slots[k].downloaded);
-    }
+    for (int i = 0; i < stage->output_count; i++)
+        vsm_cuda_pool_destroy(stage->pools[i]);
+    vsm_cuda_free(stage->device_digest);
+    if (stage->host_digest)
+        vsm_cuda_free_host(stage->host_digest);
     vsm_cuda_event_destroy(stage->network_done);
     vsm_cuda_stream_destroy(stage->compute);
-    vsm_cuda_stream_destroy(stage->download);
     vsm_mem_free(stage);
 }
 
@@ -273,41 +243,34 @@ static int change_grid(struct vsm_gpu_stage *stage, int64_t frame)
     return status;
 }
 
-static int download(struct vsm_gpu_stage *stage, struct slot *slot, struct vsm_frame *frame)
+/* The maps go over to the frame, so that the network can go on; the digest is made and copied to the host. */
+static int collect(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    int status = vsm_cuda_event_hold(slot->refined, stage->download);
+    const struct vsm_view *view = &stage->views[0];
+    int status = VSM_OK;
 
-    for (int i = 0; i < stage->output_count; i++) {
-        const struct vsm_image *from = slot->outputs[i], *to = frame->outputs[i];
+    for (int i = 0; i < stage->view_count && !status; i++) {
+        const struct vsm_tensor *maps = frame->mattes[i].coefficients;
 
-        for (int p = 0; p < vsm_format_plane_count(to->format) && !status; p++)
-            status = vsm_cuda_copy_rows(to->data[p], to->stride[p], from->data[p], from->stride[p],
-                                        (size_t)vsm_format_plane_width(to->format, p, to->width) *
-                                            (size_t)vsm_format_bytes_per_sample(to->format),
-                                        (size_t)vsm_format_plane_height(to->format, p, to->height),
-                                        stage->download);
+        status = vsm_cuda_copy(maps->data, vsm_rvm_cuda_fit(stage->rvm, i), vsm_tensor_bytes(maps),
+                               stage->compute);
     }
-    return status ? status : vsm_cuda_event_record(slot->downloaded, stage->download);
-}
-
-static int composite(struct vsm_gpu_stage *stage, struct slot *slot, struct vsm_frame *frame)
-{
-    const float *fits[VSM_MAX_VIEWS];
-    int status;
-
-    for (int i = 0; i < stage->view_count; i++)
-        fits[i] = vsm_rvm_cuda_fit(stage->rvm, i);
-    status = vsm_refine_cuda_run(stage->refine, frame->source, fits, slot->outputs, stage->compute);
+    if (!status && stage->digest_width)
+        status = vsm_cuda_review_digest(vsm_rvm_cuda_source(stage->rvm), vsm_rvm_cuda_fit(stage->rvm, 0),
+                                        stage->view_count, view->height, view->width, stage->device_digest,
+                                        stage->digest_height, stage->digest_width, stage->compute);
+    if (!status && stage->digest_width)
+        status = vsm_cuda_copy(stage->host_digest, stage->device_digest, digest_bytes(stage), stage->compute);
     if (!status)
-        status = vsm_cuda_event_record(slot->refined, stage->compute);
-    return status ? status : download(stage, slot, frame);
+        status = vsm_cuda_event_record(stage->network_done, stage->compute);
+    return status ? status : vsm_cuda_event_wait(stage->network_done);
 }
 
-/* Gives all of the frame's work to the streams. */
-static int launch(struct vsm_gpu_stage *stage, struct slot *slot, struct vsm_frame *frame)
+static int run_network(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     const struct vsm_rvm_state fresh[VSM_MAX_VIEWS] = {0};
-    int status = frame->scene_cut ? set_states(stage, fresh) : VSM_OK;
+    bool repeated = false;
+    int resets = 0, status = frame->scene_cut ? set_states(stage, fresh) : VSM_OK;
 
     if (!status)
         status = vsm_preprocess_cuda_run(stage->preprocess, frame->source, vsm_rvm_cuda_source(stage->rvm),
@@ -315,30 +278,54 @@ static int launch(struct vsm_gpu_stage *stage, struct slot *slot, struct vsm_fra
     if (!status)
         status = vsm_rvm_cuda_run(stage->rvm);
     if (!status)
-        status = vsm_cuda_event_record(stage->network_done, stage->compute);
-    return status ? status : composite(stage, slot, frame);
+        status = collect(stage, frame);
+    if (!status)
+        status = vsm_rvm_cuda_check(stage->rvm, &resets, &repeated);
+    if (!status && repeated)
+        status = collect(stage, frame);
+    stage->counters.state_resets += resets;
+    return status;
 }
 
-static int take_outputs(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+static int add_digest(const struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+{
+    const int64_t dims[] = {stage->view_count, 4, stage->digest_height, stage->digest_width};
+
+    if (!stage->digest_width)
+        return VSM_OK;
+    frame->digest = vsm_tensor_create(VSM_F32, 4, dims);
+    if (!frame->digest)
+        return VSM_E_NOMEM;
+    memcpy(frame->digest->data, stage->host_digest, digest_bytes(stage));
+    return VSM_OK;
+}
+
+static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     int status = VSM_OK;
 
     for (int i = 0; i < stage->output_count && !status; i++)
         if (!frame->outputs[i])
-            status = vsm_cuda_pool_get(stage->host_pools[i], &frame->outputs[i]);
+            status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
+    for (int i = 0; i < stage->view_count && !status; i++) {
+        frame->mattes[i].view = stage->views[i];
+        vsm_tensor_unref(&frame->mattes[i].coefficients);
+        status = vsm_cuda_tensors_get(stage->maps, &frame->mattes[i].coefficients);
+    }
+    frame->view_count = stage->view_count;
     return status;
 }
 
-/* Pictures that there is no memory for: a smaller grid makes room. */
-static int take_outputs_adapted(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+/* Pictures and maps that there is no memory for: a smaller grid makes room. */
+static int take_room_adapted(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    int status = take_outputs(stage, frame);
+    int status = take_room(stage, frame);
 
     while (status == VSM_E_NOMEM && stage->adaptive &&
            vsm_scaling_out_of_memory(&stage->scaling, frame->seq)) {
         status = change_grid(stage, frame->seq);
         if (!status)
-            status = take_outputs(stage, frame);
+            status = take_room(stage, frame);
     }
     return status;
 }
@@ -370,36 +357,18 @@ static int adapt(struct vsm_gpu_stage *stage, int64_t frame, uint64_t start)
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_gpu_stage *stage = self;
-    struct slot *slot = &stage->slots[frame->seq % SLOTS];
     const uint64_t start = vsm_clock_ns();
-    int resets = 0, status = take_outputs_adapted(stage, frame);
-    bool repeated = false;
+    int status = take_room_adapted(stage, frame);
 
-    if (!status)
-        status = vsm_cuda_event_wait(slot->downloaded);
     if (!status && vsm_fault_hit("gpu.run"))
         status = vsm_fail(VSM_E_DEVICE, "CUDA: work on the device: the device is lost");
     if (!status)
-        status = launch(stage, slot, frame);
+        status = run_network(stage, frame);
     if (!status)
-        status = vsm_cuda_event_wait(stage->network_done);
-    if (!status)
-        status = vsm_rvm_cuda_check(stage->rvm, &resets, &repeated);
-    if (!status && repeated)
-        status = composite(stage, slot, frame);
-    stage->counters.state_resets += resets;
+        status = add_digest(stage, frame);
     if (status || !stage->adaptive)
         return status;
     return adapt(stage, frame->seq, start);
-}
-
-static int run_download(void *self, struct vsm_frame *frame)
-{
-    struct vsm_gpu_stage *stage = self;
-    int status = vsm_cuda_event_wait(stage->slots[frame->seq % SLOTS].downloaded);
-
-    vsm_image_unref(&frame->source);
-    return status;
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
@@ -459,9 +428,4 @@ int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *s
 struct vsm_stage vsm_gpu_stage_describe(struct vsm_gpu_stage *stage)
 {
     return (struct vsm_stage){.name = "gpu", .self = stage, .run = run, .barrier = barrier};
-}
-
-struct vsm_stage vsm_gpu_stage_describe_download(struct vsm_gpu_stage *stage)
-{
-    return (struct vsm_stage){.name = "download", .self = stage, .run = run_download};
 }

@@ -4,20 +4,18 @@
 #include "cuda/device.h"
 #include "image/cuda_pool.h"
 #include "image/preprocess_cuda.h"
-#include "image/scene_cut.h"
-#include "models/detector.h"
 #include "stages/people_stage.h"
+
+#include <string.h>
 
 struct vsm_gpu_upload_stage {
     struct vsm_cuda_stream *stream;
     struct vsm_cuda_event *decoded, *ready;
-    struct vsm_cuda_pool *pool; /* device pictures for host ones */
+    struct vsm_cuda_pool *pool;
     struct vsm_preprocess_cuda *preprocess;
-    struct vsm_view views[2]; /* small grids, as of stages/people_stage.c */
+    struct vsm_view views[2];
     int eye_count;
     void *device_rgb, *host_rgb; /* of all views; page-locked */
-    struct vsm_scene_cut cut;
-    int64_t scene_cuts;
 };
 
 static size_t grid_bytes(const struct vsm_gpu_upload_stage *stage)
@@ -34,10 +32,7 @@ int vsm_gpu_upload_stage_create(const struct vsm_image *source, const struct vsm
     if (!s)
         return VSM_E_NOMEM;
     s->eye_count = eye_count;
-    for (int i = 0; i < eye_count; i++) {
-        s->views[i] = (struct vsm_view){.kind = VSM_VIEW_DIRECT, .eye = (enum vsm_eye)i, .source = eyes[i]};
-        vsm_detector_fit(eyes[0].width, eyes[0].height, &s->views[i].width, &s->views[i].height);
-    }
+    vsm_people_stage_views(eyes, eye_count, s->views);
     s->pool =
         vsm_cuda_pool_create(VSM_PLACE_CUDA, source->format, source->width, source->height, source->colour);
     status = s->pool ? vsm_cuda_stream_create(&s->stream) : VSM_E_NOMEM;
@@ -48,9 +43,9 @@ int vsm_gpu_upload_stage_create(const struct vsm_image *source, const struct vsm
     if (!status)
         status = vsm_preprocess_cuda_create(source, s->views, eye_count, &s->preprocess);
     if (!status)
-        status = vsm_cuda_alloc("scene grids", grid_bytes(s) * (size_t)eye_count, &s->device_rgb);
+        status = vsm_cuda_alloc("thumbnails", grid_bytes(s) * (size_t)eye_count, &s->device_rgb);
     if (!status)
-        status = vsm_cuda_alloc_host("scene grids", grid_bytes(s) * (size_t)eye_count, &s->host_rgb);
+        status = vsm_cuda_alloc_host("thumbnails", grid_bytes(s) * (size_t)eye_count, &s->host_rgb);
     if (status) {
         vsm_gpu_upload_stage_destroy(s);
         return status;
@@ -72,11 +67,6 @@ void vsm_gpu_upload_stage_destroy(struct vsm_gpu_upload_stage *stage)
         vsm_cuda_free_host(stage->host_rgb);
     vsm_cuda_pool_destroy(stage->pool);
     vsm_mem_free(stage);
-}
-
-int64_t vsm_gpu_upload_stage_scene_cuts(const struct vsm_gpu_upload_stage *stage)
-{
-    return stage->scene_cuts;
 }
 
 /* The decoder's last work on the picture is in the default stream. */
@@ -112,56 +102,41 @@ static int average(struct vsm_gpu_upload_stage *stage, const struct vsm_image *s
     return status ? status : vsm_cuda_event_wait(stage->ready);
 }
 
+static int make_thumbnails(struct vsm_gpu_upload_stage *stage, const struct vsm_image *source,
+                           struct vsm_frame *frame)
+{
+    const int64_t dims[] = {stage->eye_count, 3, stage->views[0].height, stage->views[0].width};
+    int status = average(stage, source);
+
+    if (status)
+        return status;
+    frame->thumbnails = vsm_tensor_create(VSM_F32, 4, dims);
+    if (!frame->thumbnails)
+        return VSM_E_NOMEM;
+    memcpy(frame->thumbnails->data, stage->host_rgb, vsm_tensor_bytes(frame->thumbnails));
+    return VSM_OK;
+}
+
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_gpu_upload_stage *stage = self;
-    const float *rgb[2];
     struct vsm_image *device = NULL;
-    int status;
+    int status = frame->source->place == VSM_PLACE_CUDA ? follow_decoder(stage) : VSM_OK;
 
-    if (frame->source->place == VSM_PLACE_CUDA) {
-        device = vsm_image_ref(frame->source);
-        status = follow_decoder(stage);
-    } else {
-        status = upload(stage, frame->source, &device);
-    }
     if (!status)
-        status = average(stage, device);
+        status = upload(stage, frame->source, &device);
+    if (!status)
+        status = make_thumbnails(stage, device, frame);
     if (status) {
         vsm_image_unref(&device);
         return status;
     }
     vsm_image_unref(&frame->source);
     frame->source = device;
-    for (int i = 0; i < stage->eye_count; i++)
-        rgb[i] = (const float *)stage->host_rgb + (size_t)i * grid_bytes(stage) / sizeof(float);
-    frame->scene_cut =
-        vsm_scene_cut_next(&stage->cut, rgb, stage->eye_count, stage->views[0].width, stage->views[0].height);
-    stage->scene_cuts += frame->scene_cut;
     return VSM_OK;
-}
-
-static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
-{
-    const struct vsm_gpu_upload_stage *stage = self;
-    struct vsm_bytes_out out = {0};
-
-    (void)after_seq;
-    vsm_bytes_put_le64(&out, (uint64_t)stage->scene_cuts);
-    vsm_scene_cut_save(&stage->cut, &out);
-    return vsm_state_add_bytes(state, VSM_PEOPLE_STAGE_SCENES, &out);
-}
-
-int vsm_gpu_upload_stage_restore(struct vsm_gpu_upload_stage *stage, const struct vsm_state *state)
-{
-    const struct vsm_state_record *record = vsm_state_find(state, VSM_PEOPLE_STAGE_SCENES);
-    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
-
-    stage->scene_cuts = (int64_t)vsm_bytes_get_le64(&in);
-    return vsm_scene_cut_load(&stage->cut, &in);
 }
 
 struct vsm_stage vsm_gpu_upload_stage_describe(struct vsm_gpu_upload_stage *stage)
 {
-    return (struct vsm_stage){.name = "upload", .self = stage, .run = run, .barrier = barrier};
+    return (struct vsm_stage){.name = "upload", .self = stage, .run = run};
 }

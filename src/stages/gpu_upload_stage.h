@@ -1,10 +1,9 @@
-/* Transform stage: brings the source picture to the CUDA device and tells where scenes begin.
+/* Transform stage: brings the source picture to the CUDA device, and small grids of it back.
  *
- * Per frame: a host picture is copied to the device (without the host waiting if its memory is page-locked; the host
- * picture is given back as soon as the copy is done), a device picture from the decoder is used in place; both eyes
- * are averaged onto small grids there, which come back for the look for a scene cut. Works in its own stream, while
- * stages/gpu_stage.h is busy with the frame before. Barrier record "scene", as of stages/people_stage.h: same grids,
- * same bytes.
+ * Per frame: a host picture is copied to the device (without the host waiting if its memory is page-locked), one of the
+ * decoder's own on the device is copied there, so that the decoder, whose pictures are few, has it back at once. Both
+ * eyes are averaged onto the grids of stages/people_stage.h, which come back as the frame's thumbnails. Works in its own
+ * stream, while stages/gpu_stage.h is busy with the frame before. No state.
  */
 #ifndef VSM_STAGES_GPU_UPLOAD_STAGE_H
 #define VSM_STAGES_GPU_UPLOAD_STAGE_H
@@ -19,10 +18,6 @@ struct vsm_gpu_upload_stage;
 int vsm_gpu_upload_stage_create(const struct vsm_image *source, const struct vsm_rect *eyes, int eye_count,
                                 struct vsm_gpu_upload_stage **stage) VSM_NODISCARD;
 void vsm_gpu_upload_stage_destroy(struct vsm_gpu_upload_stage *stage);
-int vsm_gpu_upload_stage_restore(struct vsm_gpu_upload_stage *stage,
-                                 const struct vsm_state *state) VSM_NODISCARD;
-/* Over the whole job; only when the pipeline does not run. */
-int64_t vsm_gpu_upload_stage_scene_cuts(const struct vsm_gpu_upload_stage *stage);
 struct vsm_stage vsm_gpu_upload_stage_describe(struct vsm_gpu_upload_stage *stage);
 
 #endif

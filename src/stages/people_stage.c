@@ -9,6 +9,7 @@
 #include "stereo/box_transfer.h"
 
 #define RECORD "people"
+#define SCENES "scene"
 
 #define NEWCOMER_LOOKS    3 /* that somebody new gets in quick succession */
 #define NEWCOMER_INTERVAL 3 /* frames between those */
@@ -25,7 +26,8 @@ struct vsm_people_stage {
     bool looked;             /* the detector has run in this scene */
     bool placed;             /* the rule's places have been looked up in this scene */
     struct vsm_people_stage_numbers numbers;
-    float *rgb[2];
+    float *rgb[2];       /* room for what is averaged here */
+    const float *eye[2]; /* this frame's: there, or in its thumbnails */
 };
 
 static int create_transfer(struct vsm_people_stage *s)
@@ -43,6 +45,15 @@ static int create_transfer(struct vsm_people_stage *s)
     return status == VSM_OK ? vsm_box_transfer_create(&disparity, &s->transfer) : status;
 }
 
+void vsm_people_stage_views(const struct vsm_rect *eyes, int eye_count, struct vsm_view views[2])
+{
+    for (int eye = 0; eye < eye_count; eye++) {
+        views[eye] =
+            (struct vsm_view){.kind = VSM_VIEW_DIRECT, .eye = (enum vsm_eye)eye, .source = eyes[eye]};
+        vsm_detector_fit(eyes[0].width, eyes[0].height, &views[eye].width, &views[eye].height);
+    }
+}
+
 int vsm_people_stage_create(const struct vsm_people_stage_options *options, struct vsm_people_stage **stage)
 {
     struct vsm_people_stage *s = vsm_mem_alloc("people stage", 1, sizeof(*s));
@@ -51,13 +62,10 @@ int vsm_people_stage_create(const struct vsm_people_stage_options *options, stru
     if (!s)
         return VSM_E_NOMEM;
     s->options = *options;
+    vsm_people_stage_views(options->eyes, options->eye_count, s->views);
     for (int eye = 0; status == VSM_OK && eye < options->eye_count; eye++) {
-        struct vsm_view *view = &s->views[eye];
+        const struct vsm_view *view = &s->views[eye];
 
-        *view = (struct vsm_view){.kind = VSM_VIEW_DIRECT,
-                                  .eye = (enum vsm_eye)eye,
-                                  .source = options->eyes[eye]};
-        vsm_detector_fit(view->source.width, view->source.height, &view->width, &view->height);
         s->rgb[eye] =
             vsm_mem_alloc("people stage", 3 * (size_t)view->width * (size_t)view->height, sizeof(float));
         if (!s->rgb[eye])
@@ -114,7 +122,7 @@ static int look(struct vsm_people_stage *s)
     struct vsm_box_transfer_match matches[VSM_ROSTER_SIZE] = {0};
     struct vsm_person_box boxes[VSM_ROSTER_SIZE];
     float guess[VSM_ROSTER_SIZE] = {0};
-    int count, status = vsm_detector_run(s->options.detector, s->rgb[s->options.master], view->width,
+    int count, status = vsm_detector_run(s->options.detector, s->eye[s->options.master], view->width,
                                          view->height, VSM_DETECTOR_FIRST, &found);
 
     if (status != VSM_OK)
@@ -128,7 +136,7 @@ static int look(struct vsm_people_stage *s)
             guess[i] = vsm_box_transfer_guess(s->transfer, &boxes[i]);
     }
     if (s->transfer)
-        vsm_box_transfer_measure(s->transfer, (const float *const *)s->rgb, boxes, count, matches);
+        vsm_box_transfer_measure(s->transfer, s->eye, boxes, count, matches);
     for (int i = 0; i < count; i++)
         sightings[i] =
             (struct vsm_roster_sighting){.box = boxes[i],
@@ -217,7 +225,7 @@ static void step(struct vsm_people_stage *s)
     struct vsm_drift_move moves[VSM_ROSTER_SIZE] = {0};
     struct vsm_drift now = {0};
 
-    vsm_drift_reduce(s->rgb[s->options.master], view->width, view->height, &now);
+    vsm_drift_reduce(s->eye[s->options.master], view->width, view->height, &now);
     for (int i = 0; i < s->roster.count; i++) {
         const struct vsm_roster_person *p = &s->roster.person[i];
         const struct vsm_person_box box = vsm_roster_box(p);
@@ -252,24 +260,47 @@ static int follow(struct vsm_people_stage *s, struct vsm_people *people)
     return VSM_OK;
 }
 
+static int average(struct vsm_people_stage *s, const struct vsm_image *source)
+{
+    int status = VSM_OK;
+
+    for (int eye = 0; status == VSM_OK && eye < s->options.eye_count; eye++) {
+        status = vsm_preprocess(source, &s->views[eye], s->rgb[eye], s->options.pool);
+        s->eye[eye] = s->rgb[eye];
+    }
+    return status;
+}
+
+static int take_thumbnails(struct vsm_people_stage *s, const struct vsm_tensor *t)
+{
+    const int64_t cells = (int64_t)s->views[0].width * s->views[0].height;
+
+    if (t->dims[0] != s->options.eye_count || t->dims[2] != s->views[0].height ||
+        t->dims[3] != s->views[0].width)
+        return vsm_fail(VSM_E_INTERNAL, "people: the thumbnails are not on the grid of the eyes");
+    for (int eye = 0; eye < s->options.eye_count; eye++)
+        s->eye[eye] = vsm_tensor_f32(t) + 3 * cells * eye;
+    return VSM_OK;
+}
+
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_people_stage *s = self;
-    int status = VSM_OK;
+    int status;
 
-    if (frame->source->place != VSM_PLACE_HOST)
+    if (!frame->thumbnails && frame->source->place != VSM_PLACE_HOST)
         return VSM_OK;
-    for (int eye = 0; status == VSM_OK && eye < s->options.eye_count; eye++)
-        status = vsm_preprocess(frame->source, &s->views[eye], s->rgb[eye], s->options.pool);
+    status = frame->thumbnails ? take_thumbnails(s, frame->thumbnails) : average(s, frame->source);
     if (status != VSM_OK)
         return status;
-    frame->scene_cut = vsm_scene_cut_next(&s->cut, (const float *const *)s->rgb, s->options.eye_count,
-                                          s->views[0].width, s->views[0].height);
+    frame->scene_cut =
+        vsm_scene_cut_next(&s->cut, s->eye, s->options.eye_count, s->views[0].width, s->views[0].height);
     if (frame->scene_cut)
         begin_scene(s);
     if (s->options.detector)
         status = follow(s, &frame->people);
     s->since_start++;
+    vsm_tensor_unref(&frame->thumbnails);
     return status;
 }
 
@@ -279,7 +310,7 @@ static int save_scenes(const struct vsm_people_stage *s, struct vsm_state *state
 
     vsm_bytes_put_le64(&out, (uint64_t)s->numbers.scene_cuts);
     vsm_scene_cut_save(&s->cut, &out);
-    return vsm_state_add_bytes(state, VSM_PEOPLE_STAGE_SCENES, &out);
+    return vsm_state_add_bytes(state, SCENES, &out);
 }
 
 static void save_listed(const struct vsm_people_stage_numbers *n, struct vsm_bytes_out *out)
@@ -353,7 +384,7 @@ static int restore_people(struct vsm_people_stage *s, const struct vsm_state_rec
 
 int vsm_people_stage_restore(struct vsm_people_stage *stage, const struct vsm_state *state)
 {
-    const struct vsm_state_record *scenes = vsm_state_find(state, VSM_PEOPLE_STAGE_SCENES);
+    const struct vsm_state_record *scenes = vsm_state_find(state, SCENES);
     const struct vsm_state_record *people = vsm_state_find(state, RECORD);
     struct vsm_bytes_in in = vsm_bytes_in_of(scenes ? scenes->data : NULL, scenes ? scenes->size : 0);
     int status;
@@ -363,7 +394,7 @@ int vsm_people_stage_restore(struct vsm_people_stage *stage, const struct vsm_st
     if (status != VSM_OK)
         return status;
     if (in.failed || vsm_bytes_left(&in) != 0)
-        return damaged(VSM_PEOPLE_STAGE_SCENES);
+        return damaged(SCENES);
     return people ? restore_people(stage, people) : VSM_OK;
 }
 

@@ -5,7 +5,8 @@
  * `correction` frames from there, and every `interval` frames in between; its boxes go over to the slave eye by
  * disparity (stereo/box_transfer.h) and continue known people (people/roster.h); then the rule of matting.people marks
  * who is wanted (people/choice.h). Without a detector only scene cuts
- * are told and people stay unknown; a picture that is not in host memory passes untouched.
+ * are told and people stay unknown. The grids of a picture that is not in host memory are the frame's thumbnails, which
+ * are dropped; without them it passes untouched.
  * Barrier records: "scene" (the cut detector and its count), "people" (the roster and the counts). A job that was
  * begun without the stage has no "people": then everybody is new.
  */
@@ -21,8 +22,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define VSM_PEOPLE_STAGE_SCENES "scene" /* name of the record that stages/gpu_stage.h shares */
 
 struct vsm_people_stage_options {
     struct vsm_detector *detector; /* borrowed; NULL: people are not looked for */
@@ -57,6 +56,9 @@ struct vsm_people_stage_numbers {
 };
 
 struct vsm_people_stage;
+
+/* The grids: each eye as the detector takes it; the left one's size counts for both. */
+void vsm_people_stage_views(const struct vsm_rect *eyes, int eye_count, struct vsm_view views[2]);
 
 /* Errors as of vsm_box_transfer_create(). Memory: 6 MB a grid of VSM_DETECTOR_SIDE, besides the detector's. */
 int vsm_people_stage_create(const struct vsm_people_stage_options *options,

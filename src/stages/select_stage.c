@@ -77,19 +77,6 @@ static int own(struct vsm_tensor **tensor)
     return VSM_OK;
 }
 
-/* alpha = clamp(A mean(x) + b), frame/frame.h. */
-static void fill_alpha(const struct vsm_select_stage *stage, const float *a, const float *b, float *alpha)
-{
-    const size_t n = (size_t)stage->width * (size_t)stage->height;
-    const float *rgb = stage->rgb;
-
-    for (size_t i = 0; i < n; i++) {
-        const float v = a[i] * (rgb[i] + rgb[n + i] + rgb[2 * n + i]) * (1.0f / 3.0f) + b[i];
-
-        alpha[i] = v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
-    }
-}
-
 static int gate_view(struct vsm_select_stage *stage, const struct vsm_frame *frame, struct vsm_matte *matte)
 {
     const size_t n = (size_t)matte->view.width * (size_t)matte->view.height;
@@ -111,7 +98,7 @@ static int gate_view(struct vsm_select_stage *stage, const struct vsm_frame *fra
                                  &frame->people.person[i], matte->view.eye, &boxes[count]);
     a = vsm_tensor_f32(matte->coefficients) + VSM_COEFFICIENT_ALPHA_A * n;
     b = vsm_tensor_f32(matte->coefficients) + VSM_COEFFICIENT_ALPHA_B * n;
-    fill_alpha(stage, a, b, stage->open);
+    vsm_coefficients_fill_alpha(vsm_tensor_f32(matte->coefficients), stage->rgb, n, stage->open);
     vsm_gate_make(stage->gate, stage->open, boxes, count, stage->open);
     for (size_t i = 0; i < n; i++) {
         a[i] *= stage->open[i];

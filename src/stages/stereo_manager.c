@@ -80,18 +80,6 @@ const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_st
     return &manager->grids.pairs[pair].result;
 }
 
-/* alpha = clamp(A mean(x) + b), frame/frame.h. */
-static void fill_alpha(const float *maps, const float *rgb, size_t n, float *alpha)
-{
-    const float *a = maps + VSM_COEFFICIENT_ALPHA_A * n, *b = maps + VSM_COEFFICIENT_ALPHA_B * n;
-
-    for (size_t i = 0; i < n; i++) {
-        const float v = a[i] * (rgb[i] + rgb[n + i] + rgb[2 * n + i]) * (1.0f / 3.0f) + b[i];
-
-        alpha[i] = v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
-    }
-}
-
 /* The matter's maps give way to those of the mended alpha. A person whom the matter had not seen has the picture's own
  * colour: no residual of the foreground. */
 static void replace_maps(const struct vsm_stereo_grids_pair *pair, const float *rgb, const float *mended,
@@ -141,14 +129,15 @@ static void review_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pa
     const struct vsm_stereo_pair_result *r = &pair->result;
 
     for (int eye = 0; eye < 2; eye++)
-        fill_alpha(vsm_tensor_f32(mattes[eye].coefficients), rgb[eye], pair->pixels, pair->alpha[eye]);
+        vsm_coefficients_fill_alpha(vsm_tensor_f32(mattes[eye].coefficients), rgb[eye], pair->pixels,
+                                    pair->alpha[eye]);
     vsm_stereo_pair_run(pair->stereo, &frame, &pair->result);
     for (int eye = 0; eye < 2; eye++) {
         float *maps = vsm_tensor_f32(mattes[eye].coefficients);
         const bool whole = r->taken[eye] > REPAIR_WHOLE || faults[eye] == VSM_EYE_HEALTH_BLACK;
 
         if (r->weight[eye]) {
-            fill_alpha(maps, rgb[eye], pair->pixels, pair->own);
+            vsm_coefficients_fill_alpha(maps, rgb[eye], pair->pixels, pair->own);
             replace_maps(pair, rgb[eye], pair->alpha[eye], r->weight[eye], maps, m->options.pool);
         }
         if (r->taken[eye] > REPAIR)

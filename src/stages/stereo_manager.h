@@ -48,7 +48,7 @@ const struct vsm_stereo_tally *vsm_stereo_manager_tally(const struct vsm_stereo_
 /* Mean agreement so far, as the mattes are given out, in millionths; -1 = nothing measured yet. Any thread. */
 int vsm_stereo_manager_mean(const struct vsm_stereo_manager *manager);
 
-/* What it found in the last frame, of a pair of views. Only when the pipeline does not run. */
+/* What it found in the last frame, of a pair of views. For the thread that has it review frames, or when none does. */
 const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_stereo_manager *manager,
                                                              int pair);
 

@@ -1,5 +1,6 @@
 /* The CUDA kernels against the C reference and the network against ONNX Runtime on the CPU. Skipped without a
  * device. */
+#include "cuda/review.h"
 #include "image/preprocess.h"
 #include "image/preprocess_cuda.h"
 #include "image/refine.h"
@@ -200,6 +201,149 @@ static void test_refine(void)
         check_refine(formats[i], grey, false);
         check_refine(formats[i], nv12, true);
     }
+}
+
+static float limited(float v)
+{
+    return v < 0 ? 0 : v > 1 ? 1 : v;
+}
+
+/* What vsm_cuda_review_digest() is to give for one small cell. */
+static void expect_digest(const float *rgb, const float *fit, int height, int width, int small_height,
+                          int small_width, int x, int y, double mean[4])
+{
+    const int x0 = x * width / small_width, x1 = ((x + 1) * width + small_width - 1) / small_width;
+    const int y0 = y * height / small_height, y1 = ((y + 1) * height + small_height - 1) / small_height;
+
+    mean[0] = mean[1] = mean[2] = mean[3] = 0;
+    for (int j = y0; j < y1; j++)
+        for (int i = x0; i < x1; i++) {
+            const int at = j * width + i;
+            float sum = 0;
+
+            for (int c = 0; c < 3; c++) {
+                sum += rgb[c * height * width + at];
+                mean[c] += rgb[c * height * width + at];
+            }
+            mean[3] += limited(fit[at * 8 + 3] * sum / 3 + fit[at * 8 + 7]);
+        }
+    for (int c = 0; c < 4; c++)
+        mean[c] /= (x1 - x0) * (y1 - y0);
+}
+
+static float *to_device_floats(const float *values, size_t count)
+{
+    void *memory = NULL;
+
+    CHECK_INT(vsm_cuda_alloc("values", count * sizeof(float), &memory), VSM_OK);
+    CHECK_INT(vsm_cuda_copy(memory, values, count * sizeof(float), NULL), VSM_OK);
+    CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
+    return memory;
+}
+
+static float *noise(size_t count, float low, float high)
+{
+    float *values = malloc(count * sizeof(float));
+
+    for (size_t i = 0; i < count; i++)
+        values[i] = low + (high - low) * (float)picture_unit();
+    return values;
+}
+
+static void check_digest(int height, int width, int small_height, int small_width)
+{
+    const size_t cells = (size_t)height * (size_t)width, small = (size_t)small_height * (size_t)small_width;
+    float *rgb = noise(2 * 3 * cells, 0, 1), *fit = noise(2 * 8 * cells, -1, 1.5f),
+          *found = noise(2 * 4 * small, 5, 6);
+    float *device_rgb = to_device_floats(rgb, 6 * cells), *device_fit = to_device_floats(fit, 16 * cells);
+    float *device = to_device_floats(found, 8 * small);
+    double worst = 0;
+
+    CHECK_INT(vsm_cuda_review_digest(device_rgb, device_fit, 2, height, width, device, small_height,
+                                     small_width, NULL),
+              VSM_OK);
+    CHECK_INT(vsm_cuda_copy(found, device, 8 * small * sizeof(float), NULL), VSM_OK);
+    CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
+    for (size_t i = 0; i < 2 * small; i++) {
+        const size_t view = i / small, at = i % small;
+        double mean[4];
+
+        expect_digest(rgb + view * 3 * cells, fit + view * 8 * cells, height, width, small_height,
+                      small_width, (int)at % small_width, (int)at / small_width, mean);
+        for (size_t c = 0; c < 4; c++)
+            worst = fmax(worst, fabs(mean[c] - (double)found[(view * 4 + c) * small + at]));
+    }
+    printf("# digest of %dx%d on %dx%d: at most %.2g apart\n", width, height, small_width, small_height,
+           worst);
+    CHECK(worst < 1e-5);
+    vsm_cuda_free(device_rgb);
+    vsm_cuda_free(device_fit);
+    vsm_cuda_free(device);
+    free(rgb);
+    free(fit);
+    free(found);
+}
+
+/* A value of the edit between the middles of small cells. */
+static double expect_edit(const float *edit, int small_height, int small_width, int height, int width, int x,
+                          int y, int c)
+{
+    const double px = fmin(fmax((x + 0.5) * small_width / width - 0.5, 0), small_width - 1);
+    const double py = fmin(fmax((y + 0.5) * small_height / height - 0.5, 0), small_height - 1);
+    const int x0 = (int)px, y0 = (int)py, x1 = x0 + 1 < small_width ? x0 + 1 : x0,
+              y1 = y0 + 1 < small_height ? y0 + 1 : y0;
+    const float *a = edit + 4 * y0 * small_width + c, *b = edit + 4 * y1 * small_width + c;
+    const double above = a[4 * x0] + (px - x0) * (a[4 * x1] - a[4 * x0]);
+    const double below = b[4 * x0] + (px - x0) * (b[4 * x1] - b[4 * x0]);
+
+    return above + (py - y0) * (below - above);
+}
+
+static void check_edit(int height, int width, int small_height, int small_width)
+{
+    const size_t cells = (size_t)height * (size_t)width, small = (size_t)small_height * (size_t)small_width;
+    float *edit = noise(4 * small, -1, 1), *fit = noise(8 * cells, -1, 1), *found = noise(8 * cells, 5, 6);
+    float *device_edit = to_device_floats(edit, 4 * small), *device_fit = to_device_floats(fit, 8 * cells);
+    double worst = 0;
+
+    CHECK_INT(vsm_cuda_review_edit(device_edit, small_height, small_width, device_fit, height, width, NULL),
+              VSM_OK);
+    CHECK_INT(vsm_cuda_copy(found, device_fit, 8 * cells * sizeof(float), NULL), VSM_OK);
+    CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
+    for (size_t i = 0; i < cells; i++) {
+        double e[4];
+
+        for (int c = 0; c < 4; c++)
+            e[c] = expect_edit(edit, small_height, small_width, height, width, (int)i % width, (int)i / width,
+                               c);
+        for (int m = 0; m < 8; m++) {
+            const double was = (double)fit[i * 8 + (size_t)m], wanted = m == 3   ? e[0] * was + e[1]
+                                                                        : m == 7 ? e[0] * was + e[2]
+                                                                                 : e[3] * was;
+
+            worst = fmax(worst, fabs(wanted - (double)found[i * 8 + (size_t)m]));
+        }
+    }
+    printf("# edit of %dx%d from %dx%d: at most %.2g apart\n", width, height, small_width, small_height,
+           worst);
+    CHECK(worst < 1e-4);
+    vsm_cuda_free(device_edit);
+    vsm_cuda_free(device_fit);
+    free(edit);
+    free(fit);
+    free(found);
+}
+
+static void test_review(void)
+{
+    if (no_device())
+        return;
+    check_digest(96, 80, 32, 24);
+    check_digest(48, 64, 48, 64);
+    check_digest(64, 48, 100, 96); /* finer than the maps */
+    check_edit(96, 80, 32, 24);
+    check_edit(48, 64, 48, 64);
+    check_edit(64, 48, 100, 96);
 }
 
 /* Frames of real footage forth and back; the second view sees them mirrored. */
@@ -404,6 +548,7 @@ int main(void)
     if (!getenv("VSM_GPU_SMALL")) {
         RUN(test_preprocess);
         RUN(test_refine);
+        RUN(test_review);
         RUN(test_network);
     }
     RUN(test_repair);

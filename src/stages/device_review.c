@@ -1,0 +1,183 @@
+#include "stages/device_review.h"
+
+#include "base/mem.h"
+#include "image/coefficients.h"
+#include "people/gate.h"
+
+#include <math.h>
+
+struct vsm_device_review {
+    struct vsm_device_review_options options;
+    struct vsm_matte_review stereo; /* run NULL: none */
+    struct vsm_view views[VSM_MAX_VIEWS];
+    struct vsm_view_map maps[VSM_MAX_VIEWS];
+    struct vsm_gate *gate;
+    size_t cells;
+    float *open;
+    struct vsm_frame frame; /* the frame in hand with maps on the small grids */
+};
+
+void vsm_device_review_views(const struct vsm_view *views, int view_count, struct vsm_view *small)
+{
+    const int w = views[0].source.width, h = views[0].source.height, longest = w > h ? w : h;
+    const double scale = longest > VSM_DEVICE_REVIEW_SIDE ? (double)VSM_DEVICE_REVIEW_SIDE / longest : 1;
+
+    for (int i = 0; i < view_count; i++) {
+        small[i] = views[i];
+        small[i].width = (int)fmax(lround(w * scale), 16);
+        small[i].height = (int)fmax(lround(h * scale), 16);
+    }
+}
+
+static int create_parts(struct vsm_device_review *r)
+{
+    const int64_t dims[] = {VSM_COEFFICIENT_MAPS, r->views[0].height, r->views[0].width};
+    int status = VSM_OK;
+
+    for (int i = 0; i < r->options.view_count && status == VSM_OK; i++) {
+        r->frame.mattes[i].view = r->views[i];
+        r->frame.mattes[i].coefficients = vsm_tensor_create(VSM_F32, 3, dims);
+        status = r->frame.mattes[i].coefficients ? vsm_view_map_init(&r->maps[i], &r->views[i]) : VSM_E_NOMEM;
+    }
+    if (status == VSM_OK && r->options.select)
+        status = vsm_gate_create(r->views[0].width, r->views[0].height, &r->gate);
+    r->open = vsm_mem_alloc("device review", r->cells, sizeof(float));
+    return status == VSM_OK && !r->open ? VSM_E_NOMEM : status;
+}
+
+int vsm_device_review_create(const struct vsm_device_review_options *options,
+                             struct vsm_device_review **review)
+{
+    struct vsm_device_review *r = vsm_mem_alloc("device review", 1, sizeof(*r));
+    int status;
+
+    if (!r)
+        return VSM_E_NOMEM;
+    r->options = *options;
+    for (int i = 0; i < options->view_count; i++)
+        r->views[i] = options->views[i];
+    r->options.views = r->views;
+    r->cells = (size_t)r->views[0].width * (size_t)r->views[0].height;
+    if (options->stereo)
+        r->stereo = vsm_stereo_manager_review(options->stereo);
+    r->frame.view_count = options->view_count;
+    status = create_parts(r);
+    if (status != VSM_OK) {
+        vsm_device_review_destroy(r);
+        return status;
+    }
+    *review = r;
+    return VSM_OK;
+}
+
+void vsm_device_review_destroy(struct vsm_device_review *review)
+{
+    if (!review)
+        return;
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_tensor_unref(&review->frame.mattes[i].coefficients);
+    vsm_gate_destroy(review->gate);
+    vsm_mem_free(review->open);
+    vsm_mem_free(review);
+}
+
+static const float *digest_of(const struct vsm_device_review *r, const struct vsm_frame *frame, int view)
+{
+    return vsm_tensor_f32(frame->digest) + 4 * r->cells * (size_t)view;
+}
+
+static float *maps_of(const struct vsm_device_review *r, int view)
+{
+    return vsm_tensor_f32(r->frame.mattes[view].coefficients);
+}
+
+/* Maps whose alpha is the digest's and does not depend on the picture; ones in A of R show by what mending multiplies
+ * the foreground's residual. */
+static void begin(struct vsm_device_review *r, const struct vsm_frame *frame)
+{
+    r->frame.seq = frame->seq;
+    r->frame.index = frame->index;
+    r->frame.scene_cut = frame->scene_cut;
+    r->frame.people = frame->people;
+    for (int view = 0; view < r->options.view_count; view++) {
+        const float *alpha = digest_of(r, frame, view) + 3 * r->cells;
+        float *maps = maps_of(r, view);
+
+        for (size_t i = 0; i < r->cells; i++) {
+            for (size_t m = 1; m < VSM_COEFFICIENT_ALPHA_B; m++)
+                maps[m * r->cells + i] = 0.0f;
+            maps[i] = 1.0f;
+            maps[VSM_COEFFICIENT_ALPHA_B * r->cells + i] = alpha[i];
+        }
+    }
+}
+
+static int compare_eyes(struct vsm_device_review *r, const struct vsm_frame *frame)
+{
+    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0}; /* none that could be repaired */
+    const float *rgb[VSM_MAX_VIEWS];
+
+    for (int view = 0; view < r->options.view_count; view++)
+        rgb[view] = digest_of(r, frame, view);
+    return r->stereo.run(r->stereo.self, &r->frame, rgb, states);
+}
+
+static void close_to_others(struct vsm_device_review *r, const struct vsm_frame *frame, int view)
+{
+    const struct vsm_view *v = &r->views[view];
+    struct vsm_gate_box boxes[VSM_MAX_PEOPLE];
+    int count = 0;
+
+    for (int i = 0; i < frame->people.count; i++)
+        count += vsm_gate_box_of(&r->maps[view], v->source.width, v->source.height, &frame->people.person[i],
+                                 v->eye, &boxes[count]);
+    vsm_coefficients_fill_alpha(maps_of(r, view), digest_of(r, frame, view), r->cells, r->open);
+    vsm_gate_make(r->gate, r->open, boxes, count, r->open);
+}
+
+/* With w the share that mending took, and maps A = w A', b = (1 - w) alpha + w b' after it, the real maps become
+ * (1 - w) A + w A' and (1 - w) b + w b', and all of it by the gate. */
+static void write_edit(const struct vsm_device_review *r, const struct vsm_frame *frame, int view,
+                       const float *weight, bool gated, float *edit)
+{
+    const float *alpha = digest_of(r, frame, view) + 3 * r->cells, *maps = maps_of(r, view);
+    const float *a = maps + VSM_COEFFICIENT_ALPHA_A * r->cells,
+                *b = maps + VSM_COEFFICIENT_ALPHA_B * r->cells;
+
+    for (size_t i = 0; i < r->cells; i++) {
+        const float keep = weight ? 1.0f - weight[i] : 1.0f, open = gated ? r->open[i] : 1.0f;
+
+        edit[4 * i] = open * keep;
+        edit[4 * i + 1] = open * a[i];
+        edit[4 * i + 2] = open * (b[i] - keep * alpha[i]);
+        edit[4 * i + 3] = maps[i];
+    }
+}
+
+int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
+                          bool edited[VSM_MAX_VIEWS])
+{
+    const bool gated = review->options.select && frame->people.known;
+    int status = VSM_OK;
+
+    begin(review, frame);
+    if (review->stereo.run)
+        status = compare_eyes(review, frame);
+    for (int view = 0; view < review->options.view_count && status == VSM_OK; view++) {
+        const float *weight =
+            review->stereo.run ? vsm_stereo_manager_last(review->options.stereo, view / 2)->weight[view % 2]
+                               : NULL;
+
+        if (gated)
+            close_to_others(review, frame, view);
+        edited[view] = gated || weight;
+        if (edited[view])
+            write_edit(review, frame, view, weight, gated, edits + 4 * review->cells * (size_t)view);
+    }
+    return status;
+}
+
+int vsm_device_review_save(const struct vsm_device_review *review, struct vsm_state *state)
+{
+    return review->stereo.barrier ? review->stereo.barrier(review->stereo.self, state) : VSM_OK;
+}

@@ -1,0 +1,46 @@
+/* What the host does about a frame whose maps are on a device: comparing and mending the eyes, and leaving out who is
+ * not chosen, on small grids beside the device's work.
+ *
+ * The frame's digest (frame/frame.h) stands for picture and matte. stages/stereo_manager.h works on maps made of it,
+ * people/gate.h on the alpha that it leaves, and what both changed becomes an edit of the real maps
+ * (cuda/review.h). Two differences from the CPU's way: grids are VSM_DEVICE_REVIEW_SIDE cells long, and the recurrent
+ * states of a mended eye are not repaired, because the network is at the next frame already; what it gets wrong again is
+ * mended again. No state of its own; record "stereo" is the manager's and is understood by both ways.
+ */
+#ifndef VSM_STAGES_DEVICE_REVIEW_H
+#define VSM_STAGES_DEVICE_REVIEW_H
+
+#include "base/status.h"
+#include "frame/frame.h"
+#include "stages/stereo_manager.h"
+
+#include <stdbool.h>
+
+/* Cells along the longer side of a digest. Measured on one core: comparing takes 12 ms at 256, 20 at 512 and 30 at 768. */
+#define VSM_DEVICE_REVIEW_SIDE 256
+
+struct vsm_device_review;
+
+struct vsm_device_review_options {
+    const struct vsm_view *views; /* as of vsm_device_review_views() */
+    int view_count;
+    bool select;                       /* leave out who is not chosen */
+    struct vsm_stereo_manager *stereo; /* borrowed; NULL: eyes are not compared */
+};
+
+/* The direct views `views` on the grids of digests, which are the same for all. */
+void vsm_device_review_views(const struct vsm_view *views, int view_count, struct vsm_view *small);
+
+int vsm_device_review_create(const struct vsm_device_review_options *options,
+                             struct vsm_device_review **review) VSM_NODISCARD;
+void vsm_device_review_destroy(struct vsm_device_review *review);
+
+/* For a frame with a digest. edits: room for [view_count, height, width, 4] floats as of vsm_cuda_review_edit(), of the
+ * digest's size; edited[view] tells where there is one, else its part is left as it was. */
+int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
+                          bool edited[VSM_MAX_VIEWS]) VSM_NODISCARD;
+
+/* Appends what the CPU's way appends. */
+int vsm_device_review_save(const struct vsm_device_review *review, struct vsm_state *state) VSM_NODISCARD;
+
+#endif

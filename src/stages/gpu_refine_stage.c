@@ -1,0 +1,270 @@
+#include "stages/gpu_refine_stage.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cuda/device.h"
+#include "cuda/review.h"
+#include "image/cuda_pool.h"
+#include "image/refine_cuda.h"
+
+#define SLOTS 2 /* frames between refining's start and the end of the download */
+
+/* What of a frame is on its way. All is reused as soon as the pictures have been downloaded. */
+struct slot {
+    struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* on the device */
+    void *edits, *device_edits;                 /* page-locked, and their copy; NULL without a review */
+    struct vsm_cuda_event *refined, *downloaded;
+};
+
+struct vsm_gpu_refine_stage {
+    struct vsm_cuda_stream *compute, *download;
+    struct vsm_image source; /* what sources are like */
+    struct vsm_view views[VSM_MAX_VIEWS];
+    int view_count, output_count;
+    struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
+    struct vsm_refine_options options;
+    struct vsm_refine_cuda *refine; /* for the views' grids */
+    struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS];
+    struct slot slots[SLOTS];
+    struct vsm_device_review *review;
+    int small_width, small_height;
+};
+
+static int create_streams(struct vsm_gpu_refine_stage *s)
+{
+    int status = vsm_cuda_stream_create(&s->compute);
+
+    if (!status)
+        status = vsm_cuda_stream_create(&s->download);
+    for (int k = 0; k < SLOTS && !status; k++) {
+        status = vsm_cuda_event_create(0, &s->slots[k].refined);
+        if (!status)
+            status = vsm_cuda_event_create(0, &s->slots[k].downloaded);
+    }
+    return status;
+}
+
+static int create_outputs(struct vsm_gpu_refine_stage *s)
+{
+    int status = VSM_OK;
+
+    for (int i = 0; i < s->output_count && !status; i++) {
+        const struct vsm_composite_target *t = &s->targets[i];
+
+        s->pools[i] =
+            vsm_cuda_pool_create(VSM_PLACE_CUDA, t->format, s->source.width, s->source.height, t->colour);
+        if (!s->pools[i])
+            return VSM_E_NOMEM;
+        for (int k = 0; k < SLOTS && !status; k++)
+            status = vsm_cuda_pool_get(s->pools[i], &s->slots[k].outputs[i]);
+    }
+    return status;
+}
+
+static int create_refine(struct vsm_gpu_refine_stage *s)
+{
+    struct vsm_composite_output outputs[VSM_MAX_OUTPUTS];
+
+    for (int i = 0; i < s->output_count; i++) {
+        const struct vsm_composite_target *t = &s->targets[i];
+
+        outputs[i] = (struct vsm_composite_output){.kind = t->kind,
+                                                   .image = s->slots[0].outputs[i],
+                                                   .key = {t->key[0], t->key[1], t->key[2]}};
+    }
+    return vsm_refine_cuda_create(&s->source, s->views, s->view_count, outputs, s->output_count, &s->options,
+                                  &s->refine);
+}
+
+int vsm_gpu_refine_stage_create(const struct vsm_gpu_refine_stage_options *options,
+                                struct vsm_gpu_refine_stage **stage)
+{
+    struct vsm_gpu_refine_stage *s = vsm_mem_alloc("refine stage", 1, sizeof(*s));
+    struct vsm_cuda_info info;
+    int status;
+
+    if (!s)
+        return VSM_E_NOMEM;
+    s->options = *options->refine;
+    s->source = *options->source;
+    s->source.place = VSM_PLACE_CUDA;
+    s->view_count = options->view_count;
+    s->output_count = options->target_count;
+    for (int i = 0; i < s->view_count; i++)
+        s->views[i] = options->views[i];
+    for (int i = 0; i < s->output_count; i++)
+        s->targets[i] = options->targets[i];
+    status = vsm_cuda_device_info(&info);
+    if (!status)
+        status = create_streams(s);
+    if (!status)
+        status = create_outputs(s);
+    if (!status)
+        status = create_refine(s);
+    if (status) {
+        vsm_gpu_refine_stage_destroy(s);
+        return status;
+    }
+    *stage = s;
+    return VSM_OK;
+}
+
+static size_t edit_floats(const struct vsm_gpu_refine_stage *stage)
+{
+    return 4 * (size_t)stage->small_width * (size_t)stage->small_height;
+}
+
+int vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review,
+                                    const struct vsm_view *view)
+{
+    int status = VSM_OK;
+
+    stage->review = review;
+    stage->small_width = view->width;
+    stage->small_height = view->height;
+    for (int k = 0; k < SLOTS && !status; k++) {
+        const size_t bytes = edit_floats(stage) * (size_t)stage->view_count * sizeof(float);
+
+        status = vsm_cuda_alloc_host("edits", bytes, &stage->slots[k].edits);
+        if (!status)
+            status = vsm_cuda_alloc("edits", bytes, &stage->slots[k].device_edits);
+    }
+    return status;
+}
+
+void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
+{
+    if (!stage)
+        return;
+    vsm_refine_cuda_destroy(stage->refine);
+    if (stage->download && vsm_cuda_stream_wait(stage->download) != VSM_OK)
+        vsm_log(VSM_LOG_DEBUG, "gpu", "%s", vsm_error_message());
+    for (int k = 0; k < SLOTS; k++) {
+        struct slot *slot = &stage->slots[k];
+
+        for (int i = 0; i < stage->output_count; i++)
+            vsm_image_unref(&slot->outputs[i]);
+        if (slot->edits)
+            vsm_cuda_free_host(slot->edits);
+        vsm_cuda_free(slot->device_edits);
+        vsm_cuda_event_destroy(slot->refined);
+        vsm_cuda_event_destroy(slot->downloaded);
+    }
+    for (int i = 0; i < stage->output_count; i++)
+        vsm_cuda_pool_destroy(stage->pools[i]);
+    vsm_cuda_stream_destroy(stage->compute);
+    vsm_cuda_stream_destroy(stage->download);
+    vsm_mem_free(stage);
+}
+
+/* The frame's grids, which change with adaptive scaling. */
+static int follow_grid(struct vsm_gpu_refine_stage *stage, const struct vsm_frame *frame)
+{
+    const struct vsm_view *view = &frame->mattes[0].view;
+
+    if (view->width == stage->views[0].width && view->height == stage->views[0].height)
+        return VSM_OK;
+    for (int i = 0; i < stage->view_count; i++)
+        stage->views[i] = frame->mattes[i].view;
+    vsm_refine_cuda_destroy(stage->refine);
+    stage->refine = NULL;
+    return create_refine(stage);
+}
+
+static int edit(struct vsm_gpu_refine_stage *stage, const struct slot *slot, const struct vsm_frame *frame,
+                const bool edited[VSM_MAX_VIEWS])
+{
+    int status = VSM_OK;
+
+    for (int i = 0; i < stage->view_count && !status; i++) {
+        const size_t at = edit_floats(stage) * (size_t)i;
+        const struct vsm_matte *matte = &frame->mattes[i];
+
+        if (!edited[i])
+            continue;
+        status = vsm_cuda_copy((float *)slot->device_edits + at, (const float *)slot->edits + at,
+                               edit_floats(stage) * sizeof(float), stage->compute);
+        if (!status)
+            status = vsm_cuda_review_edit((const float *)slot->device_edits + at, stage->small_height,
+                                          stage->small_width, vsm_tensor_f32(matte->coefficients),
+                                          matte->view.height, matte->view.width, stage->compute);
+    }
+    return status;
+}
+
+static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame)
+{
+    const float *fits[VSM_MAX_VIEWS];
+    int status;
+
+    for (int i = 0; i < stage->view_count; i++)
+        fits[i] = vsm_tensor_f32(frame->mattes[i].coefficients);
+    status = vsm_refine_cuda_run(stage->refine, frame->source, fits, slot->outputs, stage->compute);
+    return status ? status : vsm_cuda_event_record(slot->refined, stage->compute);
+}
+
+static int download(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame)
+{
+    int status = vsm_cuda_event_hold(slot->refined, stage->download);
+
+    for (int i = 0; i < stage->output_count; i++) {
+        const struct vsm_image *from = slot->outputs[i], *to = frame->outputs[i];
+
+        for (int p = 0; p < vsm_format_plane_count(to->format) && !status; p++)
+            status = vsm_cuda_copy_rows(to->data[p], to->stride[p], from->data[p], from->stride[p],
+                                        (size_t)vsm_format_plane_width(to->format, p, to->width) *
+                                            (size_t)vsm_format_bytes_per_sample(to->format),
+                                        (size_t)vsm_format_plane_height(to->format, p, to->height),
+                                        stage->download);
+    }
+    return status ? status : vsm_cuda_event_record(slot->downloaded, stage->download);
+}
+
+static int run(void *self, struct vsm_frame *frame)
+{
+    struct vsm_gpu_refine_stage *stage = self;
+    struct slot *slot = &stage->slots[frame->seq % SLOTS];
+    bool edited[VSM_MAX_VIEWS] = {false};
+    int status = vsm_cuda_event_wait(slot->downloaded);
+
+    if (!status && stage->review && frame->digest)
+        status = vsm_device_review_run(stage->review, frame, slot->edits, edited);
+    if (!status)
+        status = follow_grid(stage, frame);
+    if (!status)
+        status = edit(stage, slot, frame, edited);
+    if (!status)
+        status = refine(stage, slot, frame);
+    return status ? status : download(stage, slot, frame);
+}
+
+static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
+{
+    const struct vsm_gpu_refine_stage *stage = self;
+
+    (void)after_seq;
+    return stage->review ? vsm_device_review_save(stage->review, state) : VSM_OK;
+}
+
+/* Only now nothing of the frame is in use on the device. */
+static int run_download(void *self, struct vsm_frame *frame)
+{
+    struct vsm_gpu_refine_stage *stage = self;
+    int status = vsm_cuda_event_wait(stage->slots[frame->seq % SLOTS].downloaded);
+
+    vsm_image_unref(&frame->source);
+    vsm_tensor_unref(&frame->digest);
+    for (int i = 0; i < frame->view_count; i++)
+        vsm_tensor_unref(&frame->mattes[i].coefficients);
+    return status;
+}
+
+struct vsm_stage vsm_gpu_refine_stage_describe(struct vsm_gpu_refine_stage *stage)
+{
+    return (struct vsm_stage){.name = "refine", .self = stage, .run = run, .barrier = barrier};
+}
+
+struct vsm_stage vsm_gpu_refine_stage_describe_download(struct vsm_gpu_refine_stage *stage)
+{
+    return (struct vsm_stage){.name = "download", .self = stage, .run = run_download};
+}

@@ -1,0 +1,42 @@
+/* Transform stages behind stages/gpu_stage.h: from coefficient maps on a CUDA device to every output's picture there, and
+ * the way back to the host.
+ *
+ * "refine", for frames whose source and maps are on the device: lets the host look at the digest and change the maps
+ * (stages/device_review.h) while the network is at the next frame, refines into every output's picture and begins its
+ * copy into the frame's page-locked host pictures. "download" waits for the copies and gives source and maps back.
+ * Refining and copying have a stream each; no wait is for the whole device.
+ *
+ * Barrier record: the device review's.
+ */
+#ifndef VSM_STAGES_GPU_REFINE_STAGE_H
+#define VSM_STAGES_GPU_REFINE_STAGE_H
+
+#include "base/status.h"
+#include "stages/composite_stage.h"
+#include "stages/device_review.h"
+
+struct vsm_gpu_refine_stage;
+
+struct vsm_gpu_refine_stage_options {
+    const struct vsm_image *source; /* a picture like those to come (format, colour, size; no pixels) */
+    const struct vsm_view *views;   /* direct; frames may have them on other grids */
+    int view_count;
+    const struct vsm_composite_target *targets;
+    int target_count;
+    const struct vsm_refine_options *refine;
+};
+
+/* VSM_E_DEVICE without a usable device, VSM_E_USAGE for pictures that only the CPU path takes, VSM_E_NOMEM. */
+int vsm_gpu_refine_stage_create(const struct vsm_gpu_refine_stage_options *options,
+                                struct vsm_gpu_refine_stage **stage) VSM_NODISCARD;
+void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage);
+
+/* Frames' digests are reviewed; the review is borrowed, `view` is one of its views. Before the pipeline runs. */
+int vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review,
+                                    const struct vsm_view *view) VSM_NODISCARD;
+
+/* The second must follow the first. */
+struct vsm_stage vsm_gpu_refine_stage_describe(struct vsm_gpu_refine_stage *stage);
+struct vsm_stage vsm_gpu_refine_stage_describe_download(struct vsm_gpu_refine_stage *stage);
+
+#endif

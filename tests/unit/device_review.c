@@ -1,0 +1,197 @@
+#include "stages/device_review.h"
+
+#include "base/mem.h"
+#include "tap.h"
+
+#define SIDE   128
+#define CELLS  (SIDE * SIDE)
+#define SHIFT  5 /* pixels to the left in the right eye: 0.5 m from lenses 64 mm apart */
+#define EDITS  (4 * CELLS)
+#define MIDDLE (64 * SIDE + 60) /* on the person, in both eyes */
+
+static float alpha[2][CELLS], edits[2 * EDITS];
+static struct vsm_view views[2];
+
+/* Irregular blocks of 3 x 3. */
+static float light(int x, int y)
+{
+    uint32_t h = (uint32_t)((x + 300) / 3) * 2654435761u ^ (uint32_t)((y + 300) / 3) * 2246822519u;
+
+    h = (h ^ h >> 15) * 2246822519u;
+    return 0.2f + 0.6f * (float)(h >> 8) / (float)(1 << 24);
+}
+
+/* A frame whose digest shows somebody before a wall, and as matte what `alpha` says after that. */
+static struct vsm_frame *make_frame(int64_t seq)
+{
+    struct vsm_frame *frame = vsm_frame_create();
+    float *digest;
+
+    frame->seq = frame->index = seq;
+    frame->scene_cut = seq == 0;
+    frame->digest = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){2, 4, SIDE, SIDE});
+    digest = vsm_tensor_f32(frame->digest);
+    for (int i = 0; i < 2 * CELLS; i++) {
+        const int eye = i / CELLS, at = i % CELLS, x = at % SIDE + (eye ? SHIFT : 0), y = at / SIDE;
+        const bool person = x >= 44 && x < 84 && y >= 40 && y < 88;
+
+        for (int c = 0; c < 3; c++)
+            digest[(eye * 4 + c) * CELLS + at] = person ? light(x, y) : 0.4f + 0.1f * light(x / 4, y / 4);
+        alpha[eye][at] = person ? 1.0f : 0.0f;
+    }
+    return frame;
+}
+
+static void put_alpha(struct vsm_frame *frame)
+{
+    for (int eye = 0; eye < 2; eye++)
+        for (int i = 0; i < CELLS; i++)
+            vsm_tensor_f32(frame->digest)[(eye * 4 + 3) * CELLS + i] = alpha[eye][i];
+}
+
+static void make_views(void)
+{
+    for (int eye = 0; eye < 2; eye++)
+        views[eye] = (struct vsm_view){.eye = (enum vsm_eye)eye,
+                                       .source = {eye * SIDE, 0, SIDE, SIDE},
+                                       .width = SIDE,
+                                       .height = SIDE};
+}
+
+/* What a map of a = 0, b = alpha comes to. */
+static float edited_alpha(int eye, int cell)
+{
+    const float *e = edits + eye * EDITS + 4 * cell;
+
+    return e[0] * alpha[eye][cell] + e[2] + e[1] * 0.5f;
+}
+
+static void test_small_views_keep_the_proportions(void)
+{
+    const struct vsm_view eyes[2] = {{.source = {0, 0, 4096, 2048}, .width = 768, .height = 384},
+                                     {.eye = VSM_RIGHT, .source = {4096, 0, 4096, 2048}, .width = 768}};
+    struct vsm_view small[2];
+
+    vsm_device_review_views(eyes, 2, small);
+    CHECK_INT(small[0].width, VSM_DEVICE_REVIEW_SIDE);
+    CHECK_INT(small[0].height, VSM_DEVICE_REVIEW_SIDE / 2);
+    CHECK_INT(small[1].width, VSM_DEVICE_REVIEW_SIDE);
+    CHECK_INT(small[1].height, VSM_DEVICE_REVIEW_SIDE / 2);
+    CHECK_INT(small[1].source.x, 4096);
+}
+
+static void test_a_good_frame_is_left_alone(void)
+{
+    const struct vsm_stereo_manager_options stereo = {
+        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
+    struct vsm_device_review_options options = {.views = views, .view_count = 2};
+    struct vsm_device_review *r = NULL;
+    struct vsm_stereo_manager *m = NULL;
+    struct vsm_state *state = vsm_state_create();
+    bool edited[VSM_MAX_VIEWS] = {false};
+
+    make_views();
+    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    options.stereo = m;
+    CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+    for (int i = 0; i < 3; i++) {
+        struct vsm_frame *frame = make_frame(i);
+
+        put_alpha(frame);
+        CHECK_INT(vsm_device_review_run(r, frame, edits, edited), VSM_OK);
+        CHECK(!edited[0] && !edited[1]);
+        vsm_frame_destroy(&frame);
+    }
+    CHECK(vsm_stereo_manager_mean(m) > 950000);
+    CHECK_INT(vsm_stereo_manager_tally(m)->frames, 3);
+    CHECK_INT(vsm_device_review_save(r, state), VSM_OK);
+    CHECK(vsm_state_find(state, "stereo") != NULL);
+    vsm_state_destroy(&state);
+    vsm_device_review_destroy(r);
+    vsm_stereo_manager_destroy(m);
+}
+
+static void test_a_lost_person_is_mended(void)
+{
+    const struct vsm_stereo_manager_options stereo = {
+        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
+    struct vsm_device_review_options options = {.views = views, .view_count = 2};
+    struct vsm_device_review *r = NULL;
+    struct vsm_stereo_manager *m = NULL;
+    bool edited[VSM_MAX_VIEWS] = {false};
+
+    make_views();
+    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    options.stereo = m;
+    CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+    for (int i = 0; i < 5; i++) {
+        struct vsm_frame *frame = make_frame(i);
+
+        if (i == 4)
+            memset(alpha[1], 0, sizeof(alpha[1]));
+        put_alpha(frame);
+        CHECK_INT(vsm_device_review_run(r, frame, edits, edited), VSM_OK);
+        vsm_frame_destroy(&frame);
+    }
+    CHECK(!edited[0]);
+    CHECK(edited[1]);
+    CHECK(edited_alpha(1, MIDDLE) > 0.9f);
+    CHECK_NEAR(edited_alpha(1, 5 * SIDE + 5), 0, 0.05);
+    CHECK(edits[EDITS + 4 * MIDDLE + 3] < 0.1f); /* the matter's colour is not believed where it saw nobody */
+    vsm_device_review_destroy(r);
+    vsm_stereo_manager_destroy(m);
+}
+
+static void test_others_are_left_out(void)
+{
+    const struct vsm_device_review_options options = {.views = views, .view_count = 2, .select = true};
+    struct vsm_device_review *r = NULL;
+    bool edited[VSM_MAX_VIEWS] = {false};
+
+    make_views();
+    CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+    for (int chosen = 0; chosen < 2; chosen++) {
+        struct vsm_frame *frame = make_frame(0);
+
+        put_alpha(frame);
+        frame->people = (struct vsm_people){.known = true, .count = 1};
+        frame->people.person[0] =
+            (struct vsm_person){.id = 1,
+                                .box = {{0.3f, 0.3f, 0.7f, 0.7f}, {0.3f, 0.3f, 0.7f, 0.7f}},
+                                .chosen = chosen};
+        CHECK_INT(vsm_device_review_run(r, frame, edits, edited), VSM_OK);
+        CHECK(edited[0] && edited[1]);
+        for (int eye = 0; eye < 2; eye++) {
+            CHECK_NEAR(edited_alpha(eye, MIDDLE), chosen, 1e-6);
+            CHECK_NEAR(edits[eye * EDITS + 4 * MIDDLE + 3], 1, 0);
+        }
+        vsm_frame_destroy(&frame);
+    }
+    vsm_device_review_destroy(r);
+}
+
+static void test_unknown_people_all_stay(void)
+{
+    const struct vsm_device_review_options options = {.views = views, .view_count = 2, .select = true};
+    struct vsm_device_review *r = NULL;
+    struct vsm_frame *frame = make_frame(0);
+    bool edited[VSM_MAX_VIEWS] = {true, true};
+
+    make_views();
+    put_alpha(frame);
+    CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+    CHECK_INT(vsm_device_review_run(r, frame, edits, edited), VSM_OK);
+    CHECK(!edited[0] && !edited[1]);
+    vsm_frame_destroy(&frame);
+    vsm_device_review_destroy(r);
+}
+
+int main(void)
+{
+    RUN(test_small_views_keep_the_proportions);
+    RUN(test_a_good_frame_is_left_alone);
+    RUN(test_a_lost_person_is_mended);
+    RUN(test_others_are_left_out);
+    RUN(test_unknown_people_all_stay);
+    return tap_done();
+}
