@@ -23,8 +23,10 @@ static const char *misfit(const struct vsm_plan *plan)
         return "turned views are not made on the GPU yet";
     if (plan->layout.projection == VSM_RECTILINEAR)
         return "the picture is flat";
-    if (plan->config->matting.model != VSM_CONFIG_MODEL_RVM)
-        return "the tracker works on whole eyes";
+    if (plan->config->matting.model == VSM_CONFIG_MODEL_SAM2)
+        return "the tracker alone makes mattes of whole eyes";
+    if (plan->config->matting.prompts && plan->config->matting.prompts[0])
+        return "prompts may name people whom no view follows";
     if (plan->adaptive)
         return "the grid adapts to the load";
     if (!plan->detector_path)
@@ -47,9 +49,10 @@ int vsm_view_plan_choose(struct vsm_plan *plan)
             VSM_E_USAGE,
             "matting.view: turned views are not made on the GPU yet; set processing.device to cpu, or "
             "matting.view to direct or auto");
-    else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->config->matting.model != VSM_CONFIG_MODEL_RVM)
+    else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->config->matting.model == VSM_CONFIG_MODEL_SAM2)
         return vsm_fail(VSM_E_USAGE,
-                        "matting.view: turned views go with matting.model rvm only; set one of them so");
+                        "matting.view: turned views need a matter, which matting.model sam2 does without; "
+                        "set one of them otherwise");
     else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->adaptive)
         return vsm_fail(VSM_E_USAGE,
                         "matting.view: turned views do not go with processing.adaptive_scaling; switch one "

@@ -7,6 +7,7 @@
 #include "image/mask_fusion.h"
 #include "image/preprocess.h"
 
+#include <math.h>
 #include <string.h>
 
 #define RECORD      "track"
@@ -188,41 +189,62 @@ static int begin(struct vsm_track_stage *s, const struct vsm_frame *frame)
     return status == VSM_OK ? vsm_sam2_tracker_begin(s->tracker, s->images) : status;
 }
 
-/* The matter's alpha at the masks' cells, from a direct view of the eye; NULL if there is none. */
-static const float *matte_of(struct vsm_track_stage *s, const struct vsm_frame *frame, int eye)
+/* The matter's alpha of a view where the mask's cell at parts u, v of the eye is; 0 where the view does not see it. */
+static float alpha_at(const struct grid *grid, const struct vsm_view_map *map, const float *maps, double u,
+                      double v)
+{
+    const size_t cells = (size_t)grid->view.width * (size_t)grid->view.height;
+    double x = u * grid->view.width, y = v * grid->view.height;
+    size_t at;
+
+    if (grid->view.kind != VSM_VIEW_DIRECT &&
+        !vsm_view_map_eye_to_grid(map, u * grid->view.source.width, v * grid->view.source.height, &x, &y))
+        return 0;
+    if (!(x >= 0 && x < grid->view.width && y >= 0 && y < grid->view.height))
+        return 0;
+    at = (size_t)y * (size_t)grid->view.width + (size_t)x;
+    return maps[VSM_COEFFICIENT_ALPHA_A * cells + at] *
+               (grid->rgb[at] + grid->rgb[at + cells] + grid->rgb[at + 2 * cells]) / 3 +
+           maps[VSM_COEFFICIENT_ALPHA_B * cells + at];
+}
+
+/* The matter's alpha of an eye at the masks' cells: the largest of those that its views give. */
+static int gather_alpha(struct vsm_track_stage *s, const struct vsm_frame *frame, int eye)
 {
     const int side = s->vote.side;
-    const struct grid *grid = NULL;
-    const float *maps = NULL;
-    size_t cells;
+    float *alpha = s->alpha[eye];
 
-    for (int i = 0; i < frame->view_count && !maps; i++)
-        if ((int)frame->mattes[i].view.eye == eye && frame->mattes[i].view.kind == VSM_VIEW_DIRECT) {
-            maps = vsm_tensor_f32(frame->mattes[i].coefficients);
-            grid = &s->grids[i];
-        }
-    if (!maps)
-        return NULL;
-    cells = (size_t)grid->view.width * (size_t)grid->view.height;
-    for (int y = 0; y < side; y++)
-        for (int x = 0; x < side; x++) {
-            const size_t row = (size_t)((2 * y + 1) * grid->view.height / (2 * side));
-            const size_t at =
-                row * (size_t)grid->view.width + (size_t)((2 * x + 1) * grid->view.width / (2 * side));
-            const float mean = (grid->rgb[at] + grid->rgb[at + cells] + grid->rgb[at + 2 * cells]) / 3;
+    memset(alpha, 0, (size_t)side * (size_t)side * sizeof(*alpha));
+    for (int i = 0; i < frame->view_count; i++) {
+        const struct grid *grid = &s->grids[i];
+        const float *maps = vsm_tensor_f32(frame->mattes[i].coefficients);
+        struct vsm_view_map map = {0};
+        int status = VSM_OK;
 
-            s->alpha[eye][y * side + x] = maps[VSM_COEFFICIENT_ALPHA_A * cells + at] * mean +
-                                          maps[VSM_COEFFICIENT_ALPHA_B * cells + at];
-        }
-    return s->alpha[eye];
+        if ((int)frame->mattes[i].view.eye != eye)
+            continue;
+        if (grid->view.kind != VSM_VIEW_DIRECT)
+            status = vsm_view_map_init(&map, &grid->view);
+        if (status != VSM_OK)
+            return status;
+        for (int k = 0; k < side * side; k++)
+            alpha[k] =
+                fmaxf(alpha[k], alpha_at(grid, &map, maps, (k % side + 0.5) / side, (k / side + 0.5) / side));
+    }
+    return VSM_OK;
 }
 
 static int correct(struct vsm_track_stage *s, const struct vsm_frame *frame)
 {
     const float *alpha[2] = {NULL, NULL};
 
-    for (int eye = 0; eye < s->options.people.eyes && !s->options.view_count; eye++)
-        alpha[eye] = matte_of(s, frame, eye);
+    for (int eye = 0; eye < s->options.people.eyes && !s->options.view_count; eye++) {
+        int status = gather_alpha(s, frame, eye);
+
+        if (status != VSM_OK)
+            return status;
+        alpha[eye] = s->alpha[eye];
+    }
     return vsm_track_people_correct(&s->people, s->tracker, frame, alpha);
 }
 

@@ -97,6 +97,23 @@ fi
 run both.mp4 "" --set matting.model=sam2+rvm --set matting.max_conditioning_frames=2 && ok "sam2+rvm" ||
     not_ok "sam2+rvm" "$(cat stderr)"
 
+# Through a turned view of 90 degrees: the left half of the eye, as far as the view shows it. The mask alone has no view.
+ffmpeg -v error -f lavfi -i color=black:size=64x64 -vf drawbox=0:0:32:64:white:fill -frames:v 1 left.png
+saved=$prompts
+prompts='0 both 1 mask left.png'
+run turned.mp4 "" --set matting.model=sam2+rvm --set matting.view=rectilinear --set matting.view_fov=90 \
+    --set input.projection=half_equirect || not_ok "a turned view" "$(cat stderr)"
+luma=
+for x in 10 48 80 176 208; do
+    luma="$luma $(ffmpeg -v error -i turned.mp4 -frames:v 1 -vf "crop=2:2:$x:64" -f rawvideo -pix_fmt gray - |
+        od -An -v -tu1 -w1 | head -n 1 | tr -d ' ')"
+done
+set -- $luma
+[ $# = 5 ] && [ "$1" -le 17 ] && [ "$2" -ge 230 ] && [ "$3" -le 17 ] && [ "$4" -ge 230 ] && [ "$5" -le 17 ] &&
+    ok "masks through a turned view" || not_ok "masks through a turned view" "$luma"
+refuses "a turned view of masks alone" "need a matter" --set matting.view=rectilinear
+prompts=$saved
+
 # Nobody: an empty matte and a warning, no failure.
 prompts='5 left 1 box 20 20 90 110'
 run nobody.mp4 "" && grep -q 'nobody to follow in frame 0' stderr && ok "frames without anybody" ||
