@@ -75,28 +75,30 @@ static void keep_or_restore(const struct vsm_canvas *canvas, float *eye_kept, bo
     }
 }
 
+static bool is_now(const struct vsm_eye_faults_fault *fault, int number)
+{
+    return number >= fault->from && number < fault->from + fault->count;
+}
+
 void vsm_eye_faults_apply(const struct vsm_eye_faults_fault *fault, const struct vsm_canvas *canvas,
                           int number, float *kept)
 {
-    bool now = number >= fault->from && number < fault->from + fault->count;
-
-    switch (now ? fault->kind : VSM_EYE_FAULTS_NONE) {
-    case VSM_EYE_FAULTS_NONE:
-        keep_or_restore(canvas, kept, false);
-        break;
-    case VSM_EYE_FAULTS_BLACK:
+    if (!is_now(fault, number))
+        return;
+    if (fault->kind == VSM_EYE_FAULTS_BLACK) {
         for (int i = 0; i < canvas->eye * canvas->eye; i++)
             memset(vsm_canvas_at(canvas, 1, i % canvas->eye, i / canvas->eye), 0, 3 * sizeof(float));
-        break;
-    case VSM_EYE_FAULTS_FROZEN:
-        keep_or_restore(canvas, kept, true);
-        break;
-    case VSM_EYE_FAULTS_BLURRED:
+    } else if (fault->kind == VSM_EYE_FAULTS_BLURRED) {
         for (int i = 0; i < 2 * canvas->eye; i++)
             blur_line(canvas, i >= canvas->eye, i % canvas->eye, canvas->eye / 40, kept);
-        break;
-    case VSM_EYE_FAULTS_FINGER:
+    } else if (fault->kind == VSM_EYE_FAULTS_FINGER) {
         cover(canvas);
-        break;
     }
+}
+
+void vsm_eye_faults_hold(const struct vsm_eye_faults_fault *fault, const struct vsm_canvas *canvas,
+                         int number, float *kept)
+{
+    if (fault->kind == VSM_EYE_FAULTS_FROZEN)
+        keep_or_restore(canvas, kept, is_now(fault, number));
 }

@@ -136,5 +136,6 @@ int vsm_truth_film_shoot(struct vsm_truth_film *film, int number)
     vsm_eye_faults_apply(&film->options.fault, &film->canvas, number, film->kept);
     if (film->options.scene.noise > 0.0)
         vsm_canvas_noise(&film->canvas, film->options.scene.noise / 255.0, (uint64_t)number + 1);
+    vsm_eye_faults_hold(&film->options.fault, &film->canvas, number, film->kept);
     return VSM_OK;
 }

@@ -4,20 +4,25 @@
 #include <stddef.h>
 #include <string.h>
 
-#define SIDE VSM_EYE_HEALTH_SIDE
+#define SIDE   VSM_EYE_HEALTH_SIDE
+#define POINTS VSM_EYE_HEALTH_POINTS
 
-#define DARK        0.02f  /* mean luma of a black picture */
-#define LIT         0.06f  /* of an eye beside which it counts */
-#define STILL       0.12f  /* of the other eye's change that a frozen picture may show: noise of coding */
-#define MOVING      0.002f /* mean change of luma of an eye that moves */
-#define STARTLED    0.05f  /* of an eye to which something happens: no measure for the other */
-#define STILL_LEAST 2      /* frames in a row before a picture counts as frozen */
-#define SOFTER      0.55f  /* log of sharpness below the usual ratio */
-#define USUAL_SHARE 0.03f  /* that a frame has in what is usual */
+#define DARK        0.02f   /* mean luma of a black picture */
+#define LIT         0.06f   /* of an eye beside which it counts */
+#define STILL       0.12f   /* of the other eye's change that a frozen picture may show: noise of coding */
+#define MOVING      0.002f  /* mean change of luma of an eye that moves */
+#define STARTLED    0.05f   /* of an eye to which something happens: no measure for the other */
+#define STEP        0.0005f /* change of a pixel: an eighth of an 8-bit step, for a pixel is a mean of some */
+#define NOISY       0.25f   /* share of pixels that change in an eye whose noise is to be seen */
+#define NOISELESS   0.08f   /* of that share, in a picture that repeats */
+#define STILL_LEAST 2       /* frames in a row before a picture counts as frozen */
+#define SOFTER      0.55f   /* log of sharpness below the usual ratio */
+#define USUAL_SHARE 0.03f   /* that a frame has in what is usual */
 
 struct look {
-    float small[SIDE * SIDE];
+    float small[SIDE * SIDE], points[POINTS * POINTS];
     float mean, change, sharpness;
+    float noise; /* share of pixels that changed */
 };
 
 /* Luma by green, on a lattice of points: means of 2 x 2 so that noise does not count as movement alone. */
@@ -37,6 +42,18 @@ static void shrink(const float *rgb, int width, int height, float *small)
             }
             small[y * SIDE + x] = sum / (float)((x1 - x0) * (y1 - y0));
         }
+    }
+}
+
+static void pick(const float *rgb, int width, int height, float *points)
+{
+    const float *green = rgb + (size_t)width * (size_t)height;
+
+    for (int y = 0; y < POINTS; y++) {
+        const float *row = green + (size_t)((2 * y + 1) * height / (2 * POINTS)) * (size_t)width;
+
+        for (int x = 0; x < POINTS; x++)
+            points[y * POINTS + x] = row[(2 * x + 1) * width / (2 * POINTS)];
     }
 }
 
@@ -61,22 +78,29 @@ static void look_at(const struct vsm_eye_health *health, int eye, const float *r
                     struct look *look)
 {
     double mean = 0.0, change = 0.0;
+    int changed = 0;
 
     shrink(rgb, width, height, look->small);
+    pick(rgb, width, height, look->points);
     for (int i = 0; i < SIDE * SIDE; i++) {
         mean += (double)look->small[i];
         change += fabs((double)(look->small[i] - health->small[eye][i]));
     }
     look->mean = (float)(mean / (SIDE * SIDE));
     look->change = (float)(change / (SIDE * SIDE));
+    for (int i = 0; i < POINTS * POINTS; i++)
+        changed += fabsf(look->points[i] - health->points[eye][i]) > STEP;
+    look->noise = (float)changed / (POINTS * POINTS);
     look->sharpness = sharpness_of(rgb, width, height) / fmaxf(look->mean, DARK);
 }
 
 static bool stands_still(const struct vsm_eye_health *health, const struct look *own,
                          const struct look *other)
 {
-    return health->frames > 0 && other->change > MOVING && other->change < STARTLED &&
-           own->change < STILL * other->change;
+    const bool moved = other->change > MOVING && own->change < STILL * other->change;
+    const bool noisy = other->noise > NOISY && own->noise < NOISELESS * other->noise;
+
+    return health->frames > 0 && other->change < STARTLED && (moved || noisy);
 }
 
 static enum vsm_eye_health_fault judge(const struct look *own, const struct look *other, uint32_t still,
@@ -116,8 +140,10 @@ void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2
     if (faults[0] != VSM_EYE_HEALTH_BLACK && faults[1] != VSM_EYE_HEALTH_BLACK)
         health->usual +=
             USUAL_SHARE * fminf(fmaxf(beyond, -SOFTER), SOFTER) * (fabsf(beyond) > SOFTER ? 0.1f : 1.0f);
-    for (int eye = 0; eye < 2; eye++)
+    for (int eye = 0; eye < 2; eye++) {
         memcpy(health->small[eye], look[eye].small, sizeof(look[eye].small));
+        memcpy(health->points[eye], look[eye].points, sizeof(look[eye].points));
+    }
     if (health->frames < UINT32_MAX)
         health->frames++;
 }
@@ -129,8 +155,10 @@ void vsm_eye_health_turn(struct vsm_eye_health *health)
 
 void vsm_eye_health_save(const struct vsm_eye_health *health, struct vsm_bytes_out *out)
 {
-    for (int eye = 0; eye < 2; eye++)
+    for (int eye = 0; eye < 2; eye++) {
         vsm_bytes_put_f32(out, health->small[eye], (size_t)SIDE * SIDE);
+        vsm_bytes_put_f32(out, health->points[eye], (size_t)POINTS * POINTS);
+    }
     vsm_bytes_put_f32(out, &health->usual, 1);
     for (int eye = 0; eye < 2; eye++)
         vsm_bytes_put_le32(out, health->still[eye]);
@@ -141,8 +169,10 @@ int vsm_eye_health_load(struct vsm_eye_health *health, struct vsm_bytes_in *in)
 {
     struct vsm_eye_health loaded;
 
-    for (int eye = 0; eye < 2; eye++)
+    for (int eye = 0; eye < 2; eye++) {
         vsm_bytes_get_f32(in, loaded.small[eye], (size_t)SIDE * SIDE);
+        vsm_bytes_get_f32(in, loaded.points[eye], (size_t)POINTS * POINTS);
+    }
     vsm_bytes_get_f32(in, &loaded.usual, 1);
     for (int eye = 0; eye < 2; eye++)
         loaded.still[eye] = vsm_bytes_get_le32(in);

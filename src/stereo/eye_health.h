@@ -13,20 +13,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VSM_EYE_HEALTH_SIDE 32 /* of the small pictures */
+#define VSM_EYE_HEALTH_SIDE   32 /* of the small pictures */
+#define VSM_EYE_HEALTH_POINTS 64 /* single pixels across and down, in which noise is to be seen */
 
 enum vsm_eye_health_fault {
     VSM_EYE_HEALTH_GOOD,
-    VSM_EYE_HEALTH_BLACK,   /* nothing to be seen */
-    VSM_EYE_HEALTH_FROZEN,  /* the same picture again while the other eye's moves on */
+    VSM_EYE_HEALTH_BLACK, /* nothing to be seen */
+    /* The same picture again while the other eye's moves on, or, in a still scene, while the other's noise does. */
+    VSM_EYE_HEALTH_FROZEN,
     VSM_EYE_HEALTH_BLURRED, /* much softer than the other, and than usual */
     VSM_EYE_HEALTH_FAULTS
 };
 
 /* All state, plain and of fixed size. All zero = the first frame of a scene. */
 struct vsm_eye_health {
-    float small[2][VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE]; /* luma of the last frame */
-    float usual;                                               /* log of the eyes' ratio of sharpness */
+    float small[2][VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE];      /* luma of the last frame */
+    float points[2][VSM_EYE_HEALTH_POINTS * VSM_EYE_HEALTH_POINTS]; /* likewise */
+    float usual;                                                    /* log of the eyes' ratio of sharpness */
     uint32_t still[2]; /* frames in a row that an eye has stood still while the other moved */
     uint32_t frames;   /* through the present views */
 };
