@@ -2,33 +2,28 @@
 
 #include "base/cpu.h"
 #include "base/mem.h"
-#include "geometry/alpha_pack_kernels.h"
-#include "geometry/circle_map.h"
+#include "geometry/circle_tile.h"
 
 #include <string.h>
 
-#define BAND  VSM_ALPHA_PACK_ALIGNMENT /* luma rows a job */
-#define BLOCK VSM_ALPHA_PACK_BLOCK
-/* Blocks of a tile, which is a band high: its source stays in the first-level cache and few memory pages. */
-#define STRIP   32
-#define SAMPLES (STRIP * BLOCK)
-
-#define CACHE_LINE 64 /* bytes */
-
-_Static_assert(VSM_CIRCLE_MAP_POLE % BLOCK == 0, "a block is near a pole or not");
-_Static_assert(VSM_CIRCLE_MAP_STEP == VSM_ALPHA_PACK_BLOCK, "a block lies between two nodes");
+#define BAND    VSM_ALPHA_PACK_ALIGNMENT /* luma rows a job */
+#define BLOCK   VSM_ALPHA_PACK_BLOCK
+#define BLOCKS  VSM_CIRCLE_TILE_BLOCKS
+#define SAMPLES VSM_CIRCLE_TILE_SAMPLES
 
 struct vsm_alpha_pack {
     struct vsm_alpha_pack_options options;
     struct vsm_circle_map luma, chroma; /* the circles; chroma: if its samples are fewer */
-    struct vsm_circle_map disc;         /* two points a pixel across and down */
+    struct vsm_circle_map disc;
+    struct vsm_image_pool
+        *halves; /* for mattes at half size, both eyes side by side; NULL: discs need all of them */
 };
 
 struct draw {
     const struct vsm_alpha_pack *pack;
     const struct vsm_alpha_pack_kernels *kernels;
     const struct vsm_image *picture, *matte;
-    struct vsm_image *frame;
+    struct vsm_image *frame, *half; /* half: the matte at half size, or NULL */
 };
 
 /* Rows first..last-1 of one plane of the frame. */
@@ -36,11 +31,11 @@ struct rows {
     int plane, first, last;
 };
 
-/* Where a plane's samples lie in both eyes. */
-struct lens {
-    struct vsm_alpha_pack_window window;
-    float centre_x, centre_y; /* of the eye, where the first sample's middle is (0, 0) */
-    float scale_x, scale_y;   /* samples a luma pixel */
+/* What a plane's circles are drawn from. */
+struct circles {
+    const struct vsm_circle_map *map;
+    struct vsm_circle_lens lens;
+    int radius; /* samples across */
 };
 
 static int round_up(int n)
@@ -72,8 +67,20 @@ static int create_mapping(struct vsm_alpha_pack *pack)
     circle.chroma_y = o->format.chroma_y;
     if (status == VSM_OK && (circle.chroma_x || circle.chroma_y))
         status = vsm_circle_map_create(&source, &circle, &pack->chroma);
-    circle = (struct vsm_circle){.field_of_view = o->field_of_view, .radius = 0.4 * o->height};
+    circle = (struct vsm_circle){.field_of_view = o->field_of_view, .radius = 0.2 * o->height};
     return status == VSM_OK ? vsm_circle_map_create(&source, &circle, &pack->disc) : status;
+}
+
+/* A disc's pixel covers more than two samples of the matte across and down, so that half of them are enough. */
+static int create_halves(struct vsm_alpha_pack *pack)
+{
+    static const struct vsm_format gray = {.planes = VSM_PLANES_GRAY, .depth = 16};
+    const struct vsm_rect *eye = &pack->options.eyes[0];
+
+    if (eye->height < 0.8 * pack->options.height)
+        return VSM_OK;
+    pack->halves = vsm_image_pool_create(gray, eye->width, eye->height / 2, (struct vsm_colour){0});
+    return pack->halves ? VSM_OK : VSM_E_NOMEM;
 }
 
 int vsm_alpha_pack_height(int eye_height)
@@ -86,7 +93,7 @@ int vsm_alpha_pack_height(int eye_height)
 
 size_t vsm_alpha_pack_bytes(int height)
 {
-    return (size_t)height * (size_t)height / 2;
+    return (size_t)height * (size_t)height * 3 / 2;
 }
 
 static bool is_drawable(struct vsm_format format)
@@ -115,6 +122,8 @@ int vsm_alpha_pack_create(const struct vsm_alpha_pack_options *options, struct v
         return VSM_E_NOMEM;
     p->options = *options;
     status = create_mapping(p);
+    if (status == VSM_OK)
+        status = create_halves(p);
     if (status != VSM_OK) {
         vsm_alpha_pack_destroy(p);
         return status;
@@ -130,160 +139,14 @@ void vsm_alpha_pack_destroy(struct vsm_alpha_pack *pack)
     vsm_circle_map_finish(&pack->luma);
     vsm_circle_map_finish(&pack->chroma);
     vsm_circle_map_finish(&pack->disc);
+    vsm_image_pool_destroy(pack->halves);
     vsm_mem_free(pack);
-}
-
-static const uint8_t *first_sample(const struct vsm_image *image, int plane, struct vsm_rect eye)
-{
-    int x = eye.x >> chroma_x_of(image->format, plane), y = eye.y >> chroma_y_of(image->format, plane);
-
-    return image->data[plane] + y * image->stride[plane] +
-           (ptrdiff_t)x * vsm_format_bytes_per_sample(image->format);
-}
-
-static struct lens open_lens(const struct draw *d, const struct vsm_image *image, int plane)
-{
-    const struct vsm_rect *eyes = d->pack->options.eyes;
-    int x = chroma_x_of(image->format, plane), y = chroma_y_of(image->format, plane);
-    float across = 1.0f / (float)(1 << x), down = 1.0f / (float)(1 << y);
-
-    return (struct lens){
-        .window = {.data = {first_sample(image, plane, eyes[0]), first_sample(image, plane, eyes[1])},
-                   .stride = image->stride[plane],
-                   .depth = image->format.depth,
-                   .right = ((eyes[0].width + x) >> x) - 1,
-                   .bottom = ((eyes[0].height + y) >> y) - 1},
-        .centre_x = 0.5f * (float)eyes[0].width * across - 0.5f,
-        .centre_y = 0.5f * (float)eyes[0].height * down - 0.5f,
-        .scale_x = across,
-        .scale_y = down,
-    };
-}
-
-/* Where the middles of a block's samples look, if its left end looks at `from` and its right end at `to`. */
-static void spread(float centre, float from, float to, float *start, float *step)
-{
-    const float unit = (float)(1 << VSM_ALPHA_PACK_WEIGHT_BITS);
-
-    *step = (to - from) * (unit / BLOCK);
-    *start = (centre + from) * unit + 0.5f * *step;
-}
-
-/* Blocks begin..end-1 of row `row` of a circle, counted from its centre (negative: left, above). */
-static void place_blocks(const struct vsm_circle_map *map, const struct lens *lens, int row, int begin,
-                         int end, struct vsm_alpha_pack_block *blocks)
-{
-    int mirrored = row < 0 ? -1 - row : row;
-    float side_y = row < 0 ? -lens->scale_y : lens->scale_y;
-    const float *across = map->across + (ptrdiff_t)mirrored * map->nodes;
-    const float *down = map->down + (ptrdiff_t)mirrored * map->nodes;
-
-    for (int b = begin; b < end; b++) {
-        struct vsm_alpha_pack_block *block = &blocks[b - begin];
-        int from = b < 0 ? -b : b, to = b < 0 ? -b - 1 : b + 1;
-        float side_x = b < 0 ? -lens->scale_x : lens->scale_x;
-
-        spread(lens->centre_x, across[from] * side_x, across[to] * side_x, &block->u, &block->du);
-        spread(lens->centre_y, down[from] * side_y, down[to] * side_y, &block->v, &block->dv);
-    }
 }
 
 static uint8_t *sample_address(struct vsm_image *frame, int plane, int x, int y)
 {
     return frame->data[plane] + y * frame->stride[plane] +
            (ptrdiff_t)x * vsm_format_bytes_per_sample(frame->format);
-}
-
-/* Asks for the source of that part of a strip that sees something: neighbouring tiles lie on a curve that the hardware
- * does not foresee. */
-static void prefetch_strip(const struct vsm_circle_map *map, const struct lens *lens, int row, int begin)
-{
-    const struct vsm_alpha_pack_window *w = &lens->window;
-    int mirrored = row < 0 ? -1 - row : row, reach = mirrored < map->rows ? map->reach[mirrored] : 0;
-    int half = round_up(reach) / BLOCK, from = begin > -half ? begin : -half;
-    int to = begin + STRIP < half ? begin + STRIP : half, bytes = w->depth > 8 ? 2 : 1;
-    float side_y = row < 0 ? -lens->scale_y : lens->scale_y;
-
-    for (int b = from; b < to; b += CACHE_LINE / BLOCK / bytes) {
-        ptrdiff_t node = (ptrdiff_t)mirrored * map->nodes + (b < 0 ? -b : b);
-        int x = (int)(lens->centre_x + map->across[node] * (b < 0 ? -lens->scale_x : lens->scale_x));
-        int y = (int)(lens->centre_y + map->down[node] * side_y);
-        ptrdiff_t at = (y < 0 ? 0 : y) * w->stride + (ptrdiff_t)(x < 0 ? 0 : x) * bytes;
-
-        __builtin_prefetch(w->data[0] + at);
-        __builtin_prefetch(w->data[1] + at);
-    }
-}
-
-/* Samples blocks begin..end-1 of a row near a pole, one by one: each is the first sample of a block of its own. */
-static void sample_polar(const struct draw *d, const struct vsm_circle_map *map, const struct lens *lens,
-                         int row, int begin, int end, uint8_t *const out[2])
-{
-    const float unit = (float)(1 << VSM_ALPHA_PACK_WEIGHT_BITS);
-    int mirrored = row < 0 ? -1 - row : row, bytes = lens->window.depth > 8 ? 2 : 1;
-    ptrdiff_t start = (ptrdiff_t)(mirrored - map->first_polar) * VSM_CIRCLE_MAP_POLE;
-    _Alignas(32) uint8_t found[2][2 * BLOCK * BLOCK];
-    struct vsm_alpha_pack_block blocks[BLOCK];
-
-    for (int b = begin; b < end; b++) {
-        for (int k = 0; k < BLOCK; k++) {
-            int i = b * BLOCK + k;
-            ptrdiff_t at = start + (i < 0 ? -1 - i : i);
-            float across = i < 0 ? -map->polar_across[at] : map->polar_across[at];
-            float down = row < 0 ? -map->polar_down[at] : map->polar_down[at];
-
-            blocks[k] = (struct vsm_alpha_pack_block){(lens->centre_x + across * lens->scale_x) * unit, 0,
-                                                      (lens->centre_y + down * lens->scale_y) * unit, 0};
-        }
-        d->kernels->sample(&lens->window, blocks, BLOCK, found[0], found[1]);
-        for (int k = 0; k < 2 * BLOCK; k++)
-            memcpy(out[k / BLOCK] + ((b - begin) * BLOCK + k % BLOCK) * bytes,
-                   found[k / BLOCK] + (ptrdiff_t)(k % BLOCK * BLOCK * bytes), (size_t)bytes);
-    }
-}
-
-/* Samples blocks begin..end-1 of a row. */
-static void sample_blocks(const struct draw *d, const struct vsm_circle_map *map, const struct lens *lens,
-                          int row, int begin, int end, uint8_t *const out[2])
-{
-    const int polar = VSM_CIRCLE_MAP_POLE / BLOCK;
-    int bytes = BLOCK * (lens->window.depth > 8 ? 2 : 1);
-    struct vsm_alpha_pack_block blocks[STRIP];
-
-    if ((row < 0 ? -1 - row : row) >= map->first_polar && begin < polar && end > -polar) {
-        int first = begin > -polar ? begin : -polar, last = end < polar ? end : polar;
-        uint8_t *const near[2] = {out[0] + (first - begin) * bytes, out[1] + (first - begin) * bytes};
-
-        sample_polar(d, map, lens, row, first, last, near);
-        place_blocks(map, lens, row, begin, first, blocks);
-        d->kernels->sample(&lens->window, blocks, first - begin, out[0], out[1]);
-        place_blocks(map, lens, row, last, end, blocks);
-        d->kernels->sample(&lens->window, blocks, end - last, out[0] + (last - begin) * bytes,
-                           out[1] + (last - begin) * bytes);
-        return;
-    }
-    place_blocks(map, lens, row, begin, end, blocks);
-    d->kernels->sample(&lens->window, blocks, end - begin, out[0], out[1]);
-}
-
-/* Samples both eyes in that part of a strip, beginning with block `begin`, that sees something. The strip's first
- * sample is the first of `out`; returns false if nothing is seen, else which samples are, counted from
- * the centre. */
-static bool sample_strip(const struct draw *d, const struct vsm_circle_map *map, const struct lens *lens,
-                         int row, int begin, uint8_t *const out[2], int *first, int *last)
-{
-    int mirrored = row < 0 ? -1 - row : row, reach = mirrored < map->rows ? map->reach[mirrored] : 0;
-    int half = round_up(reach) / BLOCK, from = begin > -half ? begin : -half;
-    int to = begin + STRIP < half ? begin + STRIP : half;
-    ptrdiff_t skip = (ptrdiff_t)(from - begin) * BLOCK * (lens->window.depth > 8 ? 2 : 1);
-    uint8_t *const seen[2] = {out[0] + skip, out[1] + skip};
-
-    if (from >= to)
-        return false;
-    sample_blocks(d, map, lens, row, from, to, seen);
-    *first = from * BLOCK > -reach ? from * BLOCK : -reach;
-    *last = to * BLOCK < reach ? to * BLOCK : reach;
-    return true;
 }
 
 static void fill(struct vsm_image *frame, int plane, int row, int from, int to, int code)
@@ -310,31 +173,46 @@ static void draw_background(const struct draw *d, const struct vsm_circle_map *m
     fill(d->frame, plane, row, 3 * radius + reach, 4 * radius, code);
 }
 
-static void draw_circles(const struct draw *d, struct rows rows)
+static void draw_circle_run(const struct draw *d, const struct circles *c, const struct vsm_circle_run *run,
+                            int plane, int row)
+{
+    int bytes = vsm_format_bytes_per_sample(d->frame->format);
+    _Alignas(32) uint8_t samples[VSM_ALPHA_PACK_SOURCES][2 * SAMPLES];
+    uint8_t *const out[] = {samples[0], samples[1], samples[2], samples[3]};
+
+    if (run->first == run->last)
+        return;
+    vsm_circle_run_sample(run, c->map, &c->lens, d->kernels, out);
+    for (int i = 0; i < c->lens.window.sources; i++)
+        memcpy(sample_address(d->frame, plane + i / 2, (2 * (i % 2) + 1) * c->radius + run->first, row),
+               samples[i] + (ptrdiff_t)(run->first - run->begin * BLOCK) * bytes,
+               (size_t)((run->last - run->first) * bytes));
+}
+
+/* Draws `planes` planes, beginning with that of `rows`. A run is placed for the next tile as soon as it is drawn. */
+static void draw_circles(const struct draw *d, struct rows rows, int planes)
 {
     const struct vsm_alpha_pack_options *o = &d->pack->options;
     int cx = chroma_x_of(o->format, rows.plane), cy = chroma_y_of(o->format, rows.plane);
-    const struct vsm_circle_map *map = cx || cy ? &d->pack->chroma : &d->pack->luma;
-    int radius = o->height / 2 >> cx, middle = o->height / 2 >> cy, bytes = o->format.depth > 8 ? 2 : 1;
-    struct lens lens = open_lens(d, d->picture, rows.plane);
-    _Alignas(32) uint8_t samples[2][2 * SAMPLES];
-    uint8_t *const out[2] = {samples[0], samples[1]};
+    int middle = o->height / 2 >> cy;
+    struct circles c = {.map = cx || cy ? &d->pack->chroma : &d->pack->luma,
+                        .lens = vsm_circle_lens(d->picture, rows.plane, planes, o->eyes),
+                        .radius = o->height / 2 >> cx};
+    struct vsm_circle_run runs[BAND];
+    int first = -round_up(c.radius) / BLOCK, end = c.radius / BLOCK + 1;
 
     for (int row = rows.first; row < rows.last; row++)
-        draw_background(d, map, rows.plane, row, radius, middle);
-    for (int begin = -round_up(radius) / BLOCK; begin < radius / BLOCK + 1; begin += STRIP) {
+        for (int p = rows.plane; p < rows.plane + planes; p++)
+            draw_background(d, c.map, p, row, c.radius, middle);
+    for (int next = first; next < end + BLOCKS; next += BLOCKS)
         for (int row = rows.first; row < rows.last; row++) {
-            int first, last;
+            struct vsm_circle_run *run = &runs[row - rows.first];
 
-            prefetch_strip(map, &lens, row - middle, begin + STRIP);
-            if (!sample_strip(d, map, &lens, row - middle, begin, out, &first, &last))
-                continue;
-            for (int eye = 0; eye < 2; eye++)
-                memcpy(sample_address(d->frame, rows.plane, (2 * eye + 1) * radius + first, row),
-                       samples[eye] + (ptrdiff_t)(first - begin * BLOCK) * bytes,
-                       (size_t)((last - first) * bytes));
+            if (next > first)
+                draw_circle_run(d, &c, run, rows.plane, row);
+            if (next < end)
+                vsm_circle_run_place(run, c.map, &c.lens, row - middle, next);
         }
-    }
 }
 
 /* Codes of an alpha plane's samples from..to-1, counted from a disc's centre, which lies at `centre`. sums[0] is that
@@ -345,7 +223,7 @@ static void put_codes(const struct draw *d, const int32_t *sums, int begin, int 
     const struct vsm_alpha_pack_options *o = &d->pack->options;
     int shift = chroma_x_of(o->format, plane) + chroma_y_of(o->format, plane);
     float zero = (float)o->alpha_zero[plane] + 0.5f;
-    float gain = (float)(o->alpha_one[plane] - o->alpha_zero[plane]) / (4 * 65535.0f * (float)(1 << shift));
+    float gain = (float)(o->alpha_one[plane] - o->alpha_zero[plane]) / (65535.0f * (float)(1 << shift));
     uint8_t *bytes = sample_address(d->frame, plane, centre, row);
     uint16_t *words = (uint16_t *)(void *)bytes;
 
@@ -359,81 +237,93 @@ static void put_codes(const struct draw *d, const int32_t *sums, int begin, int 
     }
 }
 
-/* Adds, for both eyes, four times the alpha of each pixel in row `row` of a strip of a disc, counted from
- * its centre, to `sums`. The strip begins with block `begin` of points. Points that see nothing count as 0. */
-static void add_pixels(const struct draw *d, const struct lens *lens, int row, int begin,
-                       int32_t sums[2][SAMPLES / 2])
+/* Adds, for both eyes, the alpha of a run's pixels to `sums`. */
+static void add_pixels(const struct draw *d, const struct vsm_circle_lens *lens,
+                       const struct vsm_circle_run *run, int32_t sums[2][SAMPLES])
 {
-    _Alignas(32) uint16_t points[2][2][SAMPLES]; /* by row and eye */
-    int32_t fresh[SAMPLES / 2];
+    _Alignas(32) uint16_t pixels[2][SAMPLES];
+    uint8_t *const out[2] = {(uint8_t *)pixels[0], (uint8_t *)pixels[1]};
+    int begin = run->begin * BLOCK;
 
-    for (int k = 0; k < 2; k++) {
-        prefetch_strip(&d->pack->disc, lens, 2 * row + k, begin + STRIP);
-    }
-    for (int k = 0; k < 2; k++) {
-        uint8_t *const out[2] = {(uint8_t *)points[k][0], (uint8_t *)points[k][1]};
-        int first, last;
-
-        if (!sample_strip(d, &d->pack->disc, lens, 2 * row + k, begin, out, &first, &last))
-            first = last = begin * BLOCK;
-        for (int eye = 0; eye < 2; eye++) {
-            memset(points[k][eye], 0, (size_t)(first - begin * BLOCK) * sizeof(uint16_t));
-            memset(points[k][eye] + (last - begin * BLOCK), 0,
-                   (size_t)((begin + STRIP) * BLOCK - last) * sizeof(uint16_t));
-        }
-    }
-    for (int eye = 0; eye < 2; eye++) {
-        d->kernels->halve(points[0][eye], points[1][eye], SAMPLES / 2, fresh);
-        for (int i = 0; i < SAMPLES / 2; i++)
-            sums[eye][i] += fresh[i];
-    }
+    vsm_circle_run_sample(run, &d->pack->disc, lens, d->kernels, out);
+    for (int eye = 0; eye < 2; eye++)
+        for (int i = run->first - begin; i < run->last - begin; i++)
+            sums[eye][i] += pixels[eye][i];
 }
 
-/* Samples to the right of a disc's centre, in a plane's row, that cover one of its points. */
+/* Samples to the right of a disc's centre, in a plane's row, that cover one of its pixels. */
 static int disc_reach(const struct vsm_circle_map *disc, int y, int cx, int cy)
 {
-    int nearest = y < 0 ? -1 - (2 * y + (2 << cy) - 1) : 2 * y; /* row of points, mirrored */
+    int nearest = y < 0 ? -y - (1 << cy) : y; /* row of pixels, mirrored */
 
-    return nearest < disc->rows ? ((disc->reach[nearest] + 1) / 2 + cx) >> cx : 0;
+    return nearest < disc->rows ? (disc->reach[nearest] + cx) >> cx : 0;
 }
 
-/* One strip of a row of both eyes' discs: the left one lies round the middle of the frame's border, the right one
- * round the corners. */
-static void draw_disc_strip(const struct draw *d, const struct lens *lens, int plane, int row, int begin)
+/* One tile's part of a row of both eyes' discs: the left one lies round the middle of the frame's border, the right
+ * one round the corners. `runs`: of the pixels that the row covers. */
+static void draw_disc_row(const struct draw *d, const struct vsm_circle_lens *lens, int plane, int row,
+                          const struct vsm_circle_run *runs)
 {
     const struct vsm_alpha_pack_options *o = &d->pack->options;
     int cx = chroma_x_of(o->format, plane), cy = chroma_y_of(o->format, plane), width = o->height >> cx;
-    int y = (row << cy) - (2 * (row << cy) < o->height ? 0 : o->height);
-    int reach = disc_reach(&d->pack->disc, y, cx, cy), first = begin * BLOCK / 2 / (1 << cx);
-    int last = first + (SAMPLES / 2 >> cx), from = first > -reach ? first : -reach;
-    int to = last < reach ? last : reach;
-    int32_t sums[2][SAMPLES / 2] = {{0}};
+    int reach = disc_reach(&d->pack->disc, runs[0].row, cx, cy);
+    int first = runs[0].begin * BLOCK / (1 << cx), last = first + (SAMPLES >> cx);
+    int from = first > -reach ? first : -reach, to = last < reach ? last : reach;
+    int32_t sums[2][SAMPLES] = {{0}};
 
     if (from >= to)
         return;
     for (int k = 0; k < 1 << cy; k++)
-        add_pixels(d, lens, y + k, begin, sums);
+        add_pixels(d, lens, &runs[k], sums);
     for (int eye = 0; cx && eye < 2; eye++)
-        for (int i = 0; i < SAMPLES / 4; i++)
+        for (int i = 0; i < SAMPLES / 2; i++)
             sums[eye][i] = sums[eye][2 * i] + sums[eye][2 * i + 1];
     put_codes(d, sums[VSM_LEFT], first, from, to, plane, row, width);
     put_codes(d, sums[VSM_RIGHT], first, from > 0 ? from : 0, to, plane, row, 0);
     put_codes(d, sums[VSM_RIGHT], first, from, to < 0 ? to : 0, plane, row, 2 * width);
 }
 
+static struct vsm_circle_lens matte_lens(const struct draw *d)
+{
+    const struct vsm_rect *eyes = d->pack->options.eyes;
+    struct vsm_rect left = {0, 0, eyes[0].width / 2, eyes[0].height / 2}, right = left;
+    struct vsm_circle_lens lens;
+
+    if (!d->half)
+        return vsm_circle_lens(d->matte, 0, 1, eyes);
+    right.x = left.width;
+    lens = vsm_circle_lens(d->half, 0, 1, (const struct vsm_rect[2]){left, right});
+    lens.scale_x = lens.scale_y = 0.5f;
+    return lens;
+}
+
 static void draw_discs(const struct draw *d, struct rows rows)
 {
     const struct vsm_alpha_pack_options *o = &d->pack->options;
     int cy = chroma_y_of(o->format, rows.plane), height = o->height >> cy, reach = height / 5 + 2;
-    struct lens lens = open_lens(d, d->matte, 0);
-    int half = round_up(d->pack->disc.rows + BLOCK) / BLOCK & ~1; /* even: chroma takes points by four */
+    int end = round_up(d->pack->disc.rows) / BLOCK, pixels = 1 << cy;
+    int y = (rows.first << cy) - (2 * rows.first < height ? 0 : o->height);
+    struct vsm_circle_lens lens = matte_lens(d);
+    struct vsm_circle_run runs[BAND];
 
     if ((rows.first >= reach && rows.last <= height - reach) ||
         (rows.plane && o->alpha_one[rows.plane] == o->alpha_zero[rows.plane]))
         return;
-    for (int begin = -half; begin < half; begin += STRIP)
-        for (int row = rows.first; row < rows.last; row++)
-            draw_disc_strip(d, &lens, rows.plane, row, begin);
+    for (int next = -end; next < end + BLOCKS; next += BLOCKS)
+        for (int row = rows.first; row < rows.last; row++) {
+            int first = pixels * (row - rows.first);
+
+            if (next > -end)
+                draw_disc_row(d, &lens, rows.plane, row, &runs[first]);
+            for (int i = first; next < end && i < first + pixels; i++)
+                vsm_circle_run_place(&runs[i], &d->pack->disc, &lens, y + i, next);
+        }
+}
+
+/* Both chroma planes are drawn at once, so that places are found once. */
+static bool draws_together(const struct draw *d, int plane)
+{
+    return plane == 1 && d->picture->stride[1] == d->picture->stride[2];
 }
 
 static void draw_band(void *context, int index, int worker)
@@ -445,10 +335,42 @@ static void draw_band(void *context, int index, int worker)
         int shift = chroma_y_of(d->frame->format, plane);
         struct rows rows = {plane, index * BAND >> shift, (index + 1) * BAND >> shift};
 
-        draw_circles(d, rows);
+        if (plane != 2 || !draws_together(d, 1))
+            draw_circles(d, rows, draws_together(d, plane) ? 2 : 1);
         if (d->matte)
             draw_discs(d, rows);
     }
+}
+
+static void halve_band(void *context, int index, int worker)
+{
+    const struct draw *d = context;
+    const struct vsm_rect *eyes = d->pack->options.eyes;
+    int last = (index + 1) * BAND < d->half->height ? (index + 1) * BAND : d->half->height;
+
+    (void)worker;
+    for (int row = index * BAND; row < last; row++)
+        for (int eye = 0; eye < 2; eye++) {
+            ptrdiff_t stride = d->matte->stride[0];
+            const uint8_t *from =
+                d->matte->data[0] + (eyes[eye].y + 2 * row) * stride + 2 * (ptrdiff_t)eyes[eye].x;
+            int n = eyes[eye].width / 2;
+
+            d->kernels->halve((const uint16_t *)(const void *)from,
+                              (const uint16_t *)(const void *)(from + stride), n,
+                              (uint16_t *)(void *)(d->half->data[0] + row * d->half->stride[0]) + eye * n);
+        }
+}
+
+static int halve_matte(struct draw *d, struct vsm_parallel *pool)
+{
+    if (!d->matte || !d->pack->halves)
+        return VSM_OK;
+    d->half = vsm_image_pool_get(d->pack->halves);
+    if (!d->half)
+        return VSM_E_NOMEM;
+    vsm_parallel_for(pool, (d->half->height + BAND - 1) / BAND, halve_band, d);
+    return VSM_OK;
 }
 
 static bool contains(const struct vsm_image *image, struct vsm_rect r)
@@ -479,6 +401,7 @@ int vsm_alpha_pack_draw(const struct vsm_alpha_pack *pack, const struct vsm_imag
 {
     struct draw draw = {.pack = pack, .picture = picture, .matte = matte, .frame = frame};
     const struct vsm_alpha_pack_options *o = &pack->options;
+    int status;
 
     if (!vsm_format_equal(picture->format, o->format) || !vsm_format_equal(frame->format, o->format) ||
         frame->height != o->height || frame->width != 2 * o->height ||
@@ -488,6 +411,9 @@ int vsm_alpha_pack_draw(const struct vsm_alpha_pack *pack, const struct vsm_imag
         return vsm_fail(VSM_E_INTERNAL, "alpha-packed: pictures of %dx%d and %dx%d do not fit the layout",
                         picture->width, picture->height, frame->width, frame->height);
     draw.kernels = choose_kernels(&draw);
-    vsm_parallel_for(pool, o->height / BAND, draw_band, &draw);
-    return VSM_OK;
+    status = halve_matte(&draw, pool);
+    if (status == VSM_OK)
+        vsm_parallel_for(pool, o->height / BAND, draw_band, &draw);
+    vsm_image_unref(&draw.half);
+    return status;
 }

@@ -37,10 +37,10 @@ static int mix_pair(const uint8_t *from, const struct vsm_alpha_pack_window *w, 
     return ((a - bias) * (ONE - weight) + (b - bias) * weight + (1 << shift >> 1)) >> shift;
 }
 
-static int sample_at(const struct vsm_alpha_pack_window *w, int eye, struct place x, struct place y)
+static int sample_at(const struct vsm_alpha_pack_window *w, int source, struct place x, struct place y)
 {
     int extra = w->depth < 16 ? 15 - w->depth : 0, bias = w->depth < 16 ? 0 : 1 << 15;
-    const uint8_t *from = w->data[eye] + y.first * w->stride + (ptrdiff_t)x.first * (w->depth > 8 ? 2 : 1);
+    const uint8_t *from = w->data[source] + y.first * w->stride + (ptrdiff_t)x.first * (w->depth > 8 ? 2 : 1);
     int upper = mix_pair(from, w, x.weight, bias, BITS - extra);
     int lower = mix_pair(from + w->stride, w, x.weight, bias, BITS - extra);
 
@@ -58,24 +58,40 @@ static void put(const struct vsm_alpha_pack_window *w, int value, int i, uint8_t
         to[i] = (uint8_t)value;
 }
 
+static void sample_all(const struct vsm_alpha_pack_window *window, float u, float v, int i,
+                       uint8_t *const *out)
+{
+    struct place x = place_of(u, window->right), y = place_of(v, window->bottom);
+
+    for (int k = 0; k < window->sources; k++)
+        put(window, sample_at(window, k, x, y), i, out[k]);
+}
+
 static void sample(const struct vsm_alpha_pack_window *window, const struct vsm_alpha_pack_block *blocks,
-                   int count, uint8_t *left, uint8_t *right)
+                   int count, uint8_t *const *out)
 {
     for (int i = 0; i < count * VSM_ALPHA_PACK_BLOCK; i++) {
         const struct vsm_alpha_pack_block *b = &blocks[i / VSM_ALPHA_PACK_BLOCK];
         float step = (float)(i % VSM_ALPHA_PACK_BLOCK);
-        struct place x = place_of(b->u + b->du * step, window->right);
-        struct place y = place_of(b->v + b->dv * step, window->bottom);
 
-        put(window, sample_at(window, 0, x, y), i, left);
-        put(window, sample_at(window, 1, x, y), i, right);
+        sample_all(window, b->u + b->du * step, b->v + b->dv * step, i, out);
     }
 }
 
-static void halve(const uint16_t *a, const uint16_t *b, int n, int32_t *sums)
+static void sample_points(const struct vsm_alpha_pack_window *window,
+                          const struct vsm_alpha_pack_points *points, int count, uint8_t *const *out)
 {
-    for (int i = 0; i < n; i++)
-        sums[i] = a[2 * i] + a[2 * i + 1] + b[2 * i] + b[2 * i + 1];
+    for (int i = 0; i < count * VSM_ALPHA_PACK_BLOCK; i++) {
+        const struct vsm_alpha_pack_points *p = &points[i / VSM_ALPHA_PACK_BLOCK];
+
+        sample_all(window, p->u[i % VSM_ALPHA_PACK_BLOCK], p->v[i % VSM_ALPHA_PACK_BLOCK], i, out);
+    }
 }
 
-const struct vsm_alpha_pack_kernels vsm_alpha_pack_kernels_c = {sample, halve};
+static void halve(const uint16_t *a, const uint16_t *b, int n, uint16_t *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = (uint16_t)((a[2 * i] + a[2 * i + 1] + b[2 * i] + b[2 * i + 1] + 2) >> 2);
+}
+
+const struct vsm_alpha_pack_kernels vsm_alpha_pack_kernels_c = {sample, sample_points, halve};

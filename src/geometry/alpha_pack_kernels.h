@@ -18,21 +18,31 @@ struct vsm_alpha_pack_block {
     float u, du, v, dv;
 };
 
-/* One plane of a source picture as both eyes' rectangles, which are of one size, at least 2 x 2 samples. Up to 3 bytes
- * behind the last sample are read. */
+/* A place for each of eight samples, in the same units. */
+struct vsm_alpha_pack_points {
+    float u[VSM_ALPHA_PACK_BLOCK], v[VSM_ALPHA_PACK_BLOCK];
+};
+
+#define VSM_ALPHA_PACK_SOURCES 4
+
+/* One plane of a source picture, or two that are alike, as both eyes' rectangles, which are of one size, at least
+ * 2 x 2 samples. Up to 3 bytes behind the last sample are read. */
 struct vsm_alpha_pack_window {
-    const uint8_t *data[2];
-    ptrdiff_t stride;  /* times the last row within 32 bits */
-    int depth;         /* 8: bytes; 9..16: words */
+    const uint8_t *data[VSM_ALPHA_PACK_SOURCES]; /* left and right eye, then those of the second plane */
+    int sources;                                 /* 2 or 4 */
+    ptrdiff_t stride;                            /* times the last row within 32 bits */
+    int depth;                                   /* 8: bytes; 9..16: words */
     int right, bottom; /* the last sample, counted from 0; places are clamped to it */
 };
 
 struct vsm_alpha_pack_kernels {
-    /* Writes 8 * count samples of each eye, of the window's depth, to `left` and `right` (16-byte aligned). */
+    /* Writes 8 * count samples of each source, of the window's depth, to its `out` (16-byte aligned). */
     void (*sample)(const struct vsm_alpha_pack_window *window, const struct vsm_alpha_pack_block *blocks,
-                   int count, uint8_t *left, uint8_t *right);
-    /* sums[i] = a[2i] + a[2i + 1] + b[2i] + b[2i + 1] for i = 0..n-1; room for n rounded up to 8 in all. */
-    void (*halve)(const uint16_t *a, const uint16_t *b, int n, int32_t *sums);
+                   int count, uint8_t *const *out);
+    void (*sample_points)(const struct vsm_alpha_pack_window *window,
+                          const struct vsm_alpha_pack_points *points, int count, uint8_t *const *out);
+    /* out[i] = the mean of a[2i], a[2i + 1], b[2i] and b[2i + 1], halves rounded up, for i = 0..n-1. */
+    void (*halve)(const uint16_t *a, const uint16_t *b, int n, uint16_t *out);
 };
 
 extern const struct vsm_alpha_pack_kernels vsm_alpha_pack_kernels_c;
