@@ -11,9 +11,9 @@
  *
  * Every sample of the frame is looked up in the source by the inverse mapping of its middle (circle_map.h), so any H
  * is exact; cutting and pasting tiles would be off by up to 0.8 pixels where 0.4 H is not a whole number (2048, 4096).
- * Pictures are sampled bilinearly, the matte by the mean of four bilinear samples, as 0.4 makes it smaller. Chroma
- * samples are taken as centred in the pixels that they cover, in the source and here. C reference and AVX2 give
- * identical bits.
+ * Pictures are sampled bilinearly, and so is the matte: at half size (means of 2 x 2) if it is at least 0.8 H high, as a
+ * disc's pixel then covers more than two samples across. Chroma samples are taken as centred in the pixels that they
+ * cover, in the source and here. C reference and AVX2 give identical bits.
  *
  * Without mattes it draws plain fisheye pictures: two circles on a flat colour.
  */
@@ -42,7 +42,7 @@ struct vsm_alpha_pack_options {
 
 struct vsm_alpha_pack;
 
-/* Computes the mapping: about 0.12 H^2 nodes of 150 ns and 8 bytes (8 MiB at H 4096). VSM_E_USAGE for a field of
+/* Computes the mapping: about 0.04 H^2 nodes of 150 ns and 8 bytes (6 MiB at H 4096). VSM_E_USAGE for a field of
  * view out of range, VSM_E_INTERNAL for sizes and formats that do not fit, VSM_E_NOMEM. */
 int vsm_alpha_pack_create(const struct vsm_alpha_pack_options *options,
                           struct vsm_alpha_pack **pack) VSM_NODISCARD;
@@ -51,7 +51,7 @@ void vsm_alpha_pack_destroy(struct vsm_alpha_pack *pack);
 /* Height to use for eyes of this height: the next multiple of the alignment, within the limits. */
 int vsm_alpha_pack_height(int eye_height);
 
-/* Bytes that a pack of this height holds, without its pictures. */
+/* Bytes that a pack of this height holds for eyes as high: its mapping and a matte at half size. */
 size_t vsm_alpha_pack_bytes(int height);
 
 /* Draws a frame from the source's picture and its matte (NULL: no discs). picture: host, as vsm_image_create()

@@ -36,13 +36,6 @@ struct vsm_circle_lens vsm_circle_lens(const struct vsm_image *image, int plane,
     return lens;
 }
 
-/* Where the middles of a block's samples look, if its left end looks at `from` and its right end at `to`. */
-static void spread(float centre, float from, float to, float *start, float *step)
-{
-    *step = (to - from) * (UNIT / BLOCK);
-    *start = (centre + from) * UNIT + 0.5f * *step;
-}
-
 static int within(int value, int last)
 {
     return value < 0 ? 0 : value > last ? last : value;
@@ -63,21 +56,32 @@ static inline __attribute__((always_inline)) void prefetch_block(const struct vs
     }
 }
 
+/* A block's right end is the next one's left end. */
 static void place_blocks(struct vsm_circle_run *run, const struct vsm_circle_map *map,
                          const struct vsm_circle_lens *lens)
 {
     int mirrored = run->row < 0 ? -1 - run->row : run->row;
-    float side_y = run->row < 0 ? -lens->scale_y : lens->scale_y;
+    float side_y = (run->row < 0 ? -lens->scale_y : lens->scale_y) * UNIT;
+    float centre_x = lens->centre_x * UNIT, centre_y = lens->centre_y * UNIT, u, v;
     const float *across = map->across + (ptrdiff_t)mirrored * map->nodes;
     const float *down = map->down + (ptrdiff_t)mirrored * map->nodes;
+    int node = run->from < 0 ? -run->from : run->from;
 
+    u = across[node] * (run->from < 0 ? -lens->scale_x : lens->scale_x) * UNIT;
+    v = down[node] * side_y;
     for (int b = run->from; b < run->to; b++) {
         struct vsm_alpha_pack_block *block = &run->blocks[b - run->begin];
-        int from = b < 0 ? -b : b, to = b < 0 ? -b - 1 : b + 1;
-        float side_x = b < 0 ? -lens->scale_x : lens->scale_x;
+        float side_x = (b < 0 ? -lens->scale_x : lens->scale_x) * UNIT, next_u, next_v;
 
-        spread(lens->centre_x, across[from] * side_x, across[to] * side_x, &block->u, &block->du);
-        spread(lens->centre_y, down[from] * side_y, down[to] * side_y, &block->v, &block->dv);
+        node = b < 0 ? -b - 1 : b + 1;
+        next_u = across[node] * side_x;
+        next_v = down[node] * side_y;
+        block->du = (next_u - u) * (1.0f / BLOCK);
+        block->dv = (next_v - v) * (1.0f / BLOCK);
+        block->u = centre_x + u + 0.5f * block->du;
+        block->v = centre_y + v + 0.5f * block->dv;
+        u = next_u;
+        v = next_v;
         if (lens->window.depth > 8 || b % 2 == 0)
             prefetch_block(&lens->window, block);
     }

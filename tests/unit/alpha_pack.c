@@ -163,6 +163,7 @@ static void check_round_trip(int size, int height)
 
 static void test_matte_comes_back_at_any_height(void)
 {
+    check_round_trip(1024, 1024); /* from the matte at half size */
     check_round_trip(1024, 1600); /* 0.4 H is whole */
     check_round_trip(1024, 2048); /* 819.2 */
 }
