@@ -33,7 +33,7 @@ struct vsm_people_stage {
 static int create_transfer(struct vsm_people_stage *s)
 {
     const struct vsm_people_stage_options *o = &s->options;
-    struct vsm_disparity_options disparity = {.master = o->master, .baseline = o->baseline};
+    struct vsm_disparity_options disparity = {.master = o->master, .baseline = o->baseline, .pool = o->pool};
     int status;
 
     if (!o->detector || o->eye_count < 2 || s->views[0].width != s->views[1].width ||

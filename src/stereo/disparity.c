@@ -46,7 +46,6 @@ struct vsm_disparity {
     struct vsm_disparity_match_plane planes[LEVELS][PLANES];
     float *memory; /* NULL: shared */
     struct geometry *cells;
-    struct vsm_disparity_match_window window, backwards;
     float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 };
 
@@ -416,16 +415,17 @@ static bool cut(const struct vsm_disparity *d, int level, int plane, struct vsm_
 }
 
 /* Left-right check: the slave's window there finds its way back. */
-static bool comes_back(struct vsm_disparity *d, struct vsm_disparity_match_place from,
-                       const struct best *there, const struct candidates *list)
+static bool comes_back(const struct vsm_disparity *d, struct vsm_disparity_match_place from,
+                       const struct best *there, const struct candidates *list,
+                       struct vsm_disparity_match_window *window)
 {
     const int level = d->levels - 1;
     const struct vsm_disparity_match_place to = {from.x + there->x, from.y + there->y};
     struct best back;
 
-    if (!cut(d, level, SLAVE, to, from, &d->backwards))
+    if (!cut(d, level, SLAVE, to, from, window))
         return false;
-    back = search_coarse(&d->backwards, &d->planes[level][MASTER], to, -1, list);
+    back = search_coarse(window, &d->planes[level][MASTER], to, -1, list);
     return back.x + there->x >= -1 && back.x + there->x <= 1;
 }
 
@@ -463,10 +463,12 @@ static struct best search_around(const struct vsm_disparity_match_window *window
     return best;
 }
 
-/* From the coarsest to the finest level, then between pixels. false: no believable match. */
-static bool match(struct vsm_disparity *d, int index, const struct vsm_disparity_search *search,
-                  struct vsm_disparity_cell *cell)
+/* From the coarsest to the finest level, then between pixels. `windows`: the first is cut on the coarsest level.
+ * false: no believable match. */
+static bool match(const struct vsm_disparity *d, int index, const struct vsm_disparity_search *search,
+                  struct vsm_disparity_match_window windows[2], struct vsm_disparity_cell *cell)
 {
+    struct vsm_disparity_match_window *window = &windows[0];
     struct candidates list;
     struct best best;
     struct vsm_disparity_match_place centre;
@@ -476,29 +478,29 @@ static bool match(struct vsm_disparity *d, int index, const struct vsm_disparity
 
     list_candidates(d, index, search, &list);
     centre = centre_of(d, index, level);
-    best = search_coarse(&d->window, &d->planes[level][SLAVE], centre, 1, &list);
-    if (best.score < MIN_SCORE || !comes_back(d, centre, &best, &list))
+    best = search_coarse(window, &d->planes[level][SLAVE], centre, 1, &list);
+    if (best.score < MIN_SCORE || !comes_back(d, centre, &best, &list, &windows[1]))
         return false;
     while (--level >= 0) {
         centre = centre_of(d, index, level);
-        if (!cut(d, level, MASTER, centre, centre, &d->window))
+        if (!cut(d, level, MASTER, centre, centre, window))
             return false;
         best.x *= 2;
         best.y *= 2;
-        best = search_around(&d->window, &d->planes[level][SLAVE], centre, best);
+        best = search_around(window, &d->planes[level][SLAVE], centre, best);
     }
     if (best.score < MIN_SCORE)
         return false;
     slave = &d->planes[0][SLAVE];
     u = (float)best.x +
-        parabola(vsm_disparity_match_score(&d->window, slave, centre.x + best.x - 1, centre.y + best.y),
+        parabola(vsm_disparity_match_score(window, slave, centre.x + best.x - 1, centre.y + best.y),
                  best.score,
-                 vsm_disparity_match_score(&d->window, slave, centre.x + best.x + 1, centre.y + best.y),
+                 vsm_disparity_match_score(window, slave, centre.x + best.x + 1, centre.y + best.y),
                  &curvature_u);
     v = (float)best.y +
-        parabola(vsm_disparity_match_score(&d->window, slave, centre.x + best.x, centre.y + best.y - 1),
+        parabola(vsm_disparity_match_score(window, slave, centre.x + best.x, centre.y + best.y - 1),
                  best.score,
-                 vsm_disparity_match_score(&d->window, slave, centre.x + best.x, centre.y + best.y + 1),
+                 vsm_disparity_match_score(window, slave, centre.x + best.x, centre.y + best.y + 1),
                  &curvature_v);
     cell->parallax = (float)parallax_of(d, index, u, search->pitch);
     cell->residual = v - shift_of(d, index, cell->parallax, search->pitch).v;
@@ -573,6 +575,9 @@ static void spread(struct vsm_disparity *d, struct vsm_disparity_map *map, float
     for (int i = 0; i < d->columns * d->rows; i++) {
         float sum = 0.0f, weights = 0.0f;
 
+        found[i] = false;
+        if (map->cells[i].known || map->cells[i].people < least_people)
+            continue;
         for (int k = 0; k < 9; k++) {
             const int x = i % d->columns + k % 3 - 1, y = i / d->columns + k / 3 - 1;
             const float weight = k / 3 == 1 ? 2.0f : 1.0f;
@@ -582,7 +587,7 @@ static void spread(struct vsm_disparity *d, struct vsm_disparity_map *map, float
             sum += weight * map->cells[y * d->columns + x].parallax;
             weights += weight;
         }
-        found[i] = !map->cells[i].known && weights > 0.0f && map->cells[i].people >= least_people;
+        found[i] = weights > 0.0f;
         d->smoothed[i] = weights > 0.0f ? sum / weights : 0.0f;
     }
     for (int i = 0; i < d->columns * d->rows; i++) {
@@ -640,31 +645,55 @@ static void extend_memory(const struct vsm_disparity *d, const struct vsm_dispar
     }
 }
 
+/* What a loop over the cells needs; each index writes its own cell only. */
+struct matching {
+    const struct vsm_disparity *disparity;
+    const struct vsm_disparity_search *search;
+    struct vsm_disparity_map *map;
+    bool tried[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+};
+
+static void match_cell(void *context, int index, int worker)
+{
+    struct matching *m = context;
+    const struct vsm_disparity *d = m->disparity;
+    const int coarse = d->levels - 1;
+    const struct vsm_disparity_match_place centre = centre_of(d, index, coarse);
+    struct vsm_disparity_match_window windows[2];
+    struct vsm_disparity_cell *c = &m->map->cells[index];
+
+    (void)worker;
+    c->people = mean_alpha(d, index);
+    m->tried[index] = c->people >= MIN_PEOPLE && d->cells[index].usable &&
+                      (!m->search->only || m->search->only[index]) &&
+                      cut(d, coarse, MASTER, centre, centre, &windows[0]);
+    if (m->tried[index] && !match(d, index, m->search, windows, c))
+        c->confidence = 0.0f;
+}
+
+static void match_all(const struct vsm_disparity *d, const struct vsm_disparity_search *search,
+                      struct vsm_disparity_map *map)
+{
+    struct matching m = {.disparity = d, .search = search, .map = map};
+
+    vsm_parallel_for(d->options.pool, d->columns * d->rows, match_cell, &m);
+    for (int i = 0; i < d->columns * d->rows; i++) {
+        map->tried += m.tried[i];
+        map->matched += m.tried[i] && map->cells[i].confidence > 0.0f;
+    }
+}
+
 void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
                            const struct vsm_disparity_picture *slave,
                            const struct vsm_disparity_search *search, struct vsm_disparity_map *map)
 {
     struct vsm_disparity *d = disparity;
-    const int coarse = d->levels - 1;
 
     load_luma(d, master->rgb, MASTER);
     load_luma(d, slave->rgb, SLAVE);
     load_weights(d, master->alpha);
     *map = (struct vsm_disparity_map){.columns = d->columns, .rows = d->rows, .side = d->side};
-    for (int i = 0; i < d->columns * d->rows; i++) {
-        struct vsm_disparity_cell *c = &map->cells[i];
-        const struct vsm_disparity_match_place centre = centre_of(d, i, coarse);
-
-        c->people = mean_alpha(d, i);
-        if (c->people < MIN_PEOPLE || !d->cells[i].usable || (search->only && !search->only[i]) ||
-            !cut(d, coarse, MASTER, centre, centre, &d->window))
-            continue;
-        map->tried++;
-        if (match(d, i, search, c))
-            map->matched++;
-        else
-            c->confidence = 0.0f;
-    }
+    match_all(d, search, map);
     settle_all(d, map);
     if (search->known)
         take_known(d, map, search->known);

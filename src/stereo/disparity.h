@@ -14,6 +14,7 @@
 #ifndef VSM_STEREO_DISPARITY_H
 #define VSM_STEREO_DISPARITY_H
 
+#include "base/parallel.h"
 #include "base/status.h"
 #include "frame/view.h"
 #include "geometry/projection.h"
@@ -44,7 +45,8 @@ struct vsm_disparity_options {
     /* The slave's, where its lens shows things elsewhere: a fisheye's circle. NULL: as the master's. Borrowed likewise. */
     const struct vsm_view_map *other;
     enum vsm_eye master;
-    double baseline; /* metres, > 0 */
+    double baseline;           /* metres, > 0 */
+    struct vsm_parallel *pool; /* for the matching; borrowed. NULL: one thread */
     /* NULL, or one of the same grid, of which the working memory is used too: then measure with one at a time, and
      * destroy this one first. */
     struct vsm_disparity *share;

@@ -52,7 +52,8 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct
                                                    .other = &options->views[!eye],
                                                    .master = (enum vsm_eye)eye,
                                                    .baseline = options->baseline,
-                                                   .share = p->disparity[0]};
+                                                   .share = p->disparity[0],
+                                                   .pool = options->pool};
 
         status = vsm_disparity_create(&from, &p->disparity[eye]);
     }
