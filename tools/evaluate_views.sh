@@ -1,38 +1,53 @@
 #!/bin/sh
 # Compares direct and turned views: flat footage placed into VR180 (tools/place_in_vr180), matted through each, against
-# the flat matte placed likewise. Prints a Markdown table: J and mean absolute difference (SAD by pixel) * 10^3 of each
-# way, and the processor seconds of the program.
-# usage: tools/evaluate_views.sh BUILD WORK [CASE...]     CASE = CLIP:YAW:PITCH:FOV, FOV the clip's width in degrees
+# the flat matte placed likewise. Prints a Markdown table: how well two flat mattes agree, the second made of the mirrored
+# clip; then J, mean absolute difference (SAD by pixel) * 10^3, J against the hand-drawn truth where there is one (first
+# that of the flat matte), and the processor seconds of the program. All with the network's default grid.
+# usage: tools/evaluate_views.sh BUILD WORK [CASE...]     CASE = CLIP:YAW:PITCH:WIDTH[:EYE], WIDTH the clip's in degrees
 # Footage is looked for in ../shared/data or $VSM_SHARED/data. VSM_VIEWS: the values of matting.view to compare.
-# VSM_SETTINGS: more arguments for the program. One eye is matted: both see the same.
+# VSM_SETTINGS: more arguments for the program. One eye is matted: both see the same. CLIP-body is the clip without the
+# head, enlarged, with black around it; there views are found by the matte, and more pictures are needed.
 set -eu
 cd "$(dirname "$0")/.."
 build=$1 work=$2
 shift 2
 data=${VSM_SHARED:-../shared}/data
 views=${VSM_VIEWS:-direct auto}
-frames=8 settled=3 eye=${VSM_EYE:-1024}
 [ -d "$data" ] || { echo "evaluate_views.sh: no footage at $data"; exit 77; }
 mkdir -p "$work"
 
-flat() { # clip: $work/CLIP.flat.mp4, a few pictures of at most 1280 across
+body() { # clip: the part of its 1280x720 without the head, as a filter
     case $1 in
-    hike | tennis | rollerblade) set -- "$1" -framerate 24 -i "$data/davis/$1/frames/%05d.jpg" "scale=1280:-2" ;;
-    juggle) set -- "$1" -i "$data/clips/05_default_juggle.mp4" null ;;
-    pingpong) set -- "$1" -i "$data/clips/06_pingpong.mp4" null ;;
-    snowboarder) set -- "$1" -i "$data/clips/07_snowboarder.mp4" null ;;
-    # Without the head: what hangs over a table.
-    headless) set -- "$1" -i "$data/clips/06_pingpong.mp4" "crop=iw*0.55:ih*0.55:iw*0.2:ih*0.45,scale=1280:-2" ;;
+    juggle-body) echo ",crop=440:350:500:150,scale=1280:-2" ;;
+    hike-body) echo ",crop=480:360:500:275,scale=1280:-2" ;;
+    rollerblade-body) echo ",crop=480:360:60:215,scale=1280:-2" ;;
+    esac
+}
+
+flat() { # clip: $work/CLIP.flat.mp4, a few pictures of 1280 across; CLIP.hand.mkv, the hand-drawn truth if there is one
+    case ${1%-body} in
+    hike | tennis | rollerblade) set -- "$1" -framerate 24 -i "$data/davis/${1%-body}/frames/%05d.jpg" ;;
+    juggle) set -- "$1" -i "$data/clips/05_default_juggle.mp4" ;;
+    pingpong) set -- "$1" -i "$data/clips/06_pingpong.mp4" ;;
+    snowboarder) set -- "$1" -i "$data/clips/07_snowboarder.mp4" ;;
     *) echo "evaluate_views.sh: no clip $1" >&2; return 1 ;;
     esac
     clip=$1
-    eval "filter=\${$#}"
     shift
-    inputs=
-    while [ $# -gt 1 ]; do inputs="$inputs $1"; shift; done
-    # shellcheck disable=SC2086
-    ffmpeg -v error -y $inputs -vf "$filter,crop=trunc(iw/2)*2:trunc(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv" \
-        -frames:v $frames -c:v libx264 -crf 6 -preset veryfast -pix_fmt yuv420p -colorspace bt709 "$work/$clip.flat.mp4"
+    filter="scale=1280:720$(body "$clip"),crop=trunc(iw/2)*2:trunc(ih/2)*2"
+    for side in flat mirror; do
+        ffmpeg -v error -y "$@" -vf "$filter,scale=out_color_matrix=bt709:out_range=tv" -frames:v $frames \
+            -c:v libx264 -crf 6 -preset veryfast -pix_fmt yuv420p -colorspace bt709 "$work/$clip.$side.mp4"
+        filter="$filter,hflip"
+    done
+    if [ -d "$data/davis/${clip%-body}" ]; then
+        ffmpeg -v error -y -framerate 24 -i "$data/davis/${clip%-body}/masks/%05d.png" -vf \
+            "lut=y='if(val,255,0)',format=gray,${filter%,hflip,hflip}" -frames:v $frames -c:v ffv1 -color_range pc \
+            "$work/$clip.hand.mkv"
+    fi
+    matte "$work/$clip.flat.mp4" "$work/$clip.flat.mkv" --set matting.view=direct
+    matte "$work/$clip.mirror.mp4" "$work/$clip.turned.mkv" --set matting.view=direct
+    ffmpeg -v error -y -i "$work/$clip.turned.mkv" -vf hflip -c:v ffv1 "$work/$clip.mirror.mkv"
 }
 
 matte() { # input, output, arguments: leaves the program's processor seconds in $seconds
@@ -59,40 +74,56 @@ rest() { # video: without the pictures in which recurrent state settles
     ffmpeg -v error -y -i "$1" -vf "select=gte(n\\,$settled),setpts=N/24/TB" -c:v ffv1 "$1.rest.mkv"
 }
 
-case_of() { # clip yaw pitch fov
-    name=$1_$2_$3_$4
-    [ -f "$work/$1.flat.mp4" ] || flat "$1"
-    [ -f "$work/$1.flat.mkv" ] ||
-        matte "$work/$1.flat.mp4" "$work/$1.flat.mkv" --set processing.scale_factor=0.375 --set matting.view=direct
-    if [ ! -f "$work/$name.truth.mkv.rest.mkv" ]; then
-        place="--yaw $2 --pitch $3 --fov $4 --eye $eye"
+put() { # kind: the flat matte $clip.KIND.mkv in the eye, $name.KIND.mkv
+    # shellcheck disable=SC2086
+    "$build/tools/place_in_vr180" --matte $place "$work/$clip.$1.mkv" "$work/both.mkv"
+    left "$work/both.mkv" "$work/$name.$1.mkv" -c:v ffv1
+    rest "$work/$name.$1.mkv"
+    rm -f "$work/both.mkv"
+}
+
+score() { # matte, truth: J | MAD
+    "$build/tools/evaluate" --brief --name x "$work/$name.$1.mkv.rest.mkv" "$work/$name.$2.mkv.rest.mkv" |
+        awk -F'|' -v n=$((eye * eye)) '{printf "%.3f | %.2f", $4, $7 * 1e6 / n}'
+}
+
+hand() { # matte: J against the hand-drawn truth
+    if [ -f "$work/$name.hand.mkv" ]; then score "$1" hand | cut -d' ' -f1; else echo ""; fi
+}
+
+case_of() { # clip yaw pitch width [eye]
+    clip=$1 eye=${5:-1024} name=$1_$2_$3_$4_${5:-1024} frames=8 settled=3 fill=blur
+    case $clip in *-body) frames=26 settled=20 fill=black ;; esac
+    place="--yaw $2 --pitch $3 --fov $4 --eye $eye"
+    row="| $1 | $2 | $3 | $4 | $eye |"
+    [ -f "$work/$clip.mirror.mkv" ] || flat "$clip"
+    if [ ! -f "$work/$name.mirror.mkv.rest.mkv" ]; then
         # shellcheck disable=SC2086
-        "$build/tools/place_in_vr180" $place "$work/$1.flat.mp4" "$work/both.mp4"
+        "$build/tools/place_in_vr180" --fill $fill $place "$work/$clip.flat.mp4" "$work/both.mp4"
         left "$work/both.mp4" "$work/$name.mp4" -c:v libx264 -crf 8 -preset veryfast
-        # shellcheck disable=SC2086
-        "$build/tools/place_in_vr180" --matte $place "$work/$1.flat.mkv" "$work/both.mkv"
-        left "$work/both.mkv" "$work/$name.truth.mkv" -c:v ffv1
-        rest "$work/$name.truth.mkv"
-        rm -f "$work/both.mp4" "$work/both.mkv"
+        rm -f "$work/both.mp4"
+        [ ! -f "$work/$clip.hand.mkv" ] || put hand
+        put flat
+        put mirror
     fi
-    row="| $1 | $2 | $3 | $4 |"
+    row="$row $(score mirror flat | cut -d' ' -f1) | $(hand flat) |"
     for view in $views; do
         matte "$work/$name.mp4" "$work/$name.$view.mkv" --set input.projection=half_equirect --set "matting.view=$view"
         rest "$work/$name.$view.mkv"
-        row="$row $("$build/tools/evaluate" --brief --name x "$work/$name.$view.mkv.rest.mkv" "$work/$name.truth.mkv.rest.mkv" |
-            awk -F'|' -v n=$((eye * eye)) '{printf "%.3f | %.2f |", $4, $7 * 1e6 / n}') $seconds |"
+        row="$row $(score "$view" flat) | $(hand "$view") | $seconds |"
     done
     echo "$row"
 }
 
 [ $# -gt 0 ] || set -- juggle:0:0:90 juggle:0:35:90 juggle:0:-35:90 juggle:50:0:90 juggle:-50:0:90 \
     pingpong:0:0:90 pingpong:0:35:90 pingpong:0:-35:90 pingpong:50:0:90 pingpong:-50:0:90 \
-    snowboarder:0:0:90 snowboarder:0:35:90 snowboarder:50:0:90 \
-    hike:0:0:90 hike:0:35:90 hike:0:-35:90 hike:50:0:90 tennis:0:0:90 tennis:0:-35:90 tennis:-50:0:90 \
-    hike:0:0:45 pingpong:0:0:45 hike:0:0:130 pingpong:0:0:130 headless:0:0:90 headless:0:-35:90
-head="| clip | yaw | pitch | width |" line="|---|---|---|---|"
+    hike:0:0:90 hike:0:35:90 hike:0:-35:90 hike:50:0:90 hike:-50:0:90 tennis:0:0:90 tennis:0:-35:90 tennis:-50:0:90 \
+    rollerblade:0:0:90 rollerblade:0:35:90 snowboarder:0:0:90 hike:0:0:45 pingpong:0:0:45 hike:0:0:130 pingpong:0:0:130 \
+    hike:0:0:45:2048 pingpong:50:0:90:2048 tennis:0:35:90:2048 \
+    juggle-body:0:0:90 hike-body:0:-35:90 hike-body:50:0:90 rollerblade-body:0:0:90
+head="| clip | yaw | pitch | width | eye | flat agree | flat truth |" line="|---|---|---|---|---|---|---|"
 for view in $views; do
-    head="$head $view J | MAD*10^3 | CPU s |" line="$line---|---|---|"
+    head="$head $view J | MAD*10^3 | truth | CPU s |" line="$line---|---|---|---|"
 done
 echo "$head"
 echo "$line"

@@ -427,7 +427,9 @@ const struct vsm_option vsm_options_table[] = {
              "towards the "
              "people, as a common lens (rectilinear) or a fisheye lens would show them. auto turns "
              "rectilinear views "
-             "to people where they are seen, two where one is too narrow, and is direct elsewhere."},
+             "to people where they are seen, two where one is too narrow, and is direct elsewhere. Whom the "
+             "detector "
+             "does not know but the network sees counts too."},
     {.key = "matting.view_fov",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(matting.view_fov),
@@ -436,8 +438,9 @@ const struct vsm_option vsm_options_table[] = {
      .automatic = true,
      .unit = "degrees",
      .in_hash = true,
-     .help =
-         "Width of turned views; auto is 90, or 120 where people need it. Narrow views lack surroundings."},
+     .help = "Width of turned views; auto is twice what the people take, from 50 to 100, or 120 where they "
+             "are that far apart. "
+             "Narrow views lack surroundings."},
     {.key = "matting.view_follow",
      .type = VSM_OPTIONS_BOOL,
      .offset = FIELD(matting.view_follow),
@@ -534,7 +537,8 @@ const struct vsm_option vsm_options_table[] = {
      .type = VSM_OPTIONS_BOOL,
      .offset = FIELD(models.graph_cache),
      .initial = "true",
-     .help = "Keep the tracker's optimised networks in $XDG_CACHE_HOME/vr180-streaming/graphs, 2.3 times the size of "
+     .help = "Keep the tracker's optimised networks in $XDG_CACHE_HOME/vr180-streaming/graphs, 2.3 times the "
+             "size of "
              "its checkpoint: later starts map them instead of holding the weights in memory. `models "
              "clear-cache` deletes them."},
 

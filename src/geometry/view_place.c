@@ -44,12 +44,25 @@ static void add_box(struct points *points, const struct vsm_person_box *box,
     }
 }
 
+static bool any_sure(const struct vsm_people *people)
+{
+    bool sure = false;
+
+    for (int i = 0; i < people->count; i++)
+        sure = sure || (people->person[i].chosen && people->person[i].score >= VSM_VIEW_PLACE_SURE);
+    return sure;
+}
+
 static void collect(struct points *points, const struct vsm_people *people,
                     const struct vsm_projection_eye *eyes, int eye_count)
 {
+    const bool sure = any_sure(people);
+
     points->count = 0;
     for (int i = 0; i < people->count; i++)
-        for (int e = 0; e < eye_count && people->person[i].chosen; e++)
+        for (int e = 0; e < eye_count && people->person[i].chosen &&
+                        (!sure || people->person[i].score >= VSM_VIEW_PLACE_SURE);
+             e++)
             add_box(points, &people->person[i].box[e], &eyes[e], i);
 }
 
@@ -122,7 +135,8 @@ static double width_for(double needed, double wanted)
 {
     if (wanted > 0.0)
         return wanted;
-    return fmin(fmax(needed + 2.0 * ROOM, VSM_VIEW_PLACE_USUAL), VSM_VIEW_PLACE_WIDEST + 2.0 * ROOM);
+    wanted = fmin(fmax(VSM_VIEW_PLACE_ROOM * needed, VSM_VIEW_PLACE_NARROWEST), VSM_VIEW_PLACE_USUAL);
+    return fmin(fmax(needed + 2.0 * ROOM, wanted), VSM_VIEW_PLACE_WIDEST + 2.0 * ROOM);
 }
 
 /* The cut between points that leaves the smaller of the worse half. */

@@ -1,8 +1,10 @@
 /* Where views have to look so that everybody is seen: from people's boxes to directions.
  *
- * One view of VSM_VIEW_PLACE_USUAL degrees round all chosen people of both eyes; a wider one when that is needed and
- * enough; two of the usual width when people are farther apart than VSM_VIEW_PLACE_WIDEST, or one is wider. A view
- * tighter than usual is never chosen: the network needs surroundings. Measured: doc/quality.md.
+ * One view round all chosen people of both eyes, VSM_VIEW_PLACE_ROOM times as wide as they are: the network needs
+ * surroundings, but people must not be small on its grid. Never narrower than VSM_VIEW_PLACE_NARROWEST nor, for
+ * that, wider than VSM_VIEW_PLACE_USUAL; two views when people are farther apart than VSM_VIEW_PLACE_WIDEST, or one
+ * is wider. People of a score below VSM_VIEW_PLACE_SURE count only if nobody has a higher one. Measured:
+ * doc/quality.md.
  * Both eyes get the same directions. Pure functions, any thread, microseconds.
  */
 #ifndef VSM_GEOMETRY_VIEW_PLACE_H
@@ -13,9 +15,12 @@
 
 #include <stdint.h>
 
-#define VSM_VIEW_PLACE_USUAL  90.0 /* degrees across */
-#define VSM_VIEW_PLACE_WIDEST 110.0
-#define VSM_VIEW_PLACE_MAX    2 /* views of an eye */
+#define VSM_VIEW_PLACE_NARROWEST 50.0 /* degrees across */
+#define VSM_VIEW_PLACE_USUAL     100.0
+#define VSM_VIEW_PLACE_WIDEST    110.0
+#define VSM_VIEW_PLACE_ROOM      2.0
+#define VSM_VIEW_PLACE_SURE      0.2f /* of 0..1; pictures without people give boxes up to 0.18 */
+#define VSM_VIEW_PLACE_MAX       2    /* views of an eye */
 
 struct vsm_view_aim {
     double yaw, pitch;    /* radians, geometry/rotation.h */

@@ -131,12 +131,15 @@ static float *view_rgb(const struct vsm_matte_stage *stage, const struct view_se
 static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
 {
     const float *rgb[VSM_MAX_VIEWS];
+    int status = VSM_OK;
 
-    if (!stage->review.run)
-        return VSM_OK;
     for (int i = 0; i < stage->now.count; i++)
         rgb[i] = view_rgb(stage, &stage->now, i);
-    return stage->review.run(stage->review.self, frame, rgb, stage->now.states);
+    if (stage->review.run)
+        status = stage->review.run(stage->review.self, frame, rgb, stage->now.states);
+    if (status == VSM_OK && stage->director)
+        status = vsm_view_director_note(stage->director, frame, rgb);
+    return status;
 }
 
 static struct vsm_rvm *matter(const struct vsm_matte_stage *stage, const struct view_set *set)

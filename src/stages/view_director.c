@@ -7,6 +7,10 @@
 
 #define DEGREE (M_PI / 180.0)
 
+/* Parts of the present width within which a wished one is no reason to change. */
+#define SHRINK 0.7
+#define GROW   1.15
+
 /* A turn ends this close to its wish, degrees. */
 #define ARRIVED 1.0
 
@@ -23,6 +27,7 @@ struct vsm_view_director {
     int patience;                      /* frames since when */
     struct vsm_view_placement before;  /* what `now` is replacing */
     int fading;                        /* frames for which it is seen yet; 0: no more */
+    struct vsm_view_evidence evidence; /* as of the last frame */
     bool turning[VSM_VIEW_PLACE_MAX];
     int pace[VSM_VIEW_PLACE_MAX]; /* frames since the last turn */
 };
@@ -154,15 +159,26 @@ static bool same_kind(const struct vsm_view_placement *a, const struct vsm_view_
     return true;
 }
 
-/* Widths in few steps, so that breathing people do not zoom. */
-static void settle_width(struct vsm_view_placement *wish)
+/* Widths in few steps, so that breathing people do not zoom; the present one stays while it is nearly right. */
+static void settle_width(struct vsm_view_placement *wish, const struct vsm_view_placement *now)
 {
+    static const double steps[] = {VSM_VIEW_PLACE_NARROWEST,    60.0, 72.0, 86.0, VSM_VIEW_PLACE_USUAL,
+                                   VSM_VIEW_PLACE_WIDEST + 10.0};
+    const double wanted = wish->aims[0].field_of_view, had = now->aims[0].field_of_view;
+    double width = steps[0];
+
+    for (size_t i = 1; i < sizeof(steps) / sizeof(steps[0]) && width < wanted; i++)
+        width = steps[i];
+    if (now->count == wish->count && wanted >= had * SHRINK &&
+        wanted <= fmax(had, fmin(had * GROW, VSM_VIEW_PLACE_USUAL)))
+        width = had;
     for (int k = 0; k < wish->count; k++)
-        if (wish->aims[k].field_of_view > VSM_VIEW_PLACE_USUAL)
-            wish->aims[k].field_of_view = fmax(wish->aims[k].field_of_view, VSM_VIEW_PLACE_WIDEST + 10.0);
+        wish->aims[k].field_of_view = width;
 }
 
-static struct vsm_view_placement wish_for(const struct vsm_view_director *d, const struct vsm_people *people)
+/* `now`: what the wish may stay with. */
+static struct vsm_view_placement wish_for(const struct vsm_view_director *d, const struct vsm_people *people,
+                                          const struct vsm_view_placement *now)
 {
     const struct vsm_view_director_options *o = &d->options;
     struct vsm_view_placement wish = vsm_view_place(people, d->eyes, o->eye_count, o->field_of_view);
@@ -170,8 +186,8 @@ static struct vsm_view_placement wish_for(const struct vsm_view_director *d, con
     if (wish.count == 0 && o->always)
         wish = (struct vsm_view_placement){
             1, {{0.0, 0.0, o->field_of_view > 0.0 ? o->field_of_view : VSM_VIEW_PLACE_USUAL}}};
-    if (o->field_of_view <= 0.0)
-        settle_width(&wish);
+    if (o->field_of_view <= 0.0 && wish.count > 0)
+        settle_width(&wish, now);
     return wish;
 }
 
@@ -187,7 +203,7 @@ static bool turn(struct vsm_view_director *d, int k, const struct vsm_view_aim *
     if (!d->turning[k] || d->pace[k] < VSM_VIEW_DIRECTOR_PACE)
         return false;
     d->pace[k] = 0;
-    part = fmin(1.0, VSM_VIEW_DIRECTOR_TURN / away);
+    part = fmin(1.0, fmin(fmax(VSM_VIEW_DIRECTOR_TURN, away / 6.0), VSM_VIEW_DIRECTOR_HASTE) / away);
     aim->yaw += part * (wish->yaw - aim->yaw);
     aim->pitch += part * (wish->pitch - aim->pitch);
     return true;
@@ -246,11 +262,27 @@ static void note_missed(struct vsm_view_director_counters *counters, int64_t fra
         counters->stretches[counters->stretch_count++] = (struct vsm_view_director_stretch){frame, frame};
 }
 
+static bool nobody(const struct vsm_people *people)
+{
+    return people->known && people->count == 0;
+}
+
+int vsm_view_director_note(struct vsm_view_director *d, const struct vsm_frame *frame,
+                           const float *const rgb[])
+{
+    if (nobody(&frame->people))
+        return vsm_view_evidence_note(&d->evidence, frame->mattes, frame->view_count, rgb);
+    d->evidence = (struct vsm_view_evidence){0};
+    return VSM_OK;
+}
+
 int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *frame, bool scene_cut,
                            const struct vsm_view_choice **choice)
 {
-    const struct vsm_people *people = &frame->people;
-    struct vsm_view_placement wish = wish_for(d, people);
+    const struct vsm_people guess = vsm_view_evidence_people(&d->evidence);
+    const struct vsm_people *people = nobody(&frame->people) && !scene_cut ? &guess : &frame->people;
+    const struct vsm_view_placement none = {0};
+    const struct vsm_view_placement wish = wish_for(d, people, scene_cut ? &none : &d->now);
     bool anybody = people->known && people->count > 0;
     int status = VSM_OK;
 
@@ -306,6 +338,7 @@ void vsm_view_director_save(const struct vsm_view_director *d, struct vsm_bytes_
     save_placement(&d->before, out);
     vsm_bytes_put_le32(out, (uint32_t)d->patience);
     vsm_bytes_put_u8(out, (uint8_t)d->fading);
+    vsm_view_evidence_save(&d->evidence, out);
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
         vsm_bytes_put_u8(out, d->turning[k]);
         vsm_bytes_put_le32(out, (uint32_t)d->pace[k]);
@@ -360,7 +393,7 @@ int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
     sound = load_placement(&d->before, in) && sound;
     d->patience = (int)vsm_bytes_get_le32(in);
     d->fading = vsm_bytes_get_u8(in);
-    sound = sound && d->fading <= VSM_VIEW_DIRECTOR_FADE;
+    sound = vsm_view_evidence_load(&d->evidence, in) && sound && d->fading <= VSM_VIEW_DIRECTOR_FADE;
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
         d->turning[k] = vsm_bytes_get_u8(in);
         d->pace[k] = (int)vsm_bytes_get_le32(in);

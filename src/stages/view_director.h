@@ -3,12 +3,15 @@
  *
  * - At a scene's beginning views are placed at once; so they are when somebody is seen for the first time.
  * - While the same number of views is right, each stays until its wish is more than VSM_VIEW_DIRECTOR_DEAD_ZONE away;
- *   then it goes there by VSM_VIEW_DIRECTOR_TURN every VSM_VIEW_DIRECTOR_PACE frames. Fewer larger turns blur recurrent
- *   states, which are resampled at each, less than many small ones.
+ *   then it goes there every VSM_VIEW_DIRECTOR_PACE frames by VSM_VIEW_DIRECTOR_TURN, or a sixth of the way, but no more
+ *   than VSM_VIEW_DIRECTOR_HASTE. Fewer larger turns blur recurrent states, which are resampled at each, less than many
+ *   small ones.
  * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be wished for
  *   VSM_VIEW_DIRECTOR_PATIENCE frames running.
  * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new ones, which
  *   fade in; meanwhile no other change begins.
+ * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
+ * - Widths go in steps, and stay while the wish is near.
  * Exactly resumable: all that decides is saved.
  */
 #ifndef VSM_STAGES_VIEW_DIRECTOR_H
@@ -18,11 +21,13 @@
 #include "base/status.h"
 #include "frame/frame.h"
 #include "geometry/view_place.h"
+#include "stages/view_evidence.h"
 
 #include <stdbool.h>
 
 #define VSM_VIEW_DIRECTOR_DEAD_ZONE 10.0 /* degrees */
 #define VSM_VIEW_DIRECTOR_TURN      2.0  /* degrees */
+#define VSM_VIEW_DIRECTOR_HASTE     5.0  /* degrees: 50 a second */
 #define VSM_VIEW_DIRECTOR_PACE      3    /* frames: 20 degrees a second at 30 frames a second */
 #define VSM_VIEW_DIRECTOR_PATIENCE  20   /* frames */
 #define VSM_VIEW_DIRECTOR_FADE      8    /* frames */
@@ -78,6 +83,10 @@ void vsm_view_director_destroy(struct vsm_view_director *director);
 /* Chooses for the next frame. The choice is the director's, valid until the next call. */
 int vsm_view_director_next(struct vsm_view_director *director, const struct vsm_frame *frame, bool scene_cut,
                            const struct vsm_view_choice **choice) VSM_NODISCARD;
+
+/* To be called with the mattes of every frame's `now`, and their pictures (view_evidence.h). */
+int vsm_view_director_note(struct vsm_view_director *director, const struct vsm_frame *frame,
+                           const float *const rgb[]) VSM_NODISCARD;
 
 struct vsm_view_director_counters vsm_view_director_counters(const struct vsm_view_director *director);
 

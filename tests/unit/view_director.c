@@ -105,8 +105,8 @@ static void test_dead_zone_and_speed(void)
         largest = fmax(largest, fabs(yaw_of(vsm_view_director_choice(d)) - before));
         before = yaw_of(vsm_view_director_choice(d));
     }
-    CHECK(largest <= VSM_VIEW_DIRECTOR_TURN + 0.01);
-    CHECK(frames > 30 && frames < 60);
+    CHECK(largest <= VSM_VIEW_DIRECTOR_HASTE + 0.01);
+    CHECK(frames > 15 && frames < 60);
     for (int i = 0; i < 6; i++)
         next(d, frame_with(1, 30, 0), false);
     for (int i = 0; i < 30; i++) /* arrived: at rest again */
