@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "base/scratch.h"
 #include "image/guided_fit.h"
 #include "models/known_files.h"
 #include "models/rvm_graph.h"
@@ -16,7 +17,7 @@
 
 /* Results of earlier frames that may be written again once nobody else holds them: at 512x512 a fresh
  * tensor costs as much as clearing and faulting in 14 MB. Three: one is read as the state, one is written,
- * one waits for the full-size pass. */
+ * one waits for the full-size pass. A state that nobody else holds is written over and never kept. */
 #define KEPT 3
 
 struct vsm_rvm {
@@ -24,7 +25,6 @@ struct vsm_rvm {
     int width, height, batch;
     struct vsm_sha256 hash;
     struct vsm_parallel *pool;
-    struct vsm_tensor *matte;                          /* of the last run */
     struct vsm_tensor *kept[1 + VSM_RVM_STATES][KEPT]; /* coefficients, then states */
 };
 
@@ -111,7 +111,6 @@ void vsm_rvm_destroy(struct vsm_rvm *rvm)
         return;
     vsm_session_destroy(rvm->session);
     vsm_parallel_destroy(rvm->pool);
-    vsm_tensor_unref(&rvm->matte);
     for (int i = 0; i <= VSM_RVM_STATES; i++) {
         for (int k = 0; k < KEPT; k++)
             vsm_tensor_unref(&rvm->kept[i][k]);
@@ -137,6 +136,12 @@ static void release_view(struct vsm_tensor *tensor)
     vsm_mem_free(tensor);
 }
 
+/* What a view looks at; itself if it is none. */
+static struct vsm_tensor *root_of(struct vsm_tensor *tensor)
+{
+    return tensor->release == release_view ? tensor->opaque : tensor;
+}
+
 /* A tensor of another shape that shares the memory of `whole` from `offset` bytes. */
 static struct vsm_tensor *make_view(struct vsm_tensor *whole, int rank, const int64_t *dims, size_t offset)
 {
@@ -148,7 +153,7 @@ static struct vsm_tensor *make_view(struct vsm_tensor *whole, int rank, const in
     view->rank = rank;
     memcpy(view->dims, dims, (size_t)rank * sizeof(*dims));
     view->data = (char *)whole->data + offset;
-    view->opaque = vsm_tensor_ref(whole);
+    view->opaque = vsm_tensor_ref(root_of(whole));
     view->release = release_view;
     atomic_init(&view->references, 1);
     return view;
@@ -225,6 +230,33 @@ static void keep(struct vsm_tensor *kept[KEPT], struct vsm_tensor *tensor)
         kept[k] = vsm_tensor_ref(tensor);
 }
 
+static bool is_kept(struct vsm_tensor *const kept[KEPT], const struct vsm_tensor *tensor)
+{
+    for (int k = 0; k < KEPT; k++) {
+        if (kept[k] == tensor)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a level of a single view's state is nobody else's, so that the new one may be written over it: the network
+ * writes it after the last node that reads the old one. tests/unit/rvm.c shows that the bits are the same. */
+static bool is_ours(const struct vsm_rvm *rvm, const struct vsm_rvm_state *states, int level)
+{
+    struct vsm_tensor *state = states[0].r[level], *root;
+    int holders;
+
+    if (rvm->batch != 1)
+        return false;
+    if (!state)
+        return true;
+    root = root_of(state);
+    holders = root == state ? 0 : 1;
+    holders += is_kept(rvm->kept[1 + level], root) ? 1 : 0;
+    return atomic_load_explicit(&state->references, memory_order_acquire) == 1 &&
+           (root == state || atomic_load_explicit(&root->references, memory_order_acquire) == holders);
+}
+
 /* The batch's new states in out[1 + level], and its matte in out[0], all owned by the caller
  * also on failure. */
 static int run_network(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
@@ -233,22 +265,49 @@ static int run_network(struct vsm_rvm *rvm, struct vsm_tensor *source, const str
     struct vsm_binding in[1 + VSM_RVM_STATES] = {{"src", source}};
     int status = VSM_OK;
 
-    out[0] = (struct vsm_binding){"matte", rvm->matte ? vsm_tensor_ref(rvm->matte) : NULL};
-    for (int i = 0; !status && i < VSM_RVM_STATES; i++) {
+    for (int i = 0; i < VSM_RVM_STATES; i++) {
+        const bool ours = is_ours(rvm, states, i);
+
         in[1 + i] = (struct vsm_binding){state_inputs[i], gather(rvm, states, i)};
-        status = in[1 + i].tensor ? VSM_OK : VSM_E_NOMEM;
+        if (!in[1 + i].tensor)
+            status = VSM_E_NOMEM;
+        out[1 + i] = (struct vsm_binding){state_outputs[i], NULL};
+        if (in[1 + i].tensor)
+            out[1 + i].tensor = ours ? vsm_tensor_ref(in[1 + i].tensor) : reuse(rvm->kept[1 + i]);
     }
-    for (int i = 0; i < VSM_RVM_STATES; i++)
-        out[1 + i] = (struct vsm_binding){state_outputs[i], reuse(rvm->kept[1 + i])};
     if (!status)
         status = vsm_session_run(rvm->session, in, 1 + VSM_RVM_STATES, out, 1 + VSM_RVM_STATES);
-    for (int i = 0; !status && i < VSM_RVM_STATES; i++)
-        keep(rvm->kept[1 + i], out[1 + i].tensor);
-    if (!status && !rvm->matte)
-        rvm->matte = vsm_tensor_ref(out[0].tensor);
+    for (int i = 0; !status && i < VSM_RVM_STATES; i++) {
+        if (out[1 + i].tensor != in[1 + i].tensor)
+            keep(rvm->kept[1 + i], out[1 + i].tensor);
+    }
     for (int i = 0; i < VSM_RVM_STATES; i++)
         vsm_tensor_unref(&in[1 + i].tensor);
     return status;
+}
+
+static void release_scratch(struct vsm_tensor *tensor)
+{
+    vsm_scratch_free(tensor->data);
+    vsm_mem_free(tensor);
+}
+
+/* The network's matte, which is needed until the maps are fitted to it. */
+static struct vsm_tensor *make_matte(const struct vsm_rvm *rvm)
+{
+    struct vsm_tensor *matte = vsm_mem_alloc("tensor", 1, sizeof(*matte));
+
+    if (!matte)
+        return NULL;
+    *matte = (struct vsm_tensor){.dtype = VSM_F32,
+                                 .rank = 4,
+                                 .dims = {rvm->batch, 4, rvm->height, rvm->width},
+                                 .release = release_scratch};
+    atomic_init(&matte->references, 1);
+    matte->data = vsm_scratch_alloc("matte", vsm_tensor_bytes(matte), 1);
+    if (!matte->data)
+        vsm_tensor_unref(&matte);
+    return matte;
 }
 
 /* The coefficient maps of all views; NULL if out of memory. */
@@ -272,10 +331,16 @@ static struct vsm_tensor *fit(struct vsm_rvm *rvm, const struct vsm_tensor *sour
 static int run_once(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
                     struct vsm_binding out[1 + VSM_RVM_STATES])
 {
-    int status = run_network(rvm, source, states, out);
-    struct vsm_tensor *maps = status ? NULL : fit(rvm, source, out[0].tensor);
+    struct vsm_tensor *maps = NULL;
+    int status;
 
+    vsm_scratch_begin();
+    out[0] = (struct vsm_binding){"matte", make_matte(rvm)};
+    status = out[0].tensor ? run_network(rvm, source, states, out) : VSM_E_NOMEM;
+    if (!status)
+        maps = fit(rvm, source, out[0].tensor);
     vsm_tensor_unref(&out[0].tensor);
+    vsm_scratch_end();
     out[0].tensor = maps;
     return status ? status : maps ? VSM_OK : VSM_E_NOMEM;
 }
@@ -313,7 +378,7 @@ static int cut_results(const struct vsm_rvm *rvm, const struct vsm_binding out[1
 static int run_views(struct vsm_rvm *rvm, struct vsm_tensor *source, const struct vsm_rvm_state *states,
                      struct results *results)
 {
-    struct vsm_binding out[1 + VSM_RVM_STATES];
+    struct vsm_binding out[1 + VSM_RVM_STATES] = {0};
     int status = run_once(rvm, source, states, out);
 
     if (!status)
@@ -357,13 +422,19 @@ int vsm_rvm_run(struct vsm_rvm *rvm, struct vsm_tensor *source, struct vsm_rvm_s
 {
     struct results results = {0};
     int status = check_states(rvm, states);
+    bool written_over = false;
 
-    if (!status)
-        status = run_views(rvm, source, states, &results);
+    if (status)
+        return status;
+    for (int level = 0; level < VSM_RVM_STATES; level++)
+        written_over = written_over || (states[0].r[level] && is_ours(rvm, states, level));
+    status = run_views(rvm, source, states, &results);
     if (!status)
         status = repair(rvm, source, states, &results, reset_count);
     if (status) {
         release_results(&results);
+        if (written_over)
+            vsm_rvm_state_reset(&states[0]);
         return status;
     }
     for (int i = 0; i < rvm->batch; i++) {

@@ -75,8 +75,9 @@ int vsm_rvm_state_resample(struct vsm_rvm_state *state, int width, int height) V
 /* Runs one frame for `batch` views. source: [batch, 3, height, width] float32 RGB 0..1. states: `batch` of
  * them, replaced by the new ones. coefficients: `batch` new tensors [8, height, width] as in frame.h, owned
  * by the caller. If a new state has a value that is not finite, that view's states are reset, the view is run
- * again from zeros, and *reset_count is incremented. On failure states are unchanged: VSM_E_DEVICE if even a
- * fresh start is not finite, VSM_E_CANCELLED after an interrupt. */
+ * again from zeros, and *reset_count is incremented. VSM_E_DEVICE if even a fresh start is not finite, VSM_E_CANCELLED
+ * after an interrupt. On failure states are unchanged if they are shared (vsm_rvm_state_share), for a retry; a single
+ * view's state that nobody else holds is overwritten by a run, and reset if that fails. */
 int vsm_rvm_run(struct vsm_rvm *rvm, struct vsm_tensor *source, struct vsm_rvm_state *states,
                 struct vsm_tensor **coefficients, int *reset_count) VSM_NODISCARD;
 

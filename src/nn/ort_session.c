@@ -3,6 +3,7 @@
 #include "nn/ort_memory.h"
 
 #include "base/mem.h"
+#include "base/scratch.h"
 #include "nn/backend.h"
 
 #include <string.h>
@@ -300,13 +301,13 @@ static int run(void *state, struct vsm_tensor *const *inputs, struct vsm_tensor 
     if (!status)
         status = prepare_outputs(ort, outputs, wanted, &row);
     if (!status) {
-        vsm_ort_memory_begin();
+        vsm_scratch_begin();
         status =
             vsm_ort_api_check(ort->api->Run(ort->session, ort->run_options, (const char *const *)ort->names,
                                             (const OrtValue *const *)values, ort->input_count, row.names,
                                             row.count, row.values),
                               VSM_E_DEVICE, ort->subject);
-        vsm_ort_memory_end();
+        vsm_scratch_end();
     }
     for (size_t i = 0; !status && i < row.count; i++) {
         if (!outputs[row.at[i]])

@@ -136,7 +136,9 @@ static int look(struct vsm_people_stage *s)
             guess[i] = vsm_box_transfer_guess(s->transfer, &boxes[i]);
     }
     if (s->transfer)
-        vsm_box_transfer_measure(s->transfer, s->eye, boxes, count, matches);
+        status = vsm_box_transfer_measure(s->transfer, s->eye, boxes, count, matches);
+    if (status != VSM_OK)
+        return status;
     for (int i = 0; i < count; i++)
         sightings[i] =
             (struct vsm_roster_sighting){.box = boxes[i],

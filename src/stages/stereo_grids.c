@@ -1,6 +1,7 @@
 #include "stages/stereo_grids.h"
 
 #include "base/mem.h"
+#include "base/scratch.h"
 
 #include <string.h>
 
@@ -35,10 +36,6 @@ bool vsm_stereo_grids_fit(const struct vsm_view *views, int view_count)
 static void close_pair(struct vsm_stereo_grids_pair *pair)
 {
     vsm_stereo_pair_destroy(pair->stereo);
-    vsm_mem_free(pair->alpha[0]);
-    vsm_mem_free(pair->alpha[1]);
-    vsm_mem_free(pair->own);
-    vsm_mem_free(pair->fitted);
     *pair = (struct vsm_stereo_grids_pair){0};
 }
 
@@ -62,13 +59,30 @@ static int open_pair(const struct vsm_stereo_grids *grids, const struct vsm_view
     }
     if (status == VSM_OK)
         status = vsm_stereo_pair_create(&options, &pair->stereo);
-    if (status != VSM_OK)
-        return status;
-    pair->alpha[0] = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
-    pair->alpha[1] = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
-    pair->own = vsm_mem_alloc("stereo manager", pair->pixels, sizeof(float));
-    pair->fitted = vsm_mem_alloc("stereo manager", 2 * pair->pixels, sizeof(float));
-    return pair->alpha[0] && pair->alpha[1] && pair->own && pair->fitted ? VSM_OK : VSM_E_NOMEM;
+    return status;
+}
+
+int vsm_stereo_grids_begin(struct vsm_stereo_grids_pair *pair)
+{
+    const size_t pixels = pair->pixels;
+    float *planes =
+        vsm_scratch_alloc("stereo", 5 * pixels * sizeof(float) + vsm_stereo_pair_bytes(pair->stereo), 1);
+
+    if (!planes)
+        return VSM_E_NOMEM;
+    pair->scratch = planes;
+    pair->alpha[0] = planes;
+    pair->alpha[1] = planes + pixels;
+    pair->own = planes + 2 * pixels;
+    pair->fitted = planes + 3 * pixels;
+    vsm_stereo_pair_lend(pair->stereo, planes + 5 * pixels);
+    return VSM_OK;
+}
+
+void vsm_stereo_grids_end(struct vsm_stereo_grids_pair *pair)
+{
+    vsm_scratch_free(pair->scratch);
+    pair->scratch = NULL;
 }
 
 static int open_pairs(struct vsm_stereo_grids *grids, const struct vsm_view *views, int view_count)

@@ -22,6 +22,8 @@ struct vsm_stereo_grids_pair {
     struct vsm_stereo_pair *stereo;
     struct vsm_stereo_pair_result result; /* of the last frame */
     size_t pixels;                        /* of the grid */
+    /* Scratch memory of one review: */
+    void *scratch;
     float *alpha[2];
     float *own;    /* alpha before it was mended */
     float *fitted; /* A and b of the mended alpha */
@@ -43,6 +45,10 @@ bool vsm_stereo_grids_fit(const struct vsm_view *views, int view_count);
 int vsm_stereo_grids_set(struct vsm_stereo_grids *grids, const struct vsm_view *views, int view_count,
                          bool *changed) VSM_NODISCARD;
 void vsm_stereo_grids_clear(struct vsm_stereo_grids *grids);
+
+/* Around a review of one pair, within a turn (base/scratch.h): its working memory; VSM_E_NOMEM. */
+int vsm_stereo_grids_begin(struct vsm_stereo_grids_pair *pair) VSM_NODISCARD;
+void vsm_stereo_grids_end(struct vsm_stereo_grids_pair *pair);
 
 /* For checkpoints: the views and all state of the pairs. load makes the pairs: rectangles and lenses as in `eyes`, by
  * enum vsm_eye. VSM_E_INPUT if the bytes are no such state. */

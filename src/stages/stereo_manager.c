@@ -1,6 +1,7 @@
 #include "stages/stereo_manager.h"
 
 #include "base/mem.h"
+#include "base/scratch.h"
 #include "image/coefficients.h"
 #include "image/guided_fit.h"
 #include "stages/stereo_grids.h"
@@ -190,12 +191,18 @@ static int run(void *self, struct vsm_frame *frame, const float *const rgb[], st
     if (frame->scene_cut)
         m->health = (struct vsm_eye_health){0};
     vsm_eye_health_next(&m->health, rgb, pairs[0].views[0].width, pairs[0].views[0].height, faults);
+    vsm_scratch_begin();
     for (int k = 0; k < m->grids.pair_count && status == VSM_OK; k++) {
+        status = vsm_stereo_grids_begin(&pairs[k]);
+        if (status != VSM_OK)
+            break;
         review_pair(m, &pairs[k], &frame->mattes[2 * k], &rgb[2 * k], faults, frame->scene_cut,
                     &states[2 * k]);
         vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, faults, &pairs[k].result);
         status = vsm_stereo_list_add(&m->list, frame->index, k, faults, &pairs[k].result);
+        vsm_stereo_grids_end(&pairs[k]);
     }
+    vsm_scratch_end();
     publish_mean(m);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "stereo/box_transfer.h"
 
 #include "base/mem.h"
+#include "base/scratch.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,8 +19,7 @@ struct vsm_box_transfer {
     struct vsm_disparity_options options;
     struct vsm_disparity_map map;
     int width, height;
-    float *body; /* 1 where a box has its body */
-    float *ones;
+    float *body; /* 1 where a box has its body; while measuring */
     struct {
         float value, weight;
     } sorted[MOST_CELLS];
@@ -33,19 +33,10 @@ int vsm_box_transfer_create(const struct vsm_disparity_options *options, struct 
     if (!t)
         return VSM_E_NOMEM;
     t->options = *options;
-    status = vsm_disparity_create(options, &t->disparity);
-    if (status == VSM_OK) {
-        size_t pixels;
-
+    t->options.lent = true;
+    status = vsm_disparity_create(&t->options, &t->disparity);
+    if (status == VSM_OK)
         vsm_disparity_grid(t->disparity, &t->width, &t->height);
-        pixels = (size_t)t->width * (size_t)t->height;
-        t->body = vsm_mem_alloc("box transfer", pixels, sizeof(float));
-        t->ones = vsm_mem_alloc("box transfer", pixels, sizeof(float));
-        for (size_t i = 0; t->ones && i < pixels; i++)
-            t->ones[i] = 1.0f;
-        if (!t->body || !t->ones)
-            status = VSM_E_NOMEM;
-    }
     if (status != VSM_OK) {
         vsm_box_transfer_destroy(t);
         return status;
@@ -59,8 +50,6 @@ void vsm_box_transfer_destroy(struct vsm_box_transfer *transfer)
     if (!transfer)
         return;
     vsm_disparity_destroy(transfer->disparity);
-    vsm_mem_free(transfer->body);
-    vsm_mem_free(transfer->ones);
     vsm_mem_free(transfer);
 }
 
@@ -164,23 +153,43 @@ static struct vsm_box_transfer_match match(struct vsm_box_transfer *t, const str
     return m;
 }
 
-void vsm_box_transfer_measure(struct vsm_box_transfer *transfer, const float *const rgb[2],
-                              const struct vsm_person_box *boxes, int count,
-                              struct vsm_box_transfer_match *matches)
+static void measure(struct vsm_box_transfer *t, const float *const rgb[2], const struct vsm_person_box *boxes,
+                    int count, float *memory)
 {
-    struct vsm_box_transfer *t = transfer;
+    const size_t pixels = (size_t)t->width * (size_t)t->height;
     const int m = t->options.master == VSM_RIGHT;
-    const struct vsm_disparity_picture master = {rgb[m], t->body}, slave = {rgb[!m], t->ones};
+    float *ones = memory + pixels;
+    const struct vsm_disparity_picture master = {rgb[m], memory}, slave = {rgb[!m], ones};
     const struct vsm_disparity_search search = {.both_ways = true};
 
-    if (count == 0)
-        return;
-    memset(t->body, 0, (size_t)t->width * (size_t)t->height * sizeof(float));
+    t->body = memory;
+    memset(t->body, 0, pixels * sizeof(float));
+    for (size_t i = 0; i < pixels; i++)
+        ones[i] = 1.0f;
     for (int i = 0; i < count; i++)
         mark(t, &boxes[i]);
+    vsm_disparity_lend(t->disparity, memory + 2 * pixels);
     vsm_disparity_measure(t->disparity, &master, &slave, &search, &t->map);
-    for (int i = 0; i < count; i++)
-        matches[i] = match(t, boxes, count, i);
+}
+
+int vsm_box_transfer_measure(struct vsm_box_transfer *transfer, const float *const rgb[2],
+                             const struct vsm_person_box *boxes, int count,
+                             struct vsm_box_transfer_match *matches)
+{
+    const size_t planes = 2 * (size_t)transfer->width * (size_t)transfer->height * sizeof(float);
+    float *memory;
+
+    if (count == 0)
+        return VSM_OK;
+    vsm_scratch_begin();
+    memory = vsm_scratch_alloc("box transfer", planes + vsm_disparity_bytes(transfer->disparity), 1);
+    if (memory)
+        measure(transfer, rgb, boxes, count, memory);
+    vsm_scratch_free(memory);
+    vsm_scratch_end();
+    for (int i = 0; memory && i < count; i++)
+        matches[i] = match(transfer, boxes, count, i);
+    return memory ? VSM_OK : VSM_E_NOMEM;
 }
 
 /* Where the slave sees a point of the master, parts of the eye; the point itself if it sees it nowhere. */

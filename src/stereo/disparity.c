@@ -44,7 +44,7 @@ struct vsm_disparity {
     double largest; /* parallax */
     int reach[LEVELS], step[LEVELS];
     struct vsm_disparity_match_plane planes[LEVELS][PLANES];
-    float *memory; /* NULL: shared */
+    float *memory; /* NULL: shared or lent */
     struct geometry *cells;
     float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 };
@@ -125,40 +125,58 @@ static void measure_pixel(struct vsm_disparity *d)
     d->pixel = across > 0.0f ? (float)little / across : (float)(M_PI / d->width);
 }
 
+/* Lays the planes out in memory, and counts the floats that they take; memory NULL: only counts. */
+static size_t lay_out(const struct vsm_disparity *d, float *memory,
+                      struct vsm_disparity_match_plane planes[LEVELS][PLANES])
+{
+    size_t at = 0;
+
+    for (int level = 0; level < d->levels; level++) {
+        const int w = d->width >> level, h = d->height >> level;
+        const int margin = w / 8 + VSM_DISPARITY_MATCH_ROW + 16;
+        const size_t stride = (size_t)(w + 2 * margin), rows = (size_t)(h + 2 * margin);
+
+        for (int p = 0; p < PLANES; p++, at += stride * rows) {
+            if (!memory)
+                continue;
+            /* Alpha is zero in the margin; pictures are repeated there (extend). */
+            if (p == WEIGHTS)
+                memset(memory + at, 0, stride * rows * sizeof(float));
+            planes[level][p] =
+                (struct vsm_disparity_match_plane){.origin =
+                                                       memory + at + (size_t)margin * stride + (size_t)margin,
+                                                   .stride = (ptrdiff_t)stride,
+                                                   .width = w,
+                                                   .height = h,
+                                                   .margin = margin};
+        }
+    }
+    return at;
+}
+
+size_t vsm_disparity_bytes(const struct vsm_disparity *disparity)
+{
+    return disparity->options.share ? 0 : lay_out(disparity, NULL, NULL) * sizeof(float);
+}
+
+void vsm_disparity_lend(struct vsm_disparity *disparity, void *memory)
+{
+    if (memory)
+        lay_out(disparity, memory, disparity->planes);
+    else
+        memcpy(disparity->planes, disparity->options.share->planes, sizeof(disparity->planes));
+}
+
 static int make_planes(struct vsm_disparity *d)
 {
-    size_t total = 0, at = 0;
-
-    if (d->options.share) {
-        memcpy(d->planes, d->options.share->planes, sizeof(d->planes));
+    if (d->options.lent)
         return VSM_OK;
-    }
-
-    for (int pass = 0; pass < 2; pass++) {
-        for (int level = 0; level < d->levels; level++) {
-            const int w = d->width >> level, h = d->height >> level;
-            const int margin = w / 8 + VSM_DISPARITY_MATCH_ROW + 16;
-            const size_t stride = (size_t)(w + 2 * margin), rows = (size_t)(h + 2 * margin);
-
-            for (int p = 0; p < PLANES; p++) {
-                if (pass == 0)
-                    total += stride * rows;
-                else
-                    d->planes[level][p] =
-                        (struct vsm_disparity_match_plane){.origin = d->memory + at +
-                                                                     (size_t)margin * stride + (size_t)margin,
-                                                           .stride = (ptrdiff_t)stride,
-                                                           .width = w,
-                                                           .height = h,
-                                                           .margin = margin};
-                at += pass * stride * rows;
-            }
-        }
-        if (pass == 0)
-            d->memory = vsm_mem_alloc("stereo pictures", total, sizeof(float));
+    if (!d->options.share) {
+        d->memory = vsm_mem_alloc("stereo pictures", vsm_disparity_bytes(d), 1);
         if (!d->memory)
             return VSM_E_NOMEM;
     }
+    vsm_disparity_lend(d, d->memory);
     return VSM_OK;
 }
 

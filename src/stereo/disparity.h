@@ -21,6 +21,7 @@
 #include "geometry/view_map.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define VSM_DISPARITY_CELLS 64 /* most along a side */
@@ -50,6 +51,7 @@ struct vsm_disparity_options {
     /* NULL, or one of the same grid, of which the working memory is used too: then measure with one at a time, and
      * destroy this one first. */
     struct vsm_disparity *share;
+    bool lent; /* working memory is lent before measuring (vsm_disparity_lend) and not kept */
 };
 
 struct vsm_disparity_cell {
@@ -93,10 +95,15 @@ struct vsm_disparity_search {
     struct vsm_disparity_memory *memory; /* smooths, stands in for lost matches, and learns; NULL = none */
 };
 
-/* VSM_E_USAGE for a grid or baseline out of range. Memory: 25 bytes a grid pixel, unless shared, and 600 KB. */
+/* VSM_E_USAGE for a grid or baseline out of range. Memory: 25 bytes a grid pixel, unless shared or lent, and 600 KB. */
 int vsm_disparity_create(const struct vsm_disparity_options *options,
                          struct vsm_disparity **disparity) VSM_NODISCARD;
 void vsm_disparity_destroy(struct vsm_disparity *disparity);
+
+/* With `lent`: the working memory that it wants, and lending it, aligned to floats with any content, for the measurements
+ * until the next. NULL: that of `share`. */
+size_t vsm_disparity_bytes(const struct vsm_disparity *disparity);
+void vsm_disparity_lend(struct vsm_disparity *disparity, void *memory);
 
 /* Cost: 10 us a cell with people and 2 ms on a grid of 512; `map` is the caller's. */
 void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,

@@ -22,22 +22,8 @@ struct vsm_stereo_pair {
     struct vsm_alignment alignment;
     struct vsm_mend mend;
     uint8_t need[VSM_MEND_CELLS];
-    float *moved[2], *settled[2], *weight[2]; /* into each eye */
+    float *moved[2], *settled[2], *weight[2]; /* into each eye; lent */
 };
-
-static int make_buffers(struct vsm_stereo_pair *pair)
-{
-    const size_t pixels = (size_t)pair->grid.width * (size_t)pair->grid.height;
-
-    for (int eye = 0; eye < 2; eye++) {
-        pair->moved[eye] = vsm_mem_alloc("stereo pair", pixels, sizeof(float));
-        pair->settled[eye] = vsm_mem_alloc("stereo pair", pixels, sizeof(float));
-        pair->weight[eye] = vsm_mem_alloc("stereo pair", pixels, sizeof(float));
-        if (!pair->moved[eye] || !pair->settled[eye] || !pair->weight[eye])
-            return VSM_E_NOMEM;
-    }
-    return VSM_OK;
-}
 
 int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct vsm_stereo_pair **pair)
 {
@@ -53,14 +39,14 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct
                                                    .master = (enum vsm_eye)eye,
                                                    .baseline = options->baseline,
                                                    .share = p->disparity[0],
-                                                   .pool = options->pool};
+                                                   .pool = options->pool,
+                                                   .lent = true};
 
         status = vsm_disparity_create(&from, &p->disparity[eye]);
     }
     if (status == VSM_OK) {
         vsm_disparity_cells(p->disparity[0], &p->grid.side, &p->grid.columns, &p->grid.rows);
         vsm_disparity_grid(p->disparity[0], &p->grid.width, &p->grid.height);
-        status = make_buffers(p);
     }
     if (status != VSM_OK) {
         vsm_stereo_pair_destroy(p);
@@ -74,13 +60,29 @@ void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair)
 {
     if (!pair)
         return;
-    for (int eye = 1; eye >= 0; eye--) {
+    for (int eye = 1; eye >= 0; eye--)
         vsm_disparity_destroy(pair->disparity[eye]);
-        vsm_mem_free(pair->moved[eye]);
-        vsm_mem_free(pair->settled[eye]);
-        vsm_mem_free(pair->weight[eye]);
-    }
     vsm_mem_free(pair);
+}
+
+size_t vsm_stereo_pair_bytes(const struct vsm_stereo_pair *pair)
+{
+    return vsm_disparity_bytes(pair->disparity[0]) +
+           6 * (size_t)pair->grid.width * (size_t)pair->grid.height * sizeof(float);
+}
+
+void vsm_stereo_pair_lend(struct vsm_stereo_pair *pair, void *memory)
+{
+    const size_t pixels = (size_t)pair->grid.width * (size_t)pair->grid.height;
+    float *planes = memory;
+
+    for (int eye = 0; eye < 2; eye++, planes += 3 * pixels) {
+        pair->moved[eye] = planes;
+        pair->settled[eye] = planes + pixels;
+        pair->weight[eye] = planes + 2 * pixels;
+    }
+    vsm_disparity_lend(pair->disparity[0], planes);
+    vsm_disparity_lend(pair->disparity[1], NULL);
 }
 
 static void begin_scene(struct vsm_stereo_pair *pair)

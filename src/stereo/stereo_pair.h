@@ -40,7 +40,7 @@ struct vsm_stereo_pair_result {
     uint32_t scene_frames; /* of this scene, before this one */
     bool measured;         /* the eyes belong together and both pictures are of this moment */
     float taken[2]; /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
-    /* Valid until the next frame, on the grid: how much of each pixel was taken, 0..1, NULL where nothing was; and the
+    /* Valid as long as the lent memory, on the grid: how much of each pixel was taken, 0..1, NULL where nothing was; and the
      * other eye's alpha as it was compared last (stereo/transfer.h), of the slave's only while mending. */
     const float *weight[2], *moved[2];
 };
@@ -51,6 +51,11 @@ struct vsm_stereo_pair;
 int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options,
                            struct vsm_stereo_pair **pair) VSM_NODISCARD;
 void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair);
+
+/* The working memory of vsm_stereo_pair_run(), 39 bytes a grid pixel, and lending it before each run, aligned to floats
+ * with any content; the planes in its result lie there. */
+size_t vsm_stereo_pair_bytes(const struct vsm_stereo_pair *pair);
+void vsm_stereo_pair_lend(struct vsm_stereo_pair *pair, void *memory);
 
 void vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                          struct vsm_stereo_pair_result *result);

@@ -221,6 +221,67 @@ static void test_held_results_stay(void)
     vsm_tensor_unref(&source);
 }
 
+/* The network writes a new state over the old one if nobody else holds that: no bit differs from writing it elsewhere. */
+static void test_states_in_place_equal_new_ones(void)
+{
+    struct vsm_rvm *rvm = have_model() ? open_rvm(1) : NULL;
+    struct vsm_rvm_state alone = {0}, shared = {0}, before = {0};
+    int resets = 0;
+
+    if (!rvm)
+        return;
+    for (int frame = 0; frame < 4; frame++) {
+        struct vsm_tensor *source = make_source(1, frame), *c, *d;
+        const void *memory = alone.r[0] ? alone.r[0]->data : NULL;
+        float first;
+
+        vsm_rvm_state_share(&before, &shared);
+        first = before.r[0] ? vsm_tensor_f32(before.r[0])[77] : 0.0f;
+        CHECK_INT(vsm_rvm_run(rvm, source, &alone, &c, &resets), VSM_OK);
+        CHECK_INT(vsm_rvm_run(rvm, source, &shared, &d, &resets), VSM_OK);
+        CHECK(!memory || alone.r[0]->data == memory);
+        CHECK(!before.r[0] || before.r[0]->data != shared.r[0]->data);
+        CHECK(!before.r[0] || vsm_tensor_f32(before.r[0])[77] == first);
+        CHECK(same(c, d));
+        for (int i = 0; i < VSM_RVM_STATES; i++)
+            CHECK(same(alone.r[i], shared.r[i]));
+        vsm_tensor_unref(&c);
+        vsm_tensor_unref(&d);
+        vsm_tensor_unref(&source);
+    }
+    vsm_rvm_state_reset(&alone);
+    vsm_rvm_state_reset(&shared);
+    vsm_rvm_state_reset(&before);
+    vsm_rvm_destroy(rvm);
+}
+
+/* A run that was cut leaves a shared state as it was, and one that it may have half overwritten at its start. */
+static void test_cut_run_leaves_no_half_state(void)
+{
+    struct vsm_rvm *rvm = have_model() ? open_rvm(1) : NULL;
+    struct vsm_rvm_state alone = {0}, shared = {0}, before = {0};
+    struct vsm_tensor *source, *c;
+    int resets = 0;
+
+    if (!rvm)
+        return;
+    source = make_source(1, 0);
+    CHECK_INT(vsm_rvm_run(rvm, source, &alone, &c, &resets), VSM_OK);
+    vsm_tensor_unref(&c);
+    CHECK_INT(vsm_rvm_run(rvm, source, &shared, &c, &resets), VSM_OK);
+    vsm_tensor_unref(&c);
+    vsm_rvm_state_share(&before, &shared);
+    vsm_rvm_interrupt(rvm);
+    CHECK_INT(vsm_rvm_run(rvm, source, &alone, &c, &resets), VSM_E_CANCELLED);
+    CHECK_INT(vsm_rvm_run(rvm, source, &shared, &c, &resets), VSM_E_CANCELLED);
+    CHECK(!alone.r[0] && !alone.r[3]);
+    CHECK(shared.r[0] == before.r[0] && vsm_rvm_state_is_finite(&shared));
+    vsm_rvm_state_reset(&shared);
+    vsm_rvm_state_reset(&before);
+    vsm_tensor_unref(&source);
+    vsm_rvm_destroy(rvm);
+}
+
 static void test_state_survives_saving(void)
 {
     struct vsm_rvm_state s = {0}, t = {0};
@@ -323,6 +384,8 @@ int main(void)
     RUN(test_batch_equals_single_views);
     RUN(test_nan_states_are_reset);
     RUN(test_held_results_stay);
+    RUN(test_states_in_place_equal_new_ones);
+    RUN(test_cut_run_leaves_no_half_state);
     RUN(test_state_survives_saving);
     RUN(test_every_finite_value_is_seen);
     RUN(test_every_allocation_may_fail);
