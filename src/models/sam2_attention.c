@@ -12,6 +12,7 @@
 #define MEMORY       VSM_SAM2_MEMORY_DIM
 #define POSITION     0.1f /* weight of the sine position added to the features */
 #define EDGETAM_GRID 16   /* of its two-dimensional latents */
+#define KEY          "memory_attention.layers.%d.cross_attn_image.%s"
 
 /* A pair of rotary tables [rows, 128]. */
 struct rotary {
@@ -77,11 +78,10 @@ static vsm_value self_attention(struct vsm_sam2_build *b, vsm_value x, const str
  * it. */
 static vsm_value merged_output(struct vsm_sam2_build *b, vsm_value x, int layer)
 {
-    static const char key[] = "memory_attention.layers.%d.cross_attn_image.%s";
-    float *wv = vsm_sam2_build_read(b, DIM * MEMORY, key, layer, "v_proj.weight");
-    float *bv = vsm_sam2_build_read(b, DIM, key, layer, "v_proj.bias");
-    float *wo = vsm_sam2_build_read(b, DIM * DIM, key, layer, "out_proj.weight");
-    float *bo = vsm_sam2_build_read(b, DIM, key, layer, "out_proj.bias");
+    float *wv = vsm_sam2_build_read(b, DIM * MEMORY, KEY, layer, "v_proj.weight");
+    float *bv = vsm_sam2_build_read(b, DIM, KEY, layer, "v_proj.bias");
+    float *wo = vsm_sam2_build_read(b, DIM * DIM, KEY, layer, "out_proj.weight");
+    float *bo = vsm_sam2_build_read(b, DIM, KEY, layer, "out_proj.bias");
     float *w = vsm_mem_alloc("merged layer", DIM * MEMORY, sizeof(*w));
     float *bias = vsm_mem_alloc("merged layer", DIM, sizeof(*bias));
 
@@ -116,13 +116,19 @@ static vsm_value cross_attention(struct vsm_sam2_build *b, vsm_value x, const st
     char key[80];
     vsm_value q, k, pointers;
 
-    q = vsm_sam2_build_linear(b, x, DIM, DIM, "memory_attention.layers.%d.cross_attn_image.q_proj", layer);
+    q = vsm_sam2_build_linear(b, x, DIM, DIM, KEY, layer, "q_proj");
     q = rotate(b, vsm_sam2_build_batched(b, q, pixels, DIM), query_turn);
-    snprintf(key, sizeof(key), "memory_attention.layers.%d.cross_attn_image.k_proj", layer);
+    snprintf(key, sizeof(key), KEY, layer, "k_proj");
     k = rotate(b, vsm_sam2_build_matmul(b, m->keys, MEMORY, DIM, "%s", key), key_turn);
     k = vsm_sam2_build_reshape(b, k, 3, VSM_DIMS(0, -1, DIM));
     pointers = vsm_sam2_build_matmul(b, m->pointer_keys, MEMORY, DIM, "%s", key);
     k = vsm_sam2_build_concat(b, k, pointers, 1);
+    if (b->device) { /* fast kernels want values as wide as keys */
+        vsm_value v = vsm_sam2_build_matmul(b, m->values, MEMORY, DIM, KEY, layer, "v_proj");
+
+        x = vsm_sam2_build_flat(b, vsm_sam2_build_attention(b, q, k, v, 1), DIM);
+        return vsm_sam2_build_linear(b, x, DIM, DIM, KEY, layer, "out_proj");
+    }
     x = vsm_sam2_build_attention(b, q, k, m->values, 1);
     return merged_output(b, vsm_sam2_build_flat(b, x, MEMORY), layer);
 }
@@ -149,7 +155,11 @@ static struct memory memory_inputs(struct vsm_sam2_build *b)
     vsm_value memory, temporal, pointers, position;
     struct memory m;
 
-    vsm_sam2_build_input(b, &memory, "memory", 4, VSM_DIMS(-1, -1, tokens, MEMORY));
+    if (b->device && !b->status)
+        memory = vsm_sam2_build_cast(
+            b, vsm_graph_input(b->graph, "memory", VSM_BF16, 4, VSM_DIMS(-1, -1, tokens, MEMORY)), 1);
+    else
+        vsm_sam2_build_input(b, &memory, "memory", 4, VSM_DIMS(-1, -1, tokens, MEMORY));
     vsm_sam2_build_input(b, &temporal, "temporal", 4, VSM_DIMS(-1, -1, 1, MEMORY));
     vsm_sam2_build_input(b, &pointers, "pointers", 3, VSM_DIMS(-1, -1, MEMORY));
     vsm_sam2_build_input(b, &position, "pointer_position", 3, VSM_DIMS(-1, -1, MEMORY));

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "models/sam2_constants.h"
+#include "nn/device_pool.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,8 +15,8 @@
 #define POINTER_SLOTS VSM_SAM2_POINTERS
 
 struct memory {
-    int64_t frame; /* EMPTY = none */
-    uint16_t *tokens;
+    int64_t frame;    /* EMPTY = none */
+    uint16_t *tokens; /* on the host or on the device */
 };
 
 struct pointer {
@@ -31,6 +32,9 @@ struct vsm_sam2_bank {
     struct memory recent[MEMORY_SLOTS]; /* slot = frame mod slots */
     struct pointer pointers[POINTER_SLOTS];
     uint16_t *all_tokens;
+    struct vsm_sam2_bank_place place;
+    struct vsm_tensor *device; /* holds all_tokens there; NULL: host memory of the bank's own */
+    uint16_t *passing;         /* with `device`: one memory on its way to or from a checkpoint */
 };
 
 static uint16_t to_bfloat16(float f)
@@ -57,12 +61,36 @@ static size_t memory_size(const struct vsm_sam2_bank *bank)
     return (size_t)bank->tokens * DIM;
 }
 
+/* One memory from one place to another; without a pool both are in host memory. */
+static void copy_tokens(const struct vsm_sam2_bank *bank, void *to, const void *from)
+{
+    const size_t bytes = memory_size(bank) * sizeof(uint16_t);
+
+    if (bank->place.pool)
+        vsm_device_pool_copy(bank->place.pool, to, from, bytes);
+    else
+        memcpy(to, from, bytes);
+}
+
 static int slot_of(int64_t frame, int slots)
 {
     return (int)(((frame % slots) + slots) % slots);
 }
 
-struct vsm_sam2_bank *vsm_sam2_bank_create(int tokens, int capacity)
+static uint16_t *make_room(struct vsm_sam2_bank *bank)
+{
+    const int64_t dims[] = {bank->capacity + MEMORY_SLOTS, bank->tokens, DIM};
+    const size_t bytes = memory_size(bank) * sizeof(uint16_t);
+
+    if (!bank->place.on_device)
+        return vsm_mem_alloc("memory bank", (size_t)dims[0], bytes);
+    bank->passing = vsm_mem_alloc("memory bank", 1, bytes);
+    if (bank->passing)
+        bank->device = vsm_device_pool_tensor(bank->place.pool, VSM_BF16, 3, dims);
+    return bank->device ? bank->device->data : NULL;
+}
+
+struct vsm_sam2_bank *vsm_sam2_bank_create(int tokens, int capacity, const struct vsm_sam2_bank_place *place)
 {
     struct vsm_sam2_bank *bank = vsm_mem_alloc("memory bank", 1, sizeof(*bank));
     uint16_t *at;
@@ -71,10 +99,11 @@ struct vsm_sam2_bank *vsm_sam2_bank_create(int tokens, int capacity)
         return NULL;
     bank->tokens = tokens;
     bank->capacity = capacity;
-    bank->all_tokens =
-        vsm_mem_alloc("memory bank", (size_t)(capacity + MEMORY_SLOTS), memory_size(bank) * sizeof(*at));
+    if (place && place->pool)
+        bank->place = *place;
+    bank->all_tokens = make_room(bank);
     if (!bank->all_tokens) {
-        vsm_mem_free(bank);
+        vsm_sam2_bank_destroy(bank);
         return NULL;
     }
     at = bank->all_tokens;
@@ -88,8 +117,13 @@ struct vsm_sam2_bank *vsm_sam2_bank_create(int tokens, int capacity)
 
 void vsm_sam2_bank_destroy(struct vsm_sam2_bank *bank)
 {
-    if (bank)
+    if (!bank)
+        return;
+    if (bank->device)
+        vsm_tensor_unref(&bank->device);
+    else
         vsm_mem_free(bank->all_tokens);
+    vsm_mem_free(bank->passing);
     vsm_mem_free(bank);
 }
 
@@ -110,7 +144,7 @@ static void put_recent(struct vsm_sam2_bank *bank, int64_t frame, const uint16_t
 
     if (frame >= m->frame) {
         m->frame = frame;
-        memcpy(m->tokens, tokens, memory_size(bank) * sizeof(*tokens));
+        copy_tokens(bank, m->tokens, tokens);
     }
     if (frame >= p->frame) {
         p->frame = frame;
@@ -156,7 +190,7 @@ bool vsm_sam2_bank_has_conditioning(const struct vsm_sam2_bank *bank, int64_t fr
     return find_conditioning(bank, frame) >= 0;
 }
 
-void vsm_sam2_bank_store(struct vsm_sam2_bank *bank, int64_t frame, bool conditioning, const float *memory,
+void vsm_sam2_bank_store(struct vsm_sam2_bank *bank, int64_t frame, bool conditioning, const void *memory,
                          const float pointer[VSM_SAM2_DIM])
 {
     int at = find_conditioning(bank, frame);
@@ -179,8 +213,10 @@ void vsm_sam2_bank_store(struct vsm_sam2_bank *bank, int64_t frame, bool conditi
         memcpy(p->values, pointer, sizeof(p->values));
     }
     m->frame = frame;
-    for (size_t i = 0; i < memory_size(bank); i++)
-        m->tokens[i] = to_bfloat16(memory[i]);
+    if (bank->place.pool)
+        copy_tokens(bank, m->tokens, memory);
+    for (size_t i = 0; !bank->place.pool && i < memory_size(bank); i++)
+        m->tokens[i] = to_bfloat16(((const float *)memory)[i]);
 }
 
 /* The recent memory, or pointer, of a frame; NULL if there is none. */
@@ -233,14 +269,20 @@ void vsm_sam2_bank_pointer_position(const struct vsm_sam2_learned *learned, enum
 }
 
 struct gathered {
-    float *memory, *temporal, *pointers, *position;
+    char *memory;
+    float *temporal, *pointers, *position;
 };
 
 static void take_memory(const struct vsm_sam2_bank *bank, const struct memory *m, const float *temporal,
                         struct gathered *g)
 {
-    for (size_t i = 0; i < memory_size(bank); i++)
-        *g->memory++ = from_bfloat16(m->tokens[i]);
+    float *to = (float *)(void *)g->memory;
+
+    if (bank->place.pool)
+        copy_tokens(bank, g->memory, m->tokens);
+    for (size_t i = 0; !bank->place.pool && i < memory_size(bank); i++)
+        to[i] = from_bfloat16(m->tokens[i]);
+    g->memory += memory_size(bank) * (bank->place.pool ? sizeof(uint16_t) : sizeof(float));
     memcpy(g->temporal, temporal, DIM * sizeof(*temporal));
     g->temporal += DIM;
 }
@@ -258,7 +300,7 @@ static void take_pointer(const struct pointer *p, const struct vsm_sam2_learned 
 }
 
 void vsm_sam2_bank_gather(const struct vsm_sam2_bank *bank, const struct vsm_sam2_learned *learned,
-                          enum vsm_sam2_family family, int64_t frame, float *memory, float *temporal,
+                          enum vsm_sam2_family family, int64_t frame, void *memory, float *temporal,
                           float *pointers, float *position)
 {
     struct gathered g = {memory, temporal, pointers, position};
@@ -277,11 +319,21 @@ void vsm_sam2_bank_gather(const struct vsm_sam2_bank *bank, const struct vsm_sam
             take_pointer(pointer_of(bank, frame - back), learned, family, back, &g);
 }
 
-static void put_memory(const struct vsm_sam2_bank *bank, const struct memory *m, struct vsm_bytes_out *out)
+static int put_memory(const struct vsm_sam2_bank *bank, const struct memory *m, struct vsm_bytes_out *out)
 {
+    const uint16_t *tokens = bank->device ? bank->passing : m->tokens;
+    int status = VSM_OK;
+
     vsm_bytes_put_le64(out, (uint64_t)m->frame);
-    for (size_t i = 0; m->frame != EMPTY && i < memory_size(bank); i++)
-        vsm_bytes_put_le16(out, m->tokens[i]);
+    if (m->frame == EMPTY)
+        return status;
+    if (bank->device)
+        copy_tokens(bank, bank->passing, m->tokens);
+    if (bank->place.pool)
+        status = vsm_device_pool_wait(bank->place.pool);
+    for (size_t i = 0; !status && i < memory_size(bank); i++)
+        vsm_bytes_put_le16(out, tokens[i]);
+    return status;
 }
 
 static void put_pointer(const struct pointer *p, struct vsm_bytes_out *out)
@@ -295,25 +347,34 @@ static void put_pointer(const struct pointer *p, struct vsm_bytes_out *out)
     }
 }
 
-void vsm_sam2_bank_save(const struct vsm_sam2_bank *bank, struct vsm_bytes_out *out)
+int vsm_sam2_bank_save(const struct vsm_sam2_bank *bank, struct vsm_bytes_out *out)
 {
+    int status = VSM_OK;
+
     vsm_bytes_put_le32(out, (uint32_t)bank->tokens);
     vsm_bytes_put_le32(out, (uint32_t)bank->conditioning_count);
-    for (int i = 0; i < bank->conditioning_count; i++) {
-        put_memory(bank, &bank->conditioning[i], out);
+    for (int i = 0; !status && i < bank->conditioning_count; i++) {
+        status = put_memory(bank, &bank->conditioning[i], out);
         put_pointer(&bank->conditioning_pointers[i], out);
     }
-    for (int i = 0; i < MEMORY_SLOTS; i++)
-        put_memory(bank, &bank->recent[i], out);
+    for (int i = 0; !status && i < MEMORY_SLOTS; i++)
+        status = put_memory(bank, &bank->recent[i], out);
     for (int i = 0; i < POINTER_SLOTS; i++)
         put_pointer(&bank->pointers[i], out);
+    return status;
 }
 
 static void get_memory(const struct vsm_sam2_bank *bank, struct memory *m, struct vsm_bytes_in *in)
 {
+    uint16_t *tokens = bank->device ? bank->passing : m->tokens;
+
     m->frame = (int64_t)vsm_bytes_get_le64(in);
-    for (size_t i = 0; m->frame != EMPTY && i < memory_size(bank) && !in->failed; i++)
-        m->tokens[i] = vsm_bytes_get_le16(in);
+    if (m->frame == EMPTY)
+        return;
+    for (size_t i = 0; i < memory_size(bank) && !in->failed; i++)
+        tokens[i] = vsm_bytes_get_le16(in);
+    if (bank->device)
+        copy_tokens(bank, m->tokens, tokens); /* from pageable memory, which may be used again at once */
 }
 
 static void get_pointer(struct pointer *p, struct vsm_bytes_in *in)

@@ -393,6 +393,13 @@ vsm_value vsm_sam2_build_add(struct vsm_sam2_build *b, vsm_value x, vsm_value y)
     return node(b, "Add", (const vsm_value[]){x, y}, 2, NULL, 0);
 }
 
+vsm_value vsm_sam2_build_cast(struct vsm_sam2_build *b, vsm_value x, int type)
+{
+    const struct vsm_attr attr = VSM_ATTR_I("to", type);
+
+    return node(b, "Cast", &x, 1, &attr, 1);
+}
+
 void vsm_sam2_build_input(struct vsm_sam2_build *b, vsm_value *value, const char *name, int rank,
                           const int64_t *dims)
 {

@@ -19,8 +19,9 @@ struct vsm_sam2_build {
     struct vsm_graph *graph;
     const struct vsm_weights *weights;
     const struct vsm_sam2_config *config;
-    bool trace; /* also declare inner values as outputs, for tests */
-    int status; /* first failure of this file's functions */
+    bool trace;  /* also declare inner values as outputs, for tests */
+    bool device; /* the forms for a GPU (sam2_graphs.h) */
+    int status;  /* first failure of this file's functions */
     char *message;
 };
 
@@ -105,6 +106,9 @@ vsm_value vsm_sam2_build_flat(struct vsm_sam2_build *b, vsm_value x, int64_t cha
 vsm_value vsm_sam2_build_gelu(struct vsm_sam2_build *b, vsm_value x);
 vsm_value vsm_sam2_build_relu(struct vsm_sam2_build *b, vsm_value x);
 vsm_value vsm_sam2_build_add(struct vsm_sam2_build *b, vsm_value x, vsm_value y);
+
+/* To another element type of ONNX (1 float, 10 float16, 16 bfloat16). */
+vsm_value vsm_sam2_build_cast(struct vsm_sam2_build *b, vsm_value x, int type);
 
 void vsm_sam2_build_input(struct vsm_sam2_build *b, vsm_value *value, const char *name, int rank,
                           const int64_t *dims);

@@ -2,7 +2,8 @@
  * object or several at once. Knows nothing of prompts, choices or what is remembered where (models/sam2_tracker.h).
  *
  * Every "seat" is one object in one picture; networks run for up to VSM_SAM2_MAX_BATCH of them together. Tensors that come
- * out are the caller's. Statuses: those of vsm_sam2_net_run(), and VSM_E_NOMEM. Not thread-safe.
+ * out are the caller's. With a net on a device, features, memories and masks stay there (nn/device_pool.h), scores and
+ * pointers come to the host. Statuses: those of vsm_sam2_net_run(), and VSM_E_NOMEM. Not thread-safe.
  */
 #ifndef VSM_MODELS_SAM2_FRAME_H
 #define VSM_MODELS_SAM2_FRAME_H
@@ -27,6 +28,7 @@ struct vsm_sam2_frame {
 struct vsm_sam2_seat {
     int view;
     const struct vsm_sam2_bank *bank; /* for attend() only */
+    bool absent;                      /* for memorise() only: nobody was seen */
 };
 
 /* What the decoder says of each seat, see models/sam2_graphs.h. */
@@ -34,7 +36,7 @@ struct vsm_sam2_decoded {
     struct vsm_tensor *masks, *iou, *score, *pointers;
 };
 
-/* Features of the next frame's pictures [views, 3, S, S]; the old ones stay if it fails. */
+/* Features of the next frame's pictures [views, 3, S, S]. */
 int vsm_sam2_frame_begin(struct vsm_sam2_frame *frame, struct vsm_tensor *images) VSM_NODISCARD;
 void vsm_sam2_frame_drop(struct vsm_sam2_frame *frame);
 
@@ -54,7 +56,11 @@ int vsm_sam2_frame_decode(const struct vsm_sam2_frame *frame, const struct vsm_s
                           struct vsm_sam2_decoded *decoded) VSM_NODISCARD;
 void vsm_sam2_frame_release(struct vsm_sam2_decoded *decoded);
 
-/* Memories [count, tokens, 64] of masks given as logits[i][side * side]. `binary`: of prompts. */
+/* Candidate `mask` of seat i to host memory, [side * side]. */
+int vsm_sam2_frame_mask(const struct vsm_sam2_frame *frame, const struct vsm_sam2_decoded *decoded, int i,
+                        int mask, float *to) VSM_NODISCARD;
+
+/* Memories [count, tokens, 64] as vsm_sam2_bank_store() wants them, of masks given as logits[i][side * side]. `binary`: of prompts. */
 int vsm_sam2_frame_memorise(const struct vsm_sam2_frame *frame, const struct vsm_sam2_seat *seats, int count,
                             const float *const *logits, bool binary,
                             struct vsm_tensor **memory) VSM_NODISCARD;

@@ -2,6 +2,10 @@
  * vsm_sam2_build_status() afterwards. B is a free batch of views or of objects; S the image size, n = S / 16
  * the grid. Features are tokens in row-major order. With b->trace set, inner values are outputs too, under
  * the names of the reference data.
+ *
+ * With b->device set the graphs are made for a GPU, where data that the host does not need stays there: memories are
+ * bfloat16, as the bank keeps them, and the memory encoder enlarges the mask, marks absent objects and rounds itself.
+ * The attention's values are then as wide as its keys, which its fast kernels want.
  */
 #ifndef VSM_MODELS_SAM2_GRAPHS_H
 #define VSM_MODELS_SAM2_GRAPHS_H
@@ -39,7 +43,9 @@ void vsm_sam2_prompt_graph(struct vsm_sam2_build *b, const struct vsm_weights *w
                            const struct vsm_sam2_config *config);
 
 /* feat [B, n n, 256], mask [B, 1, S, S] (probability * 20 - 10) -> memory [B, T, 64].
- * Trace: mask_downsampled [B, n n, 256]; EdgeTAM also raw [B, n n, 64], the perceiver's input. */
+ * Trace: mask_downsampled [B, n n, 256]; EdgeTAM also raw [B, n n, 64], the perceiver's input.
+ * device: logits [B, 1, 4 n, 4 n] and binary [B, 1, 1, 1] (1: of a prompt, binarised) in place of mask, and SAM 2.1
+ * also absent [B, 1, 1] (1: nobody there). */
 void vsm_sam2_memory_graph(struct vsm_sam2_build *b, const struct vsm_weights *weights,
                            const struct vsm_sam2_config *config);
 

@@ -48,6 +48,72 @@ static void order_by(struct vsm_sam2_build *b, struct map *m, int64_t window)
     m->window = window;
 }
 
+/* Where window order finds its tokens in a map of side `size` padded to `full`: row numbers, and -1 outside; or the way
+ * back, where the map finds its tokens in window order. The caller's; NULL if out of memory. */
+static int64_t *window_rows(int64_t size, int64_t full, int64_t window, bool back)
+{
+    const int64_t across = full / window;
+    int64_t *rows = vsm_mem_alloc("window order", (size_t)(full * full), sizeof(*rows));
+
+    for (int64_t i = 0; rows && i < full * full; i++) {
+        const int64_t in_window = i % (window * window), number = i / (window * window);
+        const int64_t y = number / across * window + in_window / window,
+                      x = number % across * window + in_window % window;
+
+        if (!back)
+            rows[i] = y < size && x < size ? y * size + x : -1;
+        else if (y < size && x < size)
+            rows[y * size + x] = i;
+    }
+    return rows;
+}
+
+/* x [B, rows, channels] -> [B, count, channels], the given rows. */
+static vsm_value take_rows(struct vsm_sam2_build *b, vsm_value x, const int64_t *rows, int64_t count)
+{
+    const struct vsm_attr attr = VSM_ATTR_I("axis", 1);
+
+    if (b->status || !rows)
+        return VSM_VALUE_NONE;
+    return vsm_graph_node(b->graph, "Gather",
+                          (const vsm_value[]){x, vsm_graph_ints(b->graph, rows, (size_t)count)}, 2, &attr, 1);
+}
+
+/* Tokens of a map in rows to padded windows with zeros outside, all in one step, which a GPU does at the speed of its
+ * memory; padding is slow there. */
+static vsm_value gather_windows(struct vsm_sam2_build *b, vsm_value x, int64_t size, int64_t full,
+                                int64_t window, int64_t channels)
+{
+    int64_t *rows = window_rows(size, full, window, false);
+    float *inside = vsm_mem_alloc("window order", (size_t)(full * full), sizeof(*inside));
+    vsm_value mask;
+
+    for (int64_t i = 0; rows && inside && i < full * full; i++) {
+        inside[i] = rows[i] >= 0;
+        rows[i] = rows[i] >= 0 ? rows[i] : 0;
+    }
+    x = take_rows(b, vsm_sam2_build_batched(b, x, size * size, channels), rows, full * full);
+    mask = vsm_sam2_build_constant(b, 3, VSM_DIMS(1, full * full, 1), inside);
+    if (!rows || b->status)
+        x = VSM_VALUE_NONE;
+    else
+        x = vsm_graph_op(b->graph, "Mul", x, mask);
+    vsm_mem_free(inside);
+    vsm_mem_free(rows);
+    return vsm_sam2_build_flat(b, x, channels);
+}
+
+/* The way back. */
+static vsm_value scatter_windows(struct vsm_sam2_build *b, vsm_value x, int64_t size, int64_t full,
+                                 int64_t window, int64_t channels)
+{
+    int64_t *rows = window_rows(size, full, window, true);
+
+    x = take_rows(b, vsm_sam2_build_batched(b, x, full * full, channels), rows, size * size);
+    vsm_mem_free(rows);
+    return vsm_sam2_build_flat(b, x, channels);
+}
+
 static int64_t round_up(int64_t v, int64_t unit)
 {
     return (v + unit - 1) / unit * unit;
@@ -83,6 +149,8 @@ static vsm_value project(struct vsm_sam2_build *b, const struct block *k, vsm_va
 static vsm_value unpad(struct vsm_sam2_build *b, vsm_value x, int64_t size, int64_t full, int64_t side,
                        int64_t channels)
 {
+    if (b->device)
+        return scatter_windows(b, x, size, full, side, channels);
     x = swap_windows(b, x, full, side, channels, false);
     x = vsm_sam2_build_reshape(b, x, 4, VSM_DIMS(-1, full, full, channels));
     x = vsm_sam2_build_slice(b, x, 1, 0, size);
@@ -94,14 +162,18 @@ static vsm_value attend(struct vsm_sam2_build *b, const struct block *k, vsm_val
                         bool padded)
 {
     int64_t side = k->window ? k->window : size, full = padded ? round_up(size, k->window) : size;
-    vsm_value q = project(b, k, x, size, padded, 0);
+    bool gathered = padded && b->device;
+    vsm_value q;
 
+    if (gathered)
+        x = gather_windows(b, x, size, full, k->window, k->in);
+    q = project(b, k, x, size, padded && !gathered, 0);
     if (k->pool) {
         q = vsm_sam2_build_max_pool(b, q, side, side, k->out);
         q = vsm_sam2_build_batched(b, q, side * side / 4, k->out);
     }
-    x = vsm_sam2_build_attention(b, q, project(b, k, x, size, padded, 1), project(b, k, x, size, padded, 2),
-                                 k->heads);
+    x = vsm_sam2_build_attention(b, q, project(b, k, x, size, padded && !gathered, 1),
+                                 project(b, k, x, size, padded && !gathered, 2), k->heads);
     if (padded) {
         int64_t scale = k->pool ? 2 : 1;
 

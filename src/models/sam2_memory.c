@@ -59,6 +59,55 @@ static vsm_value fuse(struct vsm_sam2_build *b, vsm_value x, int layer)
     return vsm_sam2_build_add(b, x, scaled_linear(b, y, layer));
 }
 
+static vsm_value op(struct vsm_sam2_build *b, const char *name, vsm_value x, vsm_value y)
+{
+    const vsm_value inputs[] = {x, y};
+
+    return b->status ? VSM_VALUE_NONE
+                     : vsm_graph_node(b->graph, name, inputs, y == VSM_VALUE_NONE ? 1 : 2, NULL, 0);
+}
+
+/* The mask input from low-resolution logits, enlarged four times as vsm_sam2_mask_resize() does it. */
+static vsm_value mask_of_logits(struct vsm_sam2_build *b)
+{
+    static const float by_four[] = {1, 1, 4, 4};
+    const struct vsm_attr attrs[] = {VSM_ATTR_S("mode", "linear"),
+                                     VSM_ATTR_S("coordinate_transformation_mode", "half_pixel")};
+    const int64_t side = b->config->image_size / 4;
+    vsm_value logits, binary, x, soft, hard;
+
+    vsm_sam2_build_input(b, &logits, "logits", 4, VSM_DIMS(-1, 1, side, side));
+    vsm_sam2_build_input(b, &binary, "binary", 4, VSM_DIMS(-1, 1, 1, 1));
+    if (b->status)
+        return VSM_VALUE_NONE;
+    x = vsm_graph_node(b->graph, "Resize",
+                       (const vsm_value[]){logits, VSM_VALUE_NONE,
+                                           vsm_graph_weight_copy(b->graph, VSM_F32, 1, VSM_DIMS(4), by_four)},
+                       3, attrs, 2);
+    soft = op(b, "Sigmoid", x, VSM_VALUE_NONE);
+    hard = vsm_sam2_build_cast(b, op(b, "Greater", x, vsm_graph_scalar(b->graph, 0)), 1);
+    x = vsm_sam2_build_add(b, soft, op(b, "Mul", binary, op(b, "Sub", hard, soft)));
+    x = op(b, "Mul", x, vsm_graph_scalar(b->graph, 20));
+    return vsm_sam2_build_add(b, x, vsm_graph_scalar(b->graph, -10));
+}
+
+/* Marks the memory of absent objects, rounds and declares it. */
+static void output_rounded(struct vsm_sam2_build *b, vsm_value x)
+{
+    const int64_t dims[] = {-1, b->config->memory_tokens, VSM_SAM2_MEMORY_DIM};
+
+    if (b->config->family == VSM_SAM2_1) {
+        vsm_value absent, mark;
+
+        vsm_sam2_build_input(b, &absent, "absent", 3, VSM_DIMS(-1, 1, 1));
+        mark = vsm_sam2_build_weight(b, 3, VSM_DIMS(1, 1, VSM_SAM2_MEMORY_DIM), "no_obj_embed_spatial");
+        x = vsm_sam2_build_add(b, x, op(b, "Mul", absent, mark));
+    }
+    x = vsm_sam2_build_cast(b, x, 16);
+    if (!b->status)
+        vsm_graph_output(b->graph, x, "memory", VSM_BF16, 3, dims);
+}
+
 void vsm_sam2_memory_graph(struct vsm_sam2_build *b, const struct vsm_weights *weights,
                            const struct vsm_sam2_config *config)
 {
@@ -68,7 +117,10 @@ void vsm_sam2_memory_graph(struct vsm_sam2_build *b, const struct vsm_weights *w
 
     vsm_sam2_build_start(b, "memory_encoder", weights, config);
     vsm_sam2_build_input(b, &feat, "feat", 3, VSM_DIMS(-1, pixels, DIM));
-    vsm_sam2_build_input(b, &x, "mask", 4, VSM_DIMS(-1, 1, s, s));
+    if (b->device)
+        x = mask_of_logits(b);
+    else
+        vsm_sam2_build_input(b, &x, "mask", 4, VSM_DIMS(-1, 1, s, s));
     x = downsample_mask(b, x);
     if (b->trace)
         vsm_sam2_build_output(b, vsm_sam2_build_batched(b, x, pixels, DIM), "mask_downsampled", 3,
@@ -83,5 +135,8 @@ void vsm_sam2_memory_graph(struct vsm_sam2_build *b, const struct vsm_weights *w
                               VSM_DIMS(-1, pixels, VSM_SAM2_MEMORY_DIM));
     x = edgetam ? vsm_edgetam_perceiver_build(b, x)
                 : vsm_sam2_build_batched(b, x, pixels, VSM_SAM2_MEMORY_DIM);
-    vsm_sam2_build_output(b, x, "memory", 3, VSM_DIMS(-1, config->memory_tokens, VSM_SAM2_MEMORY_DIM));
+    if (b->device)
+        output_rounded(b, x);
+    else
+        vsm_sam2_build_output(b, x, "memory", 3, VSM_DIMS(-1, config->memory_tokens, VSM_SAM2_MEMORY_DIM));
 }

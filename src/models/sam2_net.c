@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "models/sam2_graphs.h"
+#include "nn/device_pool.h"
 #include "nn/graph_cache.h"
 #include "nn/weights.h"
 
@@ -19,7 +20,8 @@ struct vsm_sam2_net {
     struct vsm_sam2_config config;
     struct vsm_sam2_learned learned;
     struct vsm_session *sessions[VSM_SAM2_STAGES];
-    struct vsm_sha256 hash; /* of the checkpoint, if `hashed` */
+    struct vsm_device_pool *pool; /* NULL on the CPU */
+    struct vsm_sha256 hash;       /* of the checkpoint, if `hashed` */
     bool hashed;
 };
 
@@ -84,15 +86,17 @@ static int read_learned(struct vsm_sam2_net *net)
 static int make_session(struct vsm_sam2_net *net, enum vsm_sam2_stage stage,
                         const struct vsm_sam2_net_options *options, const struct vsm_graph_cache *cache)
 {
-    struct vsm_sam2_build b = {.trace = options->trace};
+    struct vsm_sam2_build b = {.trace = options->trace, .device = net->pool != NULL};
+    struct vsm_session_options session = options->session;
     int status;
 
+    session.pool = net->pool;
     builders[stage](&b, net->weights, &net->config);
     status = vsm_sam2_build_status(&b);
     if (!status && cache)
-        status = vsm_graph_cache_session(cache, b.graph, &options->session, &net->sessions[stage]);
+        status = vsm_graph_cache_session(cache, b.graph, &session, &net->sessions[stage]);
     else if (!status)
-        status = vsm_session_create(b.graph, &options->session, &net->sessions[stage]);
+        status = vsm_session_create(b.graph, &session, &net->sessions[stage]);
     vsm_sam2_build_destroy(&b);
     return status;
 }
@@ -130,7 +134,7 @@ static struct vsm_graph_cache *open_cache(struct vsm_sam2_net *net,
     struct vsm_sha256 hash;
     struct stat info;
 
-    if (!options->cache || options->trace || session->backend != VSM_BACKEND_ORT ||
+    if (!options->cache || options->trace || net->pool || session->backend != VSM_BACKEND_ORT ||
         session->device != VSM_DEVICE_CPU || stat(options->path, &info) < 0 ||
         vsm_sam2_net_hash(net, &net->hash) != VSM_OK)
         return NULL;
@@ -180,6 +184,10 @@ int vsm_sam2_net_create(const struct vsm_sam2_net_options *options, struct vsm_s
                                         &n->config);
     if (!status)
         status = read_learned(n);
+    if (!status && options->session.device == VSM_DEVICE_CUDA && options->session.backend == VSM_BACKEND_ORT)
+        status = vsm_device_pool_create(&n->pool);
+    else if (!status && options->as_device)
+        status = vsm_device_pool_create_host(&n->pool);
     if (!status) {
         struct vsm_graph_cache *cache = open_cache(n, options);
 
@@ -200,6 +208,7 @@ void vsm_sam2_net_destroy(struct vsm_sam2_net *net)
     if (!net)
         return;
     drop_sessions(net);
+    vsm_device_pool_destroy(net->pool);
     vsm_weights_close(net->weights);
     vsm_mem_free(net);
 }
@@ -220,6 +229,11 @@ int vsm_sam2_net_hash(const struct vsm_sam2_net *net, struct vsm_sha256 *hash)
         return vsm_hash_sha256_path(vsm_weights_path(net->weights), hash);
     *hash = net->hash;
     return VSM_OK;
+}
+
+struct vsm_device_pool *vsm_sam2_net_pool(const struct vsm_sam2_net *net)
+{
+    return net->pool;
 }
 
 int vsm_sam2_net_run(struct vsm_sam2_net *net, enum vsm_sam2_stage stage, const struct vsm_binding *inputs,

@@ -41,14 +41,17 @@ struct vsm_sam2_learned {
 };
 
 struct vsm_sam2_net_options {
-    const char *path; /* checkpoint: .pt or safetensors */
-    int image_size;   /* 0 = 1024 */
-    struct vsm_session_options session;
-    const char *cache; /* folder of optimised networks, nn/graph_cache.h; NULL: none */
-    bool trace;        /* inner values as outputs too, for tests */
+    const char *path;                   /* checkpoint: .pt or safetensors */
+    int image_size;                     /* 0 = 1024 */
+    struct vsm_session_options session; /* VSM_DEVICE_CUDA: the pool is the net's own */
+    bool as_device;                     /* on the CPU, with graphs and memory as for a device; for tests */
+    const char *cache;                  /* folder of optimised networks, nn/graph_cache.h; NULL: none */
+    bool trace;                         /* inner values as outputs too, for tests */
 };
 
 struct vsm_sam2_net;
+
+struct vsm_device_pool;
 
 /* Reads and verifies the checkpoint and builds the sessions, or takes them from the cache: then the checkpoint's hash stands
  * for its verification. The networks of a cache give the same bits. VSM_E_MODEL with the file and tensor if it is not what
@@ -61,6 +64,9 @@ const struct vsm_sam2_learned *vsm_sam2_net_learned(const struct vsm_sam2_net *n
 
 /* SHA-256 of the checkpoint file. Reads it all, unless the cache wanted it already: about 1 s a GiB. */
 int vsm_sam2_net_hash(const struct vsm_sam2_net *net, struct vsm_sha256 *hash) VSM_NODISCARD;
+
+/* Where tensors that networks hand to each other live; NULL: in host memory. The net's. */
+struct vsm_device_pool *vsm_sam2_net_pool(const struct vsm_sam2_net *net);
 
 /* Runs one stage; as vsm_session_run(). */
 int vsm_sam2_net_run(struct vsm_sam2_net *net, enum vsm_sam2_stage stage, const struct vsm_binding *inputs,

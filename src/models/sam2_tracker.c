@@ -84,12 +84,13 @@ void vsm_sam2_tracker_destroy(struct vsm_sam2_tracker *tracker)
 
 static struct object *create_object(const struct vsm_sam2_tracker *t, int view, int id)
 {
+    const struct vsm_sam2_bank_place place = {vsm_sam2_net_pool(t->frame.net), !t->options.offload};
     struct object *o = vsm_mem_alloc("tracked object", 1, sizeof(*o));
 
     if (!o)
         return NULL;
     o->logits = vsm_mem_alloc("mask", (size_t)t->mask_pixels, sizeof(*o->logits));
-    o->bank = vsm_sam2_bank_create(t->config->memory_tokens, t->options.max_conditioning_frames);
+    o->bank = vsm_sam2_bank_create(t->config->memory_tokens, t->options.max_conditioning_frames, &place);
     if (!o->logits || !o->bank) {
         destroy_object(o);
         return NULL;
@@ -142,13 +143,12 @@ int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *
 
 /* Chooses object i's mask and pointer. An ambiguous prompt (tracking, one click) takes the best of masks 1 to 3 with
  * its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but always pointer 0. */
-static void choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
-                   struct vsm_sam2_result *r, float *logits)
+static int choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
+                  struct vsm_sam2_result *r, float *logits)
 {
-    const float *masks = vsm_tensor_f32(d->masks) + i * VSM_SAM2_MASKS * t->mask_pixels;
     const float *ious = vsm_tensor_f32(d->iou) + i * VSM_SAM2_MASKS;
     const float *pointers = vsm_tensor_f32(d->pointers) + i * VSM_SAM2_MASKS * VSM_SAM2_DIM;
-    int best = 1;
+    int best = 1, status = VSM_OK;
 
     for (int k = 2; k < VSM_SAM2_MASKS; k++)
         if (ious[k] > ious[best])
@@ -157,7 +157,8 @@ static void choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decod
     r->mask = r->token = best;
     if (!ambiguous) {
         r->token = 0;
-        r->stability = vsm_sam2_mask_stability(masks, t->mask_pixels);
+        status = vsm_sam2_frame_mask(&t->frame, d, i, 0, logits);
+        r->stability = vsm_sam2_mask_stability(logits, t->mask_pixels);
         if (r->stability >= VSM_SAM2_MASK_STABLE)
             r->mask = 0;
     }
@@ -167,9 +168,11 @@ static void choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decod
     r->iou = ious[r->mask];
     memcpy(r->pointer, r->absent ? t->learned->no_object_pointer : pointers + r->token * VSM_SAM2_DIM,
            sizeof(r->pointer));
-    memcpy(logits, masks + r->mask * t->mask_pixels, (size_t)t->mask_pixels * sizeof(*logits));
+    if (!status)
+        status = vsm_sam2_frame_mask(&t->frame, d, i, r->mask, logits);
     for (int64_t k = 0; r->absent && k < t->mask_pixels; k++)
         logits[k] = VSM_SAM2_MASK_ABSENT;
+    return status;
 }
 
 /* Notes where the object is, after its mask and frame are known. */
@@ -190,28 +193,24 @@ static void note_place(struct object *o)
 static void seat_objects(struct object *const *objects, int count, struct vsm_sam2_seat *seats)
 {
     for (int i = 0; i < count; i++)
-        seats[i] = (struct vsm_sam2_seat){objects[i]->result.view, objects[i]->bank};
+        seats[i] =
+            (struct vsm_sam2_seat){objects[i]->result.view, objects[i]->bank, objects[i]->result.absent};
 }
 
 /* Encodes the present frame's masks of `count` objects and stores them. `binary`: of prompts. */
 static int remember(struct vsm_sam2_tracker *t, struct object *const *objects, const float *const *logits,
                     int count, bool binary)
 {
-    const int64_t numbers = (int64_t)t->config->memory_tokens * VSM_SAM2_MEMORY_DIM;
     struct vsm_sam2_seat seats[VSM_SAM2_MAX_BATCH] = {{0}};
     struct vsm_tensor *encoded = NULL;
     int status;
 
     seat_objects(objects, count, seats);
     status = vsm_sam2_frame_memorise(&t->frame, seats, count, logits, binary, &encoded);
-    for (int i = 0; !status && i < count; i++) {
-        float *memory = vsm_tensor_f32(encoded) + i * numbers;
-
-        for (int64_t k = 0; objects[i]->result.absent && k < numbers; k++)
-            memory[k] += t->learned->no_object_memory[k % VSM_SAM2_MEMORY_DIM];
-        vsm_sam2_bank_store(objects[i]->bank, t->frames - 1, objects[i]->as_conditioning, memory,
+    for (int i = 0; !status && i < count; i++)
+        vsm_sam2_bank_store(objects[i]->bank, t->frames - 1, objects[i]->as_conditioning,
+                            (char *)encoded->data + (size_t)i * (vsm_tensor_bytes(encoded) / (size_t)count),
                             objects[i]->result.pointer);
-    }
     vsm_tensor_unref(&encoded);
     return status;
 }
@@ -243,10 +242,10 @@ static int prompt_points(struct vsm_sam2_tracker *t, struct object *o, const str
         status = vsm_sam2_frame_decode(&t->frame, &seat, 1, image, &points, hint, &d);
     else
         vsm_tensor_unref(&image);
-    if (!status) {
-        choose(t, &d, 0, points.count <= 1, r, logits);
+    if (!status)
+        status = choose(t, &d, 0, points.count <= 1, r, logits);
+    if (!status)
         o->points = points;
-    }
     vsm_sam2_frame_release(&d);
     vsm_mem_free(hint);
     return status;
@@ -270,8 +269,9 @@ static int prompt_mask(struct vsm_sam2_tracker *t, struct object *o, const struc
         image = vsm_sam2_frame_memoryless(&t->frame, o->result.view, false);
         status = image ? vsm_sam2_frame_decode(&t->frame, &seat, 1, image, NULL, logits, &d) : VSM_E_NOMEM;
     }
+    if (!status)
+        status = choose(t, &d, 0, false, r, logits);
     if (!status) {
-        choose(t, &d, 0, false, r, logits);
         for (int64_t i = 0; i < pixels; i++) {
             any = any || mask[i] > 0;
             mask[i] = mask[i] * 20 - 10;
@@ -371,7 +371,7 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
     if (!status)
         status = vsm_sam2_frame_decode(&t->frame, seats, count, image, NULL, NULL, &d);
     for (int i = 0; !status && i < count; i++) {
-        choose(t, &d, i, true, &group[i]->result, group[i]->logits);
+        status = choose(t, &d, i, true, &group[i]->result, group[i]->logits);
         group[i]->as_conditioning = false;
         logits[i] = group[i]->logits;
     }
@@ -457,6 +457,8 @@ int64_t vsm_sam2_tracker_frames(const struct vsm_sam2_tracker *tracker)
 
 int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_bytes_out *out)
 {
+    int status;
+
     vsm_bytes_put_le32(out, STATE_MAGIC);
     vsm_bytes_put_le32(out, (uint32_t)tracker->config->family);
     vsm_bytes_put_le32(out, (uint32_t)tracker->config->image_size);
@@ -472,7 +474,9 @@ int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_byt
         vsm_bytes_put_le64(out, (uint64_t)o->result.last_seen);
         vsm_bytes_put_f32(out, o->result.last_box, 4);
         vsm_bytes_put_f32(out, o->result.appearance, VSM_SAM2_DIM);
-        vsm_sam2_bank_save(o->bank, out);
+        status = vsm_sam2_bank_save(o->bank, out);
+        if (status)
+            return status;
     }
     return out->failed ? VSM_E_NOMEM : VSM_OK;
 }

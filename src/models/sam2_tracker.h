@@ -10,6 +10,7 @@
  * the official predictor of December 2024; verified against its tensors in tests/golden.
  *
  * Memory: per object and view as in sam2_bank.h plus one mask; per view the features of one frame. None of it grows.
+ * With a net on a device, features and memories stay there; masks, scores and pointers come to the host, which decides.
  * Not thread-safe, except vsm_sam2_net_interrupt() on the net.
  */
 #ifndef VSM_MODELS_SAM2_TRACKER_H
@@ -32,6 +33,7 @@
 struct vsm_sam2_tracker_options {
     int views;                   /* pictures a frame: 1, or 2 eyes */
     int max_conditioning_frames; /* 2 to VSM_SAM2_BANK_MAX_CONDITIONING; 0 = 4 */
+    bool offload;                /* memories in host memory, also where the networks run on a device */
     int fill_hole_area;          /* holes of up to so many pixels of the mask grid are filled; official: 8 */
 };
 

@@ -1,5 +1,7 @@
+#include "nn/graph_half.h"
 #include "nn/ort_api.h"
 #include "nn/ort_build.h"
+#include "nn/ort_cuda.h"
 #include "nn/ort_memory.h"
 
 #include "base/mem.h"
@@ -19,7 +21,8 @@ struct ort_state {
     OrtRunOptions *run_options;
     OrtMemoryInfo *host;
     struct vsm_ort_weights *weights;
-    char *subject; /* "network NAME", for messages */
+    struct vsm_ort_cuda *cuda; /* NULL on the CPU */
+    char *subject;             /* "network NAME", for messages */
     size_t input_count, output_count;
     char *names[2 * VSM_BACKEND_MAX_PORTS]; /* inputs, then outputs; owned */
     struct vsm_graph_port outputs[VSM_BACKEND_MAX_PORTS];
@@ -36,6 +39,7 @@ static void destroy(void *state)
         ort->api->ReleaseRunOptions(ort->run_options);
         ort->api->ReleaseMemoryInfo(ort->host);
     }
+    vsm_ort_cuda_destroy(ort->cuda);
     vsm_ort_build_release_weights(ort->weights);
     if (ort->env)
         ort->api->ReleaseEnv(ort->env);
@@ -43,27 +47,6 @@ static void destroy(void *state)
         vsm_mem_free(ort->names[i]);
     vsm_mem_free(ort->subject);
     vsm_mem_free(ort);
-}
-
-static int append_cuda(struct ort_state *ort, OrtSessionOptions *options)
-{
-    static const char *const keys[] = {"device_id", "arena_extend_strategy"};
-    static const char *const values[] = {"0", "kSameAsRequested"};
-    OrtCUDAProviderOptionsV2 *cuda = NULL;
-    int status =
-        vsm_ort_api_check(ort->api->CreateCUDAProviderOptions(&cuda), VSM_E_DEVICE,
-                          "CUDA: not in this build of ONNX Runtime; use device cpu or install the GPU build");
-
-    if (!status)
-        status = vsm_ort_api_check(ort->api->UpdateCUDAProviderOptions(cuda, keys, values, 2), VSM_E_DEVICE,
-                                   "CUDA");
-    if (!status)
-        status = vsm_ort_api_check(ort->api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda),
-                                   VSM_E_DEVICE,
-                                   "CUDA: the provider cannot be loaded; use device cpu or install it");
-    if (cuda)
-        ort->api->ReleaseCUDAProviderOptions(cuda);
-    return status;
 }
 
 static int set_options(struct ort_state *ort, const struct vsm_session_options *wanted,
@@ -95,8 +78,8 @@ static int set_options(struct ort_state *ort, const struct vsm_session_options *
     for (size_t i = 0; !status && i < sizeof(config) / sizeof(config[0]); i++)
         status = vsm_ort_api_check(api->AddSessionConfigEntry(options, config[i][0], config[i][1]),
                                    VSM_E_DEVICE, ort->subject);
-    if (!status && wanted->device == VSM_DEVICE_CUDA)
-        status = append_cuda(ort, options);
+    if (!status && ort->cuda)
+        status = vsm_ort_cuda_append(ort->cuda, options);
     return status;
 }
 
@@ -151,12 +134,17 @@ static int read_session(struct ort_state *ort, const char *path, OrtSessionOptio
     return status;
 }
 
-static int build_session(struct ort_state *ort, const struct vsm_graph *graph, OrtSessionOptions *options)
+static int build_session(struct ort_state *ort, const struct vsm_graph *graph, bool in_half,
+                         OrtSessionOptions *options)
 {
     const OrtModelEditorApi *editor = ort->api->GetModelEditorApi();
+    struct vsm_graph *half = NULL;
     OrtModel *model = NULL;
-    int status = vsm_ort_build(graph, &model, &ort->weights);
+    int status = in_half ? vsm_graph_half(graph, &half) : VSM_OK;
 
+    if (!status)
+        status = vsm_ort_build(half ? half : graph, &model, &ort->weights);
+    vsm_graph_destroy(half);
     if (!status)
         status = vsm_ort_api_check(editor->CreateSessionFromModel(ort->env, model, options, &ort->session),
                                    VSM_E_MODEL, ort->subject);
@@ -176,7 +164,7 @@ static int make_session(struct ort_state *ort, const struct vsm_graph *graph,
         status = set_writing(ort, wanted->write_to, options);
     if (!status)
         status = wanted->read_from ? read_session(ort, wanted->read_from, options)
-                                   : build_session(ort, graph, options);
+                                   : build_session(ort, graph, wanted->half, options);
     ort->api->ReleaseSessionOptions(options);
 #ifdef __GLIBC__
     /* Optimising the graph leaves holes: 17 MB for RVM. */
@@ -202,6 +190,8 @@ static int create(const struct vsm_graph *graph, const struct vsm_session_option
         status = vsm_ort_api_check(ort->api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault,
                                                                  &ort->host),
                                    VSM_E_DEVICE, ort->subject);
+    if (!status && options->device == VSM_DEVICE_CUDA)
+        status = vsm_ort_cuda_create(ort->api, options->pool, &ort->cuda);
     if (!status)
         status = make_session(ort, graph, options);
     if (status) {
@@ -289,6 +279,19 @@ static int prepare_outputs(struct ort_state *ort, struct vsm_tensor **outputs, c
     return status;
 }
 
+static int run_on_cuda(struct ort_state *ort, struct vsm_tensor *const *inputs, struct vsm_tensor **outputs,
+                       const bool *wanted)
+{
+    const struct vsm_ort_cuda_run run = {.session = ort->session,
+                                         .subject = ort->subject,
+                                         .names = ort->names,
+                                         .input_count = ort->input_count,
+                                         .output_count = ort->output_count,
+                                         .outputs = ort->outputs};
+
+    return vsm_ort_cuda_execute(ort->cuda, &run, inputs, outputs, wanted);
+}
+
 static int run(void *state, struct vsm_tensor *const *inputs, struct vsm_tensor **outputs, const bool *wanted)
 {
     struct ort_state *ort = state;
@@ -296,6 +299,8 @@ static int run(void *state, struct vsm_tensor *const *inputs, struct vsm_tensor 
     struct wanted_outputs row = {0};
     int status = VSM_OK;
 
+    if (ort->cuda)
+        return run_on_cuda(ort, inputs, outputs, wanted);
     for (size_t i = 0; !status && i < ort->input_count; i++)
         status = wrap(ort, inputs[i], &values[i]);
     if (!status)

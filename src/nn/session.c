@@ -14,6 +14,7 @@ struct vsm_session {
     char *name;
     const struct vsm_backend *backend;
     void *state;
+    bool pooled; /* takes tensors on the device */
     atomic_bool interrupted;
     struct vsm_graph_port *inputs, *outputs; /* names owned */
     size_t input_count, output_count;
@@ -100,6 +101,7 @@ int vsm_session_create(const struct vsm_graph *graph, const struct vsm_session_o
     if (!made)
         return VSM_E_NOMEM;
     made->backend = choose_backend(options);
+    made->pooled = options->pool != NULL;
     made->name = vsm_mem_string("session", graph->name);
     made->input_count = graph->input_count;
     made->output_count = graph->output_count;
@@ -143,7 +145,8 @@ static int find_port(const struct vsm_graph_port *ports, size_t count, const cha
 static int check_tensor(const struct vsm_session *session, const struct vsm_graph_port *port,
                         const struct vsm_tensor *tensor)
 {
-    bool fits = tensor->dtype == port->dtype && tensor->rank == port->rank && tensor->place == VSM_PLACE_HOST;
+    bool fits = tensor->dtype == port->dtype && tensor->rank == port->rank &&
+                (tensor->place == VSM_PLACE_HOST || session->pooled);
     char is[SHAPE_TEXT], wanted[SHAPE_TEXT];
 
     for (int i = 0; fits && i < port->rank; i++)
@@ -152,8 +155,8 @@ static int check_tensor(const struct vsm_session *session, const struct vsm_grap
         return VSM_OK;
     shape_text(is, tensor->dtype, tensor->rank, tensor->dims);
     shape_text(wanted, port->dtype, port->rank, port->dims);
-    return vsm_fail(VSM_E_INTERNAL, "network %s: \"%s\" is %s, the network wants %s in host memory",
-                    session->name, port->name, is, wanted);
+    return vsm_fail(VSM_E_INTERNAL, "network %s: \"%s\" is %s, the network wants %s in %s memory",
+                    session->name, port->name, is, wanted, session->pooled ? "host or device" : "host");
 }
 
 /* Puts the bindings' tensors in the order of the ports. */

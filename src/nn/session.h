@@ -18,6 +18,8 @@ enum vsm_device { VSM_DEVICE_CPU, VSM_DEVICE_CUDA };
 /* VSM_BACKEND_FUSED runs fused graphs (nn/fused.h) on VSM_DEVICE_CUDA by kernels of this program. */
 enum vsm_backend_kind { VSM_BACKEND_ORT, VSM_BACKEND_NULL, VSM_BACKEND_FUSED };
 
+struct vsm_device_pool;
+
 struct vsm_session_options {
     enum vsm_backend_kind backend;
     enum vsm_device device;
@@ -25,6 +27,9 @@ struct vsm_session_options {
     /* Of nn/graph_cache.h, ONNX Runtime on the CPU only: path of the optimised network to run instead of the graph, which then
      * tells the ports alone; or where to write it, its weights beside it with ".weights" in place of ".onnx". */
     const char *read_from, *write_to;
+    bool half; /* VSM_BACKEND_ORT: products in float16 (nn/graph_half.h); on the CPU slow, for tests */
+    struct vsm_device_pool
+        *pool; /* borrowed: where tensors of several networks live; NULL: a session's own */
 };
 
 struct vsm_session;
@@ -44,7 +49,9 @@ struct vsm_binding {
 
 /* Runs once. Inputs are borrowed. Outputs: a tensor given by the caller receives the result in place (shape
  * and type must fit); a NULL tensor is replaced by a new one that the caller owns. On failure nothing new is
- * left. VSM_E_DEVICE on a run-time failure, VSM_E_CANCELLED after an interrupt. */
+ * left. Tensors are in host memory; with a pool they may also be its own, and if all results are, the call returns
+ * before they are there (vsm_device_pool_wait()). VSM_E_DEVICE on a run-time failure, VSM_E_CANCELLED after an
+ * interrupt. */
 int vsm_session_run(struct vsm_session *session, const struct vsm_binding *inputs, size_t input_count,
                     struct vsm_binding *outputs, size_t output_count) VSM_NODISCARD;
 

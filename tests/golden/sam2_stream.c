@@ -23,6 +23,7 @@ static const struct sam2_set *set;
 static struct vsm_sam2_tracker *tracker;
 static double worst_logit, worst_rms, worst_score, worst_iou, worst_pointer;
 static int64_t different_pixels, all_pixels;
+static double slack;
 
 static double keep_max(double *worst, double d)
 {
@@ -69,7 +70,7 @@ static void take_reference_bits(const struct vsm_sam2_result *r, const float *ex
     if (count == 0)
         return;
     printf("# %s event %d: %d pixels of the binarised mask are flipped\n", set->name, id, count);
-    CHECK(count <= MAX_FLIPPED * 16 * r->side * r->side);
+    CHECK(slack > 1 || count <= MAX_FLIPPED * 16 * r->side * r->side);
     memcpy((float *)(uintptr_t)r->logits, expected, (size_t)r->side * (size_t)r->side * sizeof(*expected));
 }
 
@@ -91,10 +92,10 @@ static void check_logits(const struct vsm_sam2_result *r, const float *expected,
         printf("# %s event %d: logits differ by %.3g, rms %.3g\n", set->name, id, max, rms);
     keep_max(&worst_logit, max);
     keep_max(&worst_rms, rms);
-    if (!(max <= MAX_LOGIT) || !(rms <= RMS_LOGIT))
+    if (!(max <= slack * MAX_LOGIT) || !(rms <= slack * RMS_LOGIT))
         tap_fail_check(__FILE__, __LINE__, "%s event %d: logits differ by %.3g, rms %.3g", set->name, id, max,
                        rms);
-    if (either > 0 && (double)both < MIN_MASK_IOU * (double)either)
+    if (either > 0 && slack <= 1 && (double)both < MIN_MASK_IOU * (double)either)
         tap_fail_check(__FILE__, __LINE__, "%s event %d: mask IoU %.5f", set->name, id,
                        (double)both / (double)either);
 }
@@ -110,24 +111,24 @@ static void check_event(const json_t *event)
     if (!r)
         return;
     CHECK_INT(r->frame, get(event, "frame"));
-    if (json_is_integer(json_object_get(event, "selected_mask")))
+    if (slack <= 1 && json_is_integer(json_object_get(event, "selected_mask")))
         CHECK_INT(r->mask, get(event, "selected_mask"));
     CHECK_INT(r->token, get(event, "pointer_token"));
     CHECK_INT(r->absent, json_is_true(json_object_get(event, "absent")));
     keep_max(&worst_score,
              fabs((double)r->score - json_number_value(json_object_get(event, "object_score"))));
-    CHECK_NEAR(r->score, json_number_value(json_object_get(event, "object_score")), MAX_SCORE);
+    CHECK_NEAR(r->score, json_number_value(json_object_get(event, "object_score")), slack * MAX_SCORE);
     for (size_t i = 0; i < json_array_size(iou) && r->mask >= 0; i++) {
         double expected = json_number_value(json_array_get(iou, i));
 
-        if (keep_max(&worst_iou, fabs((double)r->ious[i] - expected)) > MAX_IOU)
-            CHECK_NEAR(r->ious[i], expected, MAX_IOU);
+        if (keep_max(&worst_iou, fabs((double)r->ious[i] - expected)) > slack * MAX_IOU)
+            CHECK_NEAR(r->ious[i], expected, slack * MAX_IOU);
     }
     for (size_t i = 0; i < VSM_SAM2_DIM; i++) {
         double expected = (double)((const float *)pointers.data)[(size_t)row * VSM_SAM2_DIM + i];
 
-        if (keep_max(&worst_pointer, fabs((double)r->pointer[i] - expected)) > MAX_POINTER)
-            CHECK_NEAR(r->pointer[i], expected, MAX_POINTER);
+        if (keep_max(&worst_pointer, fabs((double)r->pointer[i] - expected)) > slack * MAX_POINTER)
+            CHECK_NEAR(r->pointer[i], expected, slack * MAX_POINTER);
     }
     expected_logits = (const float *)low_res.data + (int64_t)row * r->side * r->side;
     check_logits(r, expected_logits, id);
@@ -279,7 +280,7 @@ static void check_resume(struct vsm_sam2_net *net, const struct vsm_sam2_tracker
     vsm_sam2_tracker_destroy(other);
 }
 
-void sam2_stream_run(const struct sam2_set *given, struct vsm_sam2_net *net)
+void sam2_stream_run(const struct sam2_set *given, struct vsm_sam2_net *net, double given_slack)
 {
     const struct vsm_sam2_tracker_options options = {.views = 1};
     int size = sam2_set_int(given, "image_size"), frames = sam2_set_int(given, "frames");
@@ -288,6 +289,7 @@ void sam2_stream_run(const struct sam2_set *given, struct vsm_sam2_net *net)
     uint64_t start = vsm_clock_ns();
 
     set = given;
+    slack = given_slack;
     CHECK(sam2_set_load(set, "all.low_res", -1, -1, &low_res) &&
           sam2_set_load(set, "all.ptr", -1, -1, &pointers) &&
           sam2_set_load(set, "video_masks", -1, -1, &video));
@@ -301,7 +303,7 @@ void sam2_stream_run(const struct sam2_set *given, struct vsm_sam2_net *net)
         if (resume)
             check_resume(net, &options, &saved, image);
     }
-    CHECK(different_pixels * 1000 <= all_pixels);
+    CHECK(slack > 1 || different_pixels * 1000 <= all_pixels);
     printf("# %-16s free run of %d frames, %.1f s: logits max %.1e, worst rms %.1e; score %.1e; IoU %.1e; "
            "pointer %.1e; "
            "%lld of %lld video pixels differ; state %zu bytes\n",

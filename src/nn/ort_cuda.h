@@ -1,0 +1,48 @@
+/* Runs of an ONNX Runtime session on its CUDA provider: tensors on the device are bound where they are, host tensors
+ * are copied to and from fixed places, and a run that is asked for again with the same addresses and shapes is recorded
+ * as a CUDA graph and played from then on.
+ *
+ * Only nn/ort_session.c includes this. The provider is a library of its own that ONNX Runtime loads at run time; the
+ * message of a failure says what it lacks.
+ */
+#ifndef VSM_NN_ORT_CUDA_H
+#define VSM_NN_ORT_CUDA_H
+
+#include "nn/backend.h"
+#include "nn/device_pool.h"
+#include "nn/ort_api.h"
+
+/* The same run this often, and it is recorded: the library's memory has settled by then. */
+#define VSM_ORT_CUDA_WARM_RUNS 3
+
+/* Recorded runs kept by a session. */
+#define VSM_ORT_CUDA_RECORDINGS 8
+
+struct vsm_ort_cuda;
+
+/* `pool` NULL: one of its own. */
+int vsm_ort_cuda_create(const OrtApi *api, struct vsm_device_pool *pool,
+                        struct vsm_ort_cuda **cuda) VSM_NODISCARD;
+
+/* Adds the provider to a session's options; VSM_E_DEVICE with one line why it cannot be used. */
+int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options) VSM_NODISCARD;
+
+/* After the session is gone. */
+void vsm_ort_cuda_destroy(struct vsm_ort_cuda *cuda);
+
+/* A session's side of a run. */
+struct vsm_ort_cuda_run {
+    OrtSession *session;
+    const char *subject; /* for messages */
+    char *const *names;  /* of inputs, then outputs */
+    size_t input_count, output_count;
+    const struct vsm_graph_port *outputs;
+};
+
+/* As vsm_backend.run(). With results in host memory it waits for the stream, else it may return before the end. A NULL
+ * output becomes a host tensor. */
+int vsm_ort_cuda_execute(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
+                         struct vsm_tensor *const *inputs, struct vsm_tensor **outputs,
+                         const bool *wanted) VSM_NODISCARD;
+
+#endif
