@@ -7,6 +7,7 @@
  * recordings, at a full memory. */
 #include "../../tests/golden/sam2_weights.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "models/sam2_build.h"
 #include "models/sam2_frame.h"
 #include "models/sam2_tracker.h"
@@ -22,6 +23,9 @@
 #define MAX_FRAMES 2000
 #define PICTURES   4
 #define ROUNDS     50
+
+/* For a profiler: three plain runs of this network and nothing else. */
+static const char *only;
 
 static int by_value(const void *a, const void *b)
 {
@@ -69,7 +73,9 @@ static void time_network(struct vsm_sam2_net *net, const char *name, enum vsm_sa
     struct vsm_device_pool *pool = vsm_sam2_net_pool(net);
     uint64_t start = 0;
 
-    for (int i = -8; i < ROUNDS; i++) {
+    if (only && strcmp(only, name) != 0)
+        return;
+    for (int i = only ? ROUNDS - 3 : -8; i < ROUNDS; i++) {
         if (i == 0) {
             check(vsm_device_pool_wait(pool));
             start = vsm_clock_ns();
@@ -199,6 +205,8 @@ int main(int argc, char **argv)
         offload = offload || strcmp(argv[i], "offload") == 0;
         people = atoi(argv[i]) > 0 ? atoi(argv[i]) : people;
     }
+    if (getenv("VSM_VERBOSE"))
+        vsm_log_set_level(VSM_LOG_DEBUG);
     frames = atoi(argv[3]) < MAX_FRAMES ? atoi(argv[3]) : MAX_FRAMES;
     options.image_size = atoi(argv[2]);
     options.path = argv[1];
@@ -216,8 +224,10 @@ int main(int argc, char **argv)
         unlink(made);
     printf("%s at %d in %s on %s\n", vsm_sam2_net_config(net)->name, options.image_size,
            options.session.half ? "float16" : "float32", info.name);
+    only = getenv("VSM_BENCH_ONLY");
     networks(net, VIEWS * people < VSM_SAM2_MAX_BATCH ? VIEWS * people : VSM_SAM2_MAX_BATCH);
-    run_frames(net, frames, people, offload);
+    if (!only)
+        run_frames(net, frames, people, offload);
     check(vsm_cuda_memory_free(&info.memory_free));
     printf("device memory %.0f MB\n", (double)(free_before - info.memory_free) / 1e6);
     vsm_sam2_net_destroy(net);

@@ -82,6 +82,8 @@ int vsm_ort_cuda_create(const OrtApi *api, struct vsm_device_pool *pool, struct 
         status =
             check(c, api->AddRunConfigEntry(c->run_options, "disable_synchronize_execution_providers", "1"),
                   "CUDA");
+    if (!status)
+        status = check(c, api->AddRunConfigEntry(c->run_options, "gpu_graph_id", "-1"), "CUDA");
     if (status) {
         vsm_ort_cuda_destroy(c);
         return advise(status, "use device cpu");
@@ -107,16 +109,18 @@ void vsm_ort_cuda_destroy(struct vsm_ort_cuda *cuda)
 
 int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options)
 {
-    /* float32 means float32: no matrix product in the 10-bit mode of tensor cores. */
+    /* float32 means float32: no matrix product in the 10-bit mode of tensor cores. "enable_cuda_graph" makes the
+     * provider give back host memory itself instead of from the stream, where a recording would repeat that; its own
+     * recordings are declined at every run. */
     static const char *const keys[] = {"device_id", "arena_extend_strategy", "use_tf32",
-                                       "cudnn_conv_use_max_workspace"};
-    static const char *const values[] = {"0", "kSameAsRequested", "0", "1"};
+                                       "cudnn_conv_use_max_workspace", "enable_cuda_graph"};
+    static const char *const values[] = {"0", "kSameAsRequested", "0", "1", "1"};
     OrtCUDAProviderOptionsV2 *provider = NULL;
     int status = check(cuda, cuda->api->CreateCUDAProviderOptions(&provider),
                        "CUDA: not in this build of ONNX Runtime");
 
     if (!status)
-        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 4), "CUDA");
+        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 5), "CUDA");
     if (!status)
         status = check(cuda,
                        cuda->api->UpdateCUDAProviderOptionsWithValue(provider, "user_compute_stream",
