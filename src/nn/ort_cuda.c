@@ -112,15 +112,19 @@ int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options)
     /* float32 means float32: no matrix product in the 10-bit mode of tensor cores. "enable_cuda_graph" makes the
      * provider give back host memory itself instead of from the stream, where a recording would repeat that; its own
      * recordings are declined at every run. */
-    static const char *const keys[] = {"device_id", "arena_extend_strategy", "use_tf32",
-                                       "cudnn_conv_use_max_workspace", "enable_cuda_graph"};
-    static const char *const values[] = {"0", "kSameAsRequested", "0", "1", "1"};
+    static const char *const keys[] = {"device_id",
+                                       "arena_extend_strategy",
+                                       "use_tf32",
+                                       "cudnn_conv_use_max_workspace",
+                                       "cudnn_conv_algo_search",
+                                       "enable_cuda_graph"};
+    static const char *const values[] = {"0", "kSameAsRequested", "0", "1", "HEURISTIC", "1"};
     OrtCUDAProviderOptionsV2 *provider = NULL;
     int status = check(cuda, cuda->api->CreateCUDAProviderOptions(&provider),
                        "CUDA: not in this build of ONNX Runtime");
 
     if (!status)
-        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 5), "CUDA");
+        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 6), "CUDA");
     if (!status)
         status = check(cuda,
                        cuda->api->UpdateCUDAProviderOptionsWithValue(provider, "user_compute_stream",
