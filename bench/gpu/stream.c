@@ -90,6 +90,9 @@ static int drop_frame(void *self, struct vsm_frame *frame)
         s->settled_host = resident_bytes();
         s->settled_device = device_bytes();
     }
+    if (s->made > SETTLED && s->made * 5 / s->frames > (s->made - 1) * 5 / s->frames)
+        printf("  after %lld frames: resident %.0f MB, device memory %.0f MB\n", (long long)s->made,
+               resident_bytes() / 1e6, device_bytes() / 1e6);
     if (s->made > SETTLED && s->made % 32 == 0 && vsm_nvml_load(&load) == VSM_OK) {
         s->load += load.gpu;
         s->decoder += load.decoder;

@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define RECORD "matte" /* stages/matte_stage.c has the same */
-
 #define SENSES 8 /* frames between looks at the device's load and memory, which cost about a millisecond */
 
 struct vsm_gpu_stage {
@@ -383,15 +381,14 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
         status = vsm_scaling_add_record(&stage->scaling, state);
     if (!status)
         status = get_states(stage, states);
-    vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
-    for (int i = 0; i < stage->view_count; i++)
-        vsm_rvm_state_save(&states[i], &out);
+    vsm_matte_record_begin(&stage->counters, &out);
+    vsm_matte_record_put_states(states, stage->view_count, &out);
     reset(states);
     if (status) {
         vsm_bytes_out_finish(&out);
         return status;
     }
-    return vsm_state_add_bytes(state, RECORD, &out);
+    return vsm_matte_record_end(&out, state);
 }
 
 static int restore_scaling(struct vsm_gpu_stage *stage, const struct vsm_state *state)
@@ -408,18 +405,17 @@ static int restore_scaling(struct vsm_gpu_stage *stage, const struct vsm_state *
 
 int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state)
 {
-    const struct vsm_state_record *record = vsm_state_find(state, RECORD);
-    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
     struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
     int status = stage->adaptive ? restore_scaling(stage, state) : VSM_OK;
+    struct vsm_bytes_in in;
 
-    stage->counters.state_resets = (int64_t)vsm_bytes_get_le64(&in);
-    for (int i = 0; i < stage->view_count && status == VSM_OK; i++)
-        status = vsm_rvm_state_load(&states[i], stage->views[i].width, stage->views[i].height, &in);
-    if (status == VSM_OK && (in.failed || vsm_bytes_left(&in) != 0))
-        status =
-            vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
-    if (status == VSM_OK)
+    if (status)
+        return status;
+    in = vsm_matte_record_open(state, &stage->counters);
+    status = vsm_matte_record_get_states(states, stage->views, stage->view_count, &in);
+    if (!status)
+        status = vsm_matte_record_close(&in);
+    if (!status)
         status = set_states(stage, states);
     reset(states);
     return status;

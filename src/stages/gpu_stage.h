@@ -5,8 +5,8 @@
  * every output, and the digest, if one is wanted. It waits for the network alone, whose states must be finite. What
  * follows, stages/gpu_refine_stage.h, works while the network is at the next frame.
  *
- * Barrier record "matte": the same bytes as stages/matte_stage.h, so that a job can go on on the CPU, and the other way
- * round; with adaptive scaling, "matte.scaling" likewise. Fault point "gpu.run": the device is lost.
+ * Barrier record "matte": stages/matte_record.h; with adaptive scaling, "matte.scaling". Fault point "gpu.run": the
+ * device is lost.
  */
 #ifndef VSM_STAGES_GPU_STAGE_H
 #define VSM_STAGES_GPU_STAGE_H
@@ -14,7 +14,7 @@
 #include "base/status.h"
 #include "models/rvm.h"
 #include "stages/composite_stage.h"
-#include "stages/matte_stage.h"
+#include "stages/matte_record.h"
 #include "stages/scaling.h"
 
 struct vsm_gpu_stage;

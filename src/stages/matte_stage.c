@@ -10,8 +10,6 @@
 
 #include <pthread.h>
 
-#define RECORD "matte"
-
 /* Views that are run together; all have the same grid. */
 struct view_set {
     int count;
@@ -413,21 +411,6 @@ static int run(void *self, struct vsm_frame *frame)
     return status == VSM_OK && stage->adaptive ? adapt(stage, frame->seq, start) : status;
 }
 
-static void save_states(const struct view_set *set, struct vsm_bytes_out *out)
-{
-    for (int i = 0; i < set->count; i++)
-        vsm_rvm_state_save(&set->states[i], out);
-}
-
-static int load_states(struct view_set *set, struct vsm_bytes_in *in)
-{
-    int status = VSM_OK;
-
-    for (int i = 0; i < set->count && status == VSM_OK; i++)
-        status = vsm_rvm_state_load(&set->states[i], set->views[i].width, set->views[i].height, in);
-    return status;
-}
-
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 {
     const struct vsm_matte_stage *stage = self;
@@ -439,12 +422,12 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
         status = vsm_scaling_add_record(&stage->scaling, state);
     if (status != VSM_OK)
         return status;
-    vsm_bytes_put_le64(&out, (uint64_t)stage->counters.state_resets);
+    vsm_matte_record_begin(&stage->counters, &out);
     if (stage->director)
         vsm_view_director_save(stage->director, &out);
-    save_states(&stage->now, &out);
-    save_states(&stage->old, &out);
-    status = vsm_state_add_bytes(state, RECORD, &out);
+    vsm_matte_record_put_states(stage->now.states, stage->now.count, &out);
+    vsm_matte_record_put_states(stage->old.states, stage->old.count, &out);
+    status = vsm_matte_record_end(&out, state);
     return status == VSM_OK && stage->review.barrier ? stage->review.barrier(stage->review.self, state)
                                                      : status;
 }
@@ -477,23 +460,19 @@ static int restore_views(struct vsm_matte_stage *stage, struct vsm_bytes_in *in)
 
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state)
 {
-    const struct vsm_state_record *record = vsm_state_find(state, RECORD);
-    struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+    struct vsm_bytes_in in;
     int status = stage->adaptive ? restore_scaling(stage, state) : VSM_OK;
 
     if (status != VSM_OK)
         return status;
-    stage->counters.state_resets = (int64_t)vsm_bytes_get_le64(&in);
+    in = vsm_matte_record_open(state, &stage->counters);
     if (stage->director)
         status = restore_views(stage, &in);
     if (status == VSM_OK)
-        status = load_states(&stage->now, &in);
+        status = vsm_matte_record_get_states(stage->now.states, stage->now.views, stage->now.count, &in);
     if (status == VSM_OK)
-        status = load_states(&stage->old, &in);
-    if (status == VSM_OK && (in.failed || vsm_bytes_left(&in) != 0))
-        status =
-            vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
-    return status;
+        status = vsm_matte_record_get_states(stage->old.states, stage->old.views, stage->old.count, &in);
+    return status == VSM_OK ? vsm_matte_record_close(&in) : status;
 }
 
 static void interrupt(void *self)

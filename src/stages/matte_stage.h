@@ -17,14 +17,11 @@
 #include "frame/view.h"
 #include "models/rvm.h"
 #include "pipeline/stage.h"
+#include "stages/matte_record.h"
 #include "stages/scaling.h"
 #include "stages/view_director.h"
 
 #include <stdint.h>
-
-struct vsm_matte_counters {
-    int64_t state_resets; /* recurrent states that had become non-finite */
-};
 
 struct vsm_matte_stage;
 
