@@ -10,6 +10,7 @@
 #define MIN_EVIDENCE   2.0 /* fully believable cells, for a judgement on the eyes' order */
 #define MIN_TRIED      40  /* cells, for a judgement on whether the eyes belong together */
 #define MIN_MATCHED    0.25
+#define MOST_MATCHED   0.5
 #define MIN_SHIFT      1.0f /* grid pixels, for a cell to tell crossed from uncrossed */
 
 /* Grid pixels down for a radian of pitch. */
@@ -78,6 +79,8 @@ void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_dispari
     }
     alignment->tried += (uint32_t)map->tried;
     alignment->matched += (uint32_t)map->matched;
+    alignment->related = alignment->related || (alignment->tried >= MIN_TRIED &&
+                                                alignment->matched >= MOST_MATCHED * alignment->tried);
     alignment->frames++;
 }
 
@@ -111,7 +114,8 @@ struct vsm_alignment_result vsm_alignment_judge(const struct vsm_alignment *alig
         r.eyes = VSM_ALIGNMENT_STRAIGHT;
     else if (right + wrong >= MIN_EVIDENCE && wrong > 2.0 * right)
         r.eyes = VSM_ALIGNMENT_SWAPPED;
-    r.unrelated = alignment->tried >= MIN_TRIED && alignment->matched < MIN_MATCHED * alignment->tried;
+    r.unrelated = !alignment->related && alignment->tried >= MIN_TRIED &&
+                  alignment->matched < MIN_MATCHED * alignment->tried;
     return r;
 }
 
@@ -124,6 +128,7 @@ void vsm_alignment_save(const struct vsm_alignment *alignment, struct vsm_bytes_
         vsm_bytes_put_f64(out, alignment->light[i / 3][i % 3]);
     vsm_bytes_put_le32(out, alignment->tried);
     vsm_bytes_put_le32(out, alignment->matched);
+    vsm_bytes_put_u8(out, alignment->related);
     vsm_bytes_put_le32(out, alignment->frames);
 }
 
@@ -138,6 +143,7 @@ int vsm_alignment_load(struct vsm_alignment *alignment, struct vsm_bytes_in *in)
         loaded.light[i / 3][i % 3] = vsm_bytes_get_f64(in);
     loaded.tried = vsm_bytes_get_le32(in);
     loaded.matched = vsm_bytes_get_le32(in);
+    loaded.related = vsm_bytes_get_u8(in) != 0;
     loaded.frames = vsm_bytes_get_le32(in);
     if (in->failed)
         return vsm_fail(VSM_E_INPUT, "checkpoint: the alignment of the eyes is cut off");

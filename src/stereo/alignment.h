@@ -22,6 +22,7 @@ struct vsm_alignment {
     double crossed[2];               /* evidence for disparity of the right and of the wrong sign */
     double light[2][3];              /* summed R, G, B of matched places in master and slave */
     uint32_t tried, matched;         /* cells */
+    bool related;                    /* most of them matched once: what fails later is a fault of one eye */
     uint32_t frames;
 };
 
