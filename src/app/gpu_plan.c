@@ -16,7 +16,7 @@
 static const char *misfit_of_settings(const struct vsm_config *config)
 {
     if (config->matting.model != VSM_CONFIG_MODEL_RVM)
-        return "matting.model asks for a tracker, which runs on the CPU";
+        return "matting.model asks for a tracker; only that uses a GPU then";
     return NULL;
 }
 
@@ -89,7 +89,7 @@ int vsm_gpu_plan_choose(struct vsm_plan *plan)
     }
     snprintf(plan->provider, sizeof(plan->provider), "CPU, %s, %d threads (%s)",
              vsm_session_backend_version(), plan->threads, why);
-    if (wanted == VSM_CONFIG_DEVICE_CUDA)
+    if (wanted == VSM_CONFIG_DEVICE_CUDA && !misfit_of_settings(plan->config))
         return vsm_fail(VSM_E_DEVICE, "processing.device: cuda cannot be used (%.200s); use cpu or auto",
                         plan->provider);
     return vsm_gpu_plan_possible(plan->config) ? reopen(plan) : VSM_OK;

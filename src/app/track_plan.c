@@ -1,7 +1,9 @@
 #include "app/track_plan.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/prompts.h"
+#include "cuda/device.h"
 #include "media/still.h"
 #include "models/registry.h"
 #include "models/sam2_mask.h"
@@ -248,17 +250,40 @@ void vsm_track_plan_finish(struct vsm_plan_track *track)
     *track = (struct vsm_plan_track){0};
 }
 
-int vsm_track_plan_create_net(const struct vsm_plan *plan, struct vsm_sam2_net **net, struct vsm_sha256 *hash)
+/* On the device if it is wanted and there; with device auto, else on the CPU. */
+static int create_net(const struct vsm_plan *plan, const char *cache, struct vsm_sam2_net **net)
 {
-    char *cache = plan->config->models.graph_cache ? vsm_graph_cache_folder() : NULL;
-    const struct vsm_sam2_net_options options = {
+    const enum vsm_config_device wanted = plan->config->processing.device;
+    struct vsm_sam2_net_options options = {
         .path = plan->track.path,
         .image_size = plan->track.size,
         .cache = cache,
-        .session = {.device = VSM_DEVICE_CPU, .threads = plan->threads},
+        .session = {.device = VSM_DEVICE_CUDA, .threads = plan->threads, .half = true},
     };
+    struct vsm_cuda_info info;
+    int status = VSM_E_DEVICE;
+
+    if (wanted == VSM_CONFIG_DEVICE_CUDA ||
+        (wanted == VSM_CONFIG_DEVICE_AUTO && vsm_cuda_device_info(&info) == VSM_OK)) {
+        status = vsm_sam2_net_create(&options, net);
+        if (status == VSM_OK)
+            vsm_log(VSM_LOG_INFO, "track", "the tracker runs on CUDA, in float16");
+        else if (wanted == VSM_CONFIG_DEVICE_AUTO && (status == VSM_E_DEVICE || status == VSM_E_NOMEM))
+            vsm_log(VSM_LOG_INFO, "track", "the tracker runs on the CPU (%s)", vsm_error_message());
+        else
+            return status;
+    }
+    if (status == VSM_OK)
+        return status;
+    options.session = (struct vsm_session_options){.device = VSM_DEVICE_CPU, .threads = plan->threads};
+    return vsm_sam2_net_create(&options, net);
+}
+
+int vsm_track_plan_create_net(const struct vsm_plan *plan, struct vsm_sam2_net **net, struct vsm_sha256 *hash)
+{
+    char *cache = plan->config->models.graph_cache ? vsm_graph_cache_folder() : NULL;
     struct vsm_sha256 both[2] = {*hash};
-    int status = vsm_sam2_net_create(&options, net);
+    int status = create_net(plan, cache, net);
 
     vsm_mem_free(cache);
     if (status == VSM_OK)
@@ -275,6 +300,7 @@ int vsm_track_plan_create_stage(const struct vsm_plan *plan, struct vsm_sam2_net
         .views = plan->views,
         .view_count = alone ? plan->view_count : 0,
         .max_conditioning_frames = plan->config->matting.max_conditioning_frames,
+        .offload = plan->config->matting.memory_offload,
         .people = {.eyes = plan->layout.eye_count,
                    .prompts = plan->track.prompts,
                    .prompt_count = plan->track.prompt_count,

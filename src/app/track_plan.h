@@ -19,7 +19,8 @@ void vsm_track_plan_finish(struct vsm_plan_track *track);
 
 bool vsm_track_plan_wants(const struct vsm_config *config);
 
-/* The network, and its hash joined to *hash. */
+/* The network, on the device that processing.device asks for (auto: the GPU if it can, with a line in the log that says why
+ * not), and its hash joined to *hash. */
 int vsm_track_plan_create_net(const struct vsm_plan *plan, struct vsm_sam2_net **net,
                               struct vsm_sha256 *hash) VSM_NODISCARD;
 int vsm_track_plan_create_stage(const struct vsm_plan *plan, struct vsm_sam2_net *net,

@@ -129,27 +129,36 @@ bool vsm_sam2_mask_box(const float *logits, int h, int w, int box[4])
     return box[3] > 0;
 }
 
-/* Pixels of the region of `seed` that are not yet seen, at most limit + 1 of them in `stack`; marks all as seen. */
-static int flood(const float *logits, uint8_t *seen, int h, int w, int seed, int *stack)
+enum { UNSEEN, SMALL, LARGE };
+
+/* Pixels of the seed's region of logits <= 0, in stack[]; 0 if there are more than `area`, which is known as soon as it
+ * has so many or touches pixels that are marked LARGE: a call looks at no more than `area` pixels. */
+static int flood(const float *logits, uint8_t *seen, int h, int w, int seed, int area, int *stack)
 {
+    bool large = false;
     int count = 0;
 
     stack[count++] = seed;
-    seen[seed] = 1;
-    for (int done = 0; done < count; done++) {
+    seen[seed] = SMALL;
+    for (int done = 0; done < count && !large; done++) {
         int y = stack[done] / w, x = stack[done] % w;
 
-        for (int ny = y - 1; ny <= y + 1; ny++)
-            for (int nx = x - 1; nx <= x + 1; nx++) {
+        for (int ny = y - 1; ny <= y + 1 && !large; ny++)
+            for (int nx = x - 1; nx <= x + 1 && !large; nx++) {
                 int at = ny * w + nx;
 
-                if (ny < 0 || nx < 0 || ny >= h || nx >= w || seen[at] || logits[at] > 0)
+                if (ny < 0 || nx < 0 || ny >= h || nx >= w || seen[at] == SMALL || logits[at] > 0)
                     continue;
-                seen[at] = 1;
+                large = seen[at] == LARGE || count == area;
+                if (large)
+                    break;
+                seen[at] = SMALL;
                 stack[count++] = at;
             }
     }
-    return count;
+    for (int i = 0; large && i < count; i++)
+        seen[stack[i]] = LARGE;
+    return large ? 0 : count;
 }
 
 int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area)
@@ -160,11 +169,11 @@ int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area)
     if (area <= 0)
         return VSM_OK;
     seen = vsm_mem_alloc("hole filling", (size_t)h * (size_t)w, sizeof(*seen));
-    stack = vsm_mem_alloc_raw("hole filling", (size_t)h * (size_t)w, sizeof(*stack));
+    stack = vsm_mem_alloc_raw("hole filling", (size_t)area, sizeof(*stack));
     for (int i = 0; seen && stack && i < h * w; i++) {
-        int count = !seen[i] && logits[i] <= 0 ? flood(logits, seen, h, w, i, stack) : 0;
+        int count = !seen[i] && logits[i] <= 0 ? flood(logits, seen, h, w, i, area, stack) : 0;
 
-        for (int j = 0; count <= area && j < count; j++)
+        for (int j = 0; j < count; j++)
             logits[stack[j]] = HOLE_LOGIT;
     }
     vsm_mem_free(seen);

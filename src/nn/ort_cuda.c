@@ -117,14 +117,15 @@ int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options)
                                        "use_tf32",
                                        "cudnn_conv_use_max_workspace",
                                        "cudnn_conv_algo_search",
+                                       "prefer_nhwc",
                                        "enable_cuda_graph"};
-    static const char *const values[] = {"0", "kSameAsRequested", "0", "1", "HEURISTIC", "1"};
+    static const char *const values[] = {"0", "kSameAsRequested", "0", "1", "HEURISTIC", "1", "1"};
     OrtCUDAProviderOptionsV2 *provider = NULL;
     int status = check(cuda, cuda->api->CreateCUDAProviderOptions(&provider),
                        "CUDA: not in this build of ONNX Runtime");
 
     if (!status)
-        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 6), "CUDA");
+        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 7), "CUDA");
     if (!status)
         status = check(cuda,
                        cuda->api->UpdateCUDAProviderOptionsWithValue(provider, "user_compute_stream",

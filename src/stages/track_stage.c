@@ -6,6 +6,7 @@
 #include "image/coefficients.h"
 #include "image/mask_fusion.h"
 #include "image/preprocess.h"
+#include "nn/device_pool.h"
 
 #include <math.h>
 #include <string.h>
@@ -59,8 +60,11 @@ void vsm_track_stage_destroy(struct vsm_track_stage *stage)
 static int allocate(struct vsm_track_stage *s, int size)
 {
     const int side = size / 4, eyes = s->options.people.eyes;
+    const struct vsm_device_pool *pool = vsm_sam2_net_pool(s->options.net);
+    const int64_t dims[] = {eyes, 3, size, size};
 
-    s->images = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){eyes, 3, size, size});
+    s->images =
+        pool ? vsm_device_pool_host_tensor(pool, VSM_F32, 4, dims) : vsm_tensor_create(VSM_F32, 4, dims);
     if (!s->images || vsm_mask_vote_create(side, &s->vote) != VSM_OK)
         return VSM_E_NOMEM;
     for (int eye = 0; eye < eyes; eye++) {
@@ -77,6 +81,7 @@ int vsm_track_stage_create(const struct vsm_track_stage_options *options, struct
     const struct vsm_sam2_tracker_options tracking = {.views = options->people.eyes,
                                                       .max_conditioning_frames =
                                                           options->max_conditioning_frames,
+                                                      .offload = options->offload,
                                                       .fill_hole_area = HOLE_AREA};
     struct vsm_track_stage *s = vsm_mem_alloc("track stage", 1, sizeof(*s));
     int status;

@@ -23,6 +23,7 @@ struct vsm_track_stage_options {
     const struct vsm_view *views; /* without a matter: views to make mattes for; borrowed during create() */
     int view_count;               /* 0: the frame's mattes are there */
     int max_conditioning_frames;
+    bool offload;                           /* vsm_sam2_tracker_options */
     struct vsm_track_people_options people; /* prompts are borrowed for the stage's life */
     struct vsm_parallel *pool;
 };

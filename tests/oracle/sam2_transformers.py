@@ -1,15 +1,18 @@
 """SAM 2 and EdgeTAM against the transformers library (its Sam2VideoModel and EdgeTamVideoModel).
 
     sam2_transformers.py PATH/oracle_sam2_run [tiny|small|base_plus|large|edgetam ...]
+    sam2_transformers.py --cuda FRAMES PATH/oracle_sam2_run [...]
 
 Makes a model with random weights that mean something, saves it as safetensors, tracks one click through moving
-frames with both programs and prints the differences of the mask logits. Needs torch and transformers (and timm for
+frames with both programs and prints the differences of the mask logits. With --cuda both run on a GPU: in float32, and in
+half precision (there bfloat16) against float32, over FRAMES frames; the last tenth tells the drift. Needs torch and transformers (and timm for
 EdgeTAM); not part of the test suite, because these are not among the dependencies.
 """
 import os
 import subprocess
 import sys
 import tempfile
+import time
 import types
 
 import numpy as np
@@ -104,7 +107,12 @@ def frames():
     return torch.cat([wide[:, :, 9 * t:9 * t + SIZE, 13 * t:13 * t + SIZE] for t in range(FRAMES)]).contiguous()
 
 
-def reference(model, video, edgetam):
+def picture_of(frame, count):
+    phase = frame % (2 * (count - 1))
+    return phase if phase < count else 2 * (count - 1) - phase
+
+
+def reference(model, video, edgetam, device="cpu", dtype=torch.float32, length=FRAMES):
     import transformers
     if edgetam:
         session_class = transformers.EdgeTamVideoInferenceSession if hasattr(
@@ -114,21 +122,65 @@ def reference(model, video, edgetam):
     else:
         session_class = __import__("transformers.models.sam2_video.modeling_sam2_video",
                                    fromlist=["x"]).Sam2VideoInferenceSession
-    session = session_class(video=None, video_height=SIZE, video_width=SIZE, inference_device="cpu",
-                            inference_state_device="cpu", video_storage_device="cpu", dtype=torch.float32)
-    out = []
-    for t in range(FRAMES):
+    session = session_class(video=None, video_height=SIZE, video_width=SIZE, inference_device=device,
+                            inference_state_device=device, video_storage_device=device, dtype=dtype)
+    out, times = [], []
+    for t in range(length):
         if t == 0:
             index = session.obj_id_to_idx(1)
             points = torch.tensor([[[list(CLICK)]]], dtype=torch.float32)
             session.add_point_inputs(index, 0, {"point_coords": points,
                                                 "point_labels": torch.ones(1, 1, 1, dtype=torch.int32)})
             session.obj_with_new_inputs = [1]
+        start = time.perf_counter()
         with torch.no_grad():
-            result = model(inference_session=session, frame=video[t])
-        out.append(result.pred_masks.reshape(SIZE // 4, SIZE // 4).float().numpy())
-        print("  transformers frame", t, "score", getattr(result, "object_score_logits", None))
+            result = model(inference_session=session, frame=video[picture_of(t, len(video))])
+        out.append(result.pred_masks.reshape(SIZE // 4, SIZE // 4).float().cpu().numpy())
+        times.append(time.perf_counter() - start)
+        for old in [k for k in session.processed_frames or {} if k < t - 1]:
+            del session.processed_frames[old]
+        if device == "cpu":
+            print("  transformers frame", t, "score", getattr(result, "object_score_logits", None))
+    print(f"  transformers on {device} in {dtype}: median {1e3 * np.median(times[len(times) // 2:]):.1f} ms a frame")
     return np.stack(out)
+
+
+def report(what, actual, expected):
+    difference = np.abs(actual - expected).reshape(len(actual), -1)
+    rms = np.sqrt((difference**2).mean(1))
+    tail = max(1, len(actual) // 10)
+    either = ((actual > 0) | (expected > 0)).sum((1, 2))
+    overlap = ((actual > 0) & (expected > 0)).sum((1, 2)) / np.maximum(either, 1)
+    print(f"  {what}: max {difference.max():.2e}, rms mean {rms.mean():.2e}, first tenth {rms[:tail].mean():.2e}, last tenth "
+          f"{rms[-tail:].mean():.2e}; mask IoU mean {overlap[either > 0].mean():.5f}, least {overlap[either > 0].min():.5f}",
+          flush=True)
+
+
+def compare_on_cuda(program, name, folder, length):
+    edgetam = name == "edgetam"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    model = randomise(make_edgetam() if edgetam else make_sam2(name))
+    model.save_pretrained(folder)
+    video = frames()
+    video.numpy().astype("<f4").tofile(os.path.join(folder, "frames.bin"))
+    ours = {}
+    for kind in ("cuda", "half"):
+        out = os.path.join(folder, "out.bin")
+        run = subprocess.run([program, os.path.join(folder, "model.safetensors"), str(SIZE),
+                              os.path.join(folder, "frames.bin"), str(CLICK[0]), str(CLICK[1]), out, "4", kind,
+                              str(length)], capture_output=True, text=True)
+        print("  ours", kind, run.stdout.strip().split("\n")[-1], run.stderr[-300:])
+        ours[kind] = np.fromfile(out, "<f4").reshape(length, SIZE // 4, SIZE // 4)
+    model = model.to("cuda")
+    expected = reference(model, video.to("cuda"), edgetam, "cuda", torch.float32, length)
+    print(f"{name}, {length} frames, logits std {expected.std():.2f}")
+    report("ours float32 against transformers float32", ours["cuda"], expected)
+    report("ours half against ours float32", ours["half"], ours["cuda"])
+    report("ours half against transformers float32", ours["half"], expected)
+    model = model.to(torch.bfloat16)
+    rough = reference(model, video.to("cuda", torch.bfloat16), edgetam, "cuda", torch.bfloat16, length)
+    report("transformers bfloat16 against its float32", rough, expected)
+    return True
 
 
 def check(program, name, folder):
@@ -161,13 +213,18 @@ def check(program, name, folder):
 
 
 def main():
+    length = 0
+    if len(sys.argv) > 2 and sys.argv[1] == "--cuda":
+        length = int(sys.argv[2])
+        del sys.argv[1:3]
     names = sys.argv[2:] or list(SIZES) + ["edgetam"]
     failed = []
     print("torch", torch.__version__, "transformers", __import__("transformers").__version__)
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                good = check(os.path.abspath(sys.argv[1]), name, folder)
+                program = os.path.abspath(sys.argv[1])
+                good = compare_on_cuda(program, name, folder, length) if length else check(program, name, folder)
             except Exception as error:  # one model's trouble should not hide the others
                 import traceback
                 traceback.print_exc()
