@@ -37,7 +37,7 @@ static void run(const char *name, struct vsm_format format, int view)
 {
     static const struct vsm_format gray = {.planes = VSM_PLANES_GRAY, .depth = 16};
     struct vsm_alpha_pack_options options = {
-        .projection = VSM_HALF_EQUIRECT,
+        .lens = {.projection = VSM_HALF_EQUIRECT},
         .eyes = {{0, 0, HEIGHT, HEIGHT}, {HEIGHT, 0, HEIGHT, HEIGHT}},
         .field_of_view = view,
         .height = HEIGHT,

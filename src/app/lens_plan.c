@@ -84,3 +84,93 @@ double vsm_lens_plan_view(const struct vsm_plan *plan)
         return plan->layout.field_of_view;
     return fmin(360.0, lens->field_of_view * 0.5 * plan->layout.eyes[0].width / lens->radius);
 }
+
+/* Reach of both circles to one side of their centres, as far as both pictures go. */
+static double reach_of(const struct vsm_plan *plan, const struct vsm_lens lenses[2])
+{
+    double reach = fmax(lenses[0].radius, lenses[1].radius);
+
+    for (int e = 0; e < 2; e++) {
+        const struct vsm_rect *eye = &plan->layout.eyes[e];
+
+        reach = fmin(reach, fmin(lenses[e].centre_x, eye->width - lenses[e].centre_x));
+        reach = fmin(reach, fmin(lenses[e].centre_y, eye->height - lenses[e].centre_y));
+    }
+    return reach;
+}
+
+/* First even place of a part that begins `before` before a centre, but within 0..size-part. */
+static int even_start(double centre, double before, int size, int part)
+{
+    int start = 2 * (int)lround(0.5 * (centre - before));
+
+    start = start > (size - part) / 2 * 2 ? (size - part) / 2 * 2 : start;
+    return start < 0 ? 0 : start;
+}
+
+static int common_circles(const struct vsm_plan *plan, const char *wanted, struct vsm_rect eyes[2],
+                          struct vsm_lens *common)
+{
+    struct vsm_lens lenses[2] = {plan->lenses[0], plan->lenses[1]};
+    double reach, radius, x = 0, y = 0;
+    int size;
+
+    for (int e = 0; e < 2; e++) {
+        if (lenses[e].radius > 0)
+            continue;
+        lenses[e].centre_x = 0.5 * plan->layout.eyes[e].width;
+        lenses[e].centre_y = 0.5 * plan->layout.eyes[e].height;
+        lenses[e].radius = lenses[e].centre_x;
+    }
+    radius = 0.5 * (lenses[0].radius + lenses[1].radius);
+    if (fabs(lenses[0].radius - lenses[1].radius) > 0.01 * radius)
+        return vsm_fail(
+            VSM_E_USAGE,
+            "%s: the fisheye circles have radii of %.1f and %.1f pixels, which is not one lens; set "
+            "input.circles",
+            wanted, lenses[0].radius, lenses[1].radius);
+    reach = reach_of(plan, lenses);
+    size = 2 * (int)reach;
+    if (size < 32)
+        return vsm_fail(VSM_E_USAGE,
+                        "%s: the fisheye circles have only %d pixels within both eyes; set input.circles",
+                        wanted, size);
+    for (int e = 0; e < 2; e++) {
+        const struct vsm_rect *eye = &plan->layout.eyes[e];
+
+        eyes[e] = (struct vsm_rect){even_start(lenses[e].centre_x, reach, eye->width, size),
+                                    even_start(lenses[e].centre_y, reach, eye->height, size), size, size};
+        x += 0.5 * (lenses[e].centre_x - eyes[e].x);
+        y += 0.5 * (lenses[e].centre_y - eyes[e].y);
+        eyes[e].x += eye->x;
+        eyes[e].y += eye->y;
+    }
+    *common = lenses[0];
+    common->centre_x = x;
+    common->centre_y = y;
+    common->radius = fmin(radius, reach);
+    common->field_of_view *= common->radius / radius;
+    return VSM_OK;
+}
+
+int vsm_lens_plan_common(const struct vsm_plan *plan, const char *wanted, struct vsm_rect eyes[2],
+                         struct vsm_lens *lens)
+{
+    const struct vsm_vr_layout *layout = &plan->layout;
+    const struct vsm_rect *left = &layout->eyes[VSM_LEFT], *right = &layout->eyes[VSM_RIGHT];
+
+    if (layout->projection == VSM_RECTILINEAR || layout->eye_count != 2 || left->width != right->width ||
+        left->height != right->height || left->width < 32 || left->height < 32 ||
+        (left->x | left->y | right->x | right->y | left->width | left->height) % 2)
+        return vsm_fail(
+            VSM_E_USAGE,
+            "%s: %s does not have two half-equirect or fisheye eyes of even size; set input.layout and "
+            "input.projection if that is wrong",
+            wanted, plan->config->input.path);
+    if (layout->projection == VSM_FISHEYE)
+        return common_circles(plan, wanted, eyes, lens);
+    eyes[VSM_LEFT] = *left;
+    eyes[VSM_RIGHT] = *right;
+    *lens = (struct vsm_lens){.projection = VSM_HALF_EQUIRECT};
+    return VSM_OK;
+}

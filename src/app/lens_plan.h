@@ -14,4 +14,11 @@ int vsm_lens_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
  * and as wide as the eye; at most 360. */
 double vsm_lens_plan_view(const struct vsm_plan *plan);
 
+/* The same part of both eyes' pictures, of even size, and what both show there: the eyes as they are if they are
+ * half-equirectangular, else as much round both fisheye circles as they have in common. Circles that do not lie alike
+ * are off by half a pixel at most. VSM_E_USAGE for flat eyes, eyes of odd or different sizes, less than two, and
+ * circles of different sizes; the message begins with `wanted`. */
+int vsm_lens_plan_common(const struct vsm_plan *plan, const char *wanted, struct vsm_rect eyes[2],
+                         struct vsm_lens *lens) VSM_NODISCARD;
+
 #endif

@@ -1,5 +1,6 @@
 #include "app/plan_outputs.h"
 
+#include "app/lens_plan.h"
 #include "base/mem.h"
 #include "config/naming.h"
 #include "geometry/alpha_pack.h"
@@ -58,25 +59,19 @@ static bool is_fisheye(const struct wish *wish)
 
 static int set_packing(const struct vsm_plan *plan, const struct wish *wish, struct vsm_plan_output *output)
 {
-    const struct vsm_vr_layout *layout = &plan->layout;
-    const struct vsm_rect *eyes = layout->eyes;
-
-    if (layout->projection != VSM_HALF_EQUIRECT || layout->eye_count != 2 || eyes[0].width != eyes[1].width ||
-        eyes[0].height != eyes[1].height || eyes[0].width < 32 || eyes[0].height < 32 ||
-        (eyes[0].x | eyes[0].y | eyes[1].x | eyes[1].y | eyes[0].width | eyes[0].height) % 2)
-        return vsm_fail(
-            VSM_E_USAGE,
-            "output.%s: circles are drawn from two half-equirect eyes of even size, and %s has not got them; "
-            "set input.layout and input.projection if that is wrong",
-            is_packed(wish) ? "format: alpha_packed" : "projection: fisheye", plan->config->input.path);
-    output->packed = true;
-    output->packing = (struct vsm_composite_packing){
-        .eyes = {eyes[VSM_LEFT], eyes[VSM_RIGHT]},
+    struct vsm_composite_packing packing = {
         .field_of_view = fisheye_degrees[wish->config->output.fisheye_fov],
-        .height = vsm_alpha_pack_height(eyes[0].height),
         .mattes = is_packed(wish),
         .red = wish->config->output.alpha_color == VSM_CONFIG_ALPHA_RED,
     };
+    const char *wanted = is_packed(wish) ? "output.format: alpha_packed" : "output.projection: fisheye";
+    int status = vsm_lens_plan_common(plan, wanted, packing.eyes, &packing.lens);
+
+    if (status != VSM_OK)
+        return status;
+    packing.height = vsm_alpha_pack_height(plan->layout.eyes[VSM_LEFT].height);
+    output->packed = true;
+    output->packing = packing;
     output->height = output->packing.height;
     output->width = 2 * output->height;
     return VSM_OK;

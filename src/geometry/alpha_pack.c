@@ -15,6 +15,7 @@ struct vsm_alpha_pack {
     struct vsm_alpha_pack_options options;
     struct vsm_circle_map luma, chroma; /* the circles; chroma: if its samples are fewer */
     struct vsm_circle_map disc;
+    double centre[2]; /* of what an eye sees, luma pixels from its corner */
     struct vsm_image_pool
         *halves; /* for mattes at half size, both eyes side by side; NULL: discs need all of them */
 };
@@ -58,9 +59,10 @@ static int create_mapping(struct vsm_alpha_pack *pack)
     const struct vsm_alpha_pack_options *o = &pack->options;
     struct vsm_circle circle = {.field_of_view = o->field_of_view, .radius = 0.5 * o->height};
     struct vsm_projection_eye source;
-    int status =
-        vsm_projection_eye(o->projection, o->eyes[0].width, o->eyes[0].height, o->source_view, &source);
+    int status = vsm_projection_lens(&o->lens, o->eyes[0].width, o->eyes[0].height, &source);
 
+    pack->centre[0] = source.centre_u;
+    pack->centre[1] = source.centre_v;
     if (status == VSM_OK)
         status = vsm_circle_map_create(&source, &circle, &pack->luma);
     circle.chroma_x = o->format.chroma_x;
@@ -108,7 +110,7 @@ int vsm_alpha_pack_create(const struct vsm_alpha_pack_options *options, struct v
     struct vsm_alpha_pack *p;
     int status;
 
-    if (options->projection == VSM_RECTILINEAR || left->width != right->width ||
+    if (options->lens.projection == VSM_RECTILINEAR || left->width != right->width ||
         left->height != right->height || left->width < 32 || left->height < 32 ||
         left->width > VSM_ALPHA_PACK_MAX || left->height > VSM_ALPHA_PACK_MAX ||
         (left->x | left->y | right->x | right->y | left->width | left->height) % 2 ||
@@ -196,7 +198,7 @@ static void draw_circles(const struct draw *d, struct rows rows, int planes)
     int cx = chroma_x_of(o->format, rows.plane), cy = chroma_y_of(o->format, rows.plane);
     int middle = o->height / 2 >> cy;
     struct circles c = {.map = cx || cy ? &d->pack->chroma : &d->pack->luma,
-                        .lens = vsm_circle_lens(d->picture, rows.plane, planes, o->eyes),
+                        .lens = vsm_circle_lens(d->picture, rows.plane, planes, o->eyes, d->pack->centre),
                         .radius = o->height / 2 >> cx};
     struct vsm_circle_run runs[BAND];
     int first = -round_up(c.radius) / BLOCK, end = c.radius / BLOCK + 1;
@@ -287,12 +289,13 @@ static struct vsm_circle_lens matte_lens(const struct draw *d)
 {
     const struct vsm_rect *eyes = d->pack->options.eyes;
     struct vsm_rect left = {0, 0, eyes[0].width / 2, eyes[0].height / 2}, right = left;
+    const double centre[2] = {0.5 * d->pack->centre[0], 0.5 * d->pack->centre[1]};
     struct vsm_circle_lens lens;
 
     if (!d->half)
-        return vsm_circle_lens(d->matte, 0, 1, eyes);
+        return vsm_circle_lens(d->matte, 0, 1, eyes, d->pack->centre);
     right.x = left.width;
-    lens = vsm_circle_lens(d->half, 0, 1, (const struct vsm_rect[2]){left, right});
+    lens = vsm_circle_lens(d->half, 0, 1, (const struct vsm_rect[2]){left, right}, centre);
     lens.scale_x = lens.scale_y = 0.5f;
     return lens;
 }

@@ -30,8 +30,7 @@
 #define VSM_ALPHA_PACK_MAX       16384
 
 struct vsm_alpha_pack_options {
-    enum vsm_projection projection; /* of the source's eyes: half-equirect or fisheye */
-    double source_view;             /* degrees across a fisheye source's eye */
+    struct vsm_lens lens;     /* of the source's eyes: half-equirect or fisheye, the circle within the eye */
     struct vsm_rect eyes[2];  /* left and right in the source picture: even, of one size, at least 32 x 32 */
     double field_of_view;     /* degrees across a circle; what the source lacks is background, alpha 0 */
     int height;               /* H, a multiple of VSM_ALPHA_PACK_ALIGNMENT */

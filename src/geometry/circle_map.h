@@ -33,7 +33,7 @@ struct vsm_circle_map {
     float *polar_across, *polar_down; /* [rows - first_polar][VSM_CIRCLE_MAP_POLE] */
 };
 
-/* `source`: half-equirect or fisheye. All nodes up to the first behind a row's reach are filled. VSM_E_USAGE for a
+/* `source`: half-equirect or fisheye, as if its circle were in the middle of its picture. All nodes up to the first behind a row's reach are filled. VSM_E_USAGE for a
  * field of view out of range, VSM_E_NOMEM; then nothing is left to free. Cost: about 150 ns a node, radius^2 / 8 and those near a pole. */
 int vsm_circle_map_create(const struct vsm_projection_eye *source, const struct vsm_circle *circle,
                           struct vsm_circle_map *map) VSM_NODISCARD;

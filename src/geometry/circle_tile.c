@@ -10,7 +10,7 @@ _Static_assert(VSM_CIRCLE_MAP_POLE % BLOCK == 0, "a block is near a pole or not"
 _Static_assert(VSM_CIRCLE_MAP_STEP == VSM_ALPHA_PACK_BLOCK, "a block lies between two nodes");
 
 struct vsm_circle_lens vsm_circle_lens(const struct vsm_image *image, int plane, int planes,
-                                       const struct vsm_rect eyes[2])
+                                       const struct vsm_rect eyes[2], const double centre[2])
 {
     bool chroma = plane == 1 || plane == 2;
     int x = chroma ? image->format.chroma_x : 0, y = chroma ? image->format.chroma_y : 0;
@@ -21,8 +21,8 @@ struct vsm_circle_lens vsm_circle_lens(const struct vsm_image *image, int plane,
                    .depth = image->format.depth,
                    .right = ((eyes[0].width + x) >> x) - 1,
                    .bottom = ((eyes[0].height + y) >> y) - 1},
-        .centre_x = 0.5f * (float)eyes[0].width * across - 0.5f,
-        .centre_y = 0.5f * (float)eyes[0].height * down - 0.5f,
+        .centre_x = (float)centre[0] * across - 0.5f,
+        .centre_y = (float)centre[1] * down - 0.5f,
         .scale_x = across,
         .scale_y = down,
     };

@@ -30,10 +30,10 @@ struct vsm_circle_run {
     struct vsm_alpha_pack_block blocks[VSM_CIRCLE_TILE_BLOCKS];
 };
 
-/* `eyes`: left and right in `image`, of one size, in luma pixels. `planes`: 1, or 2 for `plane` and the next one, which
+/* `eyes`: left and right in `image`, of one size, in luma pixels; `centre`: x and y from their corners. `planes`: 1, or 2 for `plane` and the next one, which
  * must have the same size and stride. */
 struct vsm_circle_lens vsm_circle_lens(const struct vsm_image *image, int plane, int planes,
-                                       const struct vsm_rect eyes[2]);
+                                       const struct vsm_rect eyes[2], const double centre[2]);
 
 /* Places row `row` of the tile that begins with block `begin`, and asks for what it looks at. */
 void vsm_circle_run_place(struct vsm_circle_run *run, const struct vsm_circle_map *map,

@@ -33,7 +33,7 @@ static int create_pack(struct target *target, int width, int height)
     const struct vsm_composite_target *wanted = &target->wanted;
     const struct vsm_composite_packing *packing = wanted->packing;
     struct vsm_alpha_pack_options options = {
-        .projection = VSM_HALF_EQUIRECT,
+        .lens = packing->lens,
         .eyes = {packing->eyes[0], packing->eyes[1]},
         .field_of_view = packing->field_of_view,
         .height = packing->height,

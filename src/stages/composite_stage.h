@@ -11,7 +11,8 @@
 
 /* Fisheye circles, alpha-packed or not (geometry/alpha_pack.h), as a target. */
 struct vsm_composite_packing {
-    struct vsm_rect eyes[2]; /* left, right; half-equirect */
+    struct vsm_rect eyes[2]; /* left, right */
+    struct vsm_lens lens;    /* of both: half-equirect or fisheye */
     double field_of_view;    /* degrees */
     int height;              /* the picture is 2 * height x height */
     bool mattes; /* in discs beside the circles; else the circles alone, round them the key colour */

@@ -70,7 +70,7 @@ static struct vsm_image *draw_flat(int size, int luma, int chroma)
 static struct vsm_alpha_pack_options options_of(int size, int height, double view)
 {
     return (struct vsm_alpha_pack_options){
-        .projection = VSM_HALF_EQUIRECT,
+        .lens = {.projection = VSM_HALF_EQUIRECT},
         .eyes = {{0, 0, size, size}, {size, 0, size, size}},
         .field_of_view = view,
         .height = height,
@@ -171,6 +171,28 @@ static void test_matte_comes_back_at_any_height(void)
 static void test_matte_comes_back_at_8k(void)
 {
     check_round_trip(1024, 4096); /* 1638.4 */
+}
+
+/* A fisheye source whose circle lies off the middle of its eye: what it holds is the wave as a player shall see it. */
+static void test_matte_of_a_fisheye_source(void)
+{
+    const double x = 500.5, y = 530.25, r = 450;
+    struct vsm_alpha_pack_options options = options_of(1024, 1024, 190);
+    struct vsm_image *matte = vsm_image_create(gray16, 2048, 1024, bt709), *frame;
+    double squared, worst;
+
+    for (int row = 0; row < 1024; row++)
+        for (int i = 0; i < 2048; i++)
+            ((uint16_t *)(matte->data[0] + row * matte->stride[0]))[i] =
+                (uint16_t)lrint(65535 * wave(i / 1024, 0.5 + 0.5 * (i % 1024 + 0.5 - x) / r,
+                                             0.5 + 0.5 * (row + 0.5 - y) / r));
+    options.lens = (struct vsm_lens){VSM_FISHEYE, 190, x, y, r};
+    frame = pack(&options, matte);
+    worst = read_error(frame, wave, NULL, &squared);
+    printf("# worst %.2f/255, %.1f dB\n", 255 * worst, -10 * log10(squared));
+    CHECK(255 * worst < 1.5);
+    vsm_image_unref(&matte);
+    vsm_image_unref(&frame);
 }
 
 /* Circle from the picture, discs from the matte, and nothing else; black lies between them. */
@@ -415,6 +437,7 @@ int main(int argc, char **argv)
 {
     RUN(test_matte_comes_back_at_any_height);
     RUN(test_matte_comes_back_at_8k);
+    RUN(test_matte_of_a_fisheye_source);
     RUN(test_discs_do_not_touch_circles);
     RUN(test_red);
     RUN(test_through_the_encoder);
