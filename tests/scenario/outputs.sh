@@ -73,6 +73,38 @@ else
     skip "vp9_alpha's alpha" "$(tail -n 1 stderr)"
 fi
 
+# HLG in every kind of file.
+ffmpeg -v error -f lavfi -i testsrc2=size=128x64:rate=30 -frames:v 2 -c:v ffv1 -pix_fmt yuv420p10le -color_primaries bt2020 \
+    -color_trc arib-std-b67 -colorspace bt2020nc -color_range tv hlg.mkv
+mkdir -p hlg
+timeout 100 "$program" hlg.mkv -o hlg/out.mp4 --set output.list='green, codec=libx265, path=hlg/green.mp4;
+    alpha_packed, codec=libx265, path=hlg/packed.mp4; prores4444, path=hlg/p.mov; ffv1_alpha, path=hlg/f.mkv;
+    vp9_alpha, path=hlg/v.webm' --set input.layout=sbs --set input.projection=half_equirect --progress none >stdout 2>stderr ||
+    not_ok "HLG" "$(tail -n 1 stderr)"
+for file in green.mp4 packed.mp4 p.mov f.mkv v.webm; do
+    is ../hlg/$file color_space,color_transfer,color_primaries bt2020nc,arib-std-b67,bt2020
+done
+
+# Fisheye eyes side by side, exchanged, and one above the other: the same circles come of them.
+eyes="[0]split[a][b];[a]crop=64:64:0:0[l];[b]crop=64:64:64:0[r]"
+small='-f lavfi -i testsrc2=size=128x64:rate=30 -frames:v 3'
+ffmpeg -v error $small -c:v ffv1 -pix_fmt yuv420p a_FISHEYE190_LR.mkv
+ffmpeg -v error -i a_FISHEYE190_LR.mkv -filter_complex "$eyes;[r][l]hstack" -c:v ffv1 a_FISHEYE190_RL.mkv
+ffmpeg -v error -i a_FISHEYE190_LR.mkv -filter_complex "$eyes;[l][r]vstack" -c:v ffv1 a_FISHEYE190_TB.mkv
+for order in LR RL TB; do
+    timeout 100 "$program" a_FISHEYE190_$order.mkv -o $order.mkv --set output.projection=fisheye --set output.codec=ffv1 \
+        --set input.circles=32,32,32 \
+        --set stereo.mode=independent --progress none >stdout 2>stderr || not_ok "fisheye $order" "$(tail -n 1 stderr)"
+    ffmpeg -v error -i $order.mkv -f framemd5 - 2>&1 | grep -v '^#' >$order.md5
+done
+[ -s LR.md5 ] && cmp -s LR.md5 RL.md5 && cmp -s LR.md5 TB.md5 && ok "fisheye eyes in any order" ||
+    not_ok "fisheye eyes in any order" "$(cat ./*.md5)"
+
+timeout 100 "$program" a_FISHEYE190_LR.mkv -o flat.mkv --set input.projection=rectilinear --set output.format=alpha_packed \
+    --progress none >stdout 2>stderr
+[ $? = 1 ] && grep -q 'alpha_packed.*two half-equirect or fisheye eyes' stderr && ok "no circles from flat eyes" ||
+    not_ok "no circles from flat eyes" "$(tail -n 1 stderr)"
+
 if ! strings -a "$program" | grep -qx VSM_FAULT; then
     skip "kills and faults" "built without fault points"
     tap_done

@@ -14,7 +14,7 @@ ffmpeg -v error -f lavfi -i testsrc2=size=256x16:rate=30 $tone -t 1.5 -vf 'selec
     -c:v libx264 -bf 2 -g 12 -pix_fmt yuv420p -c:a libmp3lame vfr.mkv
 
 counts() { # REPORT: what must not depend on kills
-    sed -n '/"scene_cuts"/p; /"state_resets"/p; /"repeated"/p; /"stereo": {/,/^  }/p' "$1"
+    sed -n '/"scene_cuts"/p; /"state_resets"/p; /"repeated"/p; /"stereo": {/,/^  }/p; /"views": {/,/^  }/p' "$1"
 }
 
 # resumes NAME, OUTPUT'S EXTENSION, INPUT, ARGUMENT...
@@ -68,6 +68,11 @@ resumes "a variable frame rate" mkv vfr.mkv --set input.layout=mono
 resumes "a variable frame rate from a frame on" mp4 vfr.mkv --set input.layout=mono --start-frame 7
 resumes "one eye to ProRes and matte" mov sbs.mp4 --set input.layout=mono --set output.format=prores4444 --max-frames 10
 resumes "VP9 in WebM" webm vfr.mkv --set input.layout=mono --set output.codec=libvpx-vp9 --set output.audio=none --max-frames 10
+resumes "off-centre fisheye circles seen through turned views, alpha-packed" mp4 sbs.mp4 --set input.layout=sbs \
+    --set input.projection=fisheye --set "input.circles=64,32,30;65.5,31,30.2" --set matting.view=rectilinear \
+    --set output.format=green+alpha_packed --max-frames 10
+grep -q '"frames_turned": 10' want.mp4.report.json && ok "the report counts turned views" ||
+    not_ok "the report counts turned views" "$(sed -n '/"views": {/,/^  }/p' want.mp4.report.json)"
 
 # The file is that of the number of threads the job began with, whatever goes on with it.
 bad=
