@@ -12,6 +12,7 @@
 #include "app/view_plan.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/parallel.h"
 #include "pipeline/runner.h"
 #include "stages/composite_stage.h"
@@ -262,6 +263,7 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
         status = position(job, vsm_recovery_checkpoint(job->recovery));
     if (status == VSM_OK)
         status = create_runner(job);
+    vsm_pages_release();
     return status;
 }
 

@@ -20,6 +20,9 @@
  * one waits for the full-size pass. A state that nobody else holds is written over and never kept. */
 #define KEPT 3
 
+/* Of coefficient maps: the full-size pass is done with the last frame's before this one's are fitted. */
+#define KEPT_MAPS 2
+
 struct vsm_rvm {
     struct vsm_session *session;
     int width, height, batch;
@@ -220,13 +223,13 @@ static struct vsm_tensor *reuse(struct vsm_tensor *const kept[KEPT])
     return NULL;
 }
 
-static void keep(struct vsm_tensor *kept[KEPT], struct vsm_tensor *tensor)
+static void keep(struct vsm_tensor *kept[KEPT], int most, struct vsm_tensor *tensor)
 {
     int k = 0;
 
-    while (k < KEPT && kept[k] && kept[k] != tensor)
+    while (k < most && kept[k] && kept[k] != tensor)
         k++;
-    if (k < KEPT && !kept[k])
+    if (k < most && !kept[k])
         kept[k] = vsm_tensor_ref(tensor);
 }
 
@@ -279,7 +282,7 @@ static int run_network(struct vsm_rvm *rvm, struct vsm_tensor *source, const str
         status = vsm_session_run(rvm->session, in, 1 + VSM_RVM_STATES, out, 1 + VSM_RVM_STATES);
     for (int i = 0; !status && i < VSM_RVM_STATES; i++) {
         if (out[1 + i].tensor != in[1 + i].tensor)
-            keep(rvm->kept[1 + i], out[1 + i].tensor);
+            keep(rvm->kept[1 + i], KEPT, out[1 + i].tensor);
     }
     for (int i = 0; i < VSM_RVM_STATES; i++)
         vsm_tensor_unref(&in[1 + i].tensor);
@@ -324,7 +327,7 @@ static struct vsm_tensor *fit(struct vsm_rvm *rvm, const struct vsm_tensor *sour
         vsm_guided_fit(vsm_tensor_f32(source) + i * 3 * cells, vsm_tensor_f32(matte) + i * 4 * cells,
                        rvm->width, rvm->height, vsm_tensor_f32(maps) + i * 8 * cells, rvm->pool);
     if (maps)
-        keep(rvm->kept[0], maps);
+        keep(rvm->kept[0], KEPT_MAPS, maps);
     return maps;
 }
 
