@@ -63,7 +63,7 @@ for what; do
         cd "$work"
         # Both eyes as the matter leaves them: mending would hide or enlarge what the devices do differently.
         for device in cuda cpu; do # with all that a job does, and only the tallest person
-            job $device "$clip2k" -o $device.mkv --set output.format=green,matte --set output.codec=ffv1 \
+            job $device "$clip2k" -o $device.mkv --set output.format=green+matte --set output.codec=ffv1 \
                 --set processing.device=$device --set matting.people=largest --max-frames 60
         done
         "$here/evaluate" --difference cpu_matte.mkv cuda_matte.mkv

@@ -238,8 +238,9 @@ int main(int argc, char **argv)
     struct stream s = {0};
     struct line line = {0};
     struct vsm_runner *runner;
-    const char *why;
+    const char *why = "";
     uint64_t start;
+    bool on_device;
 
     if (argc < 5) {
         fprintf(stderr,
@@ -248,10 +249,10 @@ int main(int argc, char **argv)
     }
     s.frames = atoll(argv[3]);
     check(vsm_video_reader_open(argv[2], &reading, &s.reader));
+    on_device = vsm_video_reader_on_device(s.reader, &why);
     printf("%s, %dx%d, grid %s, %s decoding %s%s\n", argv[2], vsm_video_reader_info(s.reader)->width,
-           vsm_video_reader_info(s.reader)->height, argv[4],
-           vsm_video_reader_on_device(s.reader, &why) ? "NVDEC" : "software", why,
-           people ? ", people and both eyes looked at" : "");
+           vsm_video_reader_info(s.reader)->height, argv[4], on_device ? "NVDEC" : "software",
+           on_device ? "" : why, people ? ", people and both eyes looked at" : "");
     create_line(vsm_video_reader_info(s.reader), argv[1], atoi(argv[4]), people ? argv[argc - 1] : NULL,
                 &line);
     runner = vsm_runner_create(stages, describe(&line, &s, stages), &running);

@@ -541,16 +541,16 @@ static void test_repair(void)
     vsm_tensor_unref(&source);
 }
 
-/* VSM_GPU_SMALL: only what runs every kernel of the network, for tools under which everything takes a thousand times as
+/* VSM_GPU_SMALL: only what runs every kernel of network and review, for tools under which everything takes a thousand times as
  * long. */
 int main(void)
 {
     if (!getenv("VSM_GPU_SMALL")) {
         RUN(test_preprocess);
         RUN(test_refine);
-        RUN(test_review);
         RUN(test_network);
     }
+    RUN(test_review);
     RUN(test_repair);
     RUN(test_drift);
     return tap_done();
