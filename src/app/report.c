@@ -78,10 +78,11 @@ static json_t *track_json(const struct vsm_track_numbers *n)
     list = json_array();
     for (int i = 0; i < n->listed; i++)
         json_array_append_new(list, correction_json(&n->list[i]));
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "frames", (json_int_t)n->frames,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "frames", (json_int_t)n->frames,
                      "frames_without_anybody", (json_int_t)n->nobody, "frames_filled", (json_int_t)n->filled,
-                     "drifted", (json_int_t)n->corrections[VSM_SAM2_DRIFTED], "found_again",
-                     (json_int_t)n->corrections[VSM_SAM2_FOUND_AGAIN], "new",
+                     "prompts_carried", (json_int_t)n->carried, "prompts_carried_by_guess",
+                     (json_int_t)n->guessed, "drifted", (json_int_t)n->corrections[VSM_SAM2_DRIFTED],
+                     "found_again", (json_int_t)n->corrections[VSM_SAM2_FOUND_AGAIN], "new",
                      (json_int_t)n->corrections[VSM_SAM2_NEW], "corrections", list);
 }
 
@@ -299,6 +300,9 @@ static void summarise_track(const struct vsm_track_numbers *n)
             "%lld new",
             (long long)n->frames, (long long)n->filled, (long long)c[VSM_SAM2_DRIFTED],
             (long long)c[VSM_SAM2_FOUND_AGAIN], (long long)c[VSM_SAM2_NEW]);
+    if (n->carried > 0)
+        vsm_log(VSM_LOG_INFO, "track", "%lld prompts were carried to the other eye, %lld of them by a guess",
+                (long long)n->carried, (long long)n->guessed);
     if (n->nobody > 0)
         vsm_log(VSM_LOG_WARN, "track", "nobody to follow in %lld frames, whose mattes are empty",
                 (long long)n->nobody);

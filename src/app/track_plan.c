@@ -1,5 +1,7 @@
 #include "app/track_plan.h"
 
+#include "app/eyes_plan.h"
+#include "app/lens_plan.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/prompts.h"
@@ -8,6 +10,8 @@
 #include "models/registry.h"
 #include "models/sam2_mask.h"
 #include "nn/graph_cache.h"
+#include "stages/people_stage.h"
+#include "stereo/disparity.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -291,12 +295,30 @@ int vsm_track_plan_create_net(const struct vsm_plan *plan, struct vsm_sam2_net *
     return status == VSM_OK ? vsm_hash_sha256(both, sizeof(both), hash) : status;
 }
 
+/* Whether prompts of one eye can be carried to the other one, and may. */
+static bool wants_carry(const struct vsm_plan *plan)
+{
+    const struct vsm_rect *eyes = plan->layout.eyes;
+    struct vsm_view views[2];
+
+    if (plan->layout.eye_count < 2 || !plan->track.prompt_count || !plan->config->stereo.disparity_correction)
+        return false;
+    vsm_people_stage_views(eyes, 2, views);
+    return views[0].width >= VSM_DISPARITY_MIN_GRID && views[0].height >= VSM_DISPARITY_MIN_GRID;
+}
+
 int vsm_track_plan_create_stage(const struct vsm_plan *plan, struct vsm_sam2_net *net,
                                 struct vsm_parallel *pool, struct vsm_track_stage **stage)
 {
     const bool alone = plan->config->matting.model == VSM_CONFIG_MODEL_SAM2;
+    const struct vsm_track_carry_options carry = {.eyes = {plan->layout.eyes[0], plan->layout.eyes[1]},
+                                                  .projection = plan->layout.projection,
+                                                  .field_of_view = vsm_lens_plan_view(plan),
+                                                  .baseline = vsm_eyes_plan_baseline(plan),
+                                                  .pool = pool};
     struct vsm_track_stage_options options = {
         .net = net,
+        .carry = wants_carry(plan) ? &carry : NULL,
         .views = plan->views,
         .view_count = alone ? plan->view_count : 0,
         .max_conditioning_frames = plan->config->matting.max_conditioning_frames,

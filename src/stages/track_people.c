@@ -1,8 +1,13 @@
 #include "stages/track_people.h"
 
 #include "base/log.h"
+#include "stages/track_carry.h"
 
+#include <math.h>
 #include <string.h>
+
+/* Parts of the picture round clicks on somebody whom the tracker does not see. */
+#define CLICK_MARGIN 0.05f
 
 /* Overlap of an object's last box and a person's box from which they are the same. */
 #define SAME_PERSON 0.3f
@@ -205,6 +210,68 @@ static int obey(struct vsm_sam2_tracker *tracker, const struct vsm_track_prompt 
     return vsm_sam2_tracker_prompt(tracker, given->eye, given->person, &prompt, NULL);
 }
 
+/* Whether the user says himself what is in the other eye. */
+static bool has_other(const struct vsm_track_people *p, const struct vsm_track_prompt *given)
+{
+    for (int i = 0; i < p->options.prompt_count; i++) {
+        const struct vsm_track_prompt *other = &p->options.prompts[i];
+
+        if (other->frame == given->frame && other->person == given->person && other->eye != given->eye)
+            return true;
+    }
+    return false;
+}
+
+/* Round the person of a prompt that has been obeyed: as the user says, else as the tracker sees him, else round the
+ * clicks. */
+static void prompt_box(const struct vsm_sam2_tracker *tracker, const struct vsm_track_prompt *given,
+                       float box[4])
+{
+    const struct vsm_sam2_result *r = vsm_sam2_tracker_find(tracker, given->eye, given->person);
+    const float size = (float)vsm_sam2_tracker_image_size(tracker), margin = CLICK_MARGIN * size;
+
+    if (given->has_box) {
+        memcpy(box, given->box, 4 * sizeof(*box));
+    } else if (r && r->last_seen == r->frame) {
+        memcpy(box, r->last_box, 4 * sizeof(*box));
+    } else {
+        box[0] = box[1] = size;
+        box[2] = box[3] = 0;
+        for (int i = 0; i < given->click_count; i++) {
+            if (!given->clicks[i].positive)
+                continue;
+            box[0] = fminf(box[0], fmaxf(given->clicks[i].x - margin, 0));
+            box[1] = fminf(box[1], fmaxf(given->clicks[i].y - margin, 0));
+            box[2] = fmaxf(box[2], fminf(given->clicks[i].x + margin, size));
+            box[3] = fmaxf(box[3], fminf(given->clicks[i].y + margin, size));
+        }
+    }
+}
+
+static int carry_over(struct vsm_track_people *p, struct vsm_sam2_tracker *tracker,
+                      const struct vsm_frame *frame, const struct vsm_track_prompt *given)
+{
+    struct vsm_track_prompt carried;
+    float box[4], match = 0;
+    bool there = false;
+    int status;
+
+    if (!p->options.carry || has_other(p, given))
+        return VSM_OK;
+    prompt_box(tracker, given, box);
+    if (is_empty(box))
+        return VSM_OK; /* an empty mask */
+    status = vsm_track_carry_prompt(p->options.carry, frame, given, box, vsm_sam2_tracker_image_size(tracker),
+                                    &carried, &there, &match);
+    if (status != VSM_OK || !there)
+        return status;
+    p->numbers.carried++;
+    p->numbers.guessed += !(match > 0);
+    vsm_log(VSM_LOG_DEBUG, "track", "prompt %d: carried to the %s eye, match %.2f", given->number,
+            carried.eye ? "right" : "left", (double)match);
+    return obey(tracker, &carried);
+}
+
 int vsm_track_people_prompt(struct vsm_track_people *people, struct vsm_sam2_tracker *tracker,
                             const struct vsm_frame *frame)
 {
@@ -213,8 +280,11 @@ int vsm_track_people_prompt(struct vsm_track_people *people, struct vsm_sam2_tra
     for (int i = 0; status == VSM_OK && i < people->options.prompt_count; i++) {
         const struct vsm_track_prompt *prompt = &people->options.prompts[i];
 
-        if (is_now(prompt, frame) && !prompt->remove)
-            status = obey(tracker, prompt);
+        if (!is_now(prompt, frame) || prompt->remove)
+            continue;
+        status = obey(tracker, prompt);
+        if (status == VSM_OK)
+            status = carry_over(people, tracker, frame, prompt);
     }
     for (int i = 0; status == VSM_OK && frame->people.detected && i < frame->people.count; i++)
         if (is_new(people, tracker, frame, &frame->people.person[i]))
@@ -364,6 +434,8 @@ void vsm_track_people_save(const struct vsm_track_people *people, struct vsm_byt
     vsm_bytes_put_le64(out, (uint64_t)n->frames);
     vsm_bytes_put_le64(out, (uint64_t)n->nobody);
     vsm_bytes_put_le64(out, (uint64_t)n->filled);
+    vsm_bytes_put_le64(out, (uint64_t)n->carried);
+    vsm_bytes_put_le64(out, (uint64_t)n->guessed);
     for (int i = 0; i < 3; i++)
         vsm_bytes_put_le64(out, (uint64_t)n->corrections[i]);
     vsm_bytes_put_le32(out, (uint32_t)n->listed);
@@ -400,6 +472,8 @@ static bool load_numbers(struct vsm_track_numbers *n, struct vsm_bytes_in *in)
     n->frames = (int64_t)vsm_bytes_get_le64(in);
     n->nobody = (int64_t)vsm_bytes_get_le64(in);
     n->filled = (int64_t)vsm_bytes_get_le64(in);
+    n->carried = (int64_t)vsm_bytes_get_le64(in);
+    n->guessed = (int64_t)vsm_bytes_get_le64(in);
     for (int i = 0; i < 3; i++)
         n->corrections[i] = (int64_t)vsm_bytes_get_le64(in);
     count = vsm_bytes_get_le32(in);

@@ -2,7 +2,8 @@
  * (models/sam2_correction.h) come to. Part of stages/track_stage.h.
  *
  * Without prompts, everybody in the people layer becomes an object of the same number, in both eyes, on the frame on which
- * the detector first sees him. With prompts, the user's people alone are followed, by his numbers. The detector may give
+ * the detector first sees him. With prompts, the user's people alone are followed, by his numbers; a prompt for one eye is
+ * carried to the other one unless the user says something of that person there on the same frame. The detector may give
  * a person it lost a new number: a table of names says which object he is. Objects are at most VSM_MAX_PEOPLE in
  * an eye; whoever has not been seen for VSM_TRACK_FORGET frames is forgotten, unless the user asked for him.
  * A scene cut forgets everybody; the user's prompts on later frames still count.
@@ -37,8 +38,12 @@ struct vsm_track_prompt {
     int mask_side;
 };
 
+struct vsm_track_carry;
+
 struct vsm_track_people_options {
     int eyes;
+    struct vsm_track_carry
+        *carry; /* for prompts of one eye, stages/track_carry.h; borrowed. NULL: they stay there */
     const struct vsm_track_prompt *prompts; /* borrowed, sorted as they are to be obeyed */
     int prompt_count;
     bool correct;
@@ -55,6 +60,8 @@ struct vsm_track_numbers {
     int64_t frames;         /* with somebody to follow */
     int64_t nobody;         /* without */
     int64_t filled;         /* in which masks filled what the matter had missed */
+    int64_t carried;        /* prompts of one eye that were carried to the other */
+    int64_t guessed;        /* those of them whose parallax was guessed */
     int64_t corrections[3]; /* by enum vsm_sam2_correction_kind */
     struct vsm_sam2_correction list[VSM_TRACK_CORRECTIONS]; /* `frame` is the number in the input */
     int32_t listed;

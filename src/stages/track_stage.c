@@ -28,6 +28,7 @@ struct vsm_track_stage {
     struct vsm_view views[VSM_MAX_VIEWS];
     struct vsm_sam2_tracker *tracker;
     struct vsm_track_people people;
+    struct vsm_track_carry *carry;
     struct vsm_tensor *images; /* [eyes, 3, side, side] */
     struct vsm_mask_vote vote;
     struct grid grids[VSM_MAX_VIEWS];
@@ -48,6 +49,7 @@ void vsm_track_stage_destroy(struct vsm_track_stage *stage)
     if (!stage)
         return;
     vsm_sam2_tracker_destroy(stage->tracker);
+    vsm_track_carry_destroy(stage->carry);
     vsm_tensor_unref(&stage->images);
     vsm_mask_vote_destroy(&stage->vote);
     for (int i = 0; i < VSM_MAX_VIEWS; i++)
@@ -95,6 +97,9 @@ int vsm_track_stage_create(const struct vsm_track_stage_options *options, struct
     status = vsm_sam2_tracker_create(options->net, &tracking, &s->tracker);
     if (status == VSM_OK)
         status = allocate(s, vsm_sam2_tracker_image_size(s->tracker));
+    if (status == VSM_OK && options->carry)
+        status = vsm_track_carry_create(options->carry, &s->carry);
+    s->people.options.carry = s->carry;
     if (status != VSM_OK) {
         vsm_track_stage_destroy(s);
         return status;

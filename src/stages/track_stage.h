@@ -15,6 +15,7 @@
 #include "frame/view.h"
 #include "models/sam2_net.h"
 #include "pipeline/stage.h"
+#include "stages/track_carry.h"
 #include "stages/track_people.h"
 
 struct vsm_track_stage_options {
@@ -23,7 +24,9 @@ struct vsm_track_stage_options {
     const struct vsm_view *views; /* without a matter: views to make mattes for; borrowed during create() */
     int view_count;               /* 0: the frame's mattes are there */
     int max_conditioning_frames;
-    bool offload;                           /* vsm_sam2_tracker_options */
+    bool offload; /* vsm_sam2_tracker_options */
+    const struct vsm_track_carry_options
+        *carry; /* NULL: prompts of one eye stay there. Borrowed during create() */
     struct vsm_track_people_options people; /* prompts are borrowed for the stage's life */
     struct vsm_parallel *pool;
 };

@@ -114,6 +114,23 @@ set -- $luma
 refuses "a turned view of masks alone" "need a matter" --set matting.view=rectilinear
 prompts=$saved
 
+# A mask for the left eye alone; the right eye sees everything 6 pixels further left.
+mv in.mp4 unrelated.mp4
+ffmpeg -v error -f lavfi -i testsrc2=size=134x128:rate=30 -t 0.1 -vf "split[a][b];[a]crop=128:128:0:0[l];[b]crop=128:128:6:0[r];[l][r]hstack" \
+    -c:v libx264 -qp 10 -pix_fmt yuv420p in.mp4
+prompts='0 left 1 mask left.png'
+run carried.mp4 "" --set input.projection=half_equirect
+luma=$(for x in 58 70 178 190; do
+    ffmpeg -v error -i carried.mp4 -frames:v 1 -vf "crop=2:2:$x:64" -f rawvideo -pix_fmt gray - |
+        od -An -v -tu1 -w1 | head -n 1
+done | tr -d ' ' | tr '\n' ' ')
+set -- $luma
+[ $# = 4 ] && [ "$1" -ge 200 ] && [ "$2" -le 40 ] && [ "$3" -ge 200 ] && [ "$4" -le 60 ] &&
+    grep -q '"prompts_carried": 1' carried.mp4.report.json && ok "a prompt goes to the other eye by disparity" ||
+    not_ok "a prompt goes to the other eye by disparity" "$luma $(grep carried carried.mp4.report.json)"
+mv unrelated.mp4 in.mp4
+prompts=$saved
+
 # Nobody: an empty matte and a warning, no failure.
 prompts='5 left 1 box 20 20 90 110'
 run nobody.mp4 "" && grep -q 'nobody to follow in frame 0' stderr && ok "frames without anybody" ||
