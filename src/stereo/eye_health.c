@@ -108,9 +108,9 @@ static enum vsm_eye_health_fault judge(const struct look *own, const struct look
 {
     if (own->mean < DARK && other->mean > LIT)
         return VSM_EYE_HEALTH_BLACK;
-    if (still >= STILL_LEAST)
-        return VSM_EYE_HEALTH_FROZEN;
-    return softness > SOFTER ? VSM_EYE_HEALTH_BLURRED : VSM_EYE_HEALTH_GOOD;
+    if (softness > SOFTER) /* a finger before the lens hardly moves either */
+        return VSM_EYE_HEALTH_BLURRED;
+    return still >= STILL_LEAST ? VSM_EYE_HEALTH_FROZEN : VSM_EYE_HEALTH_GOOD;
 }
 
 const char *vsm_eye_health_name(enum vsm_eye_health_fault fault)

@@ -136,6 +136,20 @@ static void test_black_and_blurred(void)
     }
 }
 
+/* A finger before the lens: flat, and still because nothing of the noise is left. It is not a picture that repeats. */
+static void test_covered_is_not_frozen(void)
+{
+    health = (struct vsm_eye_health){0};
+    for (uint32_t n = 0; n < 12; n++) {
+        paint(0, 50 + (int)n, 0.01f, n);
+        paint(1, 46 + (int)n, 0.01f, n);
+        for (int i = 0; n >= 4 && i < 3 * PIXELS; i++)
+            rgb[1][i] = 0.3f;
+        next();
+        CHECK_INT(faults[1], n >= 4 ? VSM_EYE_HEALTH_BLURRED : VSM_EYE_HEALTH_GOOD);
+    }
+}
+
 static void test_state(void)
 {
     struct vsm_eye_health loaded = {0};
@@ -160,6 +174,7 @@ int main(void)
     RUN(test_still_scenes_are_no_fault);
     RUN(test_turning_views);
     RUN(test_black_and_blurred);
+    RUN(test_covered_is_not_frozen);
     RUN(test_state);
     return tap_done();
 }
