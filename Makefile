@@ -6,13 +6,18 @@ PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc)
 NINJA    = ninja -C $(BUILD) -j $(JOBS)
 
-.PHONY: all setup demo test bench install clean
+.PHONY: all setup setup-gpu demo test bench install clean
 
 all: $(BUILD)/build.ninja
 	$(NINJA)
 
 setup:
 	tools/setup.sh
+
+# Optional: ONNX Runtime with its CUDA provider, for SAM 2 on a GPU.
+setup-gpu: setup
+	tools/setup_gpu.sh
+	[ ! -f $(BUILD)/build.ninja ] || meson setup --reconfigure $(BUILD)
 
 $(BUILD)/build.ninja: | setup
 	meson setup $(BUILD) --prefix=$(PREFIX) --buildtype=release

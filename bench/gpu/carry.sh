@@ -1,13 +1,14 @@
 #!/bin/sh
 # Gathers in one folder what a machine with a GPU but without this build's libraries needs; run.sh in it does the rest.
 # Usage: bench/gpu/carry.sh libs BUILD FOLDER      the shared libraries, packed: large, and the same for a long time
+#        bench/gpu/carry.sh ort BUILD FOLDER       ONNX Runtime with its CUDA provider (make setup-gpu) for a Hopper GPU, packed
 #        bench/gpu/carry.sh programs BUILD FOLDER [FILE...]      programs, models, footage, and the files given
 # The build must be configured with -Dcuda=enabled -Dmodels_dir=/tmp/vsm-models.
 set -eu
 what=$1 build=$2 folder=$3
 shift 3
 root=$(cd "$(dirname "$0")/../.." && pwd)
-programs="src/vr180-streaming tests/oracle/oracle_gpu bench/bench_gpu_frame bench/bench_gpu_stream bench/bench_gpu_dump_graph tools/evaluate"
+programs="src/vr180-streaming tests/oracle/oracle_gpu bench/bench_gpu_frame bench/bench_gpu_stream bench/bench_gpu_sam2 tests/golden/golden_sam2 tests/oracle/oracle_sam2_run bench/bench_gpu_dump_graph tools/evaluate"
 mkdir -p "$folder"
 if [ "$what" = libs ]; then
     mkdir -p "$folder/lib"
@@ -19,6 +20,16 @@ if [ "$what" = libs ]; then
     strip "$folder"/lib/*.so* 2>/dev/null || true
     tar -C "$folder" -c lib | xz -T0 -6 >"$folder/libs.tar.xz"
     rm -r "$folder/lib"
+elif [ "$what" = ort ]; then
+    from="$root/setup/gpu/node_modules"
+    provider="$from/com.github.asus4.onnxruntime.linux-x64-gpu/Plugins/Linux/x64"
+    mkdir -p "$folder/ort"
+    python3 "$root/bench/gpu/slim_provider.py" "$provider/libonnxruntime_providers_cuda.so" \
+        "$folder/ort/libonnxruntime_providers_cuda.so" 90
+    cp "$provider/libonnxruntime_providers_shared.so" "$folder/ort/"
+    strip -o "$folder/ort/libonnxruntime.so.1" "$from/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1"
+    tar -C "$folder" -c ort | xz -T0 -4 >"$folder/ort.tar.xz"
+    rm -r "$folder/ort"
 else
     mkdir -p "$folder/models"
     for program in $programs; do
@@ -33,7 +44,12 @@ else
         cp "$footage/$set/src.npy.xz" "$folder/shared/golden/rvm/$set/" ||
             echo "no footage: the network's test will be skipped"
     done
-    cp "$root/bench/gpu/run.sh" "$root/bench/gpu/peer.py" "$folder/"
+    for set in weights sets/tiny256_long sets/edgetam512_long; do
+        mkdir -p "$folder/shared/golden/sam2/$set"
+        cp -r "${VSM_SHARED:-$root/../shared}/golden/sam2/$set/." "$folder/shared/golden/sam2/$set/" ||
+            echo "no reference data of SAM 2: its tests will be skipped"
+    done
+    cp "$root/bench/gpu/run.sh" "$root/bench/gpu/peer.py" "$root/tests/oracle/sam2_transformers.py" "$folder/"
     [ $# -eq 0 ] || cp "$@" "$folder/"
 fi
 du -sh "$folder"

@@ -4,6 +4,8 @@
 #   tests      kernels against the C reference      drift      the network over 2,000 frames
 #   sanitize   compute-sanitizer, four tools        bench      kernels and frames at 8192x4096
 #   peer       PyTorch with the same weights        stream     whole pipelines without an encoder
+#   sam2       SAM 2 and EdgeTAM through ONNX Runtime: reference data, networks, whole frames, attention kernels
+#   sam2peer   the same against the transformers library, 500 frames (both after libs with ort.tar.xz in LIBS)
 #   leaks      10,000 frames                        jobs       whole jobs, CPU against GPU, encoders
 #   faults     device lost or full in a job (needs a build with -Dfault_points=true), and the CPU goes on from there
 #   resume     killed on the card and resumed there: the same bytes
@@ -24,10 +26,38 @@ job() { # NAME OPTIONS...: a whole job; prints its last lines and its stages
     "$here/vr180-streaming" "$@" --restart --progress none 2>&1 | tail -7
 }
 
+use_ort() { # ONNX Runtime's own libraries, and NVIDIA's that it loads, from PyTorch's packages or the toolkit
+    local nvidia
+    nvidia=$(python3 -c 'import nvidia; print(list(nvidia.__path__)[0])' 2>/dev/null)
+    LD_LIBRARY_PATH="/opt/vsm/ort:$LD_LIBRARY_PATH:$(find $nvidia /usr/local/cuda*/lib64 -name 'lib*.so*' -printf '%h:\n' | sort -u | tr -d '\n')"
+}
+
 for what; do
     echo "## $what $(date -u +%T)"
     case $what in
-    libs) mkdir -p /opt/vsm && tar -C /opt/vsm -xJf "${LIBS:-$here}/libs.tar.xz" && ls /opt/vsm/lib | wc -l ;;
+    libs)
+        mkdir -p /opt/vsm
+        for pack in "${LIBS:-$here}"/libs.tar.xz "${LIBS:-$here}"/ort.tar.xz; do
+            [ ! -f "$pack" ] || tar -C /opt/vsm -xJf "$pack"
+        done
+        ls /opt/vsm/*
+        ;;
+    sam2)
+        use_ort
+        for run in "tiny256_long cuda" "tiny256_long half" "edgetam512_long cuda" "edgetam512_long half"; do
+            # shellcheck disable=SC2086
+            VSM_SLOW_TESTS=1 timeout 90 "$here/golden_sam2" $run | grep -E "free run|^not"
+        done
+        for model in sam2.1_tiny edgetam; do
+            timeout 90 "$here/bench_gpu_sam2" "$VSM_SHARED/golden/sam2/weights/$model.json" 1024 200
+        done
+        ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO=1 "$here/bench_gpu_sam2" "$VSM_SHARED/golden/sam2/weights/sam2.1_tiny.json" 1024 1 |
+            grep -o "SdpaKernel=[A-Z_]*" | sort | uniq -c
+        ;;
+    sam2peer)
+        use_ort
+        python3 "$here/sam2_transformers.py" --cuda 500 "$here/oracle_sam2_run" tiny edgetam
+        ;;
     card)
         nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,temperature.gpu,memory.used --format=csv
         ls /usr/local/nvidia/lib64 /usr/local/nvidia/lib 2>/dev/null | grep -E "nvcuvid|nvidia-ml|nvidia-encode" | tr '\n' ' '

@@ -24,7 +24,7 @@ struct signature {
 struct recording {
     struct signature signature;
     int runs;
-    bool refused; /* could not be recorded */
+    int refusals; /* how often it could not be recorded */
     struct vsm_cuda_graph *graph;
 };
 
@@ -117,15 +117,14 @@ int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options)
                                        "use_tf32",
                                        "cudnn_conv_use_max_workspace",
                                        "cudnn_conv_algo_search",
-                                       "prefer_nhwc",
                                        "enable_cuda_graph"};
-    static const char *const values[] = {"0", "kSameAsRequested", "0", "1", "HEURISTIC", "1", "1"};
+    static const char *const values[] = {"0", "kSameAsRequested", "0", "1", "HEURISTIC", "1"};
     OrtCUDAProviderOptionsV2 *provider = NULL;
     int status = check(cuda, cuda->api->CreateCUDAProviderOptions(&provider),
                        "CUDA: not in this build of ONNX Runtime");
 
     if (!status)
-        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 7), "CUDA");
+        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 6), "CUDA");
     if (!status)
         status = check(cuda,
                        cuda->api->UpdateCUDAProviderOptionsWithValue(provider, "user_compute_stream",
@@ -263,8 +262,8 @@ static struct recording *find_recording(struct vsm_ort_cuda *cuda)
 }
 
 /* Records a run instead of doing it. A failure is no failure of the run: it will be done without a recording. */
-static void record(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding,
-                   struct recording *r)
+static int record(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding,
+                  struct recording *r)
 {
     struct vsm_cuda_stream *stream = vsm_device_pool_stream(cuda->pool);
     int status = vsm_cuda_graph_begin(stream), ended;
@@ -274,19 +273,28 @@ static void record(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run
         ended = vsm_cuda_graph_end(stream, &r->graph);
         status = status ? status : ended;
     }
-    r->refused = status != VSM_OK;
-    if (r->refused)
+    if (status) {
         vsm_log(VSM_LOG_DEBUG, "cuda", "%s cannot be recorded: %s", run->subject, vsm_error_message());
+        vsm_cuda_graph_destroy(r->graph);
+        r->graph = NULL;
+        r->refusals++;
+        r->runs = 0;
+    }
+    return status;
 }
 
 static int execute(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding)
 {
     struct recording *r = find_recording(cuda);
+    int status = VSM_OK;
 
-    if (r && !r->graph && !r->refused && ++r->runs > VSM_ORT_CUDA_WARM_RUNS)
-        record(cuda, run, binding, r);
+    if (r && !r->graph && r->refusals < VSM_ORT_CUDA_ATTEMPTS && ++r->runs > VSM_ORT_CUDA_WARM_RUNS)
+        status = record(cuda, run, binding, r);
     if (r && r->graph)
         return vsm_cuda_graph_launch(r->graph, vsm_device_pool_stream(cuda->pool));
+    /* The library keeps the error of a refused recording and takes it for one of the next run. */
+    if (status)
+        (void)run_once(cuda, run, binding);
     return run_once(cuda, run, binding);
 }
 

@@ -15,6 +15,10 @@
 /* The same run this often, and it is recorded: the library's memory has settled by then. */
 #define VSM_ORT_CUDA_WARM_RUNS 3
 
+/* If it cannot be recorded, because the library wants more memory in the midst of it, it is tried again after as many
+ * runs, so often in all. */
+#define VSM_ORT_CUDA_ATTEMPTS 3
+
 /* Recorded runs kept by a session. */
 #define VSM_ORT_CUDA_RECORDINGS 8
 

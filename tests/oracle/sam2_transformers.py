@@ -137,8 +137,6 @@ def reference(model, video, edgetam, device="cpu", dtype=torch.float32, length=F
             result = model(inference_session=session, frame=video[picture_of(t, len(video))])
         out.append(result.pred_masks.reshape(SIZE // 4, SIZE // 4).float().cpu().numpy())
         times.append(time.perf_counter() - start)
-        for old in [k for k in session.processed_frames or {} if k < t - 1]:
-            del session.processed_frames[old]
         if device == "cpu":
             print("  transformers frame", t, "score", getattr(result, "object_score_logits", None))
     print(f"  transformers on {device} in {dtype}: median {1e3 * np.median(times[len(times) // 2:]):.1f} ms a frame")
