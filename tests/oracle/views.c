@@ -5,23 +5,10 @@
 #include "image/refine.h"
 #include "pictures.h"
 #include "tap.h"
-
-#define RADIANS (M_PI / 180)
+#include "turned_view.h"
 
 static const struct vsm_colour full_range = {1, 1, 1, true, 0};
 static const struct vsm_format deep_444 = {VSM_PLANES_YUV, 16, 0, 0, 0};
-
-static struct vsm_view turned(struct vsm_rect eye, double yaw, double pitch, double view, int grid)
-{
-    return (struct vsm_view){.kind = VSM_VIEW_TURNED,
-                             .source = eye,
-                             .width = grid,
-                             .height = grid,
-                             .projection = VSM_RECTILINEAR,
-                             .field_of_view = view,
-                             .yaw = yaw * RADIANS,
-                             .pitch = pitch * RADIANS};
-}
 
 static struct vsm_matte matte_of(struct vsm_view view)
 {

@@ -1,21 +1,13 @@
 #include "geometry/view_map.h"
 
 #include "tap.h"
+#include "turned_view.h"
 
 #include <math.h>
 
-#define RADIANS (M_PI / 180.0)
-
-static struct vsm_view turned(double yaw, double pitch, double fov, int grid, int eye)
+static struct vsm_rect square(int size)
 {
-    return (struct vsm_view){.kind = VSM_VIEW_TURNED,
-                             .source = {0, 0, eye, eye},
-                             .width = grid,
-                             .height = grid,
-                             .projection = VSM_RECTILINEAR,
-                             .field_of_view = fov,
-                             .yaw = yaw * RADIANS,
-                             .pitch = pitch * RADIANS};
+    return (struct vsm_rect){0, 0, size, size};
 }
 
 static struct vsm_view_map map_of(const struct vsm_view *view)
@@ -42,7 +34,7 @@ static void test_direct_is_a_scale(void)
 
 static void test_turned_known_points(void)
 {
-    struct vsm_view view = turned(30, 0, 90, 400, 1800);
+    struct vsm_view view = turned(square(1800), 30, 0, 90, 400);
     struct vsm_view_map map = map_of(&view);
     double u = 0, v = 0, d[3];
 
@@ -53,7 +45,7 @@ static void test_turned_known_points(void)
     CHECK_NEAR(u, 1650, 1e-9);
     CHECK(vsm_view_map_grid_to_direction(&map, 0, 200, d)); /* its left edge: 15 degrees to the left */
     CHECK_NEAR(d[0], sin(-15 * RADIANS), 1e-12);
-    view = turned(0, 40, 90, 400, 1800);
+    view = turned(square(1800), 0, 40, 90, 400);
     map = map_of(&view);
     CHECK(vsm_view_map_grid_to_eye(&map, 200, 200, &u, &v));
     CHECK_NEAR(v, 500, 1e-9); /* up is towards row 0 */
@@ -61,7 +53,8 @@ static void test_turned_known_points(void)
 
 static void test_there_and_back(void)
 {
-    struct vsm_view view = turned(-20, 25, 100, 512, 1024), other = turned(10, 0, 90, 256, 1024);
+    struct vsm_view view = turned(square(1024), -20, 25, 100, 512),
+                    other = turned(square(1024), 10, 0, 90, 256);
     struct vsm_view_map map = map_of(&view), to = map_of(&other);
 
     for (int i = 0; i < 100; i++) {
@@ -107,7 +100,7 @@ static void test_lens_circle(void)
 
 static void test_limits(void)
 {
-    struct vsm_view view = turned(0, 0, 170, 64, 512);
+    struct vsm_view view = turned(square(512), 0, 0, 170, 64);
     struct vsm_view_map map;
 
     CHECK_INT(vsm_view_map_init(&map, &view), VSM_E_USAGE);
@@ -116,7 +109,7 @@ static void test_limits(void)
     CHECK_INT(vsm_view_map_init(&map, &view), VSM_OK);
     view.projection = VSM_HALF_EQUIRECT;
     CHECK_INT(vsm_view_map_init(&map, &view), VSM_E_USAGE);
-    view = turned(0, 0, 90, 0, 512);
+    view = turned(square(512), 0, 0, 90, 0);
     CHECK_INT(vsm_view_map_init(&map, &view), VSM_E_USAGE);
     CHECK_HAS(vsm_error_message(), "empty");
 }
@@ -169,20 +162,20 @@ static void check_table(const struct vsm_view *view, int least_step)
 
 static void test_table(void)
 {
-    struct vsm_view view = turned(-20, 25, 100, 512, 1024);
+    struct vsm_view view = turned(square(1024), -20, 25, 100, 512);
 
     check_table(&view, 2);
-    view = turned(50, -35, 90, 320, 700); /* beyond the picture's edge */
+    view = turned(square(700), 50, -35, 90, 320); /* beyond the picture's edge */
     check_table(&view, 2);
-    view = turned(0, 80, 110, 256, 600); /* over the pole */
+    view = turned(square(600), 0, 80, 110, 256); /* over the pole */
     check_table(&view, 1);
     view.projection = VSM_FISHEYE;
     view.field_of_view = 120;
     check_table(&view, 1);
-    view = turned(40, 10, 100, 256, 600);
+    view = turned(square(600), 40, 10, 100, 256);
     view.lens = (struct vsm_lens){VSM_FISHEYE, 200, 290, 310, 280};
     check_table(&view, 2);
-    view = turned(10, 0, 60, 256, 400);
+    view = turned(square(400), 10, 0, 60, 256);
     view.lens = (struct vsm_lens){VSM_RECTILINEAR, 70, 0, 0, 0};
     check_table(&view, 1);
 }
