@@ -2,35 +2,35 @@
 
 #define RECORD "read"
 
-static int seek(struct vsm_read_stage *stage)
-{
-    int status = stage->next > 0 ? vsm_video_reader_seek(stage->reader, stage->next) : VSM_OK;
-
-    if (status == VSM_EOF)
-        return vsm_fail(VSM_E_INPUT,
-                        "input: there is no frame %lld; the video has %lld; choose a lower start frame",
-                        (long long)stage->next, (long long)vsm_video_reader_info(stage->reader)->frames);
-    return status;
-}
-
 int vsm_read_stage_init(struct vsm_read_stage *stage, struct vsm_video_reader *reader, int64_t first,
                         int64_t end)
 {
+    int status = first > 0 ? vsm_video_reader_seek(reader, first) : VSM_OK;
+
     *stage = (struct vsm_read_stage){.reader = reader, .next = first, .end = end};
-    return seek(stage);
+    if (status == VSM_EOF)
+        return vsm_fail(VSM_E_INPUT,
+                        "input: there is no frame %lld; the video has %lld; choose a lower start frame",
+                        (long long)first, (long long)vsm_video_reader_info(reader)->frames);
+    return status;
 }
 
 int vsm_read_stage_restore(struct vsm_read_stage *stage, const struct vsm_state *state)
 {
     const struct vsm_state_record *record = vsm_state_find(state, RECORD);
     struct vsm_bytes_in in = vsm_bytes_in_of(record ? record->data : NULL, record ? record->size : 0);
+    int status;
 
     stage->next = (int64_t)vsm_bytes_get_le64(&in);
     stage->repeated = (int64_t)vsm_bytes_get_le64(&in);
     if (in.failed || vsm_bytes_left(&in) != 0 || stage->next < 0)
         return vsm_fail(VSM_E_INPUT,
                         "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
-    return seek(stage);
+    status = vsm_video_reader_seek(stage->reader, stage->next);
+    if (status != VSM_EOF)
+        return status;
+    stage->end = stage->next; /* the barrier was behind the last picture */
+    return VSM_OK;
 }
 
 static int run(void *self, struct vsm_frame *frame)

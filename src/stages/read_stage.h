@@ -23,7 +23,7 @@ struct vsm_read_stage {
 int vsm_read_stage_init(struct vsm_read_stage *stage, struct vsm_video_reader *reader, int64_t first,
                         int64_t end) VSM_NODISCARD;
 
-/* Continues from a barrier's record. */
+/* Continues from a barrier's record; one behind the last picture leaves nothing to read. */
 int vsm_read_stage_restore(struct vsm_read_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
 
 /* The stage for the runner; it refers to *stage. */

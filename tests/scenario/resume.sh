@@ -66,6 +66,18 @@ resumes "four outputs of two eyes" mp4 sbs.mp4 --set input.layout=sbs --set inpu
 resumes "top and bottom, 10 bit HEVC" mp4 tb.mp4 --set input.layout=tb --set output.codec=libx265 --max-frames 10
 resumes "a variable frame rate" mkv vfr.mkv --set input.layout=mono
 resumes "a variable frame rate from a frame on" mp4 vfr.mkv --set input.layout=mono --start-frame 7
+# Killed behind a checkpoint that the last picture made.
+rm -rf want* got*
+to_the_end() { # OUTPUT, fault
+    VSM_FAULT=$2 "$program" vfr.mkv -o "$1.mp4" --set input.layout=mono --start-frame 7 --set recovery.checkpoint_interval=$last \
+        --set processing.threads=2 --progress none --set logging.level=warn >stdout 2>stderr
+}
+last=$(($(ffprobe -v error -count_packets -show_entries stream=nb_read_packets -select_streams v -of csv=p=0 vfr.mkv | tr -d ,) - 7))
+to_the_end want ''
+to_the_end got ckpt.done:1:kill
+[ $? = 137 ] && to_the_end got '' && same_outputs && ok "killed behind the last picture's checkpoint" ||
+    not_ok "killed behind the last picture's checkpoint" "$(tail -n 1 stderr)"
+
 resumes "one eye to ProRes and matte" mov sbs.mp4 --set input.layout=mono --set output.format=prores4444 --max-frames 10
 resumes "VP9 in WebM" webm vfr.mkv --set input.layout=mono --set output.codec=libvpx-vp9 --set output.audio=none --max-frames 10
 resumes "off-centre fisheye circles seen through turned views, alpha-packed" mp4 sbs.mp4 --set input.layout=sbs \
