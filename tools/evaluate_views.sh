@@ -3,7 +3,8 @@
 # the flat matte placed likewise. Prints a Markdown table: how well two flat mattes agree, the second made of the mirrored
 # clip; then J, mean absolute difference (SAD by pixel) * 10^3, J against the hand-drawn truth where there is one (first
 # that of the flat matte), and the processor seconds of the program. All with the network's default grid.
-# usage: tools/evaluate_views.sh BUILD WORK [CASE...]     CASE = CLIP:YAW:PITCH:WIDTH[:EYE], WIDTH the clip's in degrees
+# usage: tools/evaluate_views.sh BUILD WORK [CASE...]     CASE = CLIP:YAW:PITCH:WIDTH[:EYE], WIDTH the clip's in degrees,
+# or a scene of tools/make_stereo_truth, both eyes, whose exact alpha stands for the flat matte.
 # Footage is looked for in ../shared/data or $VSM_SHARED/data. VSM_VIEWS: the values of matting.view to compare.
 # VSM_SETTINGS: more arguments for the program. One eye is matted: both see the same. CLIP-body is the clip without the
 # head, enlarged, with black around it; there views are found by the matte, and more pictures are needed.
@@ -115,12 +116,29 @@ case_of() { # clip yaw pitch width [eye]
     echo "$row"
 }
 
+scene_of() { # scene
+    name=$1 eye=1448 frames=8 settled=3 # so many pixels squared are two eyes of 1024
+    if [ ! -f "$work/$name.flat.mkv.rest.mkv" ]; then
+        "$build/tools/make_stereo_truth" --data "$data" --frames $frames "$name" "$work/$name"
+        mv "$work/$name.alpha.mkv" "$work/$name.flat.mkv"
+        rest "$work/$name.flat.mkv"
+    fi
+    row="| $name | | | | 1024 | | |"
+    for view in $views; do
+        matte "$work/$name.source.mkv" "$work/$name.$view.mkv" --set input.layout=sbs --set "matting.view=$view"
+        rest "$work/$name.$view.mkv"
+        row="$row $(score "$view" flat) | | $seconds |"
+    done
+    echo "$row"
+}
+
 [ $# -gt 0 ] || set -- juggle:0:0:90 juggle:0:35:90 juggle:0:-35:90 juggle:50:0:90 juggle:-50:0:90 \
     pingpong:0:0:90 pingpong:0:35:90 pingpong:0:-35:90 pingpong:50:0:90 pingpong:-50:0:90 \
     hike:0:0:90 hike:0:35:90 hike:0:-35:90 hike:50:0:90 hike:-50:0:90 tennis:0:0:90 tennis:0:-35:90 tennis:-50:0:90 \
     rollerblade:0:0:90 rollerblade:0:35:90 snowboarder:0:0:90 hike:0:0:45 pingpong:0:0:45 hike:0:0:130 pingpong:0:0:130 \
     hike:0:0:45:2048 pingpong:50:0:90:2048 tennis:0:35:90:2048 \
-    juggle-body:0:0:90 hike-body:0:-35:90 hike-body:50:0:90 rollerblade-body:0:0:90
+    juggle-body:0:0:90 hike-body:0:-35:90 hike-body:50:0:90 rollerblade-body:0:0:90 \
+    portrait-near portrait-1m portrait-off-axis walker-2m walker-4m skater-near two-crossing two-near-and-far
 head="| clip | yaw | pitch | width | eye | flat agree | flat truth |" line="|---|---|---|---|---|---|---|"
 for view in $views; do
     head="$head $view J | MAD*10^3 | truth | CPU s |" line="$line---|---|---|---|"
@@ -129,5 +147,8 @@ echo "$head"
 echo "$line"
 for wanted in "$@"; do
     # shellcheck disable=SC2046
-    case_of $(echo "$wanted" | tr : ' ')
+    case $wanted in
+    *:*) case_of $(echo "$wanted" | tr : ' ') ;;
+    *) scene_of "$wanted" ;;
+    esac
 done

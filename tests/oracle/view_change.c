@@ -125,7 +125,7 @@ static struct vsm_frame *frame_of(struct vsm_image *picture, const struct act *a
 
     frame->seq = frame->index = seq;
     frame->source = vsm_image_ref(picture);
-    frame->people.known = true;
+    frame->people.known = act->count > 0; /* else the footage itself would be found */
     for (int i = 0; i < act->count; i++) {
         const float middle = (float)(act->yaw[i] / 180 + 0.5);
         struct vsm_person *p = &frame->people.person[frame->people.count++];
