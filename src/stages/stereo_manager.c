@@ -83,16 +83,16 @@ const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_st
 
 /* The matter's maps give way to those of the mended alpha. A person whom the matter had not seen has the picture's own
  * colour: no residual of the foreground. */
-static void replace_maps(const struct vsm_stereo_grids_pair *pair, const float *rgb, const float *mended,
+static void replace_maps(const struct vsm_stereo_grids_pair *pair, const float *rgb, const float *target,
                          const float *weight, float *maps, struct vsm_parallel *pool)
 {
     const size_t n = pair->pixels;
     float *a = maps + VSM_COEFFICIENT_ALPHA_A * n, *b = maps + VSM_COEFFICIENT_ALPHA_B * n;
 
-    vsm_guided_fit_alpha(rgb, mended, pair->views[0].width, pair->views[0].height, pair->fitted, pool);
+    vsm_guided_fit_alpha(rgb, target, pair->views[0].width, pair->views[0].height, pair->fitted, pool);
     for (size_t i = 0; i < n; i++) {
-        const float gained = (mended[i] - pair->own[i]) * (1.0f / NEW_PERSON), w = weight[i];
-        const float keep = 1.0f - w * (gained > 0.0f ? (gained < 1.0f ? gained : 1.0f) : 0.0f);
+        const float w = weight[i], gained = w * (target[i] - pair->own[i]) * (1.0f / NEW_PERSON);
+        const float keep = 1.0f - (gained > 0.0f ? (gained < 1.0f ? gained : 1.0f) : 0.0f);
 
         if (w <= 0.0f)
             continue;
@@ -139,7 +139,7 @@ static void review_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pa
 
         if (r->weight[eye]) {
             vsm_coefficients_fill_alpha(maps, rgb[eye], pair->pixels, pair->own);
-            replace_maps(pair, rgb[eye], pair->alpha[eye], r->weight[eye], maps, m->options.pool);
+            replace_maps(pair, rgb[eye], r->target[eye], r->weight[eye], maps, m->options.pool);
         }
         if (r->taken[eye] > REPAIR)
             repair_state(pair, eye, whole, &states[!eye], &states[eye]);

@@ -51,7 +51,7 @@ void vsm_stereo_tally_add(struct vsm_stereo_tally *tally, int64_t frame, double 
         if (faults[eye] != VSM_EYE_HEALTH_GOOD)
             note(&tally->lists[VSM_STEREO_TALLY_BLACK + 2 * (faults[eye] - VSM_EYE_HEALTH_BLACK) + eye],
                  frame);
-        if (result->weight[eye])
+        if (result->taken[eye] > 0.0f)
             note(&tally->lists[VSM_STEREO_TALLY_MENDED + eye], frame);
     }
     if (result->alignment.unrelated)

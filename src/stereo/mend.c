@@ -4,8 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define STEP     0.25f /* most by which a share moves in a frame */
-#define MIN_SOFT 0.02f /* mean alpha of a cell and its neighbours that shows anybody */
+#define ROWS     16     /* for one call of a worker */
+#define STEP     0.25f  /* most by which a share moves in a frame */
+#define LITTLE   0.002f /* change of alpha not worth making */
+#define MIN_SOFT 0.02f  /* mean alpha of a cell and its neighbours that shows anybody */
 
 /* The eye's matte dropped: mean alpha of a cell and its neighbours, and what of that the other eye's may have done. A
  * sudden gain is no sign: people come into view in one eye first. */
@@ -53,8 +55,8 @@ static struct stats measure(const struct vsm_mend_grid *grid, const struct vsm_m
         for (int x = x0; x < x1; x++) {
             const size_t at = (size_t)y * (size_t)grid->width + (size_t)x;
 
-            if (signs->moved[at] >= 0.0f)
-                add_pixel(&s, signs->own[at], signs->moved[at]);
+            if (signs->settled[at] >= 0.0f)
+                add_pixel(&s, signs->own[at], signs->settled[at]);
         }
     }
     return s;
@@ -197,18 +199,60 @@ static float share_at(const struct vsm_mend_grid *grid, const float *share, int 
     return (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
 }
 
-void vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
-                    const struct vsm_mend_eye *signs, float *alpha, float *weight)
-{
-    for (int y = 0; y < grid->height; y++) {
-        for (int x = 0; x < grid->width; x++) {
-            const size_t at = (size_t)y * (size_t)grid->width + (size_t)x;
-            const float share = signs->moved[at] >= 0.0f ? share_at(grid, mend->share[eye], x, y) : 0.0f;
+struct blend {
+    const struct vsm_mend_grid *grid;
+    const struct vsm_mend_eye *signs;
+    const float *taken, *common; /* shares of cells */
+    const struct vsm_mend_planes *planes;
+};
 
-            alpha[at] = signs->own[at] + share * (signs->moved[at] - signs->own[at]);
-            weight[at] = share;
-        }
+static void blend_pixel(const struct blend *b, int x, int y, size_t at)
+{
+    const float own = b->signs->own[at], moved = b->signs->moved[at], settled = b->signs->settled[at];
+    float taken, common, target, alpha;
+
+    b->planes->alpha[at] = b->planes->target[at] = own;
+    b->planes->weight[at] = 0.0f;
+    if (settled < 0.0f || (moved == own && settled == own))
+        return;
+    taken = share_at(b->grid, b->taken, x, y);
+    if (settled == own && taken <= 0.0f)
+        return;
+    common = share_at(b->grid, b->common, x, y);
+    target = settled + taken * (moved - settled);
+    alpha = own + common * (vsm_consensus_of(own, settled) - own);
+    alpha += taken * (target - alpha);
+    if (target == own || fabsf(alpha - own) < LITTLE)
+        return;
+    b->planes->alpha[at] = alpha;
+    b->planes->target[at] = target;
+    b->planes->weight[at] = fminf(fmaxf((alpha - own) / (target - own), 0.0f), 1.0f);
+}
+
+static void blend_rows(void *context, int index, int worker)
+{
+    const struct blend *b = context;
+    const int end = (index + 1) * ROWS < b->grid->height ? (index + 1) * ROWS : b->grid->height;
+
+    (void)worker;
+    for (int y = index * ROWS; y < end; y++) {
+        for (int x = 0; x < b->grid->width; x++)
+            blend_pixel(b, x, y, (size_t)y * (size_t)b->grid->width + (size_t)x);
     }
+}
+
+bool vsm_mend_blend(const struct vsm_mend *mend, const struct vsm_consensus *consensus, int eye,
+                    const struct vsm_mend_grid *grid, const struct vsm_mend_eye *signs,
+                    const struct vsm_mend_planes *planes, struct vsm_parallel *pool)
+{
+    struct blend b = {grid, signs, mend->share[eye], consensus->share[eye], planes};
+
+    vsm_parallel_for(pool, (grid->height + ROWS - 1) / ROWS, blend_rows, &b);
+    for (size_t i = 0; i < (size_t)grid->width * (size_t)grid->height; i++) {
+        if (planes->weight[i] > 0.0f)
+            return true;
+    }
+    return false;
 }
 
 void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha)

@@ -10,7 +10,9 @@
 #define VSM_STEREO_MEND_H
 
 #include "base/bytes.h"
+#include "base/parallel.h"
 #include "base/status.h"
+#include "stereo/consensus.h"
 #include "stereo/disparity.h"
 
 #include <stdbool.h>
@@ -26,10 +28,16 @@ struct vsm_mend {
 };
 
 struct vsm_mend_eye {
-    const float *own;   /* this eye's alpha on the grid, 0..1 */
-    const float *moved; /* the other eye's, moved here and settled (stereo/transfer.h); negative: not known */
-    float doubt;        /* > 0: this eye's picture is bad, < 0: the other's, 0: neither or both */
-    float least;        /* agreement (soft intersection over union) below which a place is mended, 0..1 */
+    const float *own; /* this eye's alpha on the grid, 0..1 */
+    const float *moved,
+        *settled; /* the other eye's, moved here, and settled (stereo/transfer.h); negative: not known */
+    float doubt;  /* > 0: this eye's picture is bad, < 0: the other's, 0: neither or both */
+    float least;  /* agreement (soft intersection over union) below which a place is mended, 0..1 */
+};
+
+/* What an eye's matte becomes. */
+struct vsm_mend_planes {
+    float *alpha, *target, *weight;
 };
 
 /* The cells of a grid, as in struct vsm_disparity_map. */
@@ -45,10 +53,13 @@ float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid 
 /* Lets go of whatever is taken from the other eye, at once. */
 void vsm_mend_release(struct vsm_mend *mend, int eye);
 
-/* alpha = own + share * (moved - own) where moved is known; `alpha` may be `own`. `weight` receives the share of each
- * pixel, between cells. */
-void vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
-                    const struct vsm_mend_eye *signs, float *alpha, float *weight);
+/* Makes one alpha of what the eye has and what the other one shows: first to their common value where that is agreed
+ * (stereo/consensus.h), then to the other eye's by the share; where that is large the eye's own borders do not count any
+ * more. `alpha` may be `own`. alpha = own + weight * (target - own), with target between the planes of `signs` (own where
+ * the other eye is not known) and weight in 0..1. Returns whether anything changed. The same result for any number of threads. Cost: 2 ms on a grid of 512. */
+bool vsm_mend_blend(const struct vsm_mend *mend, const struct vsm_consensus *consensus, int eye,
+                    const struct vsm_mend_grid *grid, const struct vsm_mend_eye *signs,
+                    const struct vsm_mend_planes *planes, struct vsm_parallel *pool);
 
 /* Ends the frame with what was given out for an eye. */
 void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha);

@@ -21,9 +21,22 @@ struct vsm_stereo_pair {
     struct vsm_disparity_known known;
     struct vsm_alignment alignment;
     struct vsm_mend mend;
+    struct vsm_consensus consensus;
     uint8_t need[VSM_MEND_CELLS];
-    float *moved[2], *settled[2], *weight[2]; /* into each eye; lent */
+    float *moved[2], *settled[2], *target[2]; /* into each eye; lent */
+    float *weight[2];                         /* own: read after the frame; NULL unless mending */
 };
+
+static int make_weights(struct vsm_stereo_pair *pair)
+{
+    for (int eye = 0; pair->options.mend && eye < 2; eye++) {
+        pair->weight[eye] =
+            vsm_mem_alloc("stereo pair", (size_t)pair->grid.width * (size_t)pair->grid.height, sizeof(float));
+        if (!pair->weight[eye])
+            return VSM_E_NOMEM;
+    }
+    return VSM_OK;
+}
 
 int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct vsm_stereo_pair **pair)
 {
@@ -47,6 +60,7 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct
     if (status == VSM_OK) {
         vsm_disparity_cells(p->disparity[0], &p->grid.side, &p->grid.columns, &p->grid.rows);
         vsm_disparity_grid(p->disparity[0], &p->grid.width, &p->grid.height);
+        status = make_weights(p);
     }
     if (status != VSM_OK) {
         vsm_stereo_pair_destroy(p);
@@ -60,8 +74,10 @@ void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair)
 {
     if (!pair)
         return;
-    for (int eye = 1; eye >= 0; eye--)
+    for (int eye = 1; eye >= 0; eye--) {
         vsm_disparity_destroy(pair->disparity[eye]);
+        vsm_mem_free(pair->weight[eye]);
+    }
     vsm_mem_free(pair);
 }
 
@@ -79,7 +95,7 @@ void vsm_stereo_pair_lend(struct vsm_stereo_pair *pair, void *memory)
     for (int eye = 0; eye < 2; eye++, planes += 3 * pixels) {
         pair->moved[eye] = planes;
         pair->settled[eye] = planes + pixels;
-        pair->weight[eye] = planes + 2 * pixels;
+        pair->target[eye] = planes + 2 * pixels;
     }
     vsm_disparity_lend(pair->disparity[0], planes);
     vsm_disparity_lend(pair->disparity[1], NULL);
@@ -90,6 +106,7 @@ static void begin_scene(struct vsm_stereo_pair *pair)
     memset(pair->memory, 0, sizeof(pair->memory));
     memset(&pair->alignment, 0, sizeof(pair->alignment));
     memset(&pair->mend, 0, sizeof(pair->mend));
+    memset(&pair->consensus, 0, sizeof(pair->consensus));
 }
 
 /* Cells where the slave shows people that the master's do not reach. Returns their number. */
@@ -159,20 +176,30 @@ static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_fram
 {
     const float doubt =
         (float)((frame->faults[1] != VSM_EYE_HEALTH_GOOD) - (frame->faults[0] != VSM_EYE_HEALTH_GOOD));
+    const struct vsm_disparity_map *const maps[2] = {&pair->map[0], &pair->map[1]};
+    const float *const mended[2] = {pair->mend.share[0], pair->mend.share[1]};
     struct vsm_mend_eye signs[2];
+    float common;
 
     for (int eye = 0; eye < 2; eye++) {
         signs[eye] = (struct vsm_mend_eye){.own = frame->alpha[eye],
-                                           .moved = pair->settled[eye],
+                                           .moved = pair->moved[eye],
+                                           .settled = pair->settled[eye],
                                            .doubt = eye == 1 ? doubt : -doubt,
                                            .least = (float)pair->options.threshold};
         result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye]);
     }
+    common = vsm_consensus_judge(&pair->consensus, maps, mended);
     for (int eye = 0; eye < 2; eye++) {
-        if (result->taken[eye] <= 0.0f)
+        const struct vsm_mend_planes planes = {frame->alpha[eye], pair->target[eye], pair->weight[eye]};
+
+        if (result->taken[eye] <= 0.0f && common <= 0.0f)
             continue;
-        vsm_mend_blend(&pair->mend, eye, &pair->grid, &signs[eye], frame->alpha[eye], pair->weight[eye]);
+        if (!vsm_mend_blend(&pair->mend, &pair->consensus, eye, &pair->grid, &signs[eye], &planes,
+                            pair->options.pool))
+            continue;
         result->weight[eye] = pair->weight[eye];
+        result->target[eye] = pair->target[eye];
     }
 }
 
@@ -215,6 +242,7 @@ void vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_p
     } else {
         vsm_mend_release(&pair->mend, 0);
         vsm_mend_release(&pair->mend, 1);
+        memset(pair->consensus.share, 0, sizeof(pair->consensus.share));
     }
     for (int eye = 0; eye < 2; eye++)
         vsm_mend_note(&pair->mend, eye, &pair->grid, frame->alpha[eye]);
@@ -266,6 +294,7 @@ void vsm_stereo_pair_save(const struct vsm_stereo_pair *pair, struct vsm_bytes_o
 {
     vsm_alignment_save(&pair->alignment, out);
     vsm_mend_save(&pair->mend, out);
+    vsm_consensus_save(&pair->consensus, out);
     save_memory(&pair->memory[0], out);
     save_memory(&pair->memory[1], out);
 }
@@ -276,6 +305,8 @@ int vsm_stereo_pair_load(struct vsm_stereo_pair *pair, struct vsm_bytes_in *in)
 
     if (status == VSM_OK)
         status = vsm_mend_load(&pair->mend, in);
+    if (status == VSM_OK)
+        status = vsm_consensus_load(&pair->consensus, in);
     for (int eye = 0; eye < 2; eye++) {
         vsm_bytes_get_f32(in, pair->memory[eye].trust, VSM_MEND_CELLS);
         vsm_bytes_get_f32(in, pair->memory[eye].parallax, VSM_MEND_CELLS);

@@ -40,9 +40,10 @@ struct vsm_stereo_pair_result {
     uint32_t scene_frames; /* of this scene, before this one */
     bool measured;         /* the eyes belong together and both pictures are of this moment */
     float taken[2]; /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
-    /* Valid as long as the lent memory, on the grid: how much of each pixel was taken, 0..1, NULL where nothing was; and the
-     * other eye's alpha as it was compared last (stereo/transfer.h), of the slave's only while mending. */
-    const float *weight[2], *moved[2];
+    /* On the grid: alpha as it was + weight * (target - that) is what it is now, NULL where nothing changed; and the other
+     * eye's alpha as it was compared last (stereo/transfer.h), of the slave's only while mending. The weight is valid until
+     * the next frame, the others as long as the lent memory. */
+    const float *weight[2], *target[2], *moved[2];
 };
 
 struct vsm_stereo_pair;

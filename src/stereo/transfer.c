@@ -152,6 +152,10 @@ static void settle_rows(void *context, int index, int worker)
             const size_t at = (size_t)y * (size_t)w + (size_t)x;
             float low = job->from[at], high = low;
 
+            if (low == job->there[at]) { /* nearly everywhere: nobody in both */
+                job->to[at] = low;
+                continue;
+            }
             for (int j = y0; low >= 0.0f && j <= y1; j++) {
                 for (int i = x0; i <= x1; i++) {
                     const float v = job->from[(size_t)j * (size_t)w + (size_t)i];

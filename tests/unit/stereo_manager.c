@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "stereo/consensus.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -131,7 +132,7 @@ static void test_lost_person_stays(void)
         paint(n);
         lose(1);
         o = review(m, 100 + n, false);
-        CHECK(o.seen[0] > 0.95 && o.seen[1] > 0.87); /* at once, without a gap */
+        CHECK(o.seen[0] > 0.95 && o.seen[1] > 0.97); /* at once, without a gap or a rim */
         CHECK(o.state < 0.05f);                      /* the left eye's */
     }
     CHECK(vsm_stereo_manager_last(m, 0)->after.overlap > 0.95f);
@@ -150,6 +151,47 @@ static void test_lost_person_stays(void)
     CHECK(t->minimum < 0.1 && t->minimum_frame >= 104 && t->minimum_frame <= 109);
     CHECK(vsm_stereo_manager_mean(m) > 950000);
     vsm_stereo_manager_destroy(m);
+}
+
+/* The middle of the person, 16 x 16, as doubtful as this. */
+static void doubt(int eye, int step, float value)
+{
+    const int from = 56 + step - (eye ? SHIFT : 0);
+
+    for (int y = 56; y < 72; y++) {
+        for (int x = from; x < from + 16; x++)
+            alpha[eye][y * SIDE + x] = value;
+    }
+}
+
+/* Where neither eye is known to be wrong both come to the same, nearer to the surer one; alone they stay apart. */
+static void test_doubts_are_shared(void)
+{
+    const double full = 1.0 - 256.0 / (40.0 * 48.0); /* of the person beside the doubtful part */
+
+    for (int mend = 0; mend < 2; mend++) {
+        struct vsm_stereo_manager *m = open_manager(mend, NULL);
+        struct outcome o = {0};
+        double left, right;
+
+        for (int n = 0; n < 4; n++) {
+            paint(n);
+            doubt(0, n, 0.85f);
+            doubt(1, n, 0.7f);
+            o = review(m, n, false);
+        }
+        left = (o.seen[0] - full) / (1.0 - full);
+        right = (o.seen[1] - full) / (1.0 - full);
+        CHECK(mend || (fabs(left - 0.85) < 0.01 && fabs(right - 0.7) < 0.01));
+        CHECK(!mend || (fabs(left - 0.784) < 0.03 && fabs(left - right) < 0.02));
+        CHECK(vsm_stereo_manager_last(m, 0)->after.overlap > (mend ? 0.995f : 0.0f));
+        CHECK(o.state == 1.0f && vsm_stereo_manager_tally(m)->lists[VSM_STEREO_TALLY_MENDED + 1].frames == 0);
+        vsm_stereo_manager_destroy(m);
+    }
+    CHECK(fabsf(vsm_consensus_of(0.3f, 0.3f) - 0.3f) < 1e-6f && vsm_consensus_of(1.0f, 1.0f) == 1.0f);
+    CHECK(fabsf(vsm_consensus_of(0.0f, 1.0f) - 0.5f) < 1e-3f);
+    CHECK(vsm_consensus_of(0.99f, 0.3f) == vsm_consensus_of(0.3f, 0.99f) &&
+          vsm_consensus_of(0.99f, 0.3f) > 0.8f);
 }
 
 /* Either eye can be wrong, the master too. */
@@ -227,6 +269,7 @@ static void scene(struct vsm_stereo_manager *m, int from, int to)
 {
     for (int n = from; n < to; n++) {
         paint(n);
+        doubt(0, n, 0.7f);
         if (n >= 3 && n < 9)
             lose(1);
         CHECK_INT(review(m, n, n == 11).status, VSM_OK);
@@ -425,6 +468,7 @@ static void test_unlike_views_do_not_fit(void)
 int main(void)
 {
     RUN(test_lost_person_stays);
+    RUN(test_doubts_are_shared);
     RUN(test_master_is_mended_as_well);
     RUN(test_only_measuring_changes_nothing);
     RUN(test_black_and_frozen_eyes);
