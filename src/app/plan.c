@@ -24,10 +24,10 @@
 #define DECODER_PICTURES 6 /* that a decoder keeps, besides one a thread */
 
 /* Network with its states, maps and inputs of both eyes and the measuring of disparity, in bytes a grid cell. */
-#define NETWORK_BYTES_PER_CELL 400
+#define NETWORK_BYTES_PER_CELL 300
 
 /* Resident size without any picture: program, FFmpeg, ONNX Runtime, weights, and the people stage. */
-#define PROGRAM_BYTES ((size_t)110 << 20)
+#define PROGRAM_BYTES ((size_t)78 << 20)
 
 /* Pictures of its own size that an encoder holds, up to 4096x2048 and above, where its look-ahead is shorter. */
 struct encoder_pictures {
