@@ -219,7 +219,7 @@ static void soak(struct vsm_sam2_net *net, int frames)
             at_100 = highest = memory_kib("RssAnon:");
         if (frame > 100 && frame % 50 == 0 && memory_kib("RssAnon:") > highest)
             highest = memory_kib("RssAnon:");
-        if (frame == 100 || (frame % 1000 == 0 && frame > 0)) {
+        if (frame == 100 || (frame > 0 && frame % (frames > 1000 ? 1000 : 50) == 0)) {
             printf("frame %d: %.1f MiB, highest %.1f MiB\n", frame, (double)memory_kib("RssAnon:") / 1024,
                    (double)highest / 1024);
             fflush(stdout);

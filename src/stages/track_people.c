@@ -191,6 +191,16 @@ static int follow(struct vsm_track_people *p, struct vsm_sam2_tracker *tracker,
     return status;
 }
 
+/* Whether there is an object that nobody in the picture is known to be: a newcomer may be he. */
+static bool has_unclaimed(const struct vsm_track_people *p, const struct vsm_sam2_tracker *tracker,
+                          const struct vsm_frame *frame)
+{
+    for (int i = 0; i < vsm_sam2_tracker_count(tracker); i++)
+        if (!is_somebody_else(p, frame, vsm_sam2_tracker_at(tracker, i)->id))
+            return true;
+    return false;
+}
+
 /* Points of the same frame add to what was said before. */
 static int obey(struct vsm_sam2_tracker *tracker, const struct vsm_track_prompt *given)
 {
@@ -286,16 +296,21 @@ int vsm_track_people_prompt(struct vsm_track_people *people, struct vsm_sam2_tra
         if (status == VSM_OK)
             status = carry_over(people, tracker, frame, prompt);
     }
-    for (int i = 0; status == VSM_OK && frame->people.detected && i < frame->people.count; i++)
-        if (is_new(people, tracker, frame, &frame->people.person[i]))
+    for (int i = 0; status == VSM_OK && frame->people.detected && i < frame->people.count; i++) {
+        if (!is_new(people, tracker, frame, &frame->people.person[i]))
+            continue;
+        if (people->options.correct && has_unclaimed(people, tracker, frame))
+            people->recognise = true;
+        else
             status = follow(people, tracker, &frame->people.person[i]);
+    }
     return status;
 }
 
 bool vsm_track_people_is_due(const struct vsm_track_people *people, const struct vsm_frame *frame)
 {
     return people->options.correct && frame->people.detected &&
-           people->since_correction >= people->options.correction_interval;
+           (people->recognise || people->since_correction >= people->options.correction_interval);
 }
 
 static void note(struct vsm_track_people *p, struct vsm_sam2_correction c, const struct vsm_frame *frame)
@@ -361,6 +376,7 @@ int vsm_track_people_correct(struct vsm_track_people *people, struct vsm_sam2_tr
     const int size = vsm_sam2_tracker_image_size(tracker), count = frame->people.count;
     int status = VSM_OK, number;
 
+    people->recognise = false;
     people->since_correction = 0;
     for (int eye = 0; status == VSM_OK && eye < people->options.eyes; eye++) {
         struct vsm_sam2_correction_options options = {.alpha = alpha[eye]};

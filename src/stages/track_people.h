@@ -2,7 +2,7 @@
  * (models/sam2_correction.h) come to. Part of stages/track_stage.h.
  *
  * Without prompts, everybody in the people layer becomes an object of the same number, in both eyes, on the frame on which
- * the detector first sees him. With prompts, the user's people alone are followed, by his numbers; a prompt for one eye is
+ * the detector first sees him; with correction, after a look whether he is one who was lost. With prompts, the user's people alone are followed, by his numbers; a prompt for one eye is
  * carried to the other one unless the user says something of that person there on the same frame. The detector may give
  * a person it lost a new number: a table of names says which object he is. Objects are at most VSM_MAX_PEOPLE in
  * an eye; whoever has not been seen for VSM_TRACK_FORGET frames is forgotten, unless the user asked for him.
@@ -72,6 +72,7 @@ struct vsm_track_people {
     struct vsm_track_name names[VSM_TRACK_NAMES];
     int32_t name_count;
     int64_t since_correction; /* frames; counted from the first one */
+    bool recognise;           /* on this frame: newcomers who may be objects that nobody claims */
     struct vsm_track_numbers numbers;
 };
 

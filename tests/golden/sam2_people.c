@@ -175,6 +175,47 @@ static void test_lost_in_one_eye(void)
     end_test();
 }
 
+/* Somebody leaves both eyes, and comes back under a number that nobody knows to where he was first: known again by the
+ * pointer that the decoder makes of him. (The synthetic masks are nowhere near the box, so that place alone says nothing.) */
+static void test_found_again_by_appearance(void)
+{
+    static const struct vsm_person_box place = {0.04f, 0.10f, 0.30f, 0.43f};
+    int found = 0;
+
+    begin_test(true, NULL, 0);
+    people.options.correction_interval = 1000;
+    frame.index = 1;
+    see(1, 0, 1);
+    frame.people.person[0].box[0] = frame.people.person[0].box[1] = place;
+    CHECK(step(true));
+    CHECK_INT(objects(), 2);
+    for (int i = 0; i < 3; i++) {
+        CHECK(step(false)); /* away: the detector sees nobody */
+        CHECK_INT(objects(), 2);
+    }
+    frame.index = 1; /* the very picture; no correction is due but for the newcomer */
+    see(77, 0, 1);
+    frame.people.person[0].box[0] = frame.people.person[0].box[1] = place;
+    CHECK(step(true));
+    for (int i = 0; i < people.numbers.listed; i++) {
+        found += people.numbers.list[i].kind == VSM_SAM2_FOUND_AGAIN && people.numbers.list[i].id == 1;
+    }
+    CHECK_INT(found, 2);
+    CHECK_INT(objects(), 2);
+    CHECK(people.numbers.list[0].similarity > 0.99f);
+    see(77, 0, 1);
+    CHECK(step(true));
+    CHECK(vsm_track_people_chosen(&people, 1));
+
+    frame.index = 3; /* another picture, whose pointer is another one: somebody new */
+    see(78, 0, 1);
+    frame.people.person[0].box[0] = frame.people.person[0].box[1] =
+        (struct vsm_person_box){0.7f, 0.7f, 0.9f, 0.9f};
+    CHECK(step(true));
+    CHECK(people.numbers.list[2].kind == VSM_SAM2_NEW && people.numbers.list[2].id == 78);
+    end_test();
+}
+
 static void test_prompts_decide(void)
 {
     static const struct vsm_track_prompt prompts[] = {
@@ -215,6 +256,7 @@ int main(void)
         RUN(test_new_number_of_an_old_object);
         RUN(test_corrections_are_noted);
         RUN(test_lost_in_one_eye);
+        RUN(test_found_again_by_appearance);
         RUN(test_prompts_decide);
     }
     vsm_tensor_unref(&images);
