@@ -19,13 +19,6 @@
 #define MIN_SCORE      0.60f /* correlation of a believable match */
 #define GOOD_SCORE     0.95f
 #define GOOD_CURVATURE 0.004f /* correlation lost a pixel aside, of a sharp match */
-#define FILL_STEPS     8      /* cells that known parallax spreads within people */
-#define RING_STEPS     2      /* and beyond them, for soft borders */
-#define SMOOTHING      0.6f   /* share of the past in parallax that hardly changes */
-#define MEMORY_FADE    0.99f
-#define FILLED_TRUST   0.75f
-#define MIN_TRUST      0.3f
-#define SOMEBODY       0.01f /* mean alpha of a cell that shows a bit of a person */
 
 enum { MASTER, SLAVE, WEIGHTS };
 
@@ -46,7 +39,6 @@ struct vsm_disparity {
     struct vsm_disparity_match_plane planes[LEVELS][PLANES];
     float *memory; /* NULL: shared or lent */
     struct geometry *cells;
-    float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 };
 
 struct shift {
@@ -527,142 +519,6 @@ static bool match(const struct vsm_disparity *d, int index, const struct vsm_dis
     return cell->confidence > 0.0f;
 }
 
-/* Settles each matched cell with its neighbours, two cells away at most: the confidence-weighted mean of those that
- * agree with the confidence-weighted median. */
-static float settle(const struct vsm_disparity *d, const struct vsm_disparity_map *map, int index,
-                    float tolerance)
-{
-    float value[25], weight[25], total = 0.0f, below = 0.0f, sum = 0.0f, weights = 0.0f, median = 0.0f;
-    int count = 0;
-
-    for (int j = -2; j <= 2; j++) {
-        for (int i = -2; i <= 2; i++) {
-            const int x = index % d->columns + i, y = index / d->columns + j;
-            const struct vsm_disparity_cell *c;
-            int place = count;
-
-            if (x < 0 || y < 0 || x >= d->columns || y >= d->rows)
-                continue;
-            c = &map->cells[y * d->columns + x];
-            if (c->confidence <= 0.0f)
-                continue;
-            for (; place > 0 && value[place - 1] > c->parallax; place--) {
-                value[place] = value[place - 1];
-                weight[place] = weight[place - 1];
-            }
-            value[place] = c->parallax;
-            weight[place] = c->confidence * (i == 0 && j == 0 ? 2.0f : 1.0f);
-            total += weight[place];
-            count++;
-        }
-    }
-    for (int i = 0; i < count && below < 0.5f * total; i++) {
-        below += weight[i];
-        median = value[i];
-    }
-    for (int i = 0; i < count; i++) {
-        if (fabsf(value[i] - median) <= tolerance) {
-            sum += weight[i] * value[i];
-            weights += weight[i];
-        }
-    }
-    return weights > 0.0f ? sum / weights : median;
-}
-
-static void settle_all(struct vsm_disparity *d, struct vsm_disparity_map *map)
-{
-    const int count = d->columns * d->rows;
-
-    for (int i = 0; i < count; i++)
-        d->smoothed[i] = map->cells[i].confidence > 0.0f ? settle(d, map, i, 1.5f * d->pixel) : 0.0f;
-    for (int i = 0; i < count; i++) {
-        struct vsm_disparity_cell *c = &map->cells[i];
-
-        c->known = c->confidence > 0.0f;
-        if (c->known && fabsf(c->parallax - d->smoothed[i]) > 2.0f * d->pixel)
-            c->confidence *= 0.25f;
-        c->parallax = d->smoothed[i];
-    }
-}
-
-/* Spreads what is known by one cell; the same row counts double, since a person's parallax changes with height. */
-static void spread(struct vsm_disparity *d, struct vsm_disparity_map *map, float least_people)
-{
-    bool found[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
-
-    for (int i = 0; i < d->columns * d->rows; i++) {
-        float sum = 0.0f, weights = 0.0f;
-
-        found[i] = false;
-        if (map->cells[i].known || map->cells[i].people < least_people)
-            continue;
-        for (int k = 0; k < 9; k++) {
-            const int x = i % d->columns + k % 3 - 1, y = i / d->columns + k / 3 - 1;
-            const float weight = k / 3 == 1 ? 2.0f : 1.0f;
-
-            if (x < 0 || y < 0 || x >= d->columns || y >= d->rows || !map->cells[y * d->columns + x].known)
-                continue;
-            sum += weight * map->cells[y * d->columns + x].parallax;
-            weights += weight;
-        }
-        found[i] = weights > 0.0f;
-        d->smoothed[i] = weights > 0.0f ? sum / weights : 0.0f;
-    }
-    for (int i = 0; i < d->columns * d->rows; i++) {
-        if (found[i]) {
-            map->cells[i].parallax = d->smoothed[i];
-            map->cells[i].known = true;
-        }
-    }
-}
-
-/* What the other direction has found, where this one has no match of its own. */
-static void take_known(const struct vsm_disparity *d, struct vsm_disparity_map *map,
-                       const struct vsm_disparity_known *known)
-{
-    for (int i = 0; i < d->columns * d->rows; i++) {
-        if (!map->cells[i].known && known->people[i] > 0.0f) {
-            map->cells[i].parallax = known->parallax[i];
-            map->cells[i].known = true;
-        }
-    }
-}
-
-/* Smooths what is like before, and stands in where people have no match now. */
-static void remember(const struct vsm_disparity *d, struct vsm_disparity_map *map,
-                     struct vsm_disparity_memory *memory)
-{
-    const float near = 1.5f * d->pixel;
-
-    for (int i = 0; i < d->columns * d->rows; i++) {
-        struct vsm_disparity_cell *c = &map->cells[i];
-        float *trust = &memory->trust[i], *parallax = &memory->parallax[i];
-
-        if (c->known) {
-            if (*trust > 0.0f && fabsf(c->parallax - *parallax) < near)
-                c->parallax += (*parallax - c->parallax) * SMOOTHING * *trust;
-            *parallax = c->parallax;
-            *trust = 1.0f;
-        } else if (c->people >= SOMEBODY && *trust > MIN_TRUST) {
-            c->parallax = *parallax;
-            c->known = true;
-            *trust *= MEMORY_FADE;
-        }
-    }
-}
-
-/* People walk on while they cannot be matched: what was filled in beside is remembered for the next frame. */
-static void extend_memory(const struct vsm_disparity *d, const struct vsm_disparity_map *map,
-                          struct vsm_disparity_memory *memory)
-{
-    for (int i = 0; i < d->columns * d->rows; i++) {
-        if (map->cells[i].known && memory->trust[i] <= MIN_TRUST) {
-            memory->parallax[i] = map->cells[i].parallax;
-            memory->trust[i] = FILLED_TRUST;
-        }
-    }
-}
-
 /* What a loop over the cells needs; each index writes its own cell only. */
 struct matching {
     const struct vsm_disparity *disparity;
@@ -712,13 +568,12 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
     load_weights(d, master->alpha);
     *map = (struct vsm_disparity_map){.columns = d->columns, .rows = d->rows, .side = d->side};
     match_all(d, search, map);
-    settle_all(d, map);
+    vsm_disparity_map_settle(map, d->pixel);
     if (search->known)
-        take_known(d, map, search->known);
+        vsm_disparity_map_take(map, search->known);
     if (search->memory)
-        remember(d, map, search->memory);
-    for (int i = 0; i < FILL_STEPS + RING_STEPS; i++)
-        spread(d, map, i < FILL_STEPS ? SOMEBODY : 0.0f);
+        vsm_disparity_map_remember(map, search->memory, d->pixel);
+    vsm_disparity_map_spread(map);
     for (int i = 0; i < d->columns * d->rows; i++) {
         struct vsm_disparity_cell *c = &map->cells[i];
 
@@ -728,62 +583,5 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
             c->known = false;
     }
     if (search->memory)
-        extend_memory(d, map, search->memory);
-}
-
-void vsm_disparity_invert(const struct vsm_disparity_map *map, struct vsm_disparity_known *known)
-{
-    memset(known, 0, sizeof(*known));
-    for (int pass = 0; pass < 2; pass++) {
-        for (int i = 0; i < map->columns * map->rows; i++) {
-            const struct vsm_disparity_cell *c = &map->cells[i];
-            const float x = (float)(i % map->columns) + c->du / (float)map->side;
-            const float y = (float)(i / map->columns) + c->dv / (float)map->side;
-
-            if (!c->known)
-                continue;
-            for (int k = 0; k < (pass ? 9 : 1); k++) {
-                const int to_x = (int)floorf(x + 0.5f) + (pass ? k % 3 - 1 : 0);
-                const int to_y = (int)floorf(y + 0.5f) + (pass ? k / 3 - 1 : 0);
-                const int to = to_y * map->columns + to_x;
-
-                if (to_x < 0 || to_y < 0 || to_x >= map->columns || to_y >= map->rows ||
-                    known->people[to] > (pass ? 0.0f : c->people) + 1e-6f)
-                    continue;
-                known->people[to] = fmaxf(c->people, 2e-6f);
-                known->parallax[to] = c->parallax;
-            }
-        }
-    }
-}
-
-bool vsm_disparity_at(const struct vsm_disparity_map *map, float x, float y, float *du, float *dv)
-{
-    const float fx = x / (float)map->side - 0.5f, fy = y / (float)map->side - 0.5f;
-    const int nearest_x = (int)floorf(fx + 0.5f), nearest_y = (int)floorf(fy + 0.5f);
-    const struct vsm_disparity_cell *nearest;
-    float sum_u = 0.0f, sum_v = 0.0f, weights = 0.0f;
-
-    if (nearest_x < 0 || nearest_y < 0 || nearest_x >= map->columns || nearest_y >= map->rows)
-        return false;
-    nearest = &map->cells[nearest_y * map->columns + nearest_x];
-    if (!nearest->known)
-        return false;
-    for (int k = 0; k < 4; k++) {
-        const int i = (int)floorf(fx) + (k & 1), j = (int)floorf(fy) + (k >> 1);
-        const float weight = (1.0f - fabsf(fx - (float)i)) * (1.0f - fabsf(fy - (float)j));
-        const struct vsm_disparity_cell *c;
-
-        if (i < 0 || j < 0 || i >= map->columns || j >= map->rows)
-            continue;
-        c = &map->cells[j * map->columns + i];
-        if (!c->known || fabsf(c->du - nearest->du) > 2.0f)
-            continue;
-        sum_u += weight * c->du;
-        sum_v += weight * c->dv;
-        weights += weight;
-    }
-    *du = weights > 0.0f ? sum_u / weights : nearest->du;
-    *dv = weights > 0.0f ? sum_v / weights : nearest->dv;
-    return true;
+        vsm_disparity_map_learn(map, search->memory);
 }

@@ -8,8 +8,8 @@
  * The eye is divided into at most 64 x 64 cells; a cell is 16 pixels wide on a grid of 1024. Cells with people are
  * matched from coarse to fine by normalised cross-correlation of luma, weighted by the master's alpha so that the
  * background has no say, over every parallax up to the near limit and a small vertical range; sub-pixel by a parabola;
- * checked backwards on the coarsest level. Neighbours in a row band and the bands around it settle outliers. All that
- * passes from frame to frame is a memory which the caller owns.
+ * checked backwards on the coarsest level. What the cells then make of each other is stereo/disparity_map.h's
+ * affair. All that passes from frame to frame is a memory which the caller owns.
  */
 #ifndef VSM_STEREO_DISPARITY_H
 #define VSM_STEREO_DISPARITY_H
@@ -19,12 +19,11 @@
 #include "frame/view.h"
 #include "geometry/projection.h"
 #include "geometry/view_map.h"
+#include "stereo/disparity_map.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define VSM_DISPARITY_CELLS 64 /* most along a side */
 
 /* Nearest distance that is searched, metres. Cameras with a baseline of 60 mm cannot be fused nearer than 0.4 m. */
 #define VSM_DISPARITY_NEAR 0.35
@@ -54,37 +53,9 @@ struct vsm_disparity_options {
     bool lent; /* working memory is lent before measuring (vsm_disparity_lend) and not kept */
 };
 
-struct vsm_disparity_cell {
-    float people;     /* mean of the master's alpha, 0..1 */
-    float parallax;   /* radians; meaningful if `known` */
-    float du, dv;     /* slave minus master at the cell's centre, grid pixels, by parallax and pitch */
-    float residual;   /* vertical: what the match shifted beyond dv, grid pixels; if confidence > 0 */
-    float confidence; /* 0..1 of its own match; 0 = none */
-    bool known;       /* matched, or next to matched cells and filled in */
-};
-
-struct vsm_disparity_map {
-    int columns, rows;
-    int side;           /* of a cell, grid pixels; the last column and row may be cut */
-    int tried, matched; /* cells with people and texture; those of them with a believable match */
-    struct vsm_disparity_cell cells[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS]; /* row by row */
-};
-
 /* One eye's planes on the grid: R, G, B in 0..1 as of image/preprocess.h, and alpha in 0..1. Borrowed. */
 struct vsm_disparity_picture {
     const float *rgb, *alpha;
-};
-
-/* Parallax by cell, as the other direction's map has it. */
-struct vsm_disparity_known {
-    float people[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS]; /* 0 = nothing is known */
-    float parallax[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
-};
-
-/* What earlier frames of a scene have shown, cell by cell; all zero = nothing. Plain: a copy continues exactly. */
-struct vsm_disparity_memory {
-    float trust[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS]; /* 0..1 */
-    float parallax[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 };
 
 struct vsm_disparity_search {
@@ -118,12 +89,5 @@ void vsm_disparity_cells(const struct vsm_disparity *disparity, int *side, int *
 /* The shift of a point at the middle of cell `index` (row * columns + column) with this parallax. */
 void vsm_disparity_shift(const struct vsm_disparity *disparity, int index, double parallax, double pitch,
                          float *du, float *dv);
-
-/* The map as the slave would have it, for a measurement with the eyes' roles exchanged. */
-void vsm_disparity_invert(const struct vsm_disparity_map *map, struct vsm_disparity_known *known);
-
-/* The shift at a place of the master's grid, between cells as far as they belong together. false: nothing is known
- * there. */
-bool vsm_disparity_at(const struct vsm_disparity_map *map, float x, float y, float *du, float *dv);
 
 #endif

@@ -147,7 +147,7 @@ static void measure_from_slave(struct vsm_stereo_pair *pair, const struct vsm_st
     const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
     const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
 
-    vsm_disparity_invert(&pair->map[m], &pair->known);
+    vsm_disparity_map_invert(&pair->map[m], &pair->known);
     find_needs(pair, slave.alpha, pair->moved[!m]);
     search.pitch = -search.pitch;
     search.only = pair->need;

@@ -66,7 +66,7 @@ static float arriving(const struct vsm_disparity_map *map, const float *from, in
     float u, v;
 
     /* The shift is known at the giver's place, which depends on it: one step of the fixed point is enough. */
-    if (!vsm_disparity_at(map, x - du, y - dv, &u, &v) || fabsf(u - du) > 2.0f)
+    if (!vsm_disparity_map_at(map, x - du, y - dv, &u, &v) || fabsf(u - du) > 2.0f)
         return 0.0f;
     if (x - u < 0.0f || y - v < 0.0f || x - u >= (float)width || y - v >= (float)height)
         return -1.0f;
@@ -198,7 +198,7 @@ void vsm_transfer_planes(const struct vsm_disparity_map *map, int grid_width, co
 
             if (part <= 0.0f)
                 continue;
-            if (!vsm_disparity_at(map, gx, gy, &du, &dv))
+            if (!vsm_disparity_map_at(map, gx, gy, &du, &dv))
                 du = dv = 0.0f;
             for (int c = 0; c < channels; c++) {
                 const float there =

@@ -188,7 +188,7 @@ static void compare_bands(const struct moment *m, float *worst)
 
             for (int i = band * VSM_BILLBOARDS_BAND * EYE; i < (band + 1) * VSM_BILLBOARDS_BAND * EYE; i++) {
                 if (shows(m, n, i) &&
-                    vsm_disparity_at(&map, (float)(i % EYE) + 0.5f, (float)(i / EYE) + 0.5f, &du, &dv)) {
+                    vsm_disparity_map_at(&map, (float)(i % EYE) + 0.5f, (float)(i / EYE) + 0.5f, &du, &dv)) {
                     sum -= (double)du;
                     pixels++;
                 }

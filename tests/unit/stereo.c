@@ -132,13 +132,13 @@ static void test_nothing_to_match(void)
     memset(rgb[1], 0, sizeof(rgb[1])); /* a black eye */
     vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);
     CHECK(map.tried > 50 && map.matched == 0);
-    CHECK(!vsm_disparity_at(&map, SIDE / 2, SIDE / 2, &du, &dv));
+    CHECK(!vsm_disparity_map_at(&map, SIDE / 2, SIDE / 2, &du, &dv));
     vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1]);
     CHECK(vsm_alignment_judge(&alignment, SIDE).unrelated);
     memset(alpha[0], 0, sizeof(alpha[0])); /* nobody there */
     vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);
     CHECK_INT(map.tried, 0);
-    CHECK(!vsm_disparity_at(&map, -5, 3, &du, &dv));
+    CHECK(!vsm_disparity_map_at(&map, -5, 3, &du, &dv));
     vsm_disparity_destroy(d);
 }
 
