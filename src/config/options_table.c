@@ -228,8 +228,7 @@ const struct vsm_option vsm_options_table[] = {
      .choices = NAMES("input", "fisheye"),
      .in_hash = true,
      .help = "Leave the eyes as they are in the input, or draw them as fisheye circles side by side; "
-             "alpha_packed "
-             "is always so."},
+             "alpha_packed is always so. Both take half-equirectangular and fisheye inputs."},
     {.key = "output.resize",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(output.resize),
