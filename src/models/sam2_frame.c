@@ -7,9 +7,10 @@
 
 void vsm_sam2_frame_drop(struct vsm_sam2_frame *frame)
 {
-    vsm_tensor_unref(&frame->feat);
-    vsm_tensor_unref(&frame->f0);
+    /* In the reverse order of their making, so that each comes back to its place (nn/device_pool.h): two are equally large. */
     vsm_tensor_unref(&frame->f1);
+    vsm_tensor_unref(&frame->f0);
+    vsm_tensor_unref(&frame->feat);
 }
 
 static struct vsm_tensor *new_tensor(int rank, int64_t a, int64_t b, int64_t c, int64_t d)

@@ -1,9 +1,9 @@
 /* Device memory for a group of networks that hand tensors to each other: one stream in whose order everything happens,
  * and memory that comes back at the same addresses.
  *
- * A released tensor's memory goes to the next tensor of the same size, the last released first. A loop that makes and
- * releases its tensors in the same order thus sees the same few addresses again and again, which is what recorded runs
- * need (nn/ort_cuda.h). Failures of copies are kept and told by the next wait, so that copies can be written like
+ * A released tensor's memory goes to the next tensor of the same size, the last released first. A loop that
+ * releases its tensors in the reverse order of their making thus sees the same addresses each time, which is what recorded
+ * runs need (nn/replay.h). Failures of copies are kept and told by the next wait, so that copies can be written like
  * memcpy(). Used by one thread at a time.
  */
 #ifndef VSM_NN_DEVICE_POOL_H

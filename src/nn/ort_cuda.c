@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "nn/replay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,31 +13,15 @@ struct staging {
     size_t bytes;
 };
 
-/* What was bound in a run: equal runs can be played from one recording. */
-struct signature {
-    size_t count;
-    struct {
-        const void *data;
-        int64_t dims[VSM_TENSOR_MAX_RANK];
-    } ports[2 * VSM_BACKEND_MAX_PORTS];
-};
-
-struct recording {
-    struct signature signature;
-    int runs;
-    int refusals; /* how often it could not be recorded */
-    struct vsm_cuda_graph *graph;
-};
-
 struct vsm_ort_cuda {
     const OrtApi *api;
     struct vsm_device_pool *pool, *own_pool;
     OrtMemoryInfo *host, *device;
     OrtRunOptions *run_options;
     struct staging staging[2 * VSM_BACKEND_MAX_PORTS];
-    struct recording recordings[VSM_ORT_CUDA_RECORDINGS];
-    size_t recording_count;
-    struct signature signature; /* of the present run */
+    struct vsm_replay_signature signature; /* of the present run */
+    struct vsm_replay replay;
+    struct vsm_cuda_graph *recording; /* NULL: none */
 };
 
 static int check(const struct vsm_ort_cuda *cuda, OrtStatus *result, const char *what)
@@ -96,8 +81,7 @@ void vsm_ort_cuda_destroy(struct vsm_ort_cuda *cuda)
 {
     if (!cuda)
         return;
-    for (size_t i = 0; i < cuda->recording_count; i++)
-        vsm_cuda_graph_destroy(cuda->recordings[i].graph);
+    vsm_cuda_graph_destroy(cuda->recording);
     for (size_t i = 0; i < sizeof(cuda->staging) / sizeof(cuda->staging[0]); i++)
         vsm_cuda_free(cuda->staging[i].memory);
     cuda->api->ReleaseRunOptions(cuda->run_options);
@@ -210,7 +194,7 @@ static int bind_all(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *ru
 {
     int status = VSM_OK;
 
-    cuda->signature = (struct signature){0};
+    cuda->signature = (struct vsm_replay_signature){0};
     for (size_t i = 0; !status && i < run->input_count; i++)
         status = bind(cuda, run, binding, i, inputs[i], true);
     for (size_t i = 0; !status && i < run->output_count; i++) {
@@ -242,60 +226,50 @@ static int run_once(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *ru
     return check(cuda, cuda->api->RunWithBinding(run->session, cuda->run_options, binding), run->subject);
 }
 
-/* The recording of such a run, or a new entry; NULL if there are too many kinds of runs. */
-static struct recording *find_recording(struct vsm_ort_cuda *cuda)
+/* Before the library runs, and writes parameters where those of earlier runs lie: nothing may still read them. */
+static int settle(struct vsm_ort_cuda *cuda)
 {
-    for (size_t i = 0; i < cuda->recording_count; i++)
-        if (memcmp(&cuda->recordings[i].signature, &cuda->signature, sizeof(cuda->signature)) == 0)
-            return &cuda->recordings[i];
-    if (cuda->recording_count == VSM_ORT_CUDA_RECORDINGS) {
-        /* Shapes change while a memory fills; what was never recorded makes room. */
-        for (size_t i = 0; i < cuda->recording_count; i++)
-            if (!cuda->recordings[i].graph) {
-                cuda->recordings[i] = (struct recording){.signature = cuda->signature};
-                return &cuda->recordings[i];
-            }
-        return NULL;
-    }
-    cuda->recordings[cuda->recording_count] = (struct recording){.signature = cuda->signature};
-    return &cuda->recordings[cuda->recording_count++];
+    const int status = vsm_device_pool_wait(cuda->pool);
+
+    vsm_cuda_graph_destroy(cuda->recording);
+    cuda->recording = NULL;
+    return status;
 }
 
 /* Records a run instead of doing it. A failure is no failure of the run: it will be done without a recording. */
-static int record(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding,
-                  struct recording *r)
+static int record(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding)
 {
     struct vsm_cuda_stream *stream = vsm_device_pool_stream(cuda->pool);
     int status = vsm_cuda_graph_begin(stream), ended;
 
     if (!status) {
         status = run_once(cuda, run, binding);
-        ended = vsm_cuda_graph_end(stream, &r->graph);
+        ended = vsm_cuda_graph_end(stream, &cuda->recording);
         status = status ? status : ended;
     }
     if (status) {
         vsm_log(VSM_LOG_DEBUG, "cuda", "%s cannot be recorded: %s", run->subject, vsm_error_message());
-        vsm_cuda_graph_destroy(r->graph);
-        r->graph = NULL;
-        r->refusals++;
-        r->runs = 0;
+        vsm_cuda_graph_destroy(cuda->recording);
+        cuda->recording = NULL;
     }
+    vsm_replay_record(&cuda->replay, status == VSM_OK);
     return status;
 }
 
-static int execute(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding)
+/* signature: NULL for a run that cannot be recorded. */
+static int execute(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding,
+                   const struct vsm_replay_signature *signature)
 {
-    struct recording *r = find_recording(cuda);
-    int status = VSM_OK;
+    const enum vsm_replay_step step = vsm_replay_next(&cuda->replay, signature);
+    int status = step == VSM_REPLAY_PLAY ? VSM_OK : settle(cuda);
 
-    if (r && !r->graph && r->refusals < VSM_ORT_CUDA_ATTEMPTS && ++r->runs > VSM_ORT_CUDA_WARM_RUNS)
-        status = record(cuda, run, binding, r);
-    if (r && r->graph)
-        return vsm_cuda_graph_launch(r->graph, vsm_device_pool_stream(cuda->pool));
-    /* The library keeps the error of a refused recording and takes it for one of the next run. */
     if (status)
+        return status;
+    /* The library keeps the error of a refused recording and takes it for one of the next run. */
+    if (step == VSM_REPLAY_RECORD && record(cuda, run, binding) != VSM_OK)
         (void)run_once(cuda, run, binding);
-    return run_once(cuda, run, binding);
+    return cuda->recording ? vsm_cuda_graph_launch(cuda->recording, vsm_device_pool_stream(cuda->pool))
+                           : run_once(cuda, run, binding);
 }
 
 /* A host tensor from a result of the library's own. */
@@ -378,13 +352,10 @@ int vsm_ort_cuda_execute(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_ru
 
     if (!status)
         status = bind_all(cuda, run, binding, inputs, outputs, wanted, &unknown);
-    if (!status && unknown) {
-        status = run_once(cuda, run, binding);
-        if (!status)
-            status = vsm_device_pool_wait(cuda->pool);
-    } else if (!status) {
-        status = execute(cuda, run, binding);
-    }
+    if (!status)
+        status = execute(cuda, run, binding, unknown ? NULL : &cuda->signature);
+    if (!status && unknown)
+        status = vsm_device_pool_wait(cuda->pool);
     if (!status)
         status = fetch(cuda, run, outputs, wanted);
     if (!status && unknown)

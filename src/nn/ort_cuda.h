@@ -1,6 +1,6 @@
 /* Runs of an ONNX Runtime session on its CUDA provider: tensors on the device are bound where they are, host tensors
- * are copied to and from fixed places, and a run that is asked for again with the same addresses and shapes is recorded
- * as a CUDA graph and played from then on.
+ * are copied to and from fixed places, and a run that is asked for again and again with the same addresses and shapes
+ * is recorded as a CUDA graph and played from then on, until another one is asked for (nn/replay.h).
  *
  * Only nn/ort_session.c includes this. The provider is a library of its own that ONNX Runtime loads at run time; the
  * message of a failure says what it lacks.
@@ -11,16 +11,6 @@
 #include "nn/backend.h"
 #include "nn/device_pool.h"
 #include "nn/ort_api.h"
-
-/* The same run this often, and it is recorded: the library's memory has settled by then. */
-#define VSM_ORT_CUDA_WARM_RUNS 3
-
-/* If it cannot be recorded, because the library wants more memory in the midst of it, it is tried again after as many
- * runs, so often in all. */
-#define VSM_ORT_CUDA_ATTEMPTS 3
-
-/* Recorded runs kept by a session. */
-#define VSM_ORT_CUDA_RECORDINGS 8
 
 struct vsm_ort_cuda;
 

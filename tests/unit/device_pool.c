@@ -33,6 +33,26 @@ static void test_addresses_come_back(void)
     vsm_device_pool_destroy(pool);
 }
 
+/* Released in the reverse order of their making, tensors of one size find their own places again. */
+static void test_reverse_order_keeps_places(void)
+{
+    struct vsm_device_pool *pool;
+    struct vsm_tensor *t[3];
+    const void *places[3];
+
+    CHECK_INT(vsm_device_pool_create_host(&pool), VSM_OK);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++)
+            t[i] = floats(pool, 10);
+        for (int i = 2; i >= 0; i--) {
+            CHECK(round == 0 || t[i]->data == places[i]);
+            places[i] = t[i]->data;
+            vsm_tensor_unref(&t[i]);
+        }
+    }
+    vsm_device_pool_destroy(pool);
+}
+
 static void test_copies(void)
 {
     const float from[] = {1, 2, 3};
@@ -66,6 +86,7 @@ static void test_more_than_are_kept(void)
 int main(void)
 {
     RUN(test_addresses_come_back);
+    RUN(test_reverse_order_keeps_places);
     RUN(test_copies);
     RUN(test_more_than_are_kept);
     return tap_done();
