@@ -319,7 +319,7 @@ static int dry_run_cpu(const struct vsm_plan *plan, FILE *out)
     if (status == VSM_OK && rvm)
         hash = vsm_rvm_hash(rvm);
     if (status == VSM_OK && vsm_track_plan_wants(plan->config))
-        status = vsm_track_plan_create_net(plan, &net, &all);
+        status = vsm_track_plan_create_net(plan, false, &net, &all);
     if (status == VSM_OK && net)
         status = print_tracker(plan, net, out);
     if (status == VSM_OK) {

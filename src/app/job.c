@@ -240,7 +240,7 @@ static int create_models(struct job *job)
             return status;
         job->model = vsm_rvm_hash(job->rvm);
     }
-    return vsm_track_plan_wants(plan->config) ? vsm_track_plan_create_net(plan, &job->net, &job->model)
+    return vsm_track_plan_wants(plan->config) ? vsm_track_plan_create_net(plan, true, &job->net, &job->model)
                                               : VSM_OK;
 }
 

@@ -13,6 +13,7 @@
 #include "stages/people_stage.h"
 #include "stereo/disparity.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -254,6 +255,17 @@ void vsm_track_plan_finish(struct vsm_plan_track *track)
     *track = (struct vsm_plan_track){0};
 }
 
+/* What the message lacks where the user insists on a device that cannot be used. */
+static int refuse(int status, enum vsm_config_device wanted)
+{
+    char why[400];
+
+    if (status != VSM_E_DEVICE || wanted != VSM_CONFIG_DEVICE_CUDA)
+        return status;
+    snprintf(why, sizeof(why), "%s", vsm_error_message());
+    return vsm_fail(VSM_E_DEVICE, "processing.device: cuda cannot be used (%s); use cpu or auto", why);
+}
+
 /* On the device if it is wanted and there; with device auto, else on the CPU. */
 static int create_net(const struct vsm_plan *plan, const char *cache, struct vsm_sam2_net **net)
 {
@@ -275,7 +287,7 @@ static int create_net(const struct vsm_plan *plan, const char *cache, struct vsm
         else if (wanted == VSM_CONFIG_DEVICE_AUTO && (status == VSM_E_DEVICE || status == VSM_E_NOMEM))
             vsm_log(VSM_LOG_INFO, "track", "the tracker runs on the CPU (%s)", vsm_error_message());
         else
-            return status;
+            return refuse(status, wanted);
     }
     if (status == VSM_OK)
         return status;
@@ -283,9 +295,10 @@ static int create_net(const struct vsm_plan *plan, const char *cache, struct vsm
     return vsm_sam2_net_create(&options, net);
 }
 
-int vsm_track_plan_create_net(const struct vsm_plan *plan, struct vsm_sam2_net **net, struct vsm_sha256 *hash)
+int vsm_track_plan_create_net(const struct vsm_plan *plan, bool may_store, struct vsm_sam2_net **net,
+                              struct vsm_sha256 *hash)
 {
-    char *cache = plan->config->models.graph_cache ? vsm_graph_cache_folder() : NULL;
+    char *cache = may_store && plan->config->models.graph_cache ? vsm_graph_cache_folder() : NULL;
     struct vsm_sha256 both[2] = {*hash};
     int status = create_net(plan, cache, net);
 

@@ -20,8 +20,9 @@ void vsm_track_plan_finish(struct vsm_plan_track *track);
 bool vsm_track_plan_wants(const struct vsm_config *config);
 
 /* The network, on the device that processing.device asks for (auto: the GPU if it can, with a line in the log that says why
- * not), and its hash joined to *hash. */
-int vsm_track_plan_create_net(const struct vsm_plan *plan, struct vsm_sam2_net **net,
+ * not), and its hash joined to *hash. may_store: by way of the stored networks (nn/graph_cache.h), if the user lets them be.
+ * VSM_E_DEVICE if he insists on a GPU that cannot be used. */
+int vsm_track_plan_create_net(const struct vsm_plan *plan, bool may_store, struct vsm_sam2_net **net,
                               struct vsm_sha256 *hash) VSM_NODISCARD;
 int vsm_track_plan_create_stage(const struct vsm_plan *plan, struct vsm_sam2_net *net,
                                 struct vsm_parallel *pool, struct vsm_track_stage **stage) VSM_NODISCARD;

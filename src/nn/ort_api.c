@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int vsm_ort_api_get(const OrtApi **api, const OrtModelEditorApi **editor)
@@ -48,6 +49,14 @@ static void log_line(void *param, OrtLoggingLevel severity, const char *category
             message);
 }
 
+/* The library's builds for Linux keep an identity of the machine and a list of events in the user's cache folder from the
+ * environment's making on, before the API can forbid it. A variable forbids it in time; set before there are threads, for
+ * others may read the process's variables. */
+__attribute__((constructor)) static void forbid_events(void)
+{
+    (void)setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+}
+
 int vsm_ort_api_env(OrtEnv **env)
 {
     const OrtApi *api;
@@ -58,8 +67,7 @@ int vsm_ort_api_env(OrtEnv **env)
     status = vsm_ort_api_check(api->CreateEnvWithCustomLogger(log_line, NULL, ORT_LOGGING_LEVEL_WARNING,
                                                               "vsm", env),
                                VSM_E_DEVICE, "ONNX Runtime");
-    /* No report to the maker of the library; builds without that feature refuse the call, which
-     * is as good. */
+    /* Builds without that feature refuse the call, which is as good. */
     if (!status)
         api->ReleaseStatus(api->DisableTelemetryEvents(*env));
     return status;

@@ -161,7 +161,15 @@ refuses "prompts and detector both missing" "there is no detector" --set models.
 # Everybody whom the detector finds, which is nobody in a test picture; and the plan.
 run all.mp4 "" --set matting.continuous_correction=true --set matting.correction_interval=3 && ok "by the detector" ||
     not_ok "by the detector" "$(cat stderr)"
+"$program" models clear-cache >clear-out
 run dry.mp4 "" --dry-run --set matting.model=sam2+rvm && grep -q 'tracker     edgetam (weights of unknown licence)' stdout &&
     grep -q 'everybody whom the detector finds' stdout && [ ! -e dry.mp4 ] && ok "the plan tells of the tracker" ||
     not_ok "the plan tells of the tracker" "$(cat stdout stderr)"
+grep -q "[1-9][0-9.]* MB" clear-out && [ -z "$(find cache -type f)" ] && ok "the plan stores no networks" ||
+    not_ok "the plan stores no networks" "$(find cache -type f) $(cat clear-out)"
+if command -v nvidia-smi >/dev/null 2>&1; then
+    skip "CUDA without a GPU" "there may be one"
+else
+    refuses "CUDA without a GPU" "processing.device: cuda cannot be used (.*); use cpu or auto" --set processing.device=cuda
+fi
 tap_done
