@@ -426,6 +426,13 @@ const struct vsm_sam2_result *vsm_sam2_tracker_find(const struct vsm_sam2_tracke
     return at < 0 ? NULL : &tracker->objects[at]->result;
 }
 
+bool vsm_sam2_tracker_is_conditioned(const struct vsm_sam2_tracker *tracker, int view, int id, int64_t frame)
+{
+    int at = index_of(tracker, view, id);
+
+    return at >= 0 && vsm_sam2_bank_has_conditioning(tracker->objects[at]->bank, frame);
+}
+
 void vsm_sam2_tracker_remove(struct vsm_sam2_tracker *tracker, int view, int id)
 {
     int at = index_of(tracker, view, id);

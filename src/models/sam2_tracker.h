@@ -104,6 +104,9 @@ int vsm_sam2_tracker_count(const struct vsm_sam2_tracker *tracker);
 const struct vsm_sam2_result *vsm_sam2_tracker_at(const struct vsm_sam2_tracker *tracker, int index);
 const struct vsm_sam2_result *vsm_sam2_tracker_find(const struct vsm_sam2_tracker *tracker, int view, int id);
 
+/* Whether an object's memory of a frame is a conditioning one. */
+bool vsm_sam2_tracker_is_conditioned(const struct vsm_sam2_tracker *tracker, int view, int id, int64_t frame);
+
 /* Forgets an object (no error if there is none), or all of them, after a scene cut. */
 void vsm_sam2_tracker_remove(struct vsm_sam2_tracker *tracker, int view, int id);
 void vsm_sam2_tracker_clear(struct vsm_sam2_tracker *tracker);

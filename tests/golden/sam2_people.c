@@ -2,6 +2,7 @@
  * what is corrected and noted. Not how well anybody is followed. */
 #include "sam2_weights.h"
 
+#include "models/sam2_frame.h"
 #include "shared_data.h"
 #include "stages/track_people.h"
 #include "tap.h"
@@ -11,6 +12,8 @@
 
 #define SIZE 256
 
+static char path[] = "/tmp/vsm-sam2-p-XXXXXX";
+static const struct vsm_sam2_net_options options = {.path = path, .image_size = SIZE, .session.threads = 2};
 static struct vsm_sam2_net *net;
 static struct vsm_tensor *images;
 static struct vsm_sam2_tracker *tracker;
@@ -216,6 +219,71 @@ static void test_found_again_by_appearance(void)
     end_test();
 }
 
+/* Somebody who was hidden: his score fell, made so by an empty mask; then his box is back. One more conditioning frame,
+ * and nothing begins anew. */
+static void test_hidden_then_corrected(void)
+{
+    static const struct vsm_person_box place = {0.04f, 0.10f, 0.30f, 0.43f};
+    static const float nothing[SIZE * SIZE];
+    const struct vsm_sam2_prompt hidden = {.mask = nothing, .mask_height = SIZE, .mask_width = SIZE};
+    const struct vsm_sam2_result *r;
+
+    begin_test(true, NULL, 0);
+    frame.index = 1;
+    see(1, 0, 1);
+    frame.people.person[0].box[0] = frame.people.person[0].box[1] = place;
+    CHECK(step(true));
+    CHECK(step(false));
+    for (int eye = 0; eye < 2; eye++)
+        CHECK_INT(vsm_sam2_tracker_prompt(tracker, eye, 1, &hidden, NULL), VSM_OK);
+    CHECK_INT(vsm_sam2_tracker_track(tracker), VSM_OK);
+    for (int eye = 0; eye < 2; eye++) {
+        r = vsm_sam2_tracker_find(tracker, eye, 1);
+        CHECK(r && r->absent && r->score < 0);
+        CHECK(!vsm_sam2_tracker_is_conditioned(tracker, eye, 1, 1));
+    }
+    CHECK_INT(people.numbers.listed, 0);
+
+    frame.index = 1;
+    see(1, 0, 1);
+    frame.people.person[0].box[0] = frame.people.person[0].box[1] = place;
+    CHECK(step(true));
+    CHECK_INT(people.numbers.corrections[VSM_SAM2_FOUND_AGAIN], 2);
+    CHECK_INT(people.numbers.listed, 2);
+    CHECK_INT(vsm_sam2_tracker_frames(tracker), 3);
+    CHECK_INT(objects(), 2);
+    for (int eye = 0; eye < 2; eye++) {
+        r = vsm_sam2_tracker_find(tracker, eye, 1);
+        CHECK(r && r->prompted && !r->absent && r->score > 0 && r->last_seen == r->frame);
+        CHECK(vsm_sam2_tracker_is_conditioned(tracker, eye, 1, 0));
+        CHECK(vsm_sam2_tracker_is_conditioned(tracker, eye, 1, 2));
+    }
+    CHECK(step(false)); /* and he is followed from both */
+    CHECK(vsm_sam2_tracker_is_conditioned(tracker, 0, 1, 2));
+    end_test();
+}
+
+/* Recorded runs want every frame's features at the addresses of the last one's. */
+static void test_features_keep_their_places(void)
+{
+    struct vsm_sam2_net_options there = options;
+    struct vsm_sam2_frame features = {0};
+    const void *places[3] = {NULL};
+
+    there.as_device = true;
+    CHECK_INT(vsm_sam2_net_create(&there, &features.net), VSM_OK);
+    for (int i = 0; features.net && i < 3; i++) {
+        CHECK_INT(vsm_sam2_frame_begin(&features, images), VSM_OK);
+        CHECK(i == 0 || (features.feat->data == places[0] && features.f0->data == places[1] &&
+                         features.f1->data == places[2]));
+        places[0] = features.feat->data;
+        places[1] = features.f0->data;
+        places[2] = features.f1->data;
+    }
+    vsm_sam2_frame_drop(&features);
+    vsm_sam2_net_destroy(features.net);
+}
+
 static void test_prompts_decide(void)
 {
     static const struct vsm_track_prompt prompts[] = {
@@ -243,8 +311,7 @@ static void test_prompts_decide(void)
 
 int main(void)
 {
-    char recipe[1024], path[] = "/tmp/vsm-sam2-p-XXXXXX";
-    struct vsm_sam2_net_options options = {.path = path, .image_size = SIZE, .session.threads = 2};
+    char recipe[1024];
     int fd = mkstemp(path);
 
     if (fd < 0 || !shared_path("golden/sam2/weights/edgetam.json", recipe, sizeof(recipe)) ||
@@ -257,7 +324,9 @@ int main(void)
         RUN(test_corrections_are_noted);
         RUN(test_lost_in_one_eye);
         RUN(test_found_again_by_appearance);
+        RUN(test_hidden_then_corrected);
         RUN(test_prompts_decide);
+        RUN(test_features_keep_their_places);
     }
     vsm_tensor_unref(&images);
     vsm_sam2_net_destroy(net);
