@@ -140,6 +140,38 @@ static void put(struct vsm_image *image, int x, int y, float r, float g, float b
         p[c] = (uint8_t)lroundf(255.0f * fminf(fmaxf(v[c], 0.0f), 1.0f));
 }
 
+/* The left matte moved into the right eye, as the mattes were given out. */
+static int move_left(const struct options *o, float *alpha[2], const float *const rgb[2], float *moved)
+{
+    struct vsm_stereo_pair_options options = {.baseline = VSM_TRUTH_FILM_BASELINE, .threshold = o->threshold};
+    const struct vsm_stereo_pair_frame frame = {.rgb = {rgb[0], rgb[1]}, .alpha = {alpha[0], alpha[1]}};
+    struct vsm_stereo_pair_result result;
+    struct vsm_stereo_pair *pair = NULL;
+    void *lent = NULL;
+    int status = VSM_OK;
+
+    for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
+        const struct vsm_view view = {.eye = (enum vsm_eye)eye,
+                                      .source = {eye * o->eye, 0, o->eye, o->eye},
+                                      .width = o->eye,
+                                      .height = o->eye};
+
+        status = vsm_view_map_init(&options.views[eye], &view);
+    }
+    if (status == VSM_OK)
+        status = vsm_stereo_pair_create(&options, &pair);
+    if (status == VSM_OK && !(lent = vsm_mem_alloc("stereo pair", 1, vsm_stereo_pair_bytes(pair))))
+        status = VSM_E_NOMEM;
+    if (status == VSM_OK) {
+        vsm_stereo_pair_lend(pair, lent);
+        vsm_stereo_pair_run(pair, &frame, &result);
+        memcpy(moved, result.moved[1], pixels_of(o) * sizeof(float));
+    }
+    vsm_stereo_pair_destroy(pair);
+    vsm_mem_free(lent);
+    return status;
+}
+
 /* Both eyes, brighter where the matte is; green is missing, red too much. Then the left matte, moved, in red over the
  * right one in cyan. */
 static int draw(const struct way *way, const char *scene, int number, float *alpha[2], float *truth[2],
@@ -149,10 +181,12 @@ static int draw(const struct way *way, const char *scene, int number, float *alp
     char *path = vsm_mem_format("path", "%s%s_%03d%s.png", o->pictures, scene, number, way->name);
     struct vsm_image *image = vsm_image_create((struct vsm_format){.planes = VSM_PLANES_RGB, .depth = 8},
                                                3 * o->eye, o->eye, (struct vsm_colour){0});
-    const float *moved = vsm_stereo_manager_last(way->manager, 0)->moved[1];
     const size_t n = pixels_of(o);
-    int status = path && image ? VSM_OK : VSM_E_NOMEM;
+    float *moved = vsm_mem_alloc("matte", n, sizeof(float));
+    int status = path && image && moved ? VSM_OK : VSM_E_NOMEM;
 
+    if (status == VSM_OK)
+        status = move_left(o, alpha, rgb, moved);
     for (size_t i = 0; status == VSM_OK && i < n; i++) {
         const int x = (int)(i % (size_t)o->eye), y = (int)(i / (size_t)o->eye);
 
@@ -167,6 +201,7 @@ static int draw(const struct way *way, const char *scene, int number, float *alp
     if (status == VSM_OK)
         status = vsm_still_write_png(path, image);
     vsm_image_unref(&image);
+    vsm_mem_free(moved);
     vsm_mem_free(path);
     return status;
 }

@@ -264,7 +264,8 @@ void vsm_stereo_pair_past(const struct vsm_stereo_pair *pair, struct vsm_stereo_
                                      .grid = pair->grid,
                                      .memory = {pair->memory[0], pair->memory[1]},
                                      .alignment = pair->alignment,
-                                     .mend = pair->mend};
+                                     .mend = pair->mend,
+                                     .consensus = pair->consensus};
 }
 
 int vsm_stereo_pair_go_on(struct vsm_stereo_pair *pair, const struct vsm_stereo_past *pasts, int count)
@@ -280,6 +281,7 @@ int vsm_stereo_pair_go_on(struct vsm_stereo_pair *pair, const struct vsm_stereo_
     memcpy(pair->memory, past->memory, sizeof(pair->memory));
     pair->alignment = past->alignment;
     pair->mend = past->mend;
+    pair->consensus = past->consensus;
     vsm_mem_free(past);
     return VSM_OK;
 }

@@ -22,6 +22,7 @@ static void carry_cell(const struct vsm_stereo_past *from, int cell, int eye, in
     to->memory[eye].parallax[index] = from->memory[eye].parallax[cell];
     to->mend.before[eye][index] = from->mend.before[eye][cell];
     to->mend.share[eye][index] = from->mend.share[eye][cell];
+    to->consensus.share[eye][index] = from->consensus.share[eye][cell];
 }
 
 void vsm_stereo_past_carry(const struct vsm_stereo_past *from, int count, struct vsm_stereo_past *to)
@@ -29,6 +30,7 @@ void vsm_stereo_past_carry(const struct vsm_stereo_past *from, int count, struct
     memset(to->memory, 0, sizeof(to->memory));
     to->alignment = from[0].alignment;
     to->mend = (struct vsm_mend){.frames = from[0].mend.frames};
+    to->consensus = (struct vsm_consensus){.frames = from[0].consensus.frames};
     for (int eye = 0; eye < 2; eye++) {
         for (int i = 0; i < to->grid.columns * to->grid.rows; i++) {
             int cell = -1, k = 0;

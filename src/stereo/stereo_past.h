@@ -9,6 +9,7 @@
 
 #include "geometry/view_map.h"
 #include "stereo/alignment.h"
+#include "stereo/consensus.h"
 #include "stereo/disparity.h"
 #include "stereo/mend.h"
 
@@ -19,6 +20,7 @@ struct vsm_stereo_past {
     struct vsm_disparity_memory memory[2];
     struct vsm_alignment alignment;
     struct vsm_mend mend;
+    struct vsm_consensus consensus;
 };
 
 /* `to` has its views and grid; the rest is filled from `count` >= 1 pasts, the first of those that know a cell.

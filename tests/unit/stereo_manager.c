@@ -368,6 +368,7 @@ static void test_past_follows_directions(void)
         from[1].memory[1].trust[cell] = 0.7f;
         from[1].mend.share[1][cell] = 1.0f;
         from[1].mend.before[1][cell] = 0.9f;
+        from[1].consensus.share[1][cell] = 0.6f;
     }
     from[1].mend.frames = from[1].alignment.frames = 12;
     view.kind = VSM_VIEW_TURNED;
@@ -385,6 +386,7 @@ static void test_past_follows_directions(void)
     here = (int)y / 3 * 64 + (int)x / 3;
     CHECK(to.memory[1].parallax[here] == 0.05f && to.memory[1].trust[here] == 0.7f);
     CHECK(to.mend.share[1][here] == 1.0f && to.mend.before[1][here] == 0.9f);
+    CHECK(to.consensus.share[1][here] == 0.6f && to.consensus.share[1][here - 10] == 0.0f);
     CHECK(to.memory[1].trust[here - 10] == 0.0f && to.memory[0].trust[here] == 0.0f);
     CHECK(to.memory[0].trust[5] == 0.0f);
     CHECK_INT(to.mend.frames, 12);
