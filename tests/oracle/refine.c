@@ -480,8 +480,10 @@ static void test_refusals(void)
     scene.mattes[1].view.width = 9;
     CHECK_INT(vsm_refine(scene.source, scene.mattes, EYES, scene.outputs, 1, &options, NULL), VSM_E_INTERNAL);
     CHECK_HAS(vsm_error_message(), "[8, 8, 9]");
-    CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, VSM_MAX_OUTPUTS + 1, &options, NULL),
+    CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, 2 * VSM_MAX_OUTPUTS + 1, &options,
+                         NULL),
               VSM_E_INTERNAL);
+    CHECK_HAS(vsm_error_message(), "are more than");
     scene.outputs[0].image->width = 62;
     CHECK_INT(vsm_refine(scene.source, scene.mattes, 1, scene.outputs, 1, &options, NULL), VSM_E_INTERNAL);
     CHECK_HAS(vsm_error_message(), "62x32");
