@@ -101,8 +101,8 @@ static void *take(struct vsm_device_pool *pool, size_t bytes)
     return vsm_cuda_alloc("device tensor", bytes, &memory) == VSM_OK ? memory : NULL;
 }
 
-struct vsm_tensor *vsm_device_pool_tensor(struct vsm_device_pool *pool, enum vsm_dtype dtype, int rank,
-                                          const int64_t *dims)
+/* Without data yet, held once. */
+static struct vsm_tensor *make_tensor(enum vsm_dtype dtype, int rank, const int64_t *dims)
 {
     struct vsm_tensor *tensor = vsm_mem_alloc("tensor", 1, sizeof(*tensor));
 
@@ -112,10 +112,20 @@ struct vsm_tensor *vsm_device_pool_tensor(struct vsm_device_pool *pool, enum vsm
     tensor->rank = rank;
     for (int i = 0; i < rank; i++)
         tensor->dims[i] = dims[i];
+    atomic_init(&tensor->references, 1);
+    return tensor;
+}
+
+struct vsm_tensor *vsm_device_pool_tensor(struct vsm_device_pool *pool, enum vsm_dtype dtype, int rank,
+                                          const int64_t *dims)
+{
+    struct vsm_tensor *tensor = make_tensor(dtype, rank, dims);
+
+    if (!tensor)
+        return NULL;
     tensor->place = pool->place;
     tensor->opaque = pool;
     tensor->release = release;
-    atomic_init(&tensor->references, 1);
     tensor->data = take(pool, vsm_tensor_bytes(tensor));
     if (!tensor->data) {
         vsm_mem_free(tensor);
@@ -137,15 +147,10 @@ struct vsm_tensor *vsm_device_pool_host_tensor(const struct vsm_device_pool *poo
 
     if (pool->place == VSM_PLACE_HOST)
         return vsm_tensor_create(dtype, rank, dims);
-    tensor = vsm_mem_alloc("tensor", 1, sizeof(*tensor));
+    tensor = make_tensor(dtype, rank, dims);
     if (!tensor)
         return NULL;
-    tensor->dtype = dtype;
-    tensor->rank = rank;
-    for (int i = 0; i < rank; i++)
-        tensor->dims[i] = dims[i];
     tensor->release = release_host;
-    atomic_init(&tensor->references, 1);
     if (vsm_cuda_alloc_host("tensor", vsm_tensor_bytes(tensor), &tensor->data) != VSM_OK) {
         vsm_mem_free(tensor);
         return NULL;
