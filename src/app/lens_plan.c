@@ -49,6 +49,17 @@ static int set_circles(struct vsm_plan *plan)
     return status;
 }
 
+/* The field of view stays what the plan has, which is the mesh's or what the user says of the circle. */
+static void take_circles(struct vsm_plan *plan)
+{
+    for (int e = 0; e < plan->layout.eye_count; e++) {
+        plan->lenses[e].centre_x = plan->layout.lenses[e].centre_x;
+        plan->lenses[e].centre_y = plan->layout.lenses[e].centre_y;
+        plan->lenses[e].radius = plan->layout.lenses[e].radius;
+    }
+    plan->lens_reason = "by the mesh";
+}
+
 /* Sizes and limits, once for all users of the lenses. */
 static int check(const struct vsm_plan *plan)
 {
@@ -71,8 +82,12 @@ int vsm_lens_plan_choose(struct vsm_plan *plan)
     for (int e = 0; e < plan->layout.eye_count; e++)
         plan->lenses[e] = (struct vsm_lens){.projection = plan->layout.projection,
                                             .field_of_view = plan->layout.field_of_view};
-    if (plan->layout.projection == VSM_FISHEYE)
-        status = config->input.circles ? set_circles(plan) : find_circles(plan);
+    if (plan->layout.projection == VSM_FISHEYE && config->input.circles)
+        status = set_circles(plan);
+    else if (plan->layout.projection == VSM_FISHEYE && plan->layout.by_mesh)
+        take_circles(plan);
+    else if (plan->layout.projection == VSM_FISHEYE)
+        status = find_circles(plan);
     return status == VSM_OK ? check(plan) : status;
 }
 

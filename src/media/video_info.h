@@ -5,9 +5,18 @@
 #include "base/clock.h"
 #include "frame/image.h"
 #include "frame/view.h"
+#include "geometry/mesh_fit.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* What the meshes of an mshp box come to (vr_mesh.h). Picture coordinates are of one eye's picture, or of the whole picture
+ * if the meshes lie apart in it. */
+struct vsm_vr_meshes {
+    int count;                   /* 1: both eyes alike; 2: left and right; 0: see `fault` */
+    struct vsm_mesh_fit eyes[2]; /* by enum vsm_eye */
+    char fault[160];             /* why they were not understood: "its checksum is wrong" */
+};
 
 /* VR boxes of the video track, as found in the file (Google spherical video V2: st3d, sv3d). */
 struct vsm_vr_boxes {
@@ -18,6 +27,7 @@ struct vsm_vr_boxes {
     bool equirect;       /* sv3d/proj/equi; otherwise a projection that is named in `projection_name` */
     uint32_t bound_top, bound_bottom, bound_left, bound_right; /* 0.32 fixed-point crops of the sphere */
     char projection_name[8];                                   /* "equi", "cbmp", "mshp" */
+    struct vsm_vr_meshes meshes;                               /* of "mshp" */
 };
 
 struct vsm_video_info {

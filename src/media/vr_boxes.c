@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "media/vr_mesh.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,8 +69,9 @@ static int read_equi(const struct vsm_mp4_source *source, const struct vsm_mp4_b
 }
 
 static int read_sv3d(const struct vsm_mp4_source *source, const struct vsm_mp4_box *box,
-                     struct vsm_vr_boxes *boxes)
+                     struct vsm_vr_boxes_found *found)
 {
+    struct vsm_vr_boxes *boxes = &found->boxes;
     struct vsm_mp4_box proj, kind;
     struct vsm_mp4_list list;
     int r = child(source, box, 0, VSM_MP4_TYPE('p', 'r', 'o', 'j'), &proj);
@@ -79,11 +81,13 @@ static int read_sv3d(const struct vsm_mp4_source *source, const struct vsm_mp4_b
     list = vsm_mp4_boxes_inside(source, &proj, 0);
     while ((r = vsm_mp4_boxes_next(&list, &kind)) == VSM_OK) {
         bool equi = kind.type == VSM_MP4_TYPE('e', 'q', 'u', 'i');
+        bool mesh = kind.type == VSM_MP4_TYPE('m', 's', 'h', 'p');
 
         if (equi && (r = read_equi(source, &kind, boxes)) != VSM_OK)
             return r;
-        if (equi || kind.type == VSM_MP4_TYPE('c', 'b', 'm', 'p') ||
-            kind.type == VSM_MP4_TYPE('m', 's', 'h', 'p'))
+        if (mesh)
+            found->mesh = kind;
+        if (equi || mesh || kind.type == VSM_MP4_TYPE('c', 'b', 'm', 'p'))
             name_projection(boxes, kind.type);
     }
     return r;
@@ -160,7 +164,7 @@ static int read_entry(const struct vsm_mp4_source *source, const struct vsm_mp4_
         if (box.type == VSM_MP4_TYPE('s', 't', '3', 'd'))
             r = read_st3d(source, &box, &found->boxes);
         else if (box.type == VSM_MP4_TYPE('s', 'v', '3', 'd'))
-            r = read_sv3d(source, &box, &found->boxes);
+            r = read_sv3d(source, &box, found);
         else if (box.type == VSM_MP4_TYPE('v', 'e', 'x', 'u'))
             vexu = box;
         else if (box.type == VSM_MP4_TYPE('l', 'h', 'v', 'C'))
@@ -258,6 +262,8 @@ int vsm_vr_boxes_read_path(const char *path, uint32_t track_id, struct vsm_vr_bo
     r = vsm_mp4_boxes_file(fd, path, &source);
     if (r == VSM_OK)
         r = vsm_vr_boxes_read(&source, track_id, found);
+    if (r == VSM_OK && found->mesh.size)
+        r = vsm_vr_mesh_read(&source, &found->mesh, &found->boxes.meshes);
     close(fd);
     return r;
 }

@@ -1,5 +1,6 @@
 #include "media/vr_layout.h"
 
+#include "media/vr_mesh_lens.h"
 #include "media/vr_name.h"
 
 #include <math.h>
@@ -88,6 +89,9 @@ static void decide_layout(const struct vsm_video_info *info, const struct vsm_vr
         result->layout = boxes->stereo;
         result->right_left = boxes->right_left;
         say(result->layout_reason, "stereo box says %s", orders[boxes->stereo][boxes->right_left]);
+    } else if (vsm_vr_mesh_lens_layout(&boxes->meshes, &result->layout, &result->right_left)) {
+        say(result->layout_reason, "the meshes (mshp box) lie %s",
+            orders[result->layout][result->right_left]);
     } else if (name->has_layout) {
         result->layout = name->layout;
         result->right_left = name->right_left;
@@ -134,13 +138,11 @@ static int projection_by_boxes(const char *path, const struct vsm_vr_boxes *boxe
         say(result->projection_reason, "projection box says %s", boxes->projection_name);
         return VSM_OK;
     }
-    if (strcmp(boxes->projection_name, "mshp") == 0)
-        return vsm_fail(
-            VSM_E_INPUT,
-            "%s: its projection is a mesh (mshp box), which is not supported; convert it to "
-            "half-equirectangular first, or set input.projection to fisheye if each eye is a plain "
-            "fisheye circle",
-            path);
+    if (strcmp(boxes->projection_name, "mshp") == 0) {
+        result->projection = boxes->meshes.eyes[0].projection;
+        result->by_mesh = true;
+        return VSM_OK;
+    }
     return vsm_fail(
         VSM_E_INPUT,
         "%s: its projection '%s' is not supported; convert it to half-equirectangular first, or set "
@@ -213,6 +215,30 @@ static int place_eyes(const char *path, const struct vsm_video_info *info, bool 
     return VSM_OK;
 }
 
+/* The lenses that the meshes show. A mesh belongs to the eye as the file names them. */
+static int place_lenses(const char *path, const struct vsm_video_info *info, bool swap,
+                        struct vsm_vr_layout *result)
+{
+    const int first = swap && result->eye_count == 2;
+    const struct vsm_rect eyes[2] = {result->eyes[first], result->eyes[!first]};
+    struct vsm_lens lenses[2] = {0};
+    char fault[256];
+
+    if (vsm_vr_mesh_lens_of(&info->boxes.meshes, info->width, info->height, eyes, result->eye_count,
+                            lenses)) {
+        snprintf(fault, sizeof(fault), "%s", vsm_error_message());
+        return vsm_fail(VSM_E_INPUT,
+                        "%s: its projection is a mesh (mshp box) that %s; convert it to half-equirectangular "
+                        "first, or set input.projection to fisheye if each eye is a plain fisheye circle",
+                        path, fault);
+    }
+    result->lenses[first] = lenses[0];
+    result->lenses[!first] = lenses[1];
+    result->field_of_view = lenses[0].field_of_view;
+    say(result->projection_reason, "mesh (mshp box) of that shape");
+    return VSM_OK;
+}
+
 int vsm_vr_layout_detect(const char *path, const struct vsm_video_info *info, int layout, int projection,
                          bool swap, struct vsm_vr_layout *result)
 {
@@ -237,5 +263,6 @@ int vsm_vr_layout_detect(const char *path, const struct vsm_video_info *info, in
             "%s: its name has HSBS: eyes squeezed to half their width, which is supported for "
             "half-equirectangular pictures only; scale the video to twice its width first and rename it",
             path);
-    return place_eyes(path, info, swap, result);
+    r = place_eyes(path, info, swap, result);
+    return r == VSM_OK && result->by_mesh ? place_lenses(path, info, swap, result) : r;
 }

@@ -14,8 +14,9 @@
  * fill their rectangle whatever its shape. For fisheye and flat eyes, whose pixels are taken as
  * square, they are refused.
  *
- * Refused, unless the user sets the projection: whole-sphere (360), cube map and mesh projections, and
- * equirectangular crops other than 180 degrees.
+ * A mesh projection (mshp box) is used if its meshes follow one of ours (vr_mesh_lens.h): then it gives the eyes' lenses, and
+ * the layout where the meshes lie apart in the picture. Refused, unless the user sets the projection: whole-sphere (360),
+ * cube map and other mesh projections, and equirectangular crops other than 180 degrees.
  */
 #ifndef VSM_MEDIA_VR_LAYOUT_H
 #define VSM_MEDIA_VR_LAYOUT_H
@@ -40,7 +41,9 @@ struct vsm_vr_layout {
     bool right_left;         /* the right eye is left (or above) */
     struct vsm_rect eyes[2]; /* indexed by enum vsm_eye; mono: eyes[VSM_LEFT] only */
     int eye_count;
-    char layout_reason[128]; /* "st3d box says left-right", "file name has LR", "aspect ratio 2:1" ... */
+    bool by_mesh;              /* the eyes' lenses are known: */
+    struct vsm_lens lenses[2]; /* by enum vsm_eye */
+    char layout_reason[128];   /* "st3d box says left-right", "file name has LR", "aspect ratio 2:1" ... */
     char projection_reason[128];
 };
 
