@@ -1,8 +1,8 @@
 /* SAM 2 on the card: the time of each network, and of whole frames with a moving picture, two eyes and PEOPLE people.
  *
- *   bench_gpu_sam2 WEIGHTS SIZE FRAMES [float] [offload] [PEOPLE]
+ *   bench_gpu_sam2 WEIGHTS SIZE FRAMES [float] [offload] [PEOPLE] [cache=FOLDER]
  *
- * WEIGHTS: a checkpoint or a recipe of the reference data. Whole frames: from pictures in host memory to masks in host
+ * WEIGHTS: a checkpoint or a recipe of the reference data. FOLDER: stored networks (nn/graph_cache.h), also to be written. Whole frames: from pictures in host memory to masks in host
  * memory, median after the memory has filled; parts: encoder (with the upload), the rest. Networks: back to back, played from
  * recordings, at a full memory. */
 #include "../../tests/golden/sam2_weights.h"
@@ -187,6 +187,20 @@ static void run_frames(struct vsm_sam2_net *net, int frames, int people, bool of
         vsm_tensor_unref(&images[i]);
 }
 
+static long anonymous_kib(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = -1;
+
+    while (f && fgets(line, sizeof(line), f))
+        if (strncmp(line, "RssAnon:", 8) == 0)
+            kib = strtol(line + 8, NULL, 10);
+    if (f)
+        fclose(f);
+    return kib;
+}
+
 int main(int argc, char **argv)
 {
     char made[] = "/tmp/vsm-bench-sam2-XXXXXX";
@@ -197,15 +211,18 @@ int main(int argc, char **argv)
     int frames, people = 1, fd;
     bool offload = false;
     size_t free_before = 0;
+    uint64_t start;
 
     if (argc < 4) {
-        fprintf(stderr, "usage: bench_gpu_sam2 WEIGHTS SIZE FRAMES [float] [offload] [PEOPLE]\n");
+        fprintf(stderr,
+                "usage: bench_gpu_sam2 WEIGHTS SIZE FRAMES [float] [offload] [PEOPLE] [cache=FOLDER]\n");
         return 1;
     }
     for (int i = 4; i < argc; i++) {
         options.session.half = options.session.half && strcmp(argv[i], "float") != 0;
         offload = offload || strcmp(argv[i], "offload") == 0;
         people = atoi(argv[i]) > 0 ? atoi(argv[i]) : people;
+        options.cache = strncmp(argv[i], "cache=", 6) == 0 ? argv[i] + 6 : options.cache;
     }
     if (getenv("VSM_VERBOSE"))
         vsm_log_set_level(VSM_LOG_DEBUG);
@@ -221,11 +238,14 @@ int main(int argc, char **argv)
         close(fd);
         options.path = made;
     }
+    start = vsm_clock_ns();
     check(vsm_sam2_net_create(&options, &net));
+    start = vsm_clock_ns() - start;
     if (options.path == made)
         unlink(made);
-    printf("%s at %d in %s on %s\n", vsm_sam2_net_config(net)->name, options.image_size,
-           options.session.half ? "float16" : "float32", info.name);
+    printf("%s at %d in %s on %s, networks made in %.2f s; anonymous memory %ld MiB\n",
+           vsm_sam2_net_config(net)->name, options.image_size, options.session.half ? "float16" : "float32",
+           info.name, (double)start * 1e-9, anonymous_kib() / 1024);
     only = getenv("VSM_BENCH_ONLY");
     networks(net, VIEWS * people < VSM_SAM2_MAX_BATCH ? VIEWS * people : VSM_SAM2_MAX_BATCH);
     if (!only)

@@ -53,6 +53,7 @@ void vsm_monitor_block_signals(void)
     signal_set(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is then an error like a full disk */
 }
 
 /* Bytes of this process in memory now; 0 if unknown. */

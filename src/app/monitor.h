@@ -43,8 +43,8 @@ struct vsm_monitor_options {
     void *opaque;
 };
 
-/* Blocks SIGINT and SIGTERM in the calling thread and all that it starts later. Call before
- * any thread exists. */
+/* Blocks SIGINT and SIGTERM in the calling thread and all that it starts later, and ignores SIGPIPE and SIGXFSZ: writing then
+ * fails with a message. Call before any thread exists. */
 void vsm_monitor_block_signals(void);
 
 /* Starts watching. VSM_E_OUTPUT if the progress file cannot be written. */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cuda/device.h"
 #include "models/sam2_graphs.h"
 #include "nn/device_pool.h"
 #include "nn/graph_cache.h"
@@ -122,25 +123,45 @@ static int make_sessions(struct vsm_sam2_net *net, const struct vsm_sam2_net_opt
     return status;
 }
 
+/* All that optimised networks depend on, but what nn/graph_cache.h adds. */
+static int key_of(const struct vsm_sam2_net *net, const struct vsm_session_options *session,
+                  struct vsm_sha256 *hash)
+{
+    struct key {
+        struct vsm_sha256 checkpoint;
+        int32_t image_size, device, half, pooled;
+        int32_t major, minor; /* of the GPU */
+    } key = {.checkpoint = net->hash,
+             .image_size = net->config.image_size,
+             .device = (int32_t)session->device,
+             .half = session->half,
+             .pooled = net->pool != NULL};
+    struct vsm_cuda_info gpu;
+
+    if (session->device == VSM_DEVICE_CUDA) {
+        int status = vsm_cuda_device_info(&gpu);
+
+        if (status)
+            return status;
+        key.major = gpu.major;
+        key.minor = gpu.minor;
+    }
+    return vsm_hash_sha256(&key, sizeof(key), hash);
+}
+
 /* NULL: without one. */
 static struct vsm_graph_cache *open_cache(struct vsm_sam2_net *net,
                                           const struct vsm_sam2_net_options *options)
 {
     const struct vsm_session_options *session = &options->session;
-    struct key {
-        struct vsm_sha256 checkpoint;
-        int32_t image_size;
-    } key;
     struct vsm_sha256 hash;
     struct stat info;
 
-    if (!options->cache || options->trace || net->pool || session->backend != VSM_BACKEND_ORT ||
-        session->device != VSM_DEVICE_CPU || stat(options->path, &info) < 0 ||
-        vsm_sam2_net_hash(net, &net->hash) != VSM_OK)
+    if (!options->cache || options->trace || session->backend != VSM_BACKEND_ORT ||
+        stat(options->path, &info) < 0 || vsm_sam2_net_hash(net, &net->hash) != VSM_OK)
         return NULL;
     net->hashed = true;
-    key = (struct key){net->hash, net->config.image_size};
-    if (vsm_hash_sha256(&key, sizeof(key), &hash) != VSM_OK)
+    if (key_of(net, session, &hash) != VSM_OK)
         return NULL;
     return vsm_graph_cache_open(options->cache, &hash, (uint64_t)info.st_size * CACHE_FACTOR);
 }
@@ -166,8 +187,11 @@ static int provide_sessions(struct vsm_sam2_net *net, const struct vsm_sam2_net_
         }
         if (!status || status == VSM_E_NOMEM)
             return status;
-        vsm_log(VSM_LOG_WARN, options->path, "the optimised networks cannot be stored: %s",
-                vsm_error_message());
+        if (vsm_graph_cache_is_whole(cache))
+            vsm_graph_cache_reject(cache);
+        else
+            vsm_log(VSM_LOG_WARN, options->path, "the optimised networks cannot be stored: %s",
+                    vsm_error_message());
         status = VSM_OK;
     }
     return status ? status : make_sessions(net, options, NULL);

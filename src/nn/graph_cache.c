@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "nn/graph_data.h"
+#include "nn/graph_half.h"
 #include "nn/graph_hash.h"
 
 #include <dirent.h>
@@ -236,13 +237,25 @@ bool vsm_graph_cache_is_ready(const struct vsm_graph_cache *cache)
     return cache && cache->building;
 }
 
+/* Of the graph as the library gets it. */
+static int hash_graph(const struct vsm_graph *graph, bool in_half, struct vsm_sha256 *hash)
+{
+    struct vsm_graph *half = NULL;
+    int status = in_half ? vsm_graph_half(graph, &half) : VSM_OK;
+
+    if (!status)
+        status = vsm_graph_hash(half ? half : graph, hash);
+    vsm_graph_destroy(half);
+    return status;
+}
+
 int vsm_graph_cache_session(const struct vsm_graph_cache *cache, const struct vsm_graph *graph,
                             const struct vsm_session_options *options, struct vsm_session **session)
 {
     struct vsm_session_options by_file = *options;
     char hex[VSM_SHA256_HEX], *path;
     struct vsm_sha256 hash;
-    int status = vsm_graph_hash(graph, &hash);
+    int status = hash_graph(graph, options->half, &hash);
 
     if (status)
         return status;

@@ -5,8 +5,9 @@
  * The folder holds one subfolder, an entry, for each key: the SHA-256 of everything that an optimised graph depends on (which
  * the caller says) and of what this file adds: the library's version, its providers and the CPU's name and instruction
  * sets, for weights are packed for them. In an entry, for each network NAME:
- *   NAME-HASH.onnx      the optimised graph; HASH: 16 digits of that of the graph it was made of (nn/graph_hash.h)
- *   NAME-HASH.weights   its weights, also as the kernels want them
+ *   NAME-HASH.onnx      the optimised graph; HASH: 16 digits of that of the graph it was made of (nn/graph_hash.h), which for
+ *                       half precision is the one that nn/graph_half.h makes
+ *   NAME-HASH.weights   its weights, also as the CPU's kernels want them
  *   list                a line for each of these files: SHA-256 in hexadecimal, a space, size, a space, name, a newline.
  * An entry is made in a folder KEY.XXXXXX, whose files are synced before it gets its name: it is whole or absent. All files
  * are compared with the list before they are used; an entry that does not fit is deleted, with one warning. Entries of the
@@ -46,7 +47,7 @@ bool vsm_graph_cache_is_whole(const struct vsm_graph_cache *cache);
 /* Whether networks can be written to it. False for NULL. */
 bool vsm_graph_cache_is_ready(const struct vsm_graph_cache *cache);
 
-/* As vsm_session_create(), by way of the entry: reads this very graph (nn/graph_hash.h) from a whole one, or writes it to an
+/* As vsm_session_create() on any device, by way of the entry: reads this very graph (nn/graph_hash.h) from a whole one, or writes it to an
  * unfinished one. Names of graphs: letters, digits and "_". VSM_E_MODEL if a whole entry has another graph of that name. */
 int vsm_graph_cache_session(const struct vsm_graph_cache *cache, const struct vsm_graph *graph,
                             const struct vsm_session_options *options,

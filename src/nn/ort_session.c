@@ -102,7 +102,8 @@ static int copy_ports(struct ort_state *ort, const struct vsm_graph *graph)
     return VSM_OK;
 }
 
-/* The optimised network goes to a file; its weights to another, also as the kernels pack them, so that both can be mapped. */
+/* The optimised network goes to a file; its weights to another, also as the CPU's kernels pack them, so that both can be
+ * mapped. */
 static int set_writing(struct ort_state *ort, const char *path, OrtSessionOptions *options)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
@@ -110,7 +111,8 @@ static int set_writing(struct ort_state *ort, const char *path, OrtSessionOption
     const char *const config[][2] = {{"session.optimized_model_external_initializers_file_name", weights},
                                      {"session.optimized_model_external_initializers_min_size_in_bytes",
                                       "1024"},
-                                     {"session.save_external_prepacked_constant_initializers", "1"}};
+                                     {"session.save_external_prepacked_constant_initializers",
+                                      ort->cuda ? "0" : "1"}};
     int status = weights ? VSM_OK : VSM_E_NOMEM;
 
     if (!status)

@@ -24,8 +24,9 @@ struct vsm_session_options {
     enum vsm_backend_kind backend;
     enum vsm_device device;
     int threads; /* CPU threads for one run, >= 1 */
-    /* Of nn/graph_cache.h, ONNX Runtime on the CPU only: path of the optimised network to run instead of the graph, which then
-     * tells the ports alone; or where to write it, its weights beside it with ".weights" in place of ".onnx". */
+    /* Of nn/graph_cache.h, ONNX Runtime only: path of the optimised network to run instead of the graph, which then tells the
+     * ports alone; or where to write it, its weights beside it with ".weights" in place of ".onnx". It runs on the device that
+     * it was optimised for, in the same precision. */
     const char *read_from, *write_to;
     bool half; /* VSM_BACKEND_ORT: products in float16 (nn/graph_half.h); on the CPU slow, for tests */
     struct vsm_device_pool

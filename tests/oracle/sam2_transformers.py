@@ -168,6 +168,8 @@ def compare_on_cuda(program, name, folder, length):
                               os.path.join(folder, "frames.bin"), str(CLICK[0]), str(CLICK[1]), out, "4", kind,
                               str(length)], capture_output=True, text=True)
         print("  ours", kind, run.stdout.strip().split("\n")[-1], run.stderr[-300:])
+        if run.returncode:
+            return False
         ours[kind] = np.fromfile(out, "<f4").reshape(length, SIZE // 4, SIZE // 4)
     model = model.to("cuda")
     expected = reference(model, video.to("cuda"), edgetam, "cuda", torch.float32, length)

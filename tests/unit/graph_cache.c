@@ -6,15 +6,17 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SIDE 64
 
-static const struct vsm_session_options cpu = {.threads = 1};
+static const struct vsm_session_options cpu = {.threads = 1}, in_half = {.threads = 1, .half = true};
 static const struct vsm_sha256 key = {{1, 2, 3}};
 static char folder[64];
 
@@ -50,26 +52,32 @@ static uint32_t run(struct vsm_session *session)
 }
 
 /* CRC of what the network gives by way of the cache; 0 and *status if it cannot be had. */
-static uint32_t through(const struct vsm_graph_cache *cache, float scale, int *status)
+static uint32_t through_as(const struct vsm_graph_cache *cache, float scale,
+                           const struct vsm_session_options *options, int *status)
 {
     struct vsm_graph *g = make_graph(scale);
     struct vsm_session *session = NULL;
     uint32_t crc;
 
-    *status = vsm_graph_cache_session(cache, g, &cpu, &session);
+    *status = vsm_graph_cache_session(cache, g, options, &session);
     vsm_graph_destroy(g);
     crc = *status ? 0 : run(session);
     vsm_session_destroy(session);
     return crc;
 }
 
-static uint32_t plain(void)
+static uint32_t through(const struct vsm_graph_cache *cache, float scale, int *status)
+{
+    return through_as(cache, scale, &cpu, status);
+}
+
+static uint32_t plain(const struct vsm_session_options *options)
 {
     struct vsm_graph *g = make_graph(1);
     struct vsm_session *session = NULL;
     uint32_t crc;
 
-    CHECK_INT(vsm_session_create(g, &cpu, &session), VSM_OK);
+    CHECK_INT(vsm_session_create(g, options, &session), VSM_OK);
     vsm_graph_destroy(g);
     crc = run(session);
     vsm_session_destroy(session);
@@ -83,7 +91,7 @@ static void store(void)
 
     CHECK(vsm_graph_cache_is_ready(cache) && !vsm_graph_cache_is_whole(cache));
     if (cache)
-        CHECK(through(cache, 1, &status) == plain());
+        CHECK(through(cache, 1, &status) == plain(&cpu));
     CHECK_INT(status, VSM_OK);
     CHECK(vsm_graph_cache_finish(cache));
     vsm_graph_cache_close(cache);
@@ -133,7 +141,27 @@ static void test_stored_networks_give_the_same_bits(void)
     cache = vsm_graph_cache_open(folder, &key, 1000);
     CHECK(vsm_graph_cache_is_whole(cache));
     if (cache)
-        CHECK(through(cache, 1, &status) == plain());
+        CHECK(through(cache, 1, &status) == plain(&cpu));
+    vsm_graph_cache_close(cache);
+    clear();
+}
+
+/* Half precision is another network of the same graph: each finds its own, whatever the key says. */
+static void test_half_precision(void)
+{
+    struct vsm_graph_cache *cache = vsm_graph_cache_open(folder, &key, 1000);
+    int status = VSM_E_INTERNAL;
+
+    CHECK(plain(&in_half) != plain(&cpu));
+    if (cache)
+        CHECK(through_as(cache, 1, &in_half, &status) == plain(&in_half));
+    CHECK(vsm_graph_cache_finish(cache));
+    if (cache)
+        CHECK(through_as(cache, 1, &in_half, &status) == plain(&in_half));
+    CHECK_INT(status, VSM_OK);
+    if (cache)
+        (void)through(cache, 1, &status);
+    CHECK_INT(status, VSM_E_MODEL);
     vsm_graph_cache_close(cache);
     clear();
 }
@@ -250,6 +278,49 @@ static void test_old_entries_make_room(void)
     clear();
 }
 
+static rlim_t size_of(const char *ending)
+{
+    char *path = path_of(ending);
+    struct stat info = {0};
+
+    CHECK(path && stat(path, &info) == 0);
+    vsm_mem_free(path);
+    return (rlim_t)info.st_size;
+}
+
+/* A limit of file sizes stands for a disk that becomes full, anywhere from the first byte to the last. Nothing is left then. */
+static void test_disk_full(void)
+{
+    struct rlimit before, small;
+    rlim_t whole;
+
+    store();
+    whole = size_of(".weights");
+    clear();
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    for (int i = 0; i < 10; i++) {
+        const rlim_t limits[] = {
+            0, 1, 1000, whole / 4, whole / 2, whole / 4 * 3, whole - 5000, whole - 100, whole - 1, whole};
+        struct vsm_graph_cache *cache = vsm_graph_cache_open(folder, &key, 1000);
+        int status = VSM_E_INTERNAL;
+        bool finished = false;
+
+        small.rlim_cur = limits[i];
+        setrlimit(RLIMIT_FSIZE, &small);
+        if (cache)
+            (void)through(cache, 1, &status);
+        if (!status)
+            finished = vsm_graph_cache_finish(cache);
+        setrlimit(RLIMIT_FSIZE, &before);
+        CHECK(finished == (limits[i] == whole));
+        vsm_graph_cache_close(cache);
+        CHECK(finished || vsm_graph_cache_bytes(folder) == 0);
+    }
+    clear();
+}
+
 static void test_no_place(void)
 {
     CHECK(!vsm_graph_cache_open("/proc/nowhere", &key, 1000));
@@ -264,11 +335,13 @@ int main(void)
         return 1;
     vsm_log_set_level(VSM_LOG_ERROR);
     RUN(test_stored_networks_give_the_same_bits);
+    RUN(test_half_precision);
     RUN(test_other_graphs_and_keys);
     RUN(test_damage);
     RUN(test_unfinished_entries_vanish);
     RUN(test_the_first_wins);
     RUN(test_old_entries_make_room);
+    RUN(test_disk_full);
     RUN(test_no_place);
     rmdir(folder);
     return tap_done();
