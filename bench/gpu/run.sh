@@ -9,6 +9,8 @@
 #   leaks      10,000 frames                        jobs       whole jobs, CPU against GPU, encoders
 #   faults     device lost or full in a job (needs a build with -Dfault_points=true), and the CPU goes on from there
 #   resume     killed on the card and resumed there: the same bytes
+#   track      the same with EdgeTAM and the matter (after libs with ort.tar.xz in LIBS)
+#   sam2profile  the kernels of every network by their time
 # CLIP8K and CLIP2K are files beside this script.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -120,6 +122,37 @@ for what; do
             echo "# VSM_FAULT=$fault"
             VSM_FAULT=$fault "$here/vr180-streaming" $common 2>&1 | tail -3
             "$here/vr180-streaming" $common --set processing.device=cpu --resume 2>&1 | grep -vE "^progress" | tail -6
+        done
+        ;;
+    track)
+        use_ort
+        cd "$work"
+        "$here/scenario_sam2_weights" golden/sam2/weights/edgetam.json edgetam.safetensors
+        common="--set output.format=matte --set output.codec=ffv1 --set recovery.checkpoint_interval=20 --max-frames 60
+            --set matting.model=sam2+rvm --set matting.tracker=edgetam.safetensors --set matting.continuous_correction=true"
+        "$here/vr180-streaming" "$clip2k" -o whole.mkv $common --set processing.device=cuda 2>&1 | grep -vE "^progress" | tail -6
+        grep -A8 '"track"' whole.mkv.report.json | tr -d ' \n'
+        echo
+        for delay in 0.0 0.2; do
+            "$here/vr180-streaming" "$clip2k" -o killed.mkv $common --set processing.device=cuda --progress none >/dev/null 2>&1 &
+            until ls killed.mkv.vsmjob/ckpt-* >/dev/null 2>&1 || ! kill -0 $!; do sleep 0.02; done
+            sleep $delay
+            kill -KILL $!
+            wait $!
+            "$here/vr180-streaming" "$clip2k" -o killed.mkv $common --set processing.device=cuda 2>&1 | grep -E "resum|goes on"
+            cmp whole.mkv killed.mkv && echo "killed $delay s after the first checkpoint and resumed: the same bytes"
+            rm -rf killed.mkv*
+        done
+        ;;
+    sam2profile)
+        use_ort
+        for model in sam2.1_tiny edgetam; do
+            for network in encoder "memory attention" "mask decoder" "memory encoder"; do
+                echo "# $model, $network: share of the time, microseconds, launches, kernel; three runs"
+                VSM_BENCH_ONLY=$network timeout 90 ncu --csv --metrics gpu__time_duration.sum --clock-control none \
+                    "$here/bench_gpu_sam2" "$VSM_SHARED/golden/sam2/weights/$model.json" 1024 1 2>/dev/null |
+                    python3 "$here/sum_profile.py"
+            done
         done
         ;;
     resume)

@@ -4,6 +4,8 @@
 #include "cuda/depthwise.h"
 #include "cuda/device.h"
 #include "cuda/fit.h"
+#include "cuda/linear.h"
+#include "cuda/norm.h"
 #include "cuda/preprocess.h"
 #include "cuda/refine.h"
 #include "cuda/resample.h"
@@ -358,6 +360,44 @@ int vsm_cuda_review_edit(const float *edit, int small_height, int small_width, f
     (void)fit;
     (void)height;
     (void)width;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_linear_create(struct vsm_cuda_linear **linear)
+{
+    *linear = NULL;
+    return NO_CUDA;
+}
+
+void vsm_cuda_linear_destroy(struct vsm_cuda_linear *linear)
+{
+    (void)linear;
+}
+
+int vsm_cuda_linear_run(struct vsm_cuda_linear *linear, const struct vsm_cuda_linear_layer *layer,
+                        const void *x, const void *weights, const void *bias, const float *residual,
+                        void *out, struct vsm_cuda_stream *stream)
+{
+    (void)linear;
+    (void)layer;
+    (void)x;
+    (void)weights;
+    (void)bias;
+    (void)residual;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_norm_run(const struct vsm_cuda_norm *norm, const void *x, const void *scale, const void *bias,
+                      void *out, struct vsm_cuda_stream *stream)
+{
+    (void)norm;
+    (void)x;
+    (void)scale;
+    (void)bias;
+    (void)out;
     (void)stream;
     return NO_CUDA;
 }

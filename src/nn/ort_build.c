@@ -286,10 +286,18 @@ static int fill_graph(struct builder *b)
     return status;
 }
 
+bool vsm_ort_build_has_own(const struct vsm_graph *graph)
+{
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (strncmp(graph->nodes[i].op, "vsm:", 4) == 0)
+            return true;
+    return false;
+}
+
 int vsm_ort_build(const struct vsm_graph *graph, OrtModel **model, struct vsm_ort_weights **weights)
 {
-    static const char *const domains[] = {"", "com.microsoft"};
-    const int versions[] = {graph->opset, 1};
+    static const char *const domains[] = {"", "com.microsoft", "vsm"};
+    const int versions[] = {graph->opset, 1, 1};
     struct builder b = {.graph = graph};
     OrtModel *made = NULL;
     int status = vsm_ort_api_get(&b.api, &b.editor);
@@ -298,7 +306,9 @@ int vsm_ort_build(const struct vsm_graph *graph, OrtModel **model, struct vsm_or
         return status;
     status = fill_graph(&b);
     if (!status)
-        status = check(&b, b.editor->CreateModel(domains, versions, 2, &made), "model");
+        status =
+            check(&b, b.editor->CreateModel(domains, versions, vsm_ort_build_has_own(graph) ? 3 : 2, &made),
+                  "model");
     if (!status)
         status = check(&b, b.editor->AddGraphToModel(made, b.target), "model");
     if (!status)

@@ -1,9 +1,12 @@
+#include "nn/graph_fuse.h"
 #include "nn/graph_half.h"
 #include "nn/ort_api.h"
 #include "nn/ort_build.h"
 #include "nn/ort_cuda.h"
 #include "nn/ort_memory.h"
+#include "nn/ort_ops.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/scratch.h"
 #include "nn/backend.h"
@@ -22,6 +25,7 @@ struct ort_state {
     OrtMemoryInfo *host;
     struct vsm_ort_weights *weights;
     struct vsm_ort_cuda *cuda; /* NULL on the CPU */
+    struct vsm_ort_ops *ops;   /* NULL where the library's own operators do */
     char *subject;             /* "network NAME", for messages */
     size_t input_count, output_count;
     char *names[2 * VSM_BACKEND_MAX_PORTS]; /* inputs, then outputs; owned */
@@ -39,6 +43,7 @@ static void destroy(void *state)
         ort->api->ReleaseRunOptions(ort->run_options);
         ort->api->ReleaseMemoryInfo(ort->host);
     }
+    vsm_ort_ops_destroy(ort->ops);
     vsm_ort_cuda_destroy(ort->cuda);
     vsm_ort_build_release_weights(ort->weights);
     if (ort->env)
@@ -136,6 +141,24 @@ static int read_session(struct ort_state *ort, const char *path, OrtSessionOptio
     return status;
 }
 
+/* *half in fewer operators, if those can run here. */
+static int fuse(struct ort_state *ort, struct vsm_graph **half)
+{
+    struct vsm_graph *fused;
+    int status = vsm_ort_ops_create(ort->api, true, &ort->ops);
+
+    if (status) {
+        vsm_log(VSM_LOG_WARN, ort->subject, "slower than it could be: %s", vsm_error_message());
+        return status == VSM_E_NOMEM ? status : VSM_OK;
+    }
+    status = vsm_graph_fuse(*half, &fused);
+    if (!status) {
+        vsm_graph_destroy(*half);
+        *half = fused;
+    }
+    return status;
+}
+
 static int build_session(struct ort_state *ort, const struct vsm_graph *graph, bool in_half,
                          OrtSessionOptions *options)
 {
@@ -144,10 +167,16 @@ static int build_session(struct ort_state *ort, const struct vsm_graph *graph, b
     OrtModel *model = NULL;
     int status = in_half ? vsm_graph_half(graph, &half) : VSM_OK;
 
+    if (!status && half && ort->cuda)
+        status = fuse(ort, &half);
+    else if (!status && vsm_ort_build_has_own(graph))
+        status = vsm_ort_ops_create(ort->api, ort->cuda != NULL, &ort->ops);
     if (!status)
         status = vsm_ort_build(half ? half : graph, &model, &ort->weights);
     vsm_graph_destroy(half);
-    if (!status)
+    if (!status && ort->ops)
+        status = vsm_ort_ops_session(ort->ops, ort->env, model, options, &ort->session);
+    else if (!status)
         status = vsm_ort_api_check(editor->CreateSessionFromModel(ort->env, model, options, &ort->session),
                                    VSM_E_MODEL, ort->subject);
     ort->api->ReleaseModel(model);

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "nn/half.h"
 #include "nn/pt.h"
 #include "nn/safetensors.h"
 
@@ -270,18 +271,6 @@ bool vsm_weight_packed(const struct vsm_weight *weight)
     return true;
 }
 
-static float half_to_float(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h >> 15) << 31, exponent = h >> 10 & 31, mantissa = h & 1023, bits;
-    float f;
-
-    if (exponent == 0)
-        return (sign ? -1.0f : 1.0f) * (float)mantissa * 0x1p-24f;
-    bits = sign | (exponent == 31 ? 255 : exponent + 112) << 23 | mantissa << 13;
-    memcpy(&f, &bits, sizeof(f));
-    return f;
-}
-
 /* Element `index` (from the first element) widened to float. */
 static float element_f32(const struct vsm_weight *w, int64_t index)
 {
@@ -298,7 +287,7 @@ static float element_f32(const struct vsm_weight *w, int64_t index)
         return f;
     case VSM_F16:
         memcpy(&u16, p, sizeof(u16));
-        return half_to_float(u16);
+        return vsm_half_to_float(u16);
     case VSM_BF16:
         memcpy(&u16, p, sizeof(u16));
         u32 = (uint32_t)u16 << 16;

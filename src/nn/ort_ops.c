@@ -1,0 +1,377 @@
+#include "nn/ort_ops.h"
+
+#include "base/mem.h"
+#include "cuda/linear.h"
+#include "cuda/norm.h"
+#include "nn/ops_reference.h"
+
+#include <string.h>
+
+#define MAX_INPUTS 4
+
+enum kind { LINEAR_HALF, LINEAR_FULL, NORM_FULL, NORM_HALF, KINDS };
+
+/* H float16, F float32; those from `needed` on may be missing. */
+static const struct {
+    const char *name, *inputs;
+    size_t needed;
+    char output;
+} shapes[KINDS] = {
+    [LINEAR_HALF] = {"LinearHalf", "HHH", 2, 'H'},
+    [LINEAR_FULL] = {"LinearFull", "HHFF", 2, 'F'},
+    [NORM_FULL] = {"NormFull", "FHH", 3, 'H'},
+    [NORM_HALF] = {"NormHalf", "HHH", 3, 'H'},
+};
+
+struct op {
+    OrtCustomOp base; /* first: the library hands this address back */
+    enum kind kind;
+    struct vsm_ort_ops *ops;
+};
+
+struct vsm_ort_ops {
+    const OrtApi *api;
+    OrtCustomOpDomain *domain;
+    struct vsm_cuda_linear *linear; /* NULL on the CPU */
+    bool cuda;
+    struct op op[KINDS];
+};
+
+/* A node of a session. */
+struct kernel {
+    const struct op *op;
+    int64_t act, by_columns, gelu;
+    float epsilon;
+};
+
+struct operand {
+    const void *data; /* NULL: missing */
+    size_t rank;
+    int64_t dims[VSM_TENSOR_MAX_RANK];
+};
+
+static const struct op *op_of(const OrtCustomOp *base)
+{
+    return (const struct op *)base;
+}
+
+static const char *get_name(const OrtCustomOp *base)
+{
+    return shapes[op_of(base)->kind].name;
+}
+
+static const char *get_provider(const OrtCustomOp *base)
+{
+    return op_of(base)->ops->cuda ? "CUDAExecutionProvider" : NULL;
+}
+
+static ONNXTensorElementDataType type_of(char letter)
+{
+    return letter == 'H' ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+}
+
+static size_t get_input_count(const OrtCustomOp *base)
+{
+    return strlen(shapes[op_of(base)->kind].inputs);
+}
+
+static ONNXTensorElementDataType get_input_type(const OrtCustomOp *base, size_t index)
+{
+    return type_of(shapes[op_of(base)->kind].inputs[index]);
+}
+
+static size_t get_output_count(const OrtCustomOp *base)
+{
+    (void)base;
+    return 1;
+}
+
+static ONNXTensorElementDataType get_output_type(const OrtCustomOp *base, size_t index)
+{
+    (void)index;
+    return type_of(shapes[op_of(base)->kind].output);
+}
+
+static OrtCustomOpInputOutputCharacteristic get_input_need(const OrtCustomOp *base, size_t index)
+{
+    return index < shapes[op_of(base)->kind].needed ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
+}
+
+static OrtCustomOpInputOutputCharacteristic get_output_need(const OrtCustomOp *base, size_t index)
+{
+    (void)base, (void)index;
+    return INPUT_OUTPUT_REQUIRED;
+}
+
+static OrtMemType get_input_place(const OrtCustomOp *base, size_t index)
+{
+    (void)base, (void)index;
+    return OrtMemTypeDefault;
+}
+
+static int get_arity(const OrtCustomOp *base)
+{
+    (void)base;
+    return 1;
+}
+
+static int get_first_version(const OrtCustomOp *base)
+{
+    (void)base;
+    return 1;
+}
+
+static int get_last_version(const OrtCustomOp *base)
+{
+    (void)base;
+    return INT32_MAX;
+}
+
+static OrtStatus *create_kernel(const OrtCustomOp *base, const OrtApi *api, const OrtKernelInfo *info,
+                                void **made)
+{
+    const struct op *op = op_of(base);
+    struct kernel *k = vsm_mem_alloc("network node", 1, sizeof(*k));
+    OrtStatus *result = NULL;
+
+    if (!k)
+        return api->CreateStatus(ORT_RUNTIME_EXCEPTION, "out of memory");
+    k->op = op;
+    if (op->kind == LINEAR_HALF || op->kind == LINEAR_FULL) {
+        result = api->KernelInfoGetAttribute_int64(info, "act", &k->act);
+        if (!result)
+            result = api->KernelInfoGetAttribute_int64(info, "by_columns", &k->by_columns);
+    } else {
+        result = api->KernelInfoGetAttribute_int64(info, "gelu", &k->gelu);
+        if (!result)
+            result = api->KernelInfoGetAttribute_float(info, "epsilon", &k->epsilon);
+    }
+    if (result) {
+        vsm_mem_free(k);
+        return result;
+    }
+    *made = k;
+    return NULL;
+}
+
+static void destroy_kernel(void *kernel)
+{
+    vsm_mem_free(kernel);
+}
+
+static OrtStatus *get_input(const OrtApi *api, const OrtKernelContext *context, size_t index,
+                            struct operand *in)
+{
+    const OrtValue *value = NULL;
+    OrtTensorTypeAndShapeInfo *info = NULL;
+    OrtStatus *result = api->KernelContext_GetInput(context, index, &value);
+
+    if (result || !value)
+        return result;
+    result = api->GetTensorTypeAndShape(value, &info);
+    if (!result)
+        result = api->GetDimensionsCount(info, &in->rank);
+    if (!result && in->rank > VSM_TENSOR_MAX_RANK)
+        result = api->CreateStatus(ORT_INVALID_ARGUMENT, "too many dimensions");
+    if (!result)
+        result = api->GetDimensions(info, in->dims, in->rank);
+    if (!result)
+        result = api->GetTensorData(value, &in->data);
+    api->ReleaseTensorTypeAndShapeInfo(info);
+    return result;
+}
+
+static int64_t count_of(const struct operand *o)
+{
+    int64_t n = 1;
+
+    for (size_t i = 0; i < o->rank; i++)
+        n *= o->dims[i];
+    return n;
+}
+
+static int run_linear(const struct kernel *k, const struct vsm_cuda_linear_layer *layer,
+                      const struct operand *in, void *out, void *stream)
+{
+    if (k->op->ops->cuda)
+        return vsm_cuda_linear_run(k->op->ops->linear, layer, in[0].data, in[1].data, in[2].data, in[3].data,
+                                   out, stream);
+    vsm_ops_reference_linear(layer, in[0].data, in[1].data, in[2].data, in[3].data, out);
+    return VSM_OK;
+}
+
+static int run_norm(const struct kernel *k, const struct vsm_cuda_norm *norm, const struct operand *in,
+                    void *out, void *stream)
+{
+    if (k->op->ops->cuda)
+        return vsm_cuda_norm_run(norm, in[0].data, in[1].data, in[2].data, out, stream);
+    vsm_ops_reference_norm(norm, in[0].data, in[1].data, in[2].data, out);
+    return VSM_OK;
+}
+
+/* The result's shape goes to dims[], as many as the first input has. */
+static bool shape_linear(const struct kernel *k, const struct operand *in,
+                         struct vsm_cuda_linear_layer *layer, int64_t *dims)
+{
+    const int64_t elements = count_of(&in[0]);
+    const size_t inner = k->by_columns ? 0 : 1;
+
+    if (in[0].rank < 1 || in[1].rank != 2 || in[1].dims[inner] == 0 ||
+        in[0].dims[in[0].rank - 1] != in[1].dims[inner])
+        return false;
+    *layer = (struct vsm_cuda_linear_layer){.rows = elements / in[1].dims[inner],
+                                            .in = in[1].dims[inner],
+                                            .out = in[1].dims[1 - inner],
+                                            .by_columns = k->by_columns != 0,
+                                            .full = k->op->kind == LINEAR_FULL,
+                                            .act = (enum vsm_cuda_linear_act)k->act};
+    memcpy(dims, in[0].dims, sizeof(in[0].dims));
+    dims[in[0].rank - 1] = layer->out;
+    return (!in[2].data || count_of(&in[2]) == layer->out) &&
+           (!in[3].data || count_of(&in[3]) == layer->rows * layer->out);
+}
+
+static OrtStatus *compute(void *kernel, OrtKernelContext *context)
+{
+    const struct kernel *k = kernel;
+    const OrtApi *api = k->op->ops->api;
+    struct operand in[MAX_INPUTS] = {{0}};
+    const bool is_linear = k->op->kind == LINEAR_HALF || k->op->kind == LINEAR_FULL;
+    struct vsm_cuda_linear_layer layer = {0};
+    int64_t dims[VSM_TENSOR_MAX_RANK];
+    OrtValue *value = NULL;
+    void *out = NULL, *stream = NULL;
+    OrtStatus *result = NULL;
+    size_t given = 0;
+    int status;
+
+    result = api->KernelContext_GetInputCount(context, &given);
+    for (size_t i = 0; !result && i < given && i < MAX_INPUTS; i++)
+        result = get_input(api, context, i, &in[i]);
+    if (!result && k->op->ops->cuda)
+        result = api->KernelContext_GetGPUComputeStream(context, &stream);
+    if (result)
+        return result;
+    memcpy(dims, in[0].dims, sizeof(dims));
+    if (is_linear && !shape_linear(k, in, &layer, dims))
+        return api->CreateStatus(ORT_INVALID_ARGUMENT, "linear layer: shapes do not fit");
+    result = api->KernelContext_GetOutput(context, 0, dims, in[0].rank, &value);
+    if (!result)
+        result = api->GetTensorMutableData(value, &out);
+    if (result || count_of(&in[0]) == 0)
+        return result;
+    if (is_linear) {
+        status = run_linear(k, &layer, in, out, stream);
+    } else {
+        const int64_t channels = in[0].dims[in[0].rank - 1];
+        const struct vsm_cuda_norm norm = {.rows = count_of(&in[0]) / channels,
+                                           .channels = (int)channels,
+                                           .full = k->op->kind == NORM_FULL,
+                                           .gelu = k->gelu != 0,
+                                           .epsilon = k->epsilon};
+
+        status = run_norm(k, &norm, in, out, stream);
+    }
+    return status ? api->CreateStatus(ORT_FAIL, vsm_error_message()) : NULL;
+}
+
+static void describe(struct vsm_ort_ops *ops, enum kind kind)
+{
+    ops->op[kind] = (struct op){.kind = kind,
+                                .ops = ops,
+                                .base = {.version = ORT_API_VERSION,
+                                         .GetName = get_name,
+                                         .GetExecutionProviderType = get_provider,
+                                         .GetInputType = get_input_type,
+                                         .GetInputTypeCount = get_input_count,
+                                         .GetOutputType = get_output_type,
+                                         .GetOutputTypeCount = get_output_count,
+                                         .KernelDestroy = destroy_kernel,
+                                         .GetInputCharacteristic = get_input_need,
+                                         .GetOutputCharacteristic = get_output_need,
+                                         .GetInputMemoryType = get_input_place,
+                                         .GetVariadicInputMinArity = get_arity,
+                                         .GetVariadicInputHomogeneity = get_arity,
+                                         .GetVariadicOutputMinArity = get_arity,
+                                         .GetVariadicOutputHomogeneity = get_arity,
+                                         .CreateKernelV2 = create_kernel,
+                                         .KernelComputeV2 = compute,
+                                         .GetStartVersion = get_first_version,
+                                         .GetEndVersion = get_last_version}};
+}
+
+int vsm_ort_ops_create(const OrtApi *api, bool cuda, struct vsm_ort_ops **ops)
+{
+    struct vsm_ort_ops *o = vsm_mem_alloc("network operators", 1, sizeof(*o));
+    int status = o ? VSM_OK : VSM_E_NOMEM;
+
+    *ops = NULL;
+    if (status)
+        return status;
+    o->api = api;
+    o->cuda = cuda;
+    if (cuda)
+        status = vsm_cuda_linear_create(&o->linear);
+    if (!status)
+        status = vsm_ort_api_check(api->CreateCustomOpDomain("vsm", &o->domain), VSM_E_DEVICE, "operators");
+    for (int i = 0; !status && i < KINDS; i++) {
+        describe(o, (enum kind)i);
+        status = vsm_ort_api_check(api->CustomOpDomain_Add(o->domain, &o->op[i].base), VSM_E_DEVICE,
+                                   shapes[i].name);
+    }
+    if (status) {
+        vsm_ort_ops_destroy(o);
+        return status;
+    }
+    *ops = o;
+    return VSM_OK;
+}
+
+void vsm_ort_ops_destroy(struct vsm_ort_ops *ops)
+{
+    if (!ops)
+        return;
+    if (ops->domain)
+        ops->api->ReleaseCustomOpDomain(ops->domain);
+    vsm_cuda_linear_destroy(ops->linear);
+    vsm_mem_free(ops);
+}
+
+/* The library does not look for a session's own operators in a model made by its editor, but in one that it has read and
+ * that the editor adds to. This is the least that can be read: in the encoding of Protocol Buffers the ModelProto of ONNX's
+ * onnx.proto with ir_version 8, a graph named "-" and three operator sets, the first (of ONNX itself) VSM_GRAPH_HALF_OPSET. */
+static const unsigned char empty_model[] = {
+    0x08, 8,                   /* ir_version */
+    0x3a, 3,   0x12, 1,   '-', /* graph { name } */
+    0x42, 2,   0x10, 16,       /* opset_import { version } */
+    0x42, 17,  0x0a, 13,  'c',  'o', 'm', '.', 'm', 'i',  'c',
+    'r',  'o', 's',  'o', 'f',  't', /* and { domain, version } */
+    0x10, 1,   0x42, 7,   0x0a, 3,   'v', 's', 'm', 0x10, 1,
+};
+
+int vsm_ort_ops_session(struct vsm_ort_ops *ops, const OrtEnv *env, OrtModel *model,
+                        OrtSessionOptions *options, OrtSession **session)
+{
+    const OrtModelEditorApi *editor = ops->api->GetModelEditorApi();
+    OrtSession *made = NULL;
+    int status =
+        vsm_ort_api_check(ops->api->AddCustomOpDomain(options, ops->domain), VSM_E_DEVICE, "operators");
+
+    if (!status)
+        status =
+            vsm_ort_api_check(editor->CreateModelEditorSessionFromArray(env, empty_model, sizeof(empty_model),
+                                                                        options, &made),
+                              VSM_E_MODEL, "operators");
+    if (!status)
+        status =
+            vsm_ort_api_check(editor->ApplyModelToModelEditorSession(made, model), VSM_E_MODEL, "operators");
+    if (!status)
+        status = vsm_ort_api_check(editor->FinalizeModelEditorSession(made, options, NULL), VSM_E_MODEL,
+                                   "operators");
+    if (status) {
+        ops->api->ReleaseSession(made);
+        return status;
+    }
+    *session = made;
+    return VSM_OK;
+}

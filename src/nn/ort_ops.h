@@ -1,0 +1,29 @@
+/* This program's own operators inside ONNX Runtime: the domain "vsm", made by nn/graph_fuse.h.
+ *
+ *   LinearHalf(x, w, bias?) -> act(x w + bias), all float16. Attributes act (enum vsm_cuda_linear_act), by_columns (w is
+ *     [in, out], else [out, in]). x [..., in].
+ *   LinearFull(x, w, bias?, residual?) -> residual + x w + bias; bias, residual and result float32. residual has the
+ *     result's shape.
+ *   NormFull(x float32, scale, bias), NormHalf(x float16, scale, bias) -> the norm of the last axis, float16. Attributes
+ *     epsilon, gelu.
+ *
+ * On CUDA they are the kernels of src/cuda; on the CPU plain loops, slow, for tests.
+ */
+#ifndef VSM_NN_ORT_OPS_H
+#define VSM_NN_ORT_OPS_H
+
+#include "nn/ort_api.h"
+
+#include <stdbool.h>
+
+struct vsm_ort_ops;
+
+/* For one session, which must be destroyed first. VSM_E_DEVICE if `cuda` and the kernels cannot run here. */
+int vsm_ort_ops_create(const OrtApi *api, bool cuda, struct vsm_ort_ops **ops) VSM_NODISCARD;
+void vsm_ort_ops_destroy(struct vsm_ort_ops *ops);
+
+/* A session of a model that uses them. */
+int vsm_ort_ops_session(struct vsm_ort_ops *ops, const OrtEnv *env, OrtModel *model,
+                        OrtSessionOptions *options, OrtSession **session) VSM_NODISCARD;
+
+#endif
