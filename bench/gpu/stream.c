@@ -2,7 +2,9 @@
  * read -> upload -> gpu -> refine -> download; with "people" as whole jobs have it: people are looked for, the eyes
  * compared and mended. The file is read again and again until FRAMES pictures are made. Prints frames a second, each
  * stage's load, the GPU's, and memory on both sides at the beginning and the end (leaks show there).
- * Usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] */
+ * Usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] [interval FRAMES] [flight FRAMES]
+ * interval: between two looks for people; flight: most frames between the file and the end, 0 without a limit. */
+#include "app/gpu_plan.h"
 #include "base/clock.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
@@ -20,6 +22,13 @@
 #include <unistd.h>
 
 #define SETTLED 400 /* frames after which pools and decoder have all that they want */
+
+struct arguments {
+    const char *model, *input, *detector; /* detector NULL: nobody is looked for */
+    int64_t frames;
+    int grid, interval, flight;
+    bool software;
+};
 
 struct stream {
     struct vsm_video_reader *reader;
@@ -114,29 +123,35 @@ struct line {
 };
 
 static void create_people(struct line *line, const struct vsm_rect eyes[2], const struct vsm_view small[2],
-                          const char *detector)
+                          const struct arguments *arguments)
 {
     const struct vsm_session_options session = {.threads = 8};
-    struct vsm_people_stage_options people = {
-        .eyes = {eyes[0], eyes[1]}, .eye_count = 2, .baseline = 0.064, .interval = 30, .correction = 60};
+    struct vsm_people_stage_options people = {.eyes = {eyes[0], eyes[1]},
+                                              .eye_count = 2,
+                                              .baseline = 0.064,
+                                              .interval = arguments->interval,
+                                              .correction = 60};
     struct vsm_stereo_manager_options stereo = {
         .views = small, .view_count = 2, .baseline = 0.064, .threshold = 0.8, .mend = true};
     struct vsm_device_review_options review = {.views = small, .view_count = 2};
 
     line->pool = vsm_parallel_create(16);
     people.pool = stereo.pool = line->pool;
-    check(vsm_detector_create(detector, &session, &line->detector));
+    check(vsm_detector_create(arguments->detector, &session, &line->detector));
     people.detector = line->detector;
     check(vsm_people_stage_create(&people, &line->people));
     check(vsm_stereo_manager_create(&stereo, &line->stereo));
     review.stereo = line->stereo;
+    review.pool = line->pool;
     check(vsm_device_review_create(&review, &line->review));
     check(vsm_gpu_refine_stage_set_review(line->refine, line->review, small));
 }
 
-static void create_line(const struct vsm_video_info *info, const char *model, int grid, const char *detector,
+static void create_line(const struct vsm_video_info *info, const struct arguments *arguments,
                         struct line *line)
 {
+    const char *const model = arguments->model, *const detector = arguments->detector;
+    const int grid = arguments->grid;
     const struct vsm_rect eyes[2] = {{0, 0, info->width / 2, info->height},
                                      {info->width / 2, 0, info->width / 2, info->height}};
     const struct vsm_view views[2] = {{.source = eyes[0], .width = grid, .height = grid},
@@ -173,7 +188,7 @@ static void create_line(const struct vsm_video_info *info, const char *model, in
     check(vsm_gpu_refine_stage_create(&refine, &line->refine));
     check(vsm_gpu_stage_create(&options, &line->gpu));
     if (detector)
-        create_people(line, eyes, small, detector);
+        create_people(line, eyes, small, arguments);
 }
 
 static void destroy_line(struct line *line)
@@ -226,35 +241,64 @@ static void print(const struct stream *s, struct vsm_runner *runner, uint64_t st
         (unsigned long long)s->checksum);
 }
 
+static bool parse(int argc, char **argv, struct arguments *a)
+{
+    *a = (struct arguments){.interval = 30, .flight = -1};
+    if (argc < 5)
+        return false;
+    a->model = argv[1];
+    a->input = argv[2];
+    a->frames = atoll(argv[3]);
+    a->grid = atoi(argv[4]);
+    for (int i = 5; i < argc; i++) {
+        if (strcmp(argv[i], "software") == 0)
+            a->software = true;
+        else if (i + 1 < argc && strcmp(argv[i], "people") == 0)
+            a->detector = argv[++i];
+        else if (i + 1 < argc && strcmp(argv[i], "interval") == 0)
+            a->interval = atoi(argv[++i]);
+        else if (i + 1 < argc && strcmp(argv[i], "flight") == 0)
+            a->flight = atoi(argv[++i]);
+        else
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    const bool software = argc > 5 && strcmp(argv[5], "software") == 0,
-               people = argc > 5 && strcmp(argv[argc - 2], "people") == 0;
+    struct arguments a;
+    const bool usable = parse(argc, argv, &a);
     const struct vsm_video_reader_options reading = {.threads = 16,
                                                      .memory =
-                                                         software ? VSM_READER_PINNED : VSM_READER_DEVICE};
-    const struct vsm_runner_options running = {.buffer_frames = 1, .buffer_bytes = (size_t)48 << 20};
+                                                         a.software ? VSM_READER_PINNED : VSM_READER_DEVICE};
+    struct vsm_runner_options running = {.buffer_frames = 1, .buffer_bytes = (size_t)48 << 20};
     struct vsm_stage stages[VSM_MAX_STAGES];
-    struct stream s = {0};
+    struct stream s = {.frames = a.frames};
     struct line line = {0};
     struct vsm_runner *runner;
+    const struct vsm_video_info *info;
     const char *why = "";
     uint64_t start;
     bool on_device;
 
-    if (argc < 5) {
+    if (!usable) {
         fprintf(stderr,
-                "usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json]\n");
+                "usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] "
+                "[interval FRAMES] [flight FRAMES]\n");
         return 1;
     }
-    s.frames = atoll(argv[3]);
-    check(vsm_video_reader_open(argv[2], &reading, &s.reader));
+    check(vsm_video_reader_open(a.input, &reading, &s.reader));
     on_device = vsm_video_reader_on_device(s.reader, &why);
-    printf("%s, %dx%d, grid %s, %s decoding %s%s\n", argv[2], vsm_video_reader_info(s.reader)->width,
-           vsm_video_reader_info(s.reader)->height, argv[4], on_device ? "NVDEC" : "software",
-           on_device ? "" : why, people ? ", people and both eyes looked at" : "");
-    create_line(vsm_video_reader_info(s.reader), argv[1], atoi(argv[4]), people ? argv[argc - 1] : NULL,
-                &line);
+    info = vsm_video_reader_info(s.reader);
+    running.most_frames =
+        a.flight >= 0 ? a.flight
+                      : vsm_gpu_plan_most_frames(vsm_format_bytes(info->format, info->width, info->height),
+                                                 2 * (size_t)a.grid * (size_t)a.grid);
+    printf("%s, %dx%d, grid %d, %s decoding %s%s, at most %d frames in flight\n", a.input, info->width,
+           info->height, a.grid, on_device ? "NVDEC" : "software", on_device ? "" : why,
+           a.detector ? ", people and both eyes looked at" : "", running.most_frames);
+    create_line(info, &a, &line);
     runner = vsm_runner_create(stages, describe(&line, &s, stages), &running);
     check(runner ? VSM_OK : VSM_E_NOMEM);
     start = vsm_clock_ns();

@@ -2,6 +2,7 @@
 
 #include "app/plan_outputs.h"
 #include "cuda/device.h"
+#include "image/coefficients.h"
 #include "nn/session.h"
 
 #include <stdio.h>
@@ -100,6 +101,14 @@ double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan)
     return NETWORK_BYTES_PER_CELL * plan->view_count;
 }
 
+int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells)
+{
+    const size_t fit =
+        VSM_GPU_PLAN_FLIGHT_BYTES / (picture_bytes + cells * VSM_COEFFICIENT_MAPS * sizeof(float));
+
+    return (int)(fit < VSM_GPU_PLAN_FLIGHT_FRAMES ? VSM_GPU_PLAN_FLIGHT_FRAMES : fit < 1000 ? fit : 1000);
+}
+
 int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan)
 {
     const int wanted = plan->config->streaming.buffer_frames;
@@ -163,13 +172,14 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stage
 }
 
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
-                            struct vsm_gpu_stages *stages)
+                            struct vsm_parallel *pool, struct vsm_gpu_stages *stages)
 {
     struct vsm_view small[VSM_MAX_VIEWS];
     const struct vsm_device_review_options options = {.views = small,
                                                       .view_count = plan->view_count,
                                                       .select = plan->people.kind != VSM_PEOPLE_ALL,
-                                                      .stereo = stereo};
+                                                      .stereo = stereo,
+                                                      .pool = pool};
     int status;
 
     vsm_device_review_views(plan->views, plan->view_count, small);

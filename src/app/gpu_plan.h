@@ -19,6 +19,12 @@ int vsm_gpu_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 /* Device memory that the network takes, by cell of a view's grid. */
 double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan);
 
+/* Most frames between reading and writing. Each that is on the device has its picture there, and behind the network its
+ * maps: VSM_GPU_PLAN_FLIGHT_BYTES in all, but as many frames as there are stages to work at once. */
+#define VSM_GPU_PLAN_FLIGHT_FRAMES 6
+#define VSM_GPU_PLAN_FLIGHT_BYTES  ((size_t)700 << 20)
+int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells);
+
 /* Most frames in a queue: the decoder on the device has a fixed set of pictures. */
 int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan);
 
@@ -35,9 +41,9 @@ void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages);
 
 /* Whether a plan with plan->gpu has the eyes compared or people left out; then `small` are the views of digests. */
 bool vsm_gpu_plan_reviews(const struct vsm_plan *plan, struct vsm_view small[VSM_MAX_VIEWS]);
-/* To be called then, with the manager for those views, or NULL, which is borrowed. */
+/* To be called then, with the manager for those views, or NULL. Manager and pool are borrowed. */
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
-                            struct vsm_gpu_stages *stages) VSM_NODISCARD;
+                            struct vsm_parallel *pool, struct vsm_gpu_stages *stages) VSM_NODISCARD;
 
 /* In the pipeline's order, with `people` where it belongs (NULL: without). Returns their number, at most 5. */
 int vsm_gpu_plan_describe_stages(const struct vsm_gpu_stages *stages, struct vsm_people_stage *people,

@@ -205,7 +205,7 @@ static int create_beside_gpu(struct job *job)
     if (status != VSM_OK || !vsm_gpu_plan_reviews(job->plan, small))
         return status;
     status = create_stereo(job, small);
-    return status == VSM_OK ? vsm_gpu_plan_add_review(job->plan, job->stereo, &job->gpu) : status;
+    return status == VSM_OK ? vsm_gpu_plan_add_review(job->plan, job->stereo, job->pool, &job->gpu) : status;
 }
 
 static int create_cpu_stages(struct job *job)

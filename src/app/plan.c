@@ -155,13 +155,14 @@ static size_t packing_bytes(const struct vsm_plan_output *output, const struct v
            vsm_format_bytes(matte, info->width, info->height);
 }
 
-/* Frames of source and output pictures of `bytes` in flight. */
-static int most_frames(const struct vsm_plan *plan, size_t bytes)
+/* Frames of source and output pictures in flight, `cells` in an eye's grid. */
+static int most_frames(const struct vsm_plan *plan, size_t source, size_t outputs, size_t cells)
 {
-    const size_t fit = VSM_PLAN_FLIGHT_BYTES / bytes, least = VSM_PLAN_FLIGHT_FRAMES(plan->threads);
+    const size_t fit = VSM_PLAN_FLIGHT_BYTES / (source + outputs),
+                 least = VSM_PLAN_FLIGHT_FRAMES(plan->threads);
 
     if (plan->gpu)
-        return 0;
+        return vsm_gpu_plan_most_frames(source, cells * (size_t)plan->view_count);
     return (int)(fit < least ? least : fit < INT_MAX ? fit : INT_MAX);
 }
 
@@ -179,7 +180,7 @@ static size_t flight_bytes(const struct vsm_plan *plan, size_t source, size_t ou
 {
     const size_t larger = source > outputs ? source : outputs;
 
-    if (plan->most_frames == 0)
+    if (plan->gpu)
         return queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs;
     return (size_t)plan->most_frames * larger + source + outputs;
 }
@@ -205,7 +206,7 @@ static void plan_memory(struct vsm_plan *plan)
         outputs += vsm_format_bytes(plan->outputs[i].format, plan->outputs[i].width, plan->outputs[i].height);
         encoders += encoder_bytes(&plan->outputs[i]);
     }
-    plan->most_frames = most_frames(plan, source + outputs);
+    plan->most_frames = most_frames(plan, source, outputs, cells);
     plan->memory = (struct vsm_plan_memory){
         .program = PROGRAM_BYTES,
         .decoder = source * (DECODER_PICTURES + (size_t)plan->decoder_threads),

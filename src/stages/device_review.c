@@ -1,10 +1,13 @@
 #include "stages/device_review.h"
 
 #include "base/mem.h"
+#include "base/scratch.h"
 #include "image/coefficients.h"
 #include "people/gate.h"
 
 #include <math.h>
+
+#define BAND 2048 /* cells that one call of a parallel loop does */
 
 struct vsm_device_review {
     struct vsm_device_review_options options;
@@ -15,6 +18,17 @@ struct vsm_device_review {
     size_t cells;
     float *open;
     struct vsm_frame frame; /* the frame in hand with maps on the small grids */
+    void *scratch;          /* keeps what comparing lends from going back to the system after every frame */
+};
+
+/* Cells of one view of the frame in hand that are done in parallel. */
+struct cells {
+    const struct vsm_device_review *review;
+    const float *alpha;
+    float *maps;
+    const float *weight; /* NULL: none */
+    bool gated;
+    float *edit;
 };
 
 void vsm_device_review_views(const struct vsm_view *views, int view_count, struct vsm_view *small)
@@ -42,7 +56,8 @@ static int create_parts(struct vsm_device_review *r)
     if (status == VSM_OK && r->options.select)
         status = vsm_gate_create(r->views[0].width, r->views[0].height, &r->gate);
     r->open = vsm_mem_alloc("device review", r->cells, sizeof(float));
-    return status == VSM_OK && !r->open ? VSM_E_NOMEM : status;
+    r->scratch = vsm_scratch_alloc("device review", 1, 1);
+    return status == VSM_OK && (!r->open || !r->scratch) ? VSM_E_NOMEM : status;
 }
 
 int vsm_device_review_create(const struct vsm_device_review_options *options,
@@ -78,6 +93,7 @@ void vsm_device_review_destroy(struct vsm_device_review *review)
         vsm_tensor_unref(&review->frame.mattes[i].coefficients);
     vsm_gate_destroy(review->gate);
     vsm_mem_free(review->open);
+    vsm_scratch_free(review->scratch);
     vsm_mem_free(review);
 }
 
@@ -91,8 +107,43 @@ static float *maps_of(const struct vsm_device_review *r, int view)
     return vsm_tensor_f32(r->frame.mattes[view].coefficients);
 }
 
+static size_t band_end(const struct vsm_device_review *r, int band)
+{
+    const size_t end = ((size_t)band + 1) * BAND;
+
+    return end < r->cells ? end : r->cells;
+}
+
+static void in_bands(struct cells *cells, void (*body)(void *cells, int band, int worker))
+{
+    const struct vsm_device_review *r = cells->review;
+
+    vsm_parallel_for(r->options.pool, (int)((r->cells + BAND - 1) / BAND), body, cells);
+}
+
 /* Maps whose alpha is the digest's and does not depend on the picture; ones in A of R show by what mending multiplies
  * the foreground's residual. */
+static void begin_band(void *context, int band, int worker)
+{
+    const struct cells *c = context;
+    const size_t n = c->review->cells;
+
+    (void)worker;
+    for (size_t i = (size_t)band * BAND; i < band_end(c->review, band); i++) {
+        for (size_t m = 1; m < VSM_COEFFICIENT_ALPHA_B; m++)
+            c->maps[m * n + i] = 0.0f;
+        c->maps[i] = 1.0f;
+        c->maps[VSM_COEFFICIENT_ALPHA_B * n + i] = c->alpha[i];
+    }
+}
+
+static struct cells cells_of(const struct vsm_device_review *r, const struct vsm_frame *frame, int view)
+{
+    return (struct cells){.review = r,
+                          .alpha = digest_of(r, frame, view) + 3 * r->cells,
+                          .maps = maps_of(r, view)};
+}
+
 static void begin(struct vsm_device_review *r, const struct vsm_frame *frame)
 {
     r->frame.seq = frame->seq;
@@ -100,15 +151,9 @@ static void begin(struct vsm_device_review *r, const struct vsm_frame *frame)
     r->frame.scene_cut = frame->scene_cut;
     r->frame.people = frame->people;
     for (int view = 0; view < r->options.view_count; view++) {
-        const float *alpha = digest_of(r, frame, view) + 3 * r->cells;
-        float *maps = maps_of(r, view);
+        struct cells cells = cells_of(r, frame, view);
 
-        for (size_t i = 0; i < r->cells; i++) {
-            for (size_t m = 1; m < VSM_COEFFICIENT_ALPHA_B; m++)
-                maps[m * r->cells + i] = 0.0f;
-            maps[i] = 1.0f;
-            maps[VSM_COEFFICIENT_ALPHA_B * r->cells + i] = alpha[i];
-        }
+        in_bands(&cells, begin_band);
     }
 }
 
@@ -137,20 +182,21 @@ static void close_to_others(struct vsm_device_review *r, const struct vsm_frame 
 
 /* With w the share that mending took, and maps A = w A', b = (1 - w) alpha + w b' after it, the real maps become
  * (1 - w) A + w A' and (1 - w) b + w b', and all of it by the gate. */
-static void write_edit(const struct vsm_device_review *r, const struct vsm_frame *frame, int view,
-                       const float *weight, bool gated, float *edit)
+static void edit_band(void *context, int band, int worker)
 {
-    const float *alpha = digest_of(r, frame, view) + 3 * r->cells, *maps = maps_of(r, view);
-    const float *a = maps + VSM_COEFFICIENT_ALPHA_A * r->cells,
-                *b = maps + VSM_COEFFICIENT_ALPHA_B * r->cells;
+    const struct cells *c = context;
+    const float *a = c->maps + VSM_COEFFICIENT_ALPHA_A * c->review->cells,
+                *b = c->maps + VSM_COEFFICIENT_ALPHA_B * c->review->cells;
 
-    for (size_t i = 0; i < r->cells; i++) {
-        const float keep = weight ? 1.0f - weight[i] : 1.0f, open = gated ? r->open[i] : 1.0f;
+    (void)worker;
+    for (size_t i = (size_t)band * BAND; i < band_end(c->review, band); i++) {
+        const float keep = c->weight ? 1.0f - c->weight[i] : 1.0f;
+        const float open = c->gated ? c->review->open[i] : 1.0f;
 
-        edit[4 * i] = open * keep;
-        edit[4 * i + 1] = open * a[i];
-        edit[4 * i + 2] = open * (b[i] - keep * alpha[i]);
-        edit[4 * i + 3] = maps[i];
+        c->edit[4 * i] = open * keep;
+        c->edit[4 * i + 1] = open * a[i];
+        c->edit[4 * i + 2] = open * (b[i] - keep * c->alpha[i]);
+        c->edit[4 * i + 3] = c->maps[i];
     }
 }
 
@@ -164,15 +210,18 @@ int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_fra
     if (review->stereo.run)
         status = compare_eyes(review, frame);
     for (int view = 0; view < review->options.view_count && status == VSM_OK; view++) {
-        const float *weight =
-            review->stereo.run ? vsm_stereo_manager_last(review->options.stereo, view / 2)->weight[view % 2]
-                               : NULL;
+        struct cells cells = cells_of(review, frame, view);
 
+        cells.weight = review->stereo.run
+                           ? vsm_stereo_manager_last(review->options.stereo, view / 2)->weight[view % 2]
+                           : NULL;
+        cells.gated = gated;
+        cells.edit = edits + 4 * review->cells * (size_t)view;
         if (gated)
             close_to_others(review, frame, view);
-        edited[view] = gated || weight;
+        edited[view] = gated || cells.weight;
         if (edited[view])
-            write_edit(review, frame, view, weight, gated, edits + 4 * review->cells * (size_t)view);
+            in_bands(&cells, edit_band);
     }
     return status;
 }

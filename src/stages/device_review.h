@@ -10,6 +10,7 @@
 #ifndef VSM_STAGES_DEVICE_REVIEW_H
 #define VSM_STAGES_DEVICE_REVIEW_H
 
+#include "base/parallel.h"
 #include "base/status.h"
 #include "frame/frame.h"
 #include "stages/stereo_manager.h"
@@ -26,6 +27,7 @@ struct vsm_device_review_options {
     int view_count;
     bool select;                       /* leave out who is not chosen */
     struct vsm_stereo_manager *stereo; /* borrowed; NULL: eyes are not compared */
+    struct vsm_parallel *pool;         /* borrowed; may be NULL */
 };
 
 /* The direct views `views` on the grids of digests, which are the same for all. */

@@ -12,8 +12,6 @@
 #include "image/preprocess_cuda.h"
 #include "models/rvm_cuda.h"
 
-#include <string.h>
-
 #define SENSES 8 /* frames between looks at the device's load and memory, which cost about a millisecond */
 
 struct vsm_gpu_stage {
@@ -30,7 +28,8 @@ struct vsm_gpu_stage {
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS]; /* page-locked */
     int digest_width, digest_height;              /* 0: none is wanted */
-    void *device_digest, *host_digest;            /* of all views; page-locked */
+    void *device_digest;                          /* of all views */
+    struct vsm_cuda_tensors *digests;             /* its copies; page-locked */
     struct vsm_matte_counters counters;
 
     bool adaptive;
@@ -40,9 +39,13 @@ struct vsm_gpu_stage {
     uint64_t done_ns;
 };
 
-static size_t digest_bytes(const struct vsm_gpu_stage *s)
+static int create_digests(struct vsm_gpu_stage *s)
 {
-    return 4 * sizeof(float) * (size_t)s->digest_width * (size_t)s->digest_height * (size_t)s->view_count;
+    const int64_t dims[] = {s->view_count, 4, s->digest_height, s->digest_width};
+    const size_t floats = 4 * (size_t)s->digest_width * (size_t)s->digest_height * (size_t)s->view_count;
+
+    s->digests = vsm_cuda_tensors_create("digest", VSM_PLACE_HOST, 4, dims);
+    return s->digests ? vsm_cuda_alloc("digest", floats * sizeof(float), &s->device_digest) : VSM_E_NOMEM;
 }
 
 static int create_room(struct vsm_gpu_stage *s)
@@ -58,11 +61,7 @@ static int create_room(struct vsm_gpu_stage *s)
             vsm_cuda_pool_create(VSM_PLACE_HOST, t->format, s->source.width, s->source.height, t->colour);
         status = s->pools[i] ? VSM_OK : VSM_E_NOMEM;
     }
-    if (!status && s->digest_width)
-        status = vsm_cuda_alloc("digest", digest_bytes(s), &s->device_digest);
-    if (!status && s->digest_width)
-        status = vsm_cuda_alloc_host("digest", digest_bytes(s), &s->host_digest);
-    return status;
+    return !status && s->digest_width ? create_digests(s) : status;
 }
 
 static void destroy_network(struct vsm_gpu_stage *s)
@@ -86,7 +85,7 @@ static int create_network(struct vsm_gpu_stage *s)
     s->options.width = s->views[0].width;
     s->options.height = s->views[0].height;
     status = vsm_preprocess_cuda_create(&s->source, s->views, s->view_count, &s->preprocess);
-    s->maps = vsm_cuda_tensors_create(3, dims);
+    s->maps = vsm_cuda_tensors_create("maps", VSM_PLACE_CUDA, 3, dims);
     if (!status && !s->maps)
         status = VSM_E_NOMEM;
     if (!status)
@@ -175,8 +174,7 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
     for (int i = 0; i < stage->output_count; i++)
         vsm_cuda_pool_destroy(stage->pools[i]);
     vsm_cuda_free(stage->device_digest);
-    if (stage->host_digest)
-        vsm_cuda_free_host(stage->host_digest);
+    vsm_cuda_tensors_destroy(stage->digests);
     vsm_cuda_event_destroy(stage->network_done);
     vsm_cuda_stream_destroy(stage->compute);
     vsm_mem_free(stage);
@@ -258,7 +256,8 @@ static int collect(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
                                         stage->view_count, view->height, view->width, stage->device_digest,
                                         stage->digest_height, stage->digest_width, stage->compute);
     if (!status && stage->digest_width)
-        status = vsm_cuda_copy(stage->host_digest, stage->device_digest, digest_bytes(stage), stage->compute);
+        status = vsm_cuda_copy(frame->digest->data, stage->device_digest, vsm_tensor_bytes(frame->digest),
+                               stage->compute);
     if (!status)
         status = vsm_cuda_event_record(stage->network_done, stage->compute);
     return status ? status : vsm_cuda_event_wait(stage->network_done);
@@ -285,19 +284,6 @@ static int run_network(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     return status;
 }
 
-static int add_digest(const struct vsm_gpu_stage *stage, struct vsm_frame *frame)
-{
-    const int64_t dims[] = {stage->view_count, 4, stage->digest_height, stage->digest_width};
-
-    if (!stage->digest_width)
-        return VSM_OK;
-    frame->digest = vsm_tensor_create(VSM_F32, 4, dims);
-    if (!frame->digest)
-        return VSM_E_NOMEM;
-    memcpy(frame->digest->data, stage->host_digest, digest_bytes(stage));
-    return VSM_OK;
-}
-
 static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     int status = VSM_OK;
@@ -311,7 +297,8 @@ static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
         status = vsm_cuda_tensors_get(stage->maps, &frame->mattes[i].coefficients);
     }
     frame->view_count = stage->view_count;
-    return status;
+    vsm_tensor_unref(&frame->digest);
+    return !status && stage->digest_width ? vsm_cuda_tensors_get(stage->digests, &frame->digest) : status;
 }
 
 /* Pictures and maps that there is no memory for: a smaller grid makes room. */
@@ -362,8 +349,6 @@ static int run(void *self, struct vsm_frame *frame)
         status = vsm_fail(VSM_E_DEVICE, "CUDA: work on the device: the device is lost");
     if (!status)
         status = run_network(stage, frame);
-    if (!status)
-        status = add_digest(stage, frame);
     if (status || !stage->adaptive)
         return status;
     return adapt(stage, frame->seq, start);

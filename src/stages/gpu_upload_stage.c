@@ -3,10 +3,9 @@
 #include "base/mem.h"
 #include "cuda/device.h"
 #include "image/cuda_pool.h"
+#include "image/cuda_tensors.h"
 #include "image/preprocess_cuda.h"
 #include "stages/people_stage.h"
-
-#include <string.h>
 
 struct vsm_gpu_upload_stage {
     struct vsm_cuda_stream *stream;
@@ -15,12 +14,17 @@ struct vsm_gpu_upload_stage {
     struct vsm_preprocess_cuda *preprocess;
     struct vsm_view views[2];
     int eye_count;
-    void *device_rgb, *host_rgb; /* of all views; page-locked */
+    void *device_rgb;                    /* of all views */
+    struct vsm_cuda_tensors *thumbnails; /* its copies; page-locked */
 };
 
-static size_t grid_bytes(const struct vsm_gpu_upload_stage *stage)
+static int create_thumbnails(struct vsm_gpu_upload_stage *s)
 {
-    return 3 * sizeof(float) * (size_t)stage->views[0].width * (size_t)stage->views[0].height;
+    const int64_t dims[] = {s->eye_count, 3, s->views[0].height, s->views[0].width};
+    const size_t floats = 3 * (size_t)s->eye_count * (size_t)s->views[0].width * (size_t)s->views[0].height;
+
+    s->thumbnails = vsm_cuda_tensors_create("thumbnails", VSM_PLACE_HOST, 4, dims);
+    return s->thumbnails ? vsm_cuda_alloc("thumbnails", floats * sizeof(float), &s->device_rgb) : VSM_E_NOMEM;
 }
 
 int vsm_gpu_upload_stage_create(const struct vsm_image *source, const struct vsm_rect *eyes, int eye_count,
@@ -43,9 +47,7 @@ int vsm_gpu_upload_stage_create(const struct vsm_image *source, const struct vsm
     if (!status)
         status = vsm_preprocess_cuda_create(source, s->views, eye_count, &s->preprocess);
     if (!status)
-        status = vsm_cuda_alloc("thumbnails", grid_bytes(s) * (size_t)eye_count, &s->device_rgb);
-    if (!status)
-        status = vsm_cuda_alloc_host("thumbnails", grid_bytes(s) * (size_t)eye_count, &s->host_rgb);
+        status = create_thumbnails(s);
     if (status) {
         vsm_gpu_upload_stage_destroy(s);
         return status;
@@ -63,8 +65,7 @@ void vsm_gpu_upload_stage_destroy(struct vsm_gpu_upload_stage *stage)
     vsm_cuda_event_destroy(stage->ready);
     vsm_preprocess_cuda_destroy(stage->preprocess);
     vsm_cuda_free(stage->device_rgb);
-    if (stage->host_rgb)
-        vsm_cuda_free_host(stage->host_rgb);
+    vsm_cuda_tensors_destroy(stage->thumbnails);
     vsm_cuda_pool_destroy(stage->pool);
     vsm_mem_free(stage);
 }
@@ -90,31 +91,19 @@ static int upload(struct vsm_gpu_upload_stage *stage, const struct vsm_image *fr
     return status;
 }
 
-static int average(struct vsm_gpu_upload_stage *stage, const struct vsm_image *source)
-{
-    int status = vsm_preprocess_cuda_run(stage->preprocess, source, stage->device_rgb, stage->stream);
-
-    if (!status)
-        status = vsm_cuda_copy(stage->host_rgb, stage->device_rgb,
-                               grid_bytes(stage) * (size_t)stage->eye_count, stage->stream);
-    if (!status)
-        status = vsm_cuda_event_record(stage->ready, stage->stream);
-    return status ? status : vsm_cuda_event_wait(stage->ready);
-}
-
 static int make_thumbnails(struct vsm_gpu_upload_stage *stage, const struct vsm_image *source,
                            struct vsm_frame *frame)
 {
-    const int64_t dims[] = {stage->eye_count, 3, stage->views[0].height, stage->views[0].width};
-    int status = average(stage, source);
+    int status = vsm_cuda_tensors_get(stage->thumbnails, &frame->thumbnails);
 
-    if (status)
-        return status;
-    frame->thumbnails = vsm_tensor_create(VSM_F32, 4, dims);
-    if (!frame->thumbnails)
-        return VSM_E_NOMEM;
-    memcpy(frame->thumbnails->data, stage->host_rgb, vsm_tensor_bytes(frame->thumbnails));
-    return VSM_OK;
+    if (!status)
+        status = vsm_preprocess_cuda_run(stage->preprocess, source, stage->device_rgb, stage->stream);
+    if (!status)
+        status = vsm_cuda_copy(frame->thumbnails->data, stage->device_rgb,
+                               vsm_tensor_bytes(frame->thumbnails), stage->stream);
+    if (!status)
+        status = vsm_cuda_event_record(stage->ready, stage->stream);
+    return status ? status : vsm_cuda_event_wait(stage->ready);
 }
 
 static int run(void *self, struct vsm_frame *frame)
