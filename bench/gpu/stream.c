@@ -6,6 +6,7 @@
  * interval: between two looks for people; flight: most frames between the file and the end, 0 without a limit. */
 #include "app/gpu_plan.h"
 #include "base/clock.h"
+#include "base/scratch.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
 #include "media/video_reader.h"
@@ -298,6 +299,7 @@ int main(int argc, char **argv)
     printf("%s, %dx%d, grid %d, %s decoding %s%s, at most %d frames in flight\n", a.input, info->width,
            info->height, a.grid, on_device ? "NVDEC" : "software", on_device ? "" : why,
            a.detector ? ", people and both eyes looked at" : "", running.most_frames);
+    vsm_scratch_share();
     create_line(info, &a, &line);
     runner = vsm_runner_create(stages, describe(&line, &s, stages), &running);
     check(runner ? VSM_OK : VSM_E_NOMEM);

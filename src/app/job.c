@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/pages.h"
 #include "base/parallel.h"
+#include "base/scratch.h"
 #include "pipeline/runner.h"
 #include "stages/composite_stage.h"
 #include "stages/matte_stage.h"
@@ -229,6 +230,7 @@ static int create_models(struct job *job)
     int status;
 
     if (plan->gpu) {
+        vsm_scratch_share();
         status = vsm_gpu_plan_create_stages(plan, &job->gpu);
         if (status == VSM_OK)
             job->model = vsm_gpu_stage_hash(job->gpu.network);

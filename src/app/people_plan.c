@@ -16,21 +16,18 @@
 #define CELL_SECONDS 1.4e-6
 
 /* Frames between two looks. People at walking pace keep to their boxes for 8 frames at 30 a second. */
-#define LEAST_INTERVAL 4
+#define LEAST_INTERVAL 8
 #define MOST_INTERVAL  30
 
 /* Threads for a look beside a GPU, where a frame takes milliseconds and nothing else wants the cores for long. */
 #define GPU_THREADS(threads) ((threads) > 2 ? (threads) / 2 : 1)
 
-/* Only settings, device and the input decide, never a clock: a resumed job looks at the same frames. */
+/* Only settings and the input decide, neither a clock nor the device: a resumed job looks at the same frames, and so does
+ * one on another device. */
 static int choose_interval(const struct vsm_plan *plan)
 {
     double cells = 0.0, frames;
 
-    if (plan->gpu)
-        return MOST_INTERVAL < plan->config->matting.correction_interval
-                   ? MOST_INTERVAL
-                   : plan->config->matting.correction_interval;
     for (int i = 0; i < plan->view_count; i++)
         cells += (double)plan->views[i].width * plan->views[i].height;
     frames = fmin(fmax(ceil(LOOK_SECONDS / (SHARE * CELL_SECONDS * cells)), LEAST_INTERVAL), MOST_INTERVAL);

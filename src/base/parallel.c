@@ -17,7 +17,8 @@ struct vsm_parallel {
     pthread_mutex_t lock;   /* guards what follows, except next */
     pthread_cond_t start, finished;
     unsigned long loop; /* number of the current loop */
-    int busy;           /* threads that have not finished it */
+    bool open;          /* workers may still join it */
+    int joined;         /* workers in it */
     bool quit;
     int count;
     void (*body)(void *context, int index, int worker);
@@ -35,6 +36,15 @@ static void run_loop(struct vsm_parallel *pool, int worker)
         pool->body(pool->context, index, worker);
 }
 
+/* Waking costs the waker more than a short loop takes: each wakes two, who wake others while there is work left. */
+static void wake_two(struct vsm_parallel *pool)
+{
+    if (atomic_load_explicit(&pool->next, memory_order_relaxed) >= pool->count)
+        return;
+    pthread_cond_signal(&pool->start);
+    pthread_cond_signal(&pool->start);
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
@@ -43,15 +53,17 @@ static void *worker_main(void *argument)
 
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (!pool->quit && pool->loop == seen)
+        while (!pool->quit && (!pool->open || pool->loop == seen))
             pthread_cond_wait(&pool->start, &pool->lock);
         if (pool->quit)
             break;
         seen = pool->loop;
+        pool->joined++;
+        wake_two(pool);
         pthread_mutex_unlock(&pool->lock);
         run_loop(pool, worker->number);
         pthread_mutex_lock(&pool->lock);
-        if (--pool->busy == 0)
+        if (--pool->joined == 0)
             pthread_cond_signal(&pool->finished);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -127,14 +139,15 @@ void vsm_parallel_for(struct vsm_parallel *pool, int count,
     pool->body = body;
     pool->context = context;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    pool->busy = pool->started;
+    pool->open = true;
     pool->loop++;
-    if (pool->started)
-        pthread_cond_broadcast(&pool->start);
+    if (pool->started && count > 1)
+        wake_two(pool);
     pthread_mutex_unlock(&pool->lock);
     run_loop(pool, 0);
     pthread_mutex_lock(&pool->lock);
-    while (pool->busy)
+    pool->open = false; /* who has not come yet need not */
+    while (pool->joined)
         pthread_cond_wait(&pool->finished, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
     pthread_mutex_unlock(&pool->caller);

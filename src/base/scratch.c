@@ -184,12 +184,20 @@ static struct {
     uint64_t next, served;
     pthread_t holder; /* valid while depth > 0 */
     int depth;
+    bool shared; /* no turns */
 } turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+void vsm_scratch_share(void)
+{
+    pthread_mutex_lock(&turn.lock);
+    turn.shared = true;
+    pthread_mutex_unlock(&turn.lock);
+}
 
 void vsm_scratch_begin(void)
 {
     pthread_mutex_lock(&turn.lock);
-    if (turn.depth == 0 || !pthread_equal(turn.holder, pthread_self())) {
+    if (!turn.shared && (turn.depth == 0 || !pthread_equal(turn.holder, pthread_self()))) {
         const uint64_t ticket = turn.next++;
 
         while (turn.served != ticket)
@@ -203,7 +211,7 @@ void vsm_scratch_begin(void)
 void vsm_scratch_end(void)
 {
     pthread_mutex_lock(&turn.lock);
-    if (--turn.depth == 0) {
+    if (--turn.depth == 0 && !turn.shared) {
         turn.served++;
         pthread_cond_broadcast(&turn.changed);
     }

@@ -21,6 +21,10 @@
 void vsm_scratch_begin(void);
 void vsm_scratch_end(void);
 
+/* From here on nobody waits for a turn. For a process whose users of this memory work beside each other because something
+ * else sets the pace (a GPU): it costs the sum of what they need. Before the first turn. */
+void vsm_scratch_share(void);
+
 /* count * size bytes, aligned as of base/mem.h, not zeroed. NULL with a message on overflow or exhaustion; count or size
  * 0 gives a valid block. Release with vsm_scratch_free(). */
 void *vsm_scratch_alloc(const char *what, size_t count, size_t size);

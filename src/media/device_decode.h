@@ -11,9 +11,9 @@
 #include <libavcodec/avcodec.h>
 
 /* Pictures that may be outside the decoder at a time, beyond what the stream itself needs: two in the reader, one in a
- * queue of one, one in the stage that copies it, and one to spare. NVDEC's are a fixed set, each twice as large as its
+ * queue of one, and one in the stage that copies it. NVDEC's are a fixed set, each twice as large as its
  * picture; 32 is the most that the driver promises. */
-#define VSM_DEVICE_DECODE_PICTURES 5
+#define VSM_DEVICE_DECODE_PICTURES 4
 
 /* Before avcodec_open2(): pictures shall come as AV_PIX_FMT_CUDA in the context of cuda/device.h. Streams that the
  * device cannot decode are decoded in software all the same; look at the first picture's format. */

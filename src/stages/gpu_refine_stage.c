@@ -246,17 +246,18 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     return stage->review ? vsm_device_review_save(stage->review, state) : VSM_OK;
 }
 
-/* Only now nothing of the frame is in use on the device. */
+/* What refining reads is given back as soon as that is over. */
 static int run_download(void *self, struct vsm_frame *frame)
 {
     struct vsm_gpu_refine_stage *stage = self;
-    int status = vsm_cuda_event_wait(stage->slots[frame->seq % SLOTS].downloaded);
+    struct slot *slot = &stage->slots[frame->seq % SLOTS];
+    int status = vsm_cuda_event_wait(slot->refined);
 
     vsm_image_unref(&frame->source);
     vsm_tensor_unref(&frame->digest);
     for (int i = 0; i < frame->view_count; i++)
         vsm_tensor_unref(&frame->mattes[i].coefficients);
-    return status;
+    return status ? status : vsm_cuda_event_wait(slot->downloaded);
 }
 
 struct vsm_stage vsm_gpu_refine_stage_describe(struct vsm_gpu_refine_stage *stage)
