@@ -28,7 +28,8 @@ struct job {
     const struct vsm_texture *plate;
     struct board boards[VSM_BILLBOARDS_MAX]; /* farthest first */
     int count;
-    struct row *rows; /* [person][row] */
+    struct row *rows;                    /* [person][row] */
+    struct vsm_billboards_point *points; /* or NULL */
 };
 
 static void place_of_eye(const struct vsm_billboards_rig *rig, int eye, double place[3])
@@ -133,12 +134,18 @@ static void sample_board(const struct board *board, const double eye[3], double 
     vsm_texture_quad(&board->cutout->texture, quad, 0.0, rgba);
 }
 
-static void note_disparity(const struct job *job, const double point[3], struct row *row)
+static void note_disparity(const struct job *job, int eye, int person, const double point[3], struct row *row,
+                           struct vsm_billboards_point *out)
 {
     double left[2], right[2];
 
     if (!vsm_billboards_project(job->canvas, job->rig, 0, point, &left[0], &left[1]) ||
         !vsm_billboards_project(job->canvas, job->rig, 1, point, &right[0], &right[1]))
+        return;
+    if (out)
+        *out = (struct vsm_billboards_point){(float)(left[0] - right[0]), (float)(left[1] - right[1]), person,
+                                             false};
+    if (eye == 1)
         return;
     row->pixels++;
     row->u_sum += left[0] - right[0];
@@ -148,15 +155,19 @@ static void note_disparity(const struct job *job, const double point[3], struct 
 static void paint_pixel(const struct job *job, int eye, const double place[3], int x, int y)
 {
     float *rgba = vsm_canvas_at(job->canvas, eye, x, y), visible[VSM_BILLBOARDS_MAX];
-    double rays[4][3], points[VSM_BILLBOARDS_MAX][3];
+    double rays[4][3], places[VSM_BILLBOARDS_MAX][3];
+    struct vsm_billboards_point *point =
+        job->points ? &job->points[(eye * job->canvas->eye + y) * job->canvas->eye + x] : NULL;
 
+    if (point)
+        *point = (struct vsm_billboards_point){.person = -1};
     vsm_canvas_rays(job->canvas, x, y, rays);
     for (int i = 0; i < 4; i++)
         vsm_rotation_out(&job->rig->pose[eye], rays[i], rays[i]);
     for (int n = 0; n < job->count; n++) {
         float person[4];
 
-        sample_board(&job->boards[n], place, rays, points[n], person);
+        sample_board(&job->boards[n], place, rays, places[n], person);
         for (int c = 0; c < 4; c++)
             rgba[c] = person[c] + (1.0f - person[3]) * rgba[c];
         for (int behind = 0; behind < n; behind++)
@@ -173,8 +184,8 @@ static void paint_pixel(const struct job *job, int eye, const double place[3], i
             row->left[eye] = row->right[eye] ? row->left[eye] : x;
             row->right[eye] = x + 1;
         }
-        if (eye == 0 && visible[n] >= 0.5f)
-            note_disparity(job, points[n], row);
+        if (visible[n] >= 0.5f)
+            note_disparity(job, eye, job->boards[n].number, places[n], row, point);
     }
 }
 
@@ -247,11 +258,28 @@ static void sum_up(const struct job *job, struct vsm_billboards_seen *seen)
     }
 }
 
+/* A point is hidden where the other eye sees somebody else at its place. */
+static void find_hidden(const struct job *job)
+{
+    const int side = job->canvas->eye;
+
+    for (int i = 0; i < 2 * side * side; i++) {
+        struct vsm_billboards_point *point = &job->points[i];
+        const int eye = i / (side * side), sign = eye ? 1 : -1;
+        const int x = i % side + sign * (int)lroundf(point->u),
+                  y = i / side % side + sign * (int)lroundf(point->v);
+
+        point->hidden =
+            point->person >= 0 && (x < 0 || y < 0 || x >= side || y >= side ||
+                                   job->points[((1 - eye) * side + y) * side + x].person != point->person);
+    }
+}
+
 int vsm_billboards_paint(const struct vsm_canvas *canvas, const struct vsm_billboards_rig *rig,
                          const struct vsm_billboards_person *people, int count,
-                         struct vsm_billboards_seen *seen)
+                         struct vsm_billboards_seen *seen, struct vsm_billboards_point *points)
 {
-    struct job job = {.canvas = canvas, .rig = rig, .count = count};
+    struct job job = {.canvas = canvas, .rig = rig, .count = count, .points = points};
 
     job.rows = vsm_mem_alloc("rows", (size_t)count * (size_t)canvas->eye, sizeof(*job.rows));
     if (!job.rows)
@@ -259,6 +287,8 @@ int vsm_billboards_paint(const struct vsm_canvas *canvas, const struct vsm_billb
     set_up_boards(&job, people);
     vsm_parallel_for(canvas->pool, canvas->eye / 2, paint_rows, &job);
     sum_up(&job, seen);
+    if (points)
+        find_hidden(&job);
     vsm_mem_free(job.rows);
     return VSM_OK;
 }

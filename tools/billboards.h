@@ -45,16 +45,24 @@ struct vsm_billboards_seen {
     struct vsm_billboards_band bands[1024 / VSM_BILLBOARDS_BAND];
 };
 
+/* Whom an eye sees in a pixel: the person of whom at least half of it is, and that point's disparity. */
+struct vsm_billboards_point {
+    float u, v;
+    int person;  /* -1: nobody */
+    bool hidden; /* from the other eye, by somebody nearer or by the picture's edge; nobody is hidden */
+};
+
 /* Paints `plate`, a side-by-side half-equirect picture at infinity, into the canvas, alpha 0, by
  * the rig's poses. */
 void vsm_billboards_background(const struct vsm_canvas *canvas, const struct vsm_billboards_rig *rig,
                                const struct vsm_texture plate[2]);
 
 /* Paints `count` people over what is in the canvas, farthest first, and raises its alpha; seen[n] is what is
- * to be seen of people[n]. The eye's size must be a multiple of 1024 / VSM_BILLBOARDS_BAND. */
+ * to be seen of people[n], and points, NULL or eye * eye of them row by row, the left eye's first, what each pixel shows. The eye's size must be a
+ * multiple of 1024 / VSM_BILLBOARDS_BAND. */
 int vsm_billboards_paint(const struct vsm_canvas *canvas, const struct vsm_billboards_rig *rig,
                          const struct vsm_billboards_person *people, int count,
-                         struct vsm_billboards_seen *seen) VSM_NODISCARD;
+                         struct vsm_billboards_seen *seen, struct vsm_billboards_point *points) VSM_NODISCARD;
 
 /* Where eye 0 or 1 sees a point: pixels of that eye. false if it does not. */
 bool vsm_billboards_project(const struct vsm_canvas *canvas, const struct vsm_billboards_rig *rig, int eye,

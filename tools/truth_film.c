@@ -110,7 +110,8 @@ int vsm_truth_film_create(const struct vsm_truth_film_options *options, struct v
         return status;
     film->background = vsm_mem_alloc_raw("background", canvas_floats(film), sizeof(float));
     film->kept = vsm_mem_alloc("kept eye", canvas_floats(film) / 2, sizeof(float)); /* black at first */
-    return film->background && film->kept ? paint_background(film) : VSM_E_NOMEM;
+    film->points = vsm_mem_alloc_raw("points", canvas_floats(film) / 4, sizeof(*film->points));
+    return film->background && film->kept && film->points ? paint_background(film) : VSM_E_NOMEM;
 }
 
 void vsm_truth_film_destroy(struct vsm_truth_film *film)
@@ -120,6 +121,7 @@ void vsm_truth_film_destroy(struct vsm_truth_film *film)
     vsm_canvas_destroy(&film->canvas);
     vsm_mem_free(film->background);
     vsm_mem_free(film->kept);
+    vsm_mem_free(film->points);
     *film = (struct vsm_truth_film){0};
 }
 
@@ -129,7 +131,8 @@ int vsm_truth_film_shoot(struct vsm_truth_film *film, int number)
 
     memcpy(film->canvas.rgba, film->background, canvas_floats(film) * sizeof(float));
     if (status == VSM_OK)
-        status = vsm_billboards_paint(&film->canvas, &film->rig, film->people, film->cast_count, film->seen);
+        status = vsm_billboards_paint(&film->canvas, &film->rig, film->people, film->cast_count, film->seen,
+                                      film->points);
     if (status != VSM_OK)
         return status;
     expose(film);

@@ -28,6 +28,7 @@ struct vsm_truth_film {
     struct vsm_canvas canvas;
     struct vsm_billboards_person people[VSM_TRUTH_SCENES_MAX_CAST];
     struct vsm_billboards_seen seen[VSM_TRUTH_SCENES_MAX_CAST];
+    struct vsm_billboards_point *points; /* of the cameras, not of swapped eyes; owned */
     int cast_count;
     float *background; /* the canvas without people; owned */
     float *kept;       /* room for the last good right eye; owned */

@@ -1,39 +1,46 @@
-/* Disparity and alignment against rendered scenes of real people, where both are known exactly. */
+/* Disparity and alignment against rendered scenes of real people, where both are known exactly: pixel by pixel, and
+ * by persons' bands of rows. With VSM_SLOW_TESTS all scenes, else four of them. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "media/still.h"
+#include "image/preprocess.h"
 #include "shared_data.h"
 #include "stereo/alignment.h"
 #include "stereo/consistency.h"
 #include "stereo/transfer.h"
 #include "tap.h"
-#include "tools/billboards.h"
-#include "tools/truth_scenes.h"
+#include "tools/truth_film.h"
 
 #include <stdlib.h>
 
 #define EYE      1024
 #define PIXELS   (EYE * EYE)
-#define BASELINE 0.064
+#define FRAMES   60
+#define FRAME    24
 #define MIN_BAND 100 /* pixels of a person in a band to be compared */
+#define LOST     99.0f
 
 static const char *const few[] = {"portrait-tilted", "walker-2m", "two-swapped", "two-crossing-tilted"};
 
-static float *errors;
-static int error_count, error_room;
+struct list {
+    float *values;
+    int count, room;
+};
+
+/* Errors in pixels of the grid. */
+static struct list pixel_errors; /* of people's pixels that both eyes see, with a disparity */
+static struct list any_errors;   /* of those too that the other eye cannot see */
+static struct list band_errors;  /* of the mean of a band; LOST where none of its pixels has one */
+static long shown, measured;     /* people's pixels, and those with a disparity */
+
+static double overlap_sum; /* of the true mattes' consistency */
+static int scene_count;
 
 static struct vsm_disparity_map map;
 
-/* One moment of a scene. */
+/* One moment of a scene, as the program sees it. */
 struct moment {
     const struct vsm_truth_scenes_scene *scene;
-    struct vsm_canvas canvas, alone;
-    struct vsm_billboards_rig rig;
-    struct vsm_cutout cutouts[VSM_TRUTH_SCENES_MAX_CAST];
-    struct vsm_billboards_person people[VSM_TRUTH_SCENES_MAX_CAST];
-    struct vsm_billboards_seen seen[VSM_TRUTH_SCENES_MAX_CAST];
-    int count;
-    float *masks[VSM_TRUTH_SCENES_MAX_CAST]; /* of the left eye, each alone */
+    struct vsm_truth_film film;
     float *rgb[2], *alpha[2];
 };
 
@@ -42,131 +49,48 @@ static double radians(double degrees)
     return degrees / 180.0 * M_PI;
 }
 
-static struct vsm_image half_of(const struct vsm_image *image, int side)
+static void make_moment(struct moment *m, const struct vsm_truth_scenes_scene *scene, const char *data)
 {
-    struct vsm_image half = {.format = image->format, .colour = image->colour, .height = image->height};
+    const struct vsm_truth_film_options options = {.data = data,
+                                                   .scene = *scene,
+                                                   .frames = FRAMES,
+                                                   .eye = EYE};
+    struct vsm_image *image;
 
-    half.width = image->width / 2;
-    half.data[0] = image->data[0] + side * half.width * (image->format.planes == VSM_PLANES_RGBA ? 4 : 3);
-    half.stride[0] = image->stride[0];
-    return half;
-}
-
-static void paint_background(struct moment *m, const char *data)
-{
-    struct vsm_texture plate[2] = {0};
-    struct vsm_image *image = NULL;
-    char path[600];
-
-    snprintf(path, sizeof(path), "%s/%s", data, m->scene->plate);
-    CHECK_INT(vsm_still_read(path, &image), VSM_OK);
-    for (int eye = 0; image && eye < 2; eye++) {
-        struct vsm_image half = half_of(image, eye);
-
-        CHECK_INT(vsm_texture_of_image(&half, VSM_TEXTURE_MIRROR, &plate[eye]), VSM_OK);
-    }
-    if (image)
-        vsm_billboards_background(&m->canvas, &m->rig, plate);
-    vsm_texture_destroy(&plate[0]);
-    vsm_texture_destroy(&plate[1]);
-    vsm_image_unref(&image);
-}
-
-static void place_people(struct moment *m, const char *data, double t)
-{
-    for (m->count = 0; m->count < VSM_TRUTH_SCENES_MAX_CAST && m->scene->cast[m->count].person; m->count++) {
-        const struct vsm_truth_scenes_role *role = &m->scene->cast[m->count];
-        const struct vsm_cutout_person *person = vsm_cutout_find(role->person);
-
-        CHECK_INT(vsm_cutout_load(person, data, 5, &m->cutouts[m->count]), VSM_OK);
-        m->people[m->count] = (struct vsm_billboards_person){
-            .cutout = &m->cutouts[m->count],
-            .azimuth = radians(role->from_azimuth + t * (role->to_azimuth - role->from_azimuth)),
-            .distance = role->from_distance + t * (role->to_distance - role->from_distance),
-            .bottom = person->bottom};
-    }
-}
-
-static void paint_people(struct moment *m)
-{
-    CHECK_INT(vsm_billboards_paint(&m->canvas, &m->rig, m->people, m->count, m->seen), VSM_OK);
-    for (int n = 0; n < m->count; n++) {
-        struct vsm_billboards_seen seen;
-
-        memset(m->alone.rgba, 0, 8 * (size_t)PIXELS * sizeof(float));
-        CHECK_INT(vsm_billboards_paint(&m->alone, &m->rig, &m->people[n], 1, &seen), VSM_OK);
-        m->masks[n] = vsm_mem_alloc("mask", PIXELS, sizeof(float));
-        for (int i = 0; i < PIXELS; i++)
-            m->masks[n][i] = vsm_canvas_at(&m->alone, 0, i % EYE, i / EYE)[3];
-    }
-}
-
-/* Both eyes as the cameras film them, exchanged if the scene says so. */
-static void film(struct moment *m)
-{
-    vsm_canvas_noise(&m->canvas, m->scene->noise / 255.0, 1);
+    *m = (struct moment){.scene = scene};
+    CHECK_INT(vsm_truth_film_create(&options, &m->film), VSM_OK);
+    CHECK_INT(vsm_truth_film_shoot(&m->film, FRAME), VSM_OK);
+    image = vsm_canvas_yuv_image(&m->film.canvas);
+    vsm_canvas_to_yuv(&m->film.canvas, image);
     for (int eye = 0; eye < 2; eye++) {
-        const int from = m->scene->swapped ? 1 - eye : eye;
-        const float gain = from == 1 ? (float)m->scene->gain : 1.0f;
+        const struct vsm_view view = {.eye = (enum vsm_eye)eye,
+                                      .source = {eye * EYE, 0, EYE, EYE},
+                                      .width = EYE,
+                                      .height = EYE};
 
         m->rgb[eye] = vsm_mem_alloc("rgb", 3 * PIXELS, sizeof(float));
         m->alpha[eye] = vsm_mem_alloc("alpha", PIXELS, sizeof(float));
-        for (int i = 0; i < PIXELS; i++) {
-            const float *rgba = vsm_canvas_at(&m->canvas, from, i % EYE, i / EYE);
-
-            for (int c = 0; c < 3; c++)
-                m->rgb[eye][c * PIXELS + i] = fminf(fmaxf(rgba[c] * gain, 0.0f), 1.0f);
-            m->alpha[eye][i] = rgba[3];
-        }
+        CHECK_INT(vsm_preprocess(image, &view, m->rgb[eye], NULL), VSM_OK);
+        for (int i = 0; i < PIXELS; i++)
+            m->alpha[eye][i] = vsm_canvas_at(&m->film.canvas, eye, i % EYE, i / EYE)[3];
     }
-}
-
-static void make_moment(struct moment *m, const struct vsm_truth_scenes_scene *scene, const char *data,
-                        double t)
-{
-    *m = (struct moment){.scene = scene};
-    CHECK_INT(vsm_canvas_create(EYE, &m->canvas), VSM_OK);
-    CHECK_INT(vsm_canvas_create(EYE, &m->alone), VSM_OK);
-    m->rig = (struct vsm_billboards_rig){.baseline = BASELINE,
-                                         .pose = {vsm_rotation_of(0, 0, 0),
-                                                  vsm_rotation_of(0, radians(scene->vertical), 0)}};
-    paint_background(m, data);
-    place_people(m, data, t);
-    paint_people(m);
-    film(m);
+    vsm_image_unref(&image);
 }
 
 static void end_moment(struct moment *m)
 {
-    for (int n = 0; n < VSM_TRUTH_SCENES_MAX_CAST; n++) {
-        vsm_cutout_destroy(&m->cutouts[n]);
-        vsm_mem_free(m->masks[n]);
-    }
     for (int eye = 0; eye < 2; eye++) {
         vsm_mem_free(m->rgb[eye]);
         vsm_mem_free(m->alpha[eye]);
     }
-    vsm_canvas_destroy(&m->canvas);
-    vsm_canvas_destroy(&m->alone);
+    vsm_truth_film_destroy(&m->film);
 }
 
-/* Whether the left eye's pixel is person n and nobody nearer. */
-static bool shows(const struct moment *m, int n, int pixel)
+static void note(struct list *list, float error)
 {
-    if (m->masks[n][pixel] < 0.5f)
-        return false;
-    for (int k = 0; k < m->count; k++) {
-        if (k != n && m->people[k].distance < m->people[n].distance && m->masks[k][pixel] > 0.5f)
-            return false;
-    }
-    return true;
-}
-
-static void note_error(float error)
-{
-    if (error_count == error_room)
-        errors = realloc(errors, sizeof(float) * (size_t)(error_room = 2 * error_room + 1000));
-    errors[error_count++] = error;
+    if (list->count == list->room)
+        list->values = realloc(list->values, sizeof(float) * (size_t)(list->room = 2 * list->room + 1000));
+    list->values[list->count++] = error;
 }
 
 static int compare(const void *a, const void *b)
@@ -176,31 +100,61 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Mean measured disparity of each person in each band against the truth. */
-static void compare_bands(const struct moment *m, float *worst)
+/* Of the values behind the first `from`, which are sorted. 0 without any. */
+static double part_of(const struct list *list, int from, double part)
 {
-    for (int n = 0; n < m->count; n++) {
-        for (int band = 0; band < EYE / VSM_BILLBOARDS_BAND; band++) {
-            const struct vsm_billboards_band *truth = &m->seen[n].bands[band];
-            double sum = 0.0;
-            long pixels = 0;
-            float error, du, dv;
+    const int count = list->count - from;
 
-            for (int i = band * VSM_BILLBOARDS_BAND * EYE; i < (band + 1) * VSM_BILLBOARDS_BAND * EYE; i++) {
-                if (shows(m, n, i) &&
-                    vsm_disparity_map_at(&map, (float)(i % EYE) + 0.5f, (float)(i / EYE) + 0.5f, &du, &dv)) {
-                    sum -= (double)du;
-                    pixels++;
-                }
-            }
-            if (truth->pixels < MIN_BAND)
+    if (count == 0)
+        return 0.0;
+    qsort(list->values + from, (size_t)count, sizeof(float), compare);
+    return (double)list->values[from + (int)(part * (count - 1))];
+}
+
+/* What was measured of a person in a band of rows, against the truth of those pixels. */
+struct sums {
+    double u, true_u;
+    long shown, measured;
+};
+
+static void add_pixel(const struct vsm_billboards_point *truth, int x, int y, struct sums *band)
+{
+    float du, dv;
+
+    band->shown += !truth->hidden;
+    if (!vsm_disparity_map_at(&map, (float)x + 0.5f, (float)y + 0.5f, &du, &dv))
+        return;
+    note(&any_errors, hypotf(truth->u + du, truth->v + dv));
+    if (truth->hidden)
+        return;
+    band->measured++;
+    band->u -= (double)du;
+    band->true_u += (double)truth->u;
+    note(&pixel_errors, hypotf(truth->u + du, truth->v + dv));
+}
+
+static void compare_with_truth(const struct moment *m)
+{
+    for (int top = 0; top < EYE; top += VSM_BILLBOARDS_BAND) {
+        struct sums bands[VSM_TRUTH_SCENES_MAX_CAST] = {0};
+
+        for (int i = top * EYE; i < (top + VSM_BILLBOARDS_BAND) * EYE; i++) {
+            const struct vsm_billboards_point *truth = &m->film.points[i];
+
+            if (truth->person >= 0)
+                add_pixel(truth, i % EYE, i / EYE, &bands[truth->person]);
+        }
+        for (int n = 0; n < m->film.cast_count; n++) {
+            const struct sums *b = &bands[n];
+
+            shown += b->shown;
+            measured += b->measured;
+            if (b->shown < MIN_BAND)
                 continue;
-            error = pixels ? (float)fabs(sum / (double)pixels - truth->u_sum / (double)truth->pixels) : 99.0f;
-            note_error(error);
-            *worst = fmaxf(*worst, error);
+            note(&band_errors, b->measured ? (float)(fabs(b->u - b->true_u) / (double)b->measured) : LOST);
             if (getenv("VSM_STEREO_BANDS"))
-                printf("#   person %d band %d: %.2f, measured %.2f over %ld of %ld\n", n, band,
-                       truth->u_sum / (double)truth->pixels, sum / (double)pixels, pixels, truth->pixels);
+                printf("#   person %d rows %d: %.2f, measured %.2f over %ld of %ld\n", n, top,
+                       b->true_u / (double)b->measured, b->u / (double)b->measured, b->measured, b->shown);
         }
     }
 }
@@ -214,7 +168,8 @@ static struct vsm_consistency measure_consistency(const struct moment *m, int fi
     return vsm_consistency_measure(&map, settled, m->alpha[!first], EYE, EYE);
 }
 
-/* The true mattes agree; a matte that lost its lower half does not. */
+/* The true mattes agree, but for strips of people between others, too narrow to be matched; a matte that lost its lower
+ * half does not. */
 static void check_consistency(const struct moment *m, int first)
 {
     struct vsm_consistency c;
@@ -224,57 +179,90 @@ static void check_consistency(const struct moment *m, int first)
     start = vsm_clock_ns() - start;
     printf("#   consistency %.4f, area %.3f, centroid %.2f px, matched %.2f; %.1f ms\n", (double)c.overlap,
            (double)c.area, (double)c.residual, (double)c.matched, (double)start / 1e6);
-    CHECK(c.people && c.overlap > 0.97f && fabsf(c.area - 1.0f) < 0.06f && c.residual < 2.0f);
+    CHECK(c.people && c.overlap > 0.92f && fabsf(c.area - 1.0f) < 0.06f && c.residual < 5.0f);
+    overlap_sum += (double)c.overlap;
+    scene_count++;
     memset(m->alpha[!first] + PIXELS * 9 / 16, 0, PIXELS * 7 / 16 * sizeof(float));
     CHECK(measure_consistency(m, first).overlap < 0.9f);
 }
 
-static void check_scene(const struct vsm_truth_scenes_scene *scene, const char *data)
+/* How the eyes stand to each other, and the map measured from the left camera. */
+static struct vsm_alignment_result measure(const struct moment *m)
 {
     const struct vsm_disparity_options options = {.eye = {VSM_HALF_EQUIRECT, EYE, EYE, M_PI_2, 0.0},
                                                   .master = VSM_LEFT,
-                                                  .baseline = BASELINE};
+                                                  .baseline = VSM_TRUTH_FILM_BASELINE};
     struct vsm_disparity_search search = {.both_ways = true};
     struct vsm_disparity *disparity = NULL;
     struct vsm_alignment alignment = {0};
     struct vsm_alignment_result r;
-    struct moment m;
-    float worst = 0.0f;
-    uint64_t start;
-    int first, from = error_count;
+    int first;
 
-    make_moment(&m, scene, data, 0.4);
     CHECK_INT(vsm_disparity_create(&options, &disparity), VSM_OK);
     for (int pass = 0; pass < 2; pass++) {
-        const struct vsm_disparity_picture left = {m.rgb[0], m.alpha[0]}, right = {m.rgb[1], m.alpha[1]};
+        const struct vsm_disparity_picture left = {m->rgb[0], m->alpha[0]}, right = {m->rgb[1], m->alpha[1]};
 
         vsm_disparity_measure(disparity, &left, &right, &search, &map);
         vsm_alignment_add(&alignment, disparity, &map, &search, &left, &right);
         r = vsm_alignment_judge(&alignment, EYE);
         search.pitch = r.pitch;
     }
-    CHECK_INT(r.eyes, scene->swapped ? VSM_ALIGNMENT_SWAPPED : VSM_ALIGNMENT_STRAIGHT);
-    CHECK(!r.unrelated);
     first = r.eyes == VSM_ALIGNMENT_SWAPPED;
     search = (struct vsm_disparity_search){.pitch = first ? -r.pitch : r.pitch};
-    start = vsm_clock_ns();
-    vsm_disparity_measure(disparity, &(struct vsm_disparity_picture){m.rgb[first], m.alpha[first]},
-                          &(struct vsm_disparity_picture){m.rgb[!first], m.alpha[!first]}, &search, &map);
-    start = vsm_clock_ns() - start;
-    compare_bands(&m, &worst);
-    CHECK(fabs(search.pitch - radians(scene->vertical)) / M_PI * EYE < 0.3);
-    CHECK(fabs((first ? 1.0 / r.gain[1] : r.gain[1]) - scene->gain) < 0.03);
-    qsort(errors + from, (size_t)(error_count - from), sizeof(float), compare);
-    printf("# %s: %d bands, median %.2f px, worst %.2f px; offset %.2f of %.2f px; gain %.3f of %.3f; %d of "
-           "%d cells; "
-           "%.1f ms\n",
-           scene->name, error_count - from,
-           error_count > from ? (double)errors[(from + error_count) / 2] : 0.0, (double)worst,
-           search.pitch / M_PI * EYE, scene->vertical / 180 * EYE, first ? 1.0 / r.gain[1] : r.gain[1],
-           scene->gain, map.matched, map.tried, (double)start / 1e6);
-    check_consistency(&m, first);
+    vsm_disparity_measure(disparity, &(struct vsm_disparity_picture){m->rgb[first], m->alpha[first]},
+                          &(struct vsm_disparity_picture){m->rgb[!first], m->alpha[!first]}, &search, &map);
     vsm_disparity_destroy(disparity);
+    return r;
+}
+
+static void check_scene(const struct vsm_truth_scenes_scene *scene, const char *data)
+{
+    const int pixels = pixel_errors.count, bands = band_errors.count;
+    const long shown_before = shown, measured_before = measured;
+    struct vsm_alignment_result r;
+    double offset, gain;
+    struct moment m;
+
+    make_moment(&m, scene, data);
+    r = measure(&m);
+    offset = scene->swapped ? -r.offset : r.offset;
+    gain = scene->swapped ? 1.0 / r.gain[1] : r.gain[1];
+    CHECK_INT(r.eyes, scene->swapped ? VSM_ALIGNMENT_SWAPPED : VSM_ALIGNMENT_STRAIGHT);
+    CHECK(!r.unrelated);
+    CHECK(fabs(offset - radians(scene->vertical) / M_PI * EYE) < 0.3);
+    CHECK(fabs(gain - scene->gain) < 0.03);
+    compare_with_truth(&m);
+    printf(
+        "# %s: pixels: median %.2f, 95th percentile %.2f px, %.1f %% measured; %d bands: median %.2f, worst "
+        "%.2f px; offset %.2f of %.2f px; gain %.3f of %.3f\n",
+        scene->name, part_of(&pixel_errors, pixels, 0.5), part_of(&pixel_errors, pixels, 0.95),
+        100.0 * (double)(measured - measured_before) / (double)(shown - shown_before),
+        band_errors.count - bands, part_of(&band_errors, bands, 0.5), part_of(&band_errors, bands, 1.0),
+        offset, scene->vertical / 180 * EYE, gain, scene->gain);
+    check_consistency(&m, r.eyes == VSM_ALIGNMENT_SWAPPED);
     end_moment(&m);
+}
+
+static void check_all(void)
+{
+    int lost = 0;
+
+    for (int i = 0; i < band_errors.count; i++)
+        lost += band_errors.values[i] >= LOST;
+    printf("# all: %d pixels: median %.3f px, 95th percentile %.3f px, %.2f %% of people's pixels measured\n",
+           pixel_errors.count, part_of(&pixel_errors, 0, 0.5), part_of(&pixel_errors, 0, 0.95),
+           100.0 * (double)measured / (double)shown);
+    printf("# all: %d bands: median %.3f px, 95th percentile %.3f px, %d without a measurement\n",
+           band_errors.count, part_of(&band_errors, 0, 0.5), part_of(&band_errors, 0, 0.95), lost);
+    printf("# all: with what one eye sees alone, %d pixels: median %.3f px, 95th percentile %.3f px\n",
+           any_errors.count, part_of(&any_errors, 0, 0.5), part_of(&any_errors, 0, 0.95));
+    CHECK(part_of(&pixel_errors, 0, 0.5) < 0.5 && part_of(&pixel_errors, 0, 0.95) < 2.0);
+    CHECK(part_of(&band_errors, 0, 0.5) < 0.5 && part_of(&band_errors, 0, 0.95) < 2.0);
+    printf("# all: %d scenes: mean consistency of the true mattes %.4f\n", scene_count,
+           overlap_sum / scene_count);
+    CHECK(overlap_sum > 0.99 * scene_count);
+    CHECK((double)measured > 0.97 * (double)shown);
+    CHECK(lost <= band_errors.count / 50);
 }
 
 static void test_scenes(void)
@@ -294,15 +282,10 @@ static void test_scenes(void)
         if (!only || strcmp(only, scene->name) == 0)
             check_scene(scene, data);
     }
-    if (error_count) {
-        qsort(errors, (size_t)error_count, sizeof(float), compare);
-        printf("# all: %d bands, median %.3f px, 95th percentile %.3f px\n", error_count,
-               (double)errors[error_count / 2], (double)errors[error_count * 95 / 100]);
-        CHECK(errors[error_count / 2] < 0.5f);
-        /* All scenes: slivers of people behind others, narrower than the window, take the nearer one's disparity. */
-        CHECK(errors[error_count * 95 / 100] < (slow || only ? 5.0f : 2.0f));
-    }
-    free(errors);
+    check_all();
+    free(pixel_errors.values);
+    free(any_errors.values);
+    free(band_errors.values);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 #include "tools/billboards.h"
 
+#include "base/mem.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static void check_scene(const struct vsm_billboards_rig *rig, double azimuth, do
     double left[2], right[2], reported[2];
 
     CHECK_INT(vsm_canvas_create(EYE, &canvas), VSM_OK);
-    CHECK_INT(vsm_billboards_paint(&canvas, rig, &person, 1, &seen), VSM_OK);
+    CHECK_INT(vsm_billboards_paint(&canvas, rig, &person, 1, &seen, NULL), VSM_OK);
     centre_of_alpha(&canvas, 0, &left[0], &left[1]);
     centre_of_alpha(&canvas, 1, &right[0], &right[1]);
     mean_disparity(&seen, &reported[0], &reported[1]);
@@ -108,9 +109,17 @@ static void test_near_hides_far(void)
     struct vsm_canvas canvas = {0};
     struct vsm_billboards_person people[2] = {{&cutout, 0.0, 1.0, -0.5}, {&cutout, 0.0, 2.0, -0.5}};
     struct vsm_billboards_seen seen[2];
+    struct vsm_billboards_point *points;
 
     CHECK_INT(vsm_canvas_create(EYE, &canvas), VSM_OK);
-    CHECK_INT(vsm_billboards_paint(&canvas, &level_rig, people, 2, seen), VSM_OK);
+    points = vsm_mem_alloc("points", (size_t)2 * EYE * EYE, sizeof(*points));
+    CHECK_INT(vsm_billboards_paint(&canvas, &level_rig, people, 2, seen, points), VSM_OK);
+    CHECK_INT(points[0].person, -1);
+    CHECK_INT(points[EYE / 2 * EYE + EYE / 2].person, 0);
+    CHECK(!points[EYE / 2 * EYE + EYE / 2].hidden);
+    CHECK_INT(points[(EYE + EYE / 2) * EYE + EYE / 2].person, 0);
+    CHECK_NEAR(points[EYE / 2 * EYE + EYE / 2].u, 2.0 * atan(0.032) / M_PI * EYE, 0.1);
+    vsm_mem_free(points);
     CHECK(seen[0].area[0] > 1000.0);
     CHECK_NEAR(seen[1].area[0], 0.0, 1e-6);
     CHECK_NEAR(seen[1].area[1], 0.0, 1e-6);
@@ -126,7 +135,7 @@ static void test_people_behind_are_not_seen(void)
     struct vsm_billboards_seen seen;
 
     CHECK_INT(vsm_canvas_create(EYE, &canvas), VSM_OK);
-    CHECK_INT(vsm_billboards_paint(&canvas, &level_rig, &person, 1, &seen), VSM_OK);
+    CHECK_INT(vsm_billboards_paint(&canvas, &level_rig, &person, 1, &seen, NULL), VSM_OK);
     CHECK_NEAR(seen.area[0] + seen.area[1], 0.0, 0.0);
     vsm_canvas_destroy(&canvas);
     vsm_cutout_destroy(&cutout);
