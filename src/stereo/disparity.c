@@ -13,7 +13,21 @@
 #define PLANES         3
 #define COARSE_REACH   6
 #define FINE_REACH     20 /* of the finest level at a width of 1024 */
+#define MAX_DENSE      12 /* reach up to which every row of a window counts, else every other */
 #define MAX_CANDIDATES 160
+
+/* Parallaxes of neighbours that a cell is compared with, when they lie so far apart, in pixels; and how much better one
+ * must be than the cell's own. */
+#define OTHERS       4
+#define OTHERS_APART 1.5f
+#define OTHER_GAIN   0.03f
+#define TURNS        2
+
+/* A second look through a small window, at places where the large one sees mostly somebody at another distance. */
+#define SMALL_LEAST 5     /* its reach */
+#define SMALL_SCORE 0.85f /* correlation of a match through it */
+#define SMALL_TRUST 0.4f  /* of its confidence: fewer pixels, more chance */
+#define SMALL_GAIN  0.10f /* by which it must be better than what the large window found */
 
 #define MIN_PEOPLE     0.10f /* mean alpha of a cell to be matched at all */
 #define MIN_SCORE      0.60f /* correlation of a believable match */
@@ -35,7 +49,7 @@ struct vsm_disparity {
     float pixel; /* parallax that shifts the grid's middle by a pixel */
     int width, height, side, columns, rows, levels;
     double largest; /* parallax */
-    int reach[LEVELS], step[LEVELS];
+    int reach[LEVELS], small;
     struct vsm_disparity_match_plane planes[LEVELS][PLANES];
     float *memory; /* NULL: shared or lent */
     struct geometry *cells;
@@ -205,8 +219,9 @@ int vsm_disparity_create(const struct vsm_disparity_options *options, struct vsm
         d->reach[level] = reach < COARSE_REACH                ? COARSE_REACH
                           : reach > VSM_DISPARITY_MATCH_REACH ? VSM_DISPARITY_MATCH_REACH
                                                               : reach;
-        d->step[level] = d->reach[level] > 12 ? 2 : 1;
     }
+    d->small = d->side * 5 / 8 > SMALL_LEAST ? d->side * 5 / 8 : SMALL_LEAST;
+    d->small = d->small < VSM_DISPARITY_MATCH_REACH ? d->small : VSM_DISPARITY_MATCH_REACH;
     d->cells = vsm_mem_alloc("stereo geometry", (size_t)(d->columns * d->rows), sizeof(*d->cells));
     status = d->cells ? make_planes(d) : VSM_E_NOMEM;
     if (status) {
@@ -365,16 +380,15 @@ static struct vsm_disparity_match_place centre_of(const struct vsm_disparity *d,
     return c;
 }
 
-/* The integer shifts that the search tries on the coarsest level, without the vertical range. */
+/* The integer shifts that a search tries on a level, without the vertical range. */
 struct candidates {
     struct vsm_disparity_match_place shift[MAX_CANDIDATES];
     int count;
 };
 
-static void list_candidates(const struct vsm_disparity *d, int index,
+static void list_candidates(const struct vsm_disparity *d, int index, int level,
                             const struct vsm_disparity_search *search, struct candidates *list)
 {
-    const int level = d->levels - 1;
     const double low = search->both_ways ? -d->largest : -0.02 * d->largest;
     const float scale = 1.0f / (float)(1 << level);
     const float span = fabsf(shift_of(d, index, d->largest, 0).u - shift_of(d, index, low, 0).u) * scale;
@@ -397,10 +411,10 @@ struct best {
     float score;
 };
 
-static struct best search_coarse(const struct vsm_disparity_match_window *window,
-                                 const struct vsm_disparity_match_plane *picture,
-                                 struct vsm_disparity_match_place centre, int sign,
-                                 const struct candidates *list)
+static struct best search_all(const struct vsm_disparity_match_window *window,
+                              const struct vsm_disparity_match_plane *picture,
+                              struct vsm_disparity_match_place centre, int sign,
+                              const struct candidates *list)
 {
     struct best best = {.score = -2.0f};
 
@@ -417,25 +431,25 @@ static struct best search_coarse(const struct vsm_disparity_match_window *window
 }
 
 /* The slave's own matte has no say: it may have lost the person. */
-static bool cut(const struct vsm_disparity *d, int level, int plane, struct vsm_disparity_match_place at,
-                struct vsm_disparity_match_place from, struct vsm_disparity_match_window *window)
+static bool cut(const struct vsm_disparity *d, int level, int reach, int plane,
+                struct vsm_disparity_match_place at, struct vsm_disparity_match_place from,
+                struct vsm_disparity_match_window *window)
 {
-    return vsm_disparity_match_cut(&d->planes[level][plane], at, &d->planes[level][WEIGHTS], from,
-                                   d->reach[level], d->step[level], window);
+    return vsm_disparity_match_cut(&d->planes[level][plane], at, &d->planes[level][WEIGHTS], from, reach,
+                                   reach > MAX_DENSE ? 2 : 1, window);
 }
 
 /* Left-right check: the slave's window there finds its way back. */
-static bool comes_back(const struct vsm_disparity *d, struct vsm_disparity_match_place from,
-                       const struct best *there, const struct candidates *list,
-                       struct vsm_disparity_match_window *window)
+static bool comes_back(const struct vsm_disparity *d, int level, int reach,
+                       struct vsm_disparity_match_place from, const struct best *there,
+                       const struct candidates *list, struct vsm_disparity_match_window *window)
 {
-    const int level = d->levels - 1;
     const struct vsm_disparity_match_place to = {from.x + there->x, from.y + there->y};
     struct best back;
 
-    if (!cut(d, level, SLAVE, to, from, window))
+    if (!cut(d, level, reach, SLAVE, to, from, window))
         return false;
-    back = search_coarse(window, &d->planes[level][MASTER], to, -1, list);
+    back = search_all(window, &d->planes[level][MASTER], to, -1, list);
     return back.x + there->x >= -1 && back.x + there->x <= 1;
 }
 
@@ -473,35 +487,65 @@ static struct best search_around(const struct vsm_disparity_match_window *window
     return best;
 }
 
-/* From the coarsest to the finest level, then between pixels. `windows`: the first is cut on the coarsest level.
+/* From the coarsest to the finest level. `windows`: the first is cut on the coarsest level, and on the finest afterwards.
  * false: no believable match. */
-static bool match(const struct vsm_disparity *d, int index, const struct vsm_disparity_search *search,
-                  struct vsm_disparity_match_window windows[2], struct vsm_disparity_cell *cell)
+static bool match_down(const struct vsm_disparity *d, int index, const struct vsm_disparity_search *search,
+                       struct vsm_disparity_match_window windows[2], struct best *best)
 {
-    struct vsm_disparity_match_window *window = &windows[0];
     struct candidates list;
-    struct best best;
-    struct vsm_disparity_match_place centre;
-    const struct vsm_disparity_match_plane *slave;
-    float u, v, curvature_u, curvature_v;
     int level = d->levels - 1;
+    struct vsm_disparity_match_place centre = centre_of(d, index, level);
 
-    list_candidates(d, index, search, &list);
-    centre = centre_of(d, index, level);
-    best = search_coarse(window, &d->planes[level][SLAVE], centre, 1, &list);
-    if (best.score < MIN_SCORE || !comes_back(d, centre, &best, &list, &windows[1]))
+    list_candidates(d, index, level, search, &list);
+    *best = search_all(&windows[0], &d->planes[level][SLAVE], centre, 1, &list);
+    if (best->score < MIN_SCORE || !comes_back(d, level, d->reach[level], centre, best, &list, &windows[1]))
         return false;
     while (--level >= 0) {
         centre = centre_of(d, index, level);
-        if (!cut(d, level, MASTER, centre, centre, window))
+        if (!cut(d, level, d->reach[level], MASTER, centre, centre, &windows[0]))
             return false;
-        best.x *= 2;
-        best.y *= 2;
-        best = search_around(window, &d->planes[level][SLAVE], centre, best);
+        best->x *= 2;
+        best->y *= 2;
+        *best = search_around(&windows[0], &d->planes[level][SLAVE], centre, *best);
     }
-    if (best.score < MIN_SCORE)
+    return best->score >= MIN_SCORE;
+}
+
+/* Whether the cell's own pixels belong elsewhere than the large window says, or to a place where it found none. */
+static bool match_small(const struct vsm_disparity *d, int index, const struct vsm_disparity_search *search,
+                        struct vsm_disparity_match_window windows[2], bool found, struct best *best)
+{
+    const struct vsm_disparity_match_place centre = centre_of(d, index, 0);
+    const struct vsm_disparity_match_plane *slave = &d->planes[0][SLAVE];
+    struct candidates list;
+    struct best other;
+    float least = SMALL_SCORE;
+
+    if (!cut(d, 0, d->small, MASTER, centre, centre, &windows[0]))
         return false;
-    slave = &d->planes[0][SLAVE];
+    if (found) {
+        least = vsm_disparity_match_score(&windows[0], slave, centre.x + best->x, centre.y + best->y);
+        if (least >= SMALL_SCORE)
+            return false;
+        least = fmaxf(least + SMALL_GAIN, SMALL_SCORE);
+    }
+    list_candidates(d, index, 0, search, &list);
+    other = search_all(&windows[0], slave, centre, 1, &list);
+    if (other.score < least || !comes_back(d, 0, d->small, centre, &other, &list, &windows[1]))
+        return false;
+    *best = other;
+    return true;
+}
+
+/* What the best integer shift through a window, on the finest level, makes of the cell. false: no believable match. */
+static bool settle_match(const struct vsm_disparity *d, int index, const struct vsm_disparity_search *search,
+                         const struct vsm_disparity_match_window *window, struct best best,
+                         struct vsm_disparity_cell *cell)
+{
+    const struct vsm_disparity_match_plane *slave = &d->planes[0][SLAVE];
+    const struct vsm_disparity_match_place centre = centre_of(d, index, 0);
+    float u, v, curvature_u, curvature_v;
+
     u = (float)best.x +
         parabola(vsm_disparity_match_score(window, slave, centre.x + best.x - 1, centre.y + best.y),
                  best.score,
@@ -517,6 +561,24 @@ static bool match(const struct vsm_disparity *d, int index, const struct vsm_dis
     cell->confidence = fminf((best.score - MIN_SCORE) / (GOOD_SCORE - MIN_SCORE), 1.0f) *
                        fminf(curvature_u / GOOD_CURVATURE, 1.0f);
     return cell->confidence > 0.0f;
+}
+
+/* false: no believable match. `windows` as for match_down(). */
+static bool match(const struct vsm_disparity *d, int index, const struct vsm_disparity_search *search,
+                  struct vsm_disparity_match_window windows[2], struct vsm_disparity_cell *cell)
+{
+    const struct vsm_disparity_match_place centre = centre_of(d, index, 0);
+    struct best best;
+    const bool found = match_down(d, index, search, windows, &best);
+
+    if (match_small(d, index, search, windows, found, &best)) {
+        if (!settle_match(d, index, search, &windows[0], best, cell))
+            return false;
+        cell->confidence *= SMALL_TRUST;
+        return true;
+    }
+    return found && cut(d, 0, d->reach[0], MASTER, centre, centre, &windows[0]) &&
+           settle_match(d, index, search, &windows[0], best, cell);
 }
 
 /* What a loop over the cells needs; each index writes its own cell only. */
@@ -540,20 +602,97 @@ static void match_cell(void *context, int index, int worker)
     c->people = mean_alpha(d, index);
     m->tried[index] = c->people >= MIN_PEOPLE && d->cells[index].usable &&
                       (!m->search->only || m->search->only[index]) &&
-                      cut(d, coarse, MASTER, centre, centre, &windows[0]);
+                      cut(d, coarse, d->reach[coarse], MASTER, centre, centre, &windows[0]);
     if (m->tried[index] && !match(d, index, m->search, windows, c))
         c->confidence = 0.0f;
+}
+
+/* Parallax of cells as it was before a pass, 0 confidence where there is none. */
+struct found {
+    float parallax[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+    float confidence[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+};
+
+struct comparing {
+    struct matching matching;
+    struct found found;
+};
+
+/* Different parallaxes of a cell's neighbours, two cells away at most, but for its own. */
+static int list_others(const struct vsm_disparity *d, const struct found *found, int index,
+                       float others[OTHERS])
+{
+    const float apart = OTHERS_APART * d->pixel;
+    int count = 0;
+
+    for (int k = 0; k < 25 && count < OTHERS; k++) {
+        const int x = index % d->columns + k % 5 - 2, y = index / d->columns + k / 5 - 2;
+        const int at = y * d->columns + x;
+        bool known = x < 0 || y < 0 || x >= d->columns || y >= d->rows || found->confidence[at] <= 0.0f;
+
+        known = known || (found->confidence[index] > 0.0f &&
+                          fabsf(found->parallax[at] - found->parallax[index]) < apart);
+        for (int i = 0; i < count && !known; i++)
+            known = fabsf(found->parallax[at] - others[i]) < apart;
+        if (!known)
+            others[count++] = found->parallax[at];
+    }
+    return count;
+}
+
+static struct best try_parallax(const struct vsm_disparity *d, int index,
+                                const struct vsm_disparity_search *search,
+                                const struct vsm_disparity_match_window *window, float parallax)
+{
+    const struct shift s = shift_of(d, index, parallax, search->pitch);
+
+    return search_around(window, &d->planes[0][SLAVE], centre_of(d, index, 0),
+                         (struct best){(int)lroundf(s.u), (int)lroundf(s.v), 0.0f});
+}
+
+/* Where the neighbours are at different distances: which of them the cell's own pixels go with. */
+static void compare_cell(void *context, int index, int worker)
+{
+    struct comparing *c = context;
+    const struct vsm_disparity *d = c->matching.disparity;
+    const struct vsm_disparity_match_place centre = centre_of(d, index, 0);
+    struct vsm_disparity_match_window window;
+    float others[OTHERS];
+    struct best best = {.score = SMALL_SCORE - SMALL_GAIN}, own = best;
+    const int count = c->matching.tried[index] ? list_others(d, &c->found, index, others) : 0;
+
+    (void)worker;
+    if (count == 0 || !cut(d, 0, d->small, MASTER, centre, centre, &window))
+        return;
+    if (c->found.confidence[index] > 0.0f)
+        best = own = try_parallax(d, index, c->matching.search, &window, c->found.parallax[index]);
+    for (int i = 0; i < count; i++) {
+        const struct best other = try_parallax(d, index, c->matching.search, &window, others[i]);
+
+        if (other.score > best.score)
+            best = other;
+    }
+    if (best.score > own.score + OTHER_GAIN)
+        settle_match(d, index, c->matching.search, &window, best, &c->matching.map->cells[index]);
 }
 
 static void match_all(const struct vsm_disparity *d, const struct vsm_disparity_search *search,
                       struct vsm_disparity_map *map)
 {
-    struct matching m = {.disparity = d, .search = search, .map = map};
+    struct comparing c = {.matching = {.disparity = d, .search = search, .map = map}};
+    const int count = d->columns * d->rows;
 
-    vsm_parallel_for(d->options.pool, d->columns * d->rows, match_cell, &m);
-    for (int i = 0; i < d->columns * d->rows; i++) {
-        map->tried += m.tried[i];
-        map->matched += m.tried[i] && map->cells[i].confidence > 0.0f;
+    vsm_parallel_for(d->options.pool, count, match_cell, &c.matching);
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (int i = 0; i < count; i++) {
+            c.found.parallax[i] = map->cells[i].parallax;
+            c.found.confidence[i] = map->cells[i].confidence;
+        }
+        vsm_parallel_for(d->options.pool, count, compare_cell, &c);
+    }
+    for (int i = 0; i < count; i++) {
+        map->tried += c.matching.tried[i];
+        map->matched += c.matching.tried[i] && map->cells[i].confidence > 0.0f;
     }
 }
 

@@ -8,7 +8,9 @@
  * The eye is divided into at most 64 x 64 cells; a cell is 16 pixels wide on a grid of 1024. Cells with people are
  * matched from coarse to fine by normalised cross-correlation of luma, weighted by the master's alpha so that the
  * background has no say, over every parallax up to the near limit and a small vertical range; sub-pixel by a parabola;
- * checked backwards on the coarsest level. What the cells then make of each other is stereo/disparity_map.h's
+ * checked backwards on the coarsest level. Where a small window on the finest level, which sees little but the cell, does
+ * not agree, it searches for itself, and among what the neighbours have: narrow strips of people between others.
+ * What the cells then make of each other is stereo/disparity_map.h's
  * affair. All that passes from frame to frame is a memory which the caller owns.
  */
 #ifndef VSM_STEREO_DISPARITY_H

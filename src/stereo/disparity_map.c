@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#define COMPANY                                                                                              \
+    0.8f /* confidence of neighbours that agree with a cell, for it to be right against the others */
 #define FILL_STEPS   8    /* cells that known parallax spreads within people */
 #define RING_STEPS   2    /* and beyond them, for soft borders */
 #define SMOOTHING    0.6f /* share of the past in parallax that hardly changes */
@@ -11,45 +13,74 @@
 #define MIN_TRUST    0.3f
 #define SOMEBODY     0.01f /* mean alpha of a cell that shows a bit of a person */
 
-/* Settles each matched cell with its neighbours, two cells away at most: the confidence-weighted mean of those that
- * agree with the confidence-weighted median. */
+/* A cell's value and its neighbours', in rising order. */
+struct values {
+    float value[25], weight[25], total;
+    int count;
+};
+
+static void add_value(struct values *v, float value, float weight)
+{
+    int place = v->count++;
+
+    for (; place > 0 && v->value[place - 1] > value; place--) {
+        v->value[place] = v->value[place - 1];
+        v->weight[place] = v->weight[place - 1];
+    }
+    v->value[place] = value;
+    v->weight[place] = weight;
+    v->total += weight;
+}
+
+static float median_of(const struct values *v)
+{
+    float below = 0.0f, median = 0.0f;
+
+    for (int i = 0; i < v->count && below < 0.5f * v->total; i++) {
+        below += v->weight[i];
+        median = v->value[i];
+    }
+    return median;
+}
+
+/* The mean of those that agree with `value`; *weights: theirs. */
+static float mean_near(const struct values *v, float value, float tolerance, float *weights)
+{
+    float sum = 0.0f;
+
+    *weights = 0.0f;
+    for (int i = 0; i < v->count; i++) {
+        if (fabsf(v->value[i] - value) <= tolerance) {
+            sum += v->weight[i] * v->value[i];
+            *weights += v->weight[i];
+        }
+    }
+    return *weights > 0.0f ? sum / *weights : value;
+}
+
+/* Settles a matched cell with its neighbours, two cells away at most. */
 static float settled(const struct vsm_disparity_map *map, int index, float tolerance)
 {
-    float value[25], weight[25], total = 0.0f, below = 0.0f, sum = 0.0f, weights = 0.0f, median = 0.0f;
-    int count = 0;
+    const struct vsm_disparity_cell *own = &map->cells[index];
+    struct values v = {.count = 0};
+    float weights, mean;
 
     for (int j = -2; j <= 2; j++) {
         for (int i = -2; i <= 2; i++) {
             const int x = index % map->columns + i, y = index / map->columns + j;
             const struct vsm_disparity_cell *c;
-            int place = count;
 
             if (x < 0 || y < 0 || x >= map->columns || y >= map->rows)
                 continue;
             c = &map->cells[y * map->columns + x];
-            if (c->confidence <= 0.0f)
-                continue;
-            for (; place > 0 && value[place - 1] > c->parallax; place--) {
-                value[place] = value[place - 1];
-                weight[place] = weight[place - 1];
-            }
-            value[place] = c->parallax;
-            weight[place] = c->confidence * (i == 0 && j == 0 ? 2.0f : 1.0f);
-            total += weight[place];
-            count++;
+            if (c->confidence > 0.0f)
+                add_value(&v, c->parallax, c->confidence * (i == 0 && j == 0 ? 2.0f : 1.0f));
         }
     }
-    for (int i = 0; i < count && below < 0.5f * total; i++) {
-        below += weight[i];
-        median = value[i];
-    }
-    for (int i = 0; i < count; i++) {
-        if (fabsf(value[i] - median) <= tolerance) {
-            sum += weight[i] * value[i];
-            weights += weight[i];
-        }
-    }
-    return weights > 0.0f ? sum / weights : median;
+    mean = mean_near(&v, own->parallax, tolerance, &weights);
+    if (weights - 2.0f * own->confidence >= COMPANY)
+        return mean;
+    return mean_near(&v, median_of(&v), tolerance, &weights);
 }
 
 void vsm_disparity_map_settle(struct vsm_disparity_map *map, float pixel)

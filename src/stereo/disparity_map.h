@@ -40,7 +40,7 @@ struct vsm_disparity_memory {
 };
 
 /* Settles each matched cell with those two cells away at most: the mean, weighted by confidence, of those that agree with
- * their median. Cells that disagree with it lose confidence. Sets `known` where there is any. */
+ * it, if there are some, else of those that agree with their median. Cells that then change lose confidence. Sets `known` where there is any. */
 void vsm_disparity_map_settle(struct vsm_disparity_map *map, float pixel);
 
 /* What the other direction has found, where this one has no match of its own. */
