@@ -164,7 +164,8 @@ static void print_outputs(const struct vsm_plan *plan, FILE *out)
             fprintf(out, ", fisheye of %g degrees", o->packing.field_of_view);
         if (strcmp(o->name, "green") == 0)
             fprintf(out, ", key colour #%02X%02X%02X", o->key[0], o->key[1], o->key[2]);
-        fprintf(out, ", audio %s%s\n", o->writer.source_path ? "copied" : "none",
+        fprintf(out, ", %d thread%s, audio %s%s\n", e->threads, e->threads > 1 ? "s" : "",
+                o->writer.source_path ? "copied" : "none",
                 o->writer.vr_boxes != VSM_VR_BOXES_NONE ? ", VR boxes" : "");
     }
 }

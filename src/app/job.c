@@ -24,10 +24,14 @@
 #include "stages/track_stage.h"
 #include "stages/write_stage.h"
 
+/* Threads from which outputs are encoded side by side; fewer are kept busy by the network. */
+#define SIDE_BY_SIDE 4
+
 struct job {
     const struct vsm_plan *plan;
-    struct vsm_parallel *pool; /* shared by the pixel stages */
-    struct vsm_rvm *rvm;       /* NULL: on the GPU, or taken over by the adaptive matte stage */
+    struct vsm_parallel *pool;        /* shared by the pixel stages */
+    struct vsm_parallel *writer_pool; /* NULL: outputs are encoded one after the other */
+    struct vsm_rvm *rvm;              /* NULL: on the GPU, or taken over by the adaptive matte stage */
     struct vsm_sha256 model;
     struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX]; /* for turned views; NULL: all are direct */
     struct vsm_view_director *director;         /* likewise */
@@ -109,6 +113,12 @@ static int open_writers(struct job *job, const struct vsm_checkpoint *checkpoint
                     vsm_video_writer_remarks(job->writers[i]));
     }
     job->write.count = job->plan->output_count;
+    if (job->plan->output_count > 1 && job->plan->threads >= SIDE_BY_SIDE) {
+        job->writer_pool = vsm_parallel_create(job->plan->output_count);
+        if (!job->writer_pool)
+            return VSM_E_NOMEM;
+    }
+    job->write.pool = job->writer_pool;
     if (job->recovery) {
         job->write.commit = vsm_recovery_commit;
         job->write.opaque = job->recovery;
@@ -313,6 +323,7 @@ static void tear_down(struct job *job)
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
         vsm_rvm_destroy(job->turned[k]);
     vsm_rvm_destroy(job->rvm);
+    vsm_parallel_destroy(job->writer_pool);
     vsm_parallel_destroy(job->pool);
 }
 

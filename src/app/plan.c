@@ -29,17 +29,23 @@
 /* Resident size without any picture: program, FFmpeg, ONNX Runtime, weights, and the people stage. */
 #define PROGRAM_BYTES ((size_t)78 << 20)
 
-/* Pictures of its own size that an encoder holds, up to 4096x2048 and above, where its look-ahead is shorter. */
+/* Pictures of its own size that an encoder holds, up to 4096x2048 and above, where its look-ahead is shorter; and bytes a
+ * pixel besides, once and for each thread beyond the first. FFmpeg's ffv1 clears a packet for the worst case, 148 bytes a
+ * pixel but at most 2 GiB, before the first picture. */
 struct encoder_pictures {
     const char *codec;
     size_t small, large;
+    size_t once, thread;
 };
 
-static const struct encoder_pictures encoder_pictures[] = {{"libx264", 31, 13},
-                                                           {"libx265", 40, 31},
-                                                           {"prores_ks", 8, 8}};
+static const struct encoder_pictures encoder_pictures[] = {
+    {"libx264", 31, 13, 0, 0},    {"libx265", 40, 31, 0, 0}, {"prores_ks", 8, 8, 0, 0},
+    {"ffv1", 1, 1, 150, 0},       {"png", 0, 0, 16, 16},     {"exr", 0, 0, 44, 58},
+    {"libvpx-vp9", 65, 55, 0, 0},
+};
 
 #define ENCODER_PICTURES 24 /* of any other codec; not measured */
+#define ENCODER_MOST     ((size_t)2 << 30)
 
 static int round_to_grid(double size)
 {
@@ -133,14 +139,21 @@ static int plan_range(struct vsm_plan *plan)
 static size_t encoder_bytes(const struct vsm_plan_output *output)
 {
     int width = output->file_width, height = output->file_height;
-    size_t picture = vsm_format_bytes(output->format, width, height), pictures = ENCODER_PICTURES;
-    bool large = (int64_t)width * height > 4096 * 2048;
+    size_t picture = vsm_format_bytes(output->format, width, height), pixels = (size_t)width * (size_t)height;
+    size_t threads = (size_t)output->writer.encoder.threads;
+    bool large = pixels > 4096 * 2048;
 
     for (size_t i = 0; i < sizeof(encoder_pictures) / sizeof(encoder_pictures[0]); i++) {
-        if (strcmp(encoder_pictures[i].codec, output->writer.encoder.codec) == 0)
-            pictures = large ? encoder_pictures[i].large : encoder_pictures[i].small;
+        const struct encoder_pictures *e = &encoder_pictures[i];
+        size_t besides = pixels * (e->once + e->thread * (threads - 1));
+
+        if (strcmp(e->codec, output->writer.encoder.codec) != 0)
+            continue;
+        if (besides > ENCODER_MOST)
+            besides = ENCODER_MOST;
+        return picture * (large ? e->large : e->small) + besides;
     }
-    return picture * pictures;
+    return picture * ENCODER_PICTURES;
 }
 
 /* The mapping, and the foreground and matte that a packed picture is drawn from. */

@@ -1,5 +1,6 @@
 #include "app/plan_outputs.h"
 
+#include "app/encoder_shares.h"
 #include "app/lens_plan.h"
 #include "base/mem.h"
 #include "config/naming.h"
@@ -292,19 +293,20 @@ static const struct product *find_product(enum vsm_config_output_format format)
     return &products[i];
 }
 
-/* Each encoder gets its share of the threads by its pictures' size, at least one. */
 static void share_threads(struct vsm_plan *plan)
 {
-    double all = 0;
+    struct vsm_encoder_share shares[VSM_MAX_OUTPUTS];
 
-    for (int i = 0; i < plan->output_count; i++)
-        all += (double)plan->outputs[i].file_width * plan->outputs[i].file_height;
     for (int i = 0; i < plan->output_count; i++) {
-        double own = (double)plan->outputs[i].file_width * plan->outputs[i].file_height;
-        int threads = (int)(plan->threads * own / all + 0.5);
+        const struct vsm_video_encoder_options *encoder = &plan->outputs[i].writer.encoder;
 
-        plan->outputs[i].writer.encoder.threads = threads < 1 ? 1 : threads;
+        shares[i] = (struct vsm_encoder_share){
+            .work = (double)encoder->width * encoder->height * vsm_video_encoder_cost(encoder->codec),
+            .most = vsm_video_encoder_most_threads(encoder->codec, encoder->width, encoder->height)};
     }
+    vsm_encoder_shares_divide(shares, plan->output_count, plan->threads);
+    for (int i = 0; i < plan->output_count; i++)
+        plan->outputs[i].writer.encoder.threads = shares[i].threads;
 }
 
 /* A file that the job writes beside its outputs must be neither its input nor one of them. */

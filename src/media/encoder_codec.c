@@ -7,8 +7,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What the threads of a codec work on, hence how many of them are of use. */
+enum split {
+    SPLIT_ANYHOW,
+    SPLIT_SLICES,   /* of half a megapixel */
+    SPLIT_ROWS,     /* of 64 lines */
+    SPLIT_TILES,    /* four across, of 256 pixels at least */
+    SPLIT_PICTURES, /* side by side, each with its memory */
+    SPLIT_NOT,      /* the device does it */
+};
+
 struct traits {
     const char *name;
+    double cost;      /* vsm_encoder_codec_cost() */
+    enum split split; /* into threads */
+    int bytes; /* that a thread holds for each pixel, if it has a picture of its own (bench/encoder_memory) */
     const char *quality;    /* option that takes crf; NULL = the codec has no such scale */
     double default_quality; /* on that scale: visually transparent edges of a key colour */
     const char *speed;      /* option that takes preset; NULL = none */
@@ -18,22 +31,22 @@ struct traits {
 
 /* Defaults by eye on keyed footage: x264 16-18 and x265 18-20 are taken as transparent by both projects' own guides. */
 static const struct traits all_traits[] = {
-    {"libx264", "crf", 17, "preset", "fast", NULL},
-    {"libx265", "crf", 19, "preset", "fast", NULL},
-    {"libsvtav1", "crf", 24, "preset", "8", NULL},
-    {"libvpx-vp9", "crf", 22, "deadline", "good", "cpu-used=4:row-mt=0:tile-columns=2"},
-    {"h264_nvenc", "cq", 19, "preset", "p5", "rc=vbr:forced-idr=1:bf=2:rc-lookahead=0"},
-    {"hevc_nvenc", "cq", 21, "preset", "p5", "rc=vbr:forced-idr=1:bf=2:rc-lookahead=0"},
-    {"prores_ks", NULL, 0, "profile", NULL, "vendor=apl0"},
-    {"ffv1", NULL, 0, NULL, NULL, "level=3:coder=1:context=0:slicecrc=1"},
-    {"png", NULL, 0, NULL, NULL, "compression_level=2:pred=sub"},
-    {"exr", NULL, 0, NULL, NULL, "compression=zip16:format=half"},
-    {"mjpeg", "qscale", 2, NULL, NULL, NULL},
+    {"libx264", 1, SPLIT_SLICES, 0, "crf", 17, "preset", "fast", NULL},
+    {"libx265", 3, SPLIT_ROWS, 0, "crf", 19, "preset", "fast", NULL},
+    {"libsvtav1", 3, SPLIT_ANYHOW, 0, "crf", 24, "preset", "8", NULL},
+    {"libvpx-vp9", 5, SPLIT_TILES, 0, "crf", 22, "deadline", "good", "cpu-used=4:row-mt=0:tile-columns=2"},
+    {"h264_nvenc", 0.1, SPLIT_NOT, 0, "cq", 19, "preset", "p5", "rc=vbr:forced-idr=1:bf=2:rc-lookahead=0"},
+    {"hevc_nvenc", 0.1, SPLIT_NOT, 0, "cq", 21, "preset", "p5", "rc=vbr:forced-idr=1:bf=2:rc-lookahead=0"},
+    {"prores_ks", 4, SPLIT_ROWS, 0, NULL, 0, "profile", NULL, "vendor=apl0"},
+    {"ffv1", 2, SPLIT_ANYHOW, 0, NULL, 0, NULL, NULL, "level=3:coder=1:context=0:slicecrc=1"},
+    {"png", 2, SPLIT_PICTURES, 16, NULL, 0, NULL, NULL, "compression_level=2:pred=sub"},
+    {"exr", 4, SPLIT_PICTURES, 60, NULL, 0, NULL, NULL, "compression=zip16:format=half"},
+    {"mjpeg", 1, SPLIT_SLICES, 0, "qscale", 2, NULL, NULL, NULL},
 };
 
 static const struct traits *find_traits(const char *name)
 {
-    static const struct traits unknown = {.quality = NULL};
+    static const struct traits unknown = {.cost = 2};
 
     for (size_t i = 0; i < sizeof(all_traits) / sizeof(all_traits[0]); i++)
         if (strcmp(all_traits[i].name, name) == 0)
@@ -75,12 +88,32 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
-/* x264's sliced threads cost no pictures, but each slice costs bits at its edges: half a megapixel at least. */
-static int slices_of(const struct vsm_video_encoder_options *options)
-{
-    const int64_t slices = (int64_t)options->width * options->height >> 19;
+/* Memory of the pictures that all threads of a codec with SPLIT_PICTURES work on: unless one alone is larger. */
+#define PICTURES_BYTES ((int64_t)256 << 20)
 
-    return slices < 1 ? 1 : (int)slices;
+double vsm_encoder_codec_cost(const char *codec)
+{
+    return find_traits(codec)->cost;
+}
+
+int vsm_encoder_codec_most_threads(const char *codec, int width, int height)
+{
+    const struct traits *traits = find_traits(codec);
+    const int64_t pixels = (int64_t)width * height;
+    int64_t most = VSM_VIDEO_ENCODER_MAX_AUTO_THREADS;
+
+    if (traits->split == SPLIT_SLICES)
+        most = pixels >> 19; /* each slice costs bits at its edges */
+    else if (traits->split == SPLIT_ROWS)
+        most = height / 64;
+    else if (traits->split == SPLIT_TILES)
+        most = width / 256 < 4 ? width / 256 : 4;
+    else if (traits->split == SPLIT_PICTURES)
+        most = PICTURES_BYTES / (pixels * traits->bytes);
+    else if (traits->split == SPLIT_NOT)
+        most = 1;
+    most = most < VSM_VIDEO_ENCODER_MAX_AUTO_THREADS ? most : VSM_VIDEO_ENCODER_MAX_AUTO_THREADS;
+    return most < 1 ? 1 : (int)most;
 }
 
 /* Two seconds between key pictures, rounded up: players of 180-degree video seek coarsely, and a lost segment costs little.
@@ -122,6 +155,7 @@ static void setup_x264(const struct vsm_video_encoder_options *options, const st
                        int threads, AVCodecContext *codec, AVDictionary **dictionary)
 {
     const struct depth *depth = depth_of(x264_depths, options);
+    const int most = vsm_encoder_codec_most_threads("libx264", options->width, options->height);
     char text[512];
 
     snprintf(text, sizeof(text),
@@ -131,8 +165,8 @@ static void setup_x264(const struct vsm_video_encoder_options *options, const st
     av_dict_set(dictionary, "x264-params", text, 0);
     codec->max_b_frames = depth->b_frames;
     codec->flags |= AV_CODEC_FLAG_CLOSED_GOP;
-    codec->thread_count = depth->frame_threads > 1 ? min_int(threads, depth->frame_threads)
-                                                   : min_int(threads, slices_of(options));
+    codec->thread_count =
+        depth->frame_threads > 1 ? min_int(threads, depth->frame_threads) : min_int(threads, most);
 }
 
 static void setup_x265(const struct vsm_video_encoder_options *options, const struct vsm_ff_static_data *hdr,
@@ -222,6 +256,9 @@ int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
     int status;
 
     codec->thread_count = threads;
+    if (traits->split == SPLIT_PICTURES)
+        codec->thread_count =
+            min_int(threads, vsm_encoder_codec_most_threads(options->codec, options->width, options->height));
     codec->gop_size = key_distance(options);
     if (traits->fixed && av_dict_parse_string(dictionary, traits->fixed, "=", ":", 0) < 0)
         return vsm_fail_nomem("encoder options", strlen(traits->fixed));

@@ -20,4 +20,8 @@ int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
                             const struct vsm_ff_static_data *hdr, int threads, AVCodecContext *codec,
                             AVDictionary **dictionary) VSM_NODISCARD;
 
+/* As vsm_video_encoder_most_threads() and vsm_video_encoder_cost(). */
+int vsm_encoder_codec_most_threads(const char *codec, int width, int height);
+double vsm_encoder_codec_cost(const char *codec);
+
 #endif

@@ -225,6 +225,16 @@ static int processors(void)
     return count > VSM_VIDEO_ENCODER_MAX_AUTO_THREADS ? VSM_VIDEO_ENCODER_MAX_AUTO_THREADS : (int)count;
 }
 
+int vsm_video_encoder_most_threads(const char *codec, int width, int height)
+{
+    return vsm_encoder_codec_most_threads(codec, width, height);
+}
+
+double vsm_video_encoder_cost(const char *codec)
+{
+    return vsm_encoder_codec_cost(codec);
+}
+
 static int copy_options(struct vsm_video_encoder *encoder, const struct vsm_video_encoder_options *options)
 {
     struct vsm_video_encoder_options *own = &encoder->options;

@@ -78,6 +78,14 @@ int vsm_video_encoder_end_segment(struct vsm_video_encoder *encoder) VSM_NODISCA
 int vsm_video_encoder_save(struct vsm_video_encoder *encoder, struct vsm_bytes_out *out) VSM_NODISCARD;
 int vsm_video_encoder_load(struct vsm_video_encoder *encoder, struct vsm_bytes_in *in) VSM_NODISCARD;
 
+/* Threads that a codec can use for pictures of this size; bounded by memory for codecs that work on whole pictures side by
+ * side. At least 1; any name. */
+int vsm_video_encoder_most_threads(const char *codec, int width, int height);
+
+/* Processor time a pixel in units of libx264's, with our default speeds (measured: bench/outputs.sh, doc/performance.md); 2 for
+ * codecs that were not measured. */
+double vsm_video_encoder_cost(const char *codec);
+
 /* Bits a sample of the pixel format of this name; 0 if FFmpeg knows none. */
 int vsm_video_encoder_depth(const char *pix_fmt);
 

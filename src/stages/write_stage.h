@@ -1,6 +1,7 @@
 /* Sink stage: gives every output's picture to its writer, and commits checkpoints.
  *
- * Asserts that frames arrive once each and in order. Barrier records "write.0", "write.1" ...:
+ * Writers may work side by side: then each encoder's own threads are kept few enough by app/encoder_shares. Of several failures
+ * the first output's is told. Asserts that frames arrive once each and in order. Barrier records "write.0", "write.1" ...:
  * each writer's mark.
  */
 #ifndef VSM_STAGES_WRITE_STAGE_H
@@ -13,9 +14,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+struct vsm_parallel;
+
 struct vsm_write_stage {
     struct vsm_video_writer *writers[VSM_MAX_OUTPUTS]; /* borrowed, by output number */
     int count;
+    struct vsm_parallel
+        *pool; /* borrowed: the writers take their pictures side by side; NULL = one after the other */
     int64_t next_seq;
     atomic_llong written; /* frames given to all writers; for the progress line */
     /* Makes the complete state durable, and may add records of its own; called at each barrier after all writers have

@@ -13,10 +13,10 @@ list='alpha_packed, fisheye_fov=190, codec=libx265, path=packed.mp4; green, resi
     vp9_alpha, path=v.webm; png, path=frames; exr, path=linear; matte, codec=ffv1, path=m.mkv;
     green, projection=fisheye, path=circles.mkv; green, vr_boxes=apmp, path=apple.mov'
 
-run() { # FOLDER, fault
+run() { # FOLDER, fault, threads
     mkdir -p "$1"
     (cd "$1" && VSM_FAULT=${2:-} timeout 100 "$program" ../in.mp4 --set output.list="$list" --set input.layout=sbs \
-        --set input.projection=half_equirect --set processing.threads=2 --set recovery.checkpoint_interval=4 \
+        --set input.projection=half_equirect --set processing.threads=${3:-2} --set recovery.checkpoint_interval=4 \
         --progress none --set logging.level=warn >../stdout 2>../stderr)
 }
 
@@ -105,6 +105,9 @@ timeout 100 "$program" a_FISHEYE190_LR.mkv -o flat.mkv --set input.projection=re
 [ $? = 1 ] && grep -q 'alpha_packed.*two half-equirect or fisheye eyes' stderr && ok "no circles from flat eyes" ||
     not_ok "no circles from flat eyes" "$(tail -n 1 stderr)"
 
+# Outputs encoded side by side.
+run got "" 5 && same && ok "encoders side by side: the same bytes" || not_ok "encoders side by side: the same bytes" "$(tail -n 1 stderr)"
+
 if ! strings -a "$program" | grep -qx VSM_FAULT; then
     skip "kills and faults" "built without fault points"
     tap_done
@@ -112,19 +115,23 @@ if ! strings -a "$program" | grep -qx VSM_FAULT; then
 fi
 
 killed=0 bad=
-for fault in mux.write:30:kill file.rename:12:kill file.write:25:kill ckpt.done:1:kill ckpt.rename:2:kill; do
-    rm -rf got
-    run got $fault
-    [ $? = 137 ] && killed=$((killed + 1))
-    run got "" && same || bad="$bad $fault($(tail -n 1 stderr))"
+for threads in 2 5; do
+    for fault in mux.write:30:kill file.rename:12:kill file.write:25:kill ckpt.done:1:kill ckpt.rename:2:kill; do
+        rm -rf got
+        run got $fault $threads
+        [ $? = 137 ] && killed=$((killed + 1))
+        run got "" $threads && same || bad="$bad $threads threads, $fault($(tail -n 1 stderr))"
+    done
 done
-[ -z "$bad" ] && [ $killed -ge 3 ] && ok "killed $killed times: the same bytes" || not_ok "killed $killed times" "$bad"
+[ -z "$bad" ] && [ $killed -ge 6 ] && ok "killed $killed times: the same bytes" || not_ok "killed $killed times" "$bad"
 
 # One output's disk is full behind the first checkpoint: the job ends with 3, the others go on from there.
-rm -rf got
-run got file.write:20:28:sticky
-code=$?
-[ $code = 3 ] && grep -q 'error:' stderr && [ ! -e got/frames ] && ok "a failing output ends the job" ||
-    not_ok "a failing output ends the job" "exit $code, $(tail -n 1 stderr)"
-run got "" && same && ok "and the next run completes all" || not_ok "and the next run completes all" "$(tail -n 1 stderr)"
+for threads in 2 5; do
+    rm -rf got
+    run got file.write:20:28:sticky $threads
+    code=$?
+    [ $code = 3 ] && grep -q 'error:.*[Nn]o space left' stderr && [ ! -e got/frames ] && ok "a failing output ends the job" ||
+        not_ok "a failing output ends the job" "$threads threads, exit $code, $(tail -n 1 stderr)"
+    run got "" $threads && same && ok "and the next run completes all" || not_ok "and the next run completes all" "$(tail -n 1 stderr)"
+done
 tap_done
