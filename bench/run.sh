@@ -10,6 +10,10 @@ for name in preprocess fullres infer encoder_memory; do
     echo "== bench_$name"
     "$build/bench/bench_$name"
 done
+if [ -d ../shared/data ]; then
+    echo "== bench_stereo"
+    "$build/bench/bench_stereo" ../shared/data
+fi
 echo "== pipeline"
 bench/pipeline.sh "$build"
 echo "== checkpoints"
