@@ -46,7 +46,10 @@ static int run(const struct vsm_video_encoder_options *options, int pictures)
     int status = vsm_video_encoder_open(options, &encoder);
 
     for (int n = 0; status == VSM_OK && n < pictures; n++) {
-        status = vsm_video_encoder_put(encoder, images[n % 2], n, 1);
+        struct vsm_image *image = vsm_image_ref(images[n % 2]);
+
+        status = vsm_video_encoder_put(encoder, &image, n, 1);
+        vsm_image_unref(&image);
         while (status == VSM_OK && vsm_video_encoder_get(encoder, &packet) == VSM_OK) {
             bytes += (uint64_t)packet->av->size;
             vsm_packet_destroy(&packet);

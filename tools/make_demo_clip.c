@@ -178,7 +178,7 @@ static int paint_scene(struct scene *scene, int first_frame, struct vsm_video_wr
                                       SWAY_PITCH / 180.0 * M_PI * sin(1.7 * turn), 0.0);
         vsm_parallel_for(scene->canvas->pool, scene->canvas->eye / 2, paint_rows, scene);
         vsm_canvas_to_yuv(scene->canvas, image);
-        status = vsm_video_writer_put(writer, image, n, 1);
+        status = vsm_video_writer_put(writer, &image, n, 1);
         vsm_image_unref(&image);
     }
     return status;

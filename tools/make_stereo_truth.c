@@ -114,7 +114,7 @@ static int write_picture(struct vsm_video_writer *writer, const struct vsm_canva
         vsm_canvas_to_grey(canvas, image);
     else
         vsm_canvas_to_yuv(canvas, image);
-    status = vsm_video_writer_put(writer, image, number, 1);
+    status = vsm_video_writer_put(writer, &image, number, 1);
     vsm_image_unref(&image);
     return status;
 }

@@ -133,7 +133,7 @@ static int place(struct scene *scene, const struct vsm_image *picture, struct vs
             vsm_canvas_to_grey(scene->canvas, image);
         else
             vsm_canvas_to_yuv(scene->canvas, image);
-        status = vsm_video_writer_put(writer, image, number, 1);
+        status = vsm_video_writer_put(writer, &image, number, 1);
     }
     vsm_texture_destroy(&clip);
     vsm_image_unref(&image);

@@ -171,8 +171,8 @@ static size_t packing_bytes(const struct vsm_plan_output *output, const struct v
 /* Frames of source and output pictures in flight, `cells` in an eye's grid. */
 static int most_frames(const struct vsm_plan *plan, size_t source, size_t outputs, size_t cells)
 {
-    const size_t fit = VSM_PLAN_FLIGHT_BYTES / (source + outputs),
-                 least = VSM_PLAN_FLIGHT_FRAMES(plan->threads);
+    const size_t bytes = source + outputs, fit = VSM_PLAN_FLIGHT_BYTES / bytes;
+    const size_t least = VSM_PLAN_FLIGHT_FRAMES(plan->threads, bytes);
 
     if (plan->gpu)
         return vsm_gpu_plan_most_frames(source, cells * (size_t)plan->view_count);

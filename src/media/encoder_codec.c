@@ -275,6 +275,8 @@ int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
         setup_svtav1(threads, dictionary);
     else if (strcmp(options->codec, "libvpx-vp9") == 0)
         setup_vp9(options, codec, dictionary);
+    else if (strcmp(options->codec, "prores_ks") == 0)
+        codec->thread_type = FF_THREAD_SLICE; /* frame threads hold threads + 1 pictures of 4 bytes a pixel */
     else if (strcmp(options->codec, "ffv1") == 0)
         codec->slices = (int64_t)options->width * options->height > 1280 * 720 ? 16 : 4;
     return VSM_OK;

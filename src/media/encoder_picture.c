@@ -239,8 +239,9 @@ static int convert(struct vsm_encoder_picture *maker, const AVFrame *from, struc
     return VSM_OK;
 }
 
-int vsm_encoder_picture_make(struct vsm_encoder_picture *maker, struct vsm_image *image, AVFrame **result)
+int vsm_encoder_picture_make(struct vsm_encoder_picture *maker, struct vsm_image **taken, AVFrame **result)
 {
+    struct vsm_image *image = *taken;
     AVFrame *frame;
     int status = VSM_OK;
 
@@ -268,6 +269,7 @@ int vsm_encoder_picture_make(struct vsm_encoder_picture *maker, struct vsm_image
         av_frame_free(&frame);
         return status;
     }
+    vsm_image_unref(taken);
     *result = frame;
     return VSM_OK;
 }

@@ -27,9 +27,9 @@ int vsm_encoder_picture_create(const struct vsm_video_encoder_options *options, 
                                struct vsm_encoder_picture **maker) VSM_NODISCARD;
 void vsm_encoder_picture_destroy(struct vsm_encoder_picture *maker);
 
-/* A new frame for `image` (referenced when wrapped), without time stamps; the caller frees
+/* A new frame for `image`, which is taken and goes at once unless it is wrapped. Without time stamps; the caller frees
  * it with av_frame_free(). */
-int vsm_encoder_picture_make(struct vsm_encoder_picture *maker, struct vsm_image *image,
+int vsm_encoder_picture_make(struct vsm_encoder_picture *maker, struct vsm_image **image,
                              struct AVFrame **frame) VSM_NODISCARD;
 
 #endif

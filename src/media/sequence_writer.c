@@ -139,7 +139,7 @@ static int write_ready(struct vsm_sequence_writer *writer)
     return status == VSM_EOF ? VSM_OK : status;
 }
 
-int vsm_sequence_writer_put(struct vsm_sequence_writer *writer, struct vsm_image *image, int64_t pts)
+int vsm_sequence_writer_put(struct vsm_sequence_writer *writer, struct vsm_image **image, int64_t pts)
 {
     int status;
 

@@ -17,7 +17,7 @@ struct vsm_sequence_writer;
 /* codec: "png" or "exr", which is the files' extension too. */
 int vsm_sequence_writer_open(const struct vsm_video_writer_options *options,
                              struct vsm_sequence_writer **writer) VSM_NODISCARD;
-int vsm_sequence_writer_put(struct vsm_sequence_writer *writer, struct vsm_image *image,
+int vsm_sequence_writer_put(struct vsm_sequence_writer *writer, struct vsm_image **image,
                             int64_t pts) VSM_NODISCARD;
 int vsm_sequence_writer_mark(struct vsm_sequence_writer *writer, struct vsm_bytes_out *state) VSM_NODISCARD;
 int vsm_sequence_writer_resume(const struct vsm_video_writer_options *options, struct vsm_bytes_in *state,

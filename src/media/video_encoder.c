@@ -423,7 +423,7 @@ static int run(struct vsm_video_encoder *encoder, const AVFrame *frame)
     }
 }
 
-int vsm_video_encoder_put(struct vsm_video_encoder *encoder, struct vsm_image *image, int64_t pts,
+int vsm_video_encoder_put(struct vsm_video_encoder *encoder, struct vsm_image **image, int64_t pts,
                           int64_t duration)
 {
     AVFrame *frame = NULL;

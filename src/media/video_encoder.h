@@ -60,9 +60,9 @@ void vsm_video_encoder_close(struct vsm_video_encoder *encoder);
 /* What a muxer needs to know of the stream; valid until close. */
 const struct AVCodecParameters *vsm_video_encoder_parameters(const struct vsm_video_encoder *encoder);
 
-/* Gives one picture (borrowed; referenced as long as needed). pts strictly increases. duration
- * 0 = unknown. */
-int vsm_video_encoder_put(struct vsm_video_encoder *encoder, struct vsm_image *image, int64_t pts,
+/* Gives one picture. It is taken as soon as the encoder has it in its own format, also if it then cannot be encoded. pts
+ * strictly increases. duration 0 = unknown. */
+int vsm_video_encoder_put(struct vsm_video_encoder *encoder, struct vsm_image **image, int64_t pts,
                           int64_t duration) VSM_NODISCARD;
 
 /* The next finished packet, owned by the caller; VSM_EOF when there is none now. */

@@ -232,7 +232,7 @@ static int write_ready(struct vsm_video_writer *writer)
     return status == VSM_EOF ? VSM_OK : status;
 }
 
-int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image *image, int64_t pts,
+int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image **image, int64_t pts,
                          int64_t duration)
 {
     int status = VSM_OK;

@@ -46,8 +46,9 @@ struct vsm_video_writer_options {
 int vsm_video_writer_open(const struct vsm_video_writer_options *options,
                           struct vsm_video_writer **writer) VSM_NODISCARD;
 
-/* One picture with its source pts (borrowed). */
-int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image *image, int64_t pts,
+/* One picture with its source pts; taken as by vsm_video_encoder_put(), so that its memory is free while an encoder works
+ * on its own copy. */
+int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image **image, int64_t pts,
                          int64_t duration) VSM_NODISCARD;
 
 /* Ends the encoder's segment, makes everything given so far durable, and appends to `state` what resume()

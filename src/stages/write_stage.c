@@ -24,7 +24,7 @@ static void put_one(void *context, int i, int worker)
 
     (void)worker;
     d->status[i] =
-        vsm_video_writer_put(d->stage->writers[i], d->frame->outputs[i], d->frame->pts, d->frame->duration);
+        vsm_video_writer_put(d->stage->writers[i], &d->frame->outputs[i], d->frame->pts, d->frame->duration);
     if (d->status[i] != VSM_OK)
         d->message[i] = vsm_mem_string("message", vsm_error_message());
 }

@@ -71,7 +71,7 @@ static int put(struct job *job, struct vsm_video_writer *writer, int first, int 
     for (int n = first; status == VSM_OK && n < end; n++) {
         struct vsm_image *image = media_source_picture(yuv420, WIDTH, HEIGHT, n);
 
-        status = vsm_video_writer_put(writer, image, n * 1000 + (n % 4 == 1 ? 250 : 0), 1000);
+        status = vsm_video_writer_put(writer, &image, n * 1000 + (n % 4 == 1 ? 250 : 0), 1000);
         vsm_image_unref(&image);
         if (status == VSM_OK && (n + 1) % MARK == 0)
             status = mark(job, writer, n + 1);

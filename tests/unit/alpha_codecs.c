@@ -79,7 +79,7 @@ static AVFrame *round_trip(const char *codec, const char *profile, const char *p
         tap_skip("the codec is not there");
         return NULL;
     }
-    CHECK_INT(vsm_video_writer_put(writer, image, 0, 1), VSM_OK);
+    CHECK_INT(vsm_video_writer_put(writer, &(struct vsm_image *){vsm_image_ref(image)}, 0, 1), VSM_OK);
     CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
     vsm_video_writer_close(writer, false);
     return decode_first(path);
@@ -156,7 +156,7 @@ static AVFrame *sequence_round_trip(const char *codec, const char *pix_fmt, stru
         tap_skip("the codec is not there");
         return NULL;
     }
-    CHECK_INT(vsm_video_writer_put(writer, image, 0, 1), VSM_OK);
+    CHECK_INT(vsm_video_writer_put(writer, &(struct vsm_image *){vsm_image_ref(image)}, 0, 1), VSM_OK);
     CHECK_INT(access(folder, F_OK), -1);
     CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
     vsm_video_writer_close(writer, false);

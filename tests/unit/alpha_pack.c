@@ -275,7 +275,7 @@ static void check_encoder(int height)
     if (vsm_video_writer_open(&target, &writer) == VSM_E_USAGE) {
         tap_skip("no libx265");
     } else {
-        CHECK_INT(vsm_video_writer_put(writer, frame, 0, 1), VSM_OK);
+        CHECK_INT(vsm_video_writer_put(writer, &(struct vsm_image *){vsm_image_ref(frame)}, 0, 1), VSM_OK);
         CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
         vsm_video_writer_close(writer, false);
         CHECK_INT(vsm_video_reader_open(target.path, &reading, &reader), VSM_OK);

@@ -60,7 +60,7 @@ static int encode(struct vsm_video_encoder *encoder, struct vsm_format format, i
     for (int n = first; n < end; n++) {
         struct vsm_image *image = media_source_picture(format, width, HEIGHT, n);
 
-        CHECK_INT(vsm_video_encoder_put(encoder, image, pts_of(n), 3000), VSM_OK);
+        CHECK_INT(vsm_video_encoder_put(encoder, &image, pts_of(n), 3000), VSM_OK);
         vsm_image_unref(&image);
         count = drain(encoder, packets, count);
     }
@@ -229,14 +229,16 @@ static void test_refusals_name_both_sides(void)
 static void test_time_must_increase(void)
 {
     struct vsm_video_encoder_options options = options_of("ffv1", yuv420);
-    struct vsm_image *image = media_source_picture(yuv420, width, HEIGHT, 0);
+    struct vsm_image *first = media_source_picture(yuv420, width, HEIGHT, 0);
+    struct vsm_image *second = media_source_picture(yuv420, width, HEIGHT, 0);
     struct vsm_video_encoder *encoder = NULL;
 
     CHECK_INT(vsm_video_encoder_open(&options, &encoder), VSM_OK);
-    CHECK_INT(vsm_video_encoder_put(encoder, image, 10, 0), VSM_OK);
-    CHECK_INT(vsm_video_encoder_put(encoder, image, 10, 0), VSM_E_INTERNAL);
+    CHECK_INT(vsm_video_encoder_put(encoder, &first, 10, 0), VSM_OK);
+    CHECK(!first);
+    CHECK_INT(vsm_video_encoder_put(encoder, &second, 10, 0), VSM_E_INTERNAL);
     vsm_video_encoder_close(encoder);
-    vsm_image_unref(&image);
+    vsm_image_unref(&second);
 }
 
 static void test_damaged_state_is_refused(void)

@@ -47,7 +47,7 @@ static int put(struct vsm_video_writer *writer, int first, int end)
     for (int n = first; status == VSM_OK && n < end; n++) {
         struct vsm_image *image = media_source_picture(yuv420, WIDTH, HEIGHT, n);
 
-        status = vsm_video_writer_put(writer, image, pts_of(n), 0);
+        status = vsm_video_writer_put(writer, &image, pts_of(n), 0);
         vsm_image_unref(&image);
     }
     return status;
@@ -196,7 +196,7 @@ static void test_trimming(void)
     for (int n = 0; n < 15; n++) {
         struct vsm_image *image = media_source_picture(yuv420, WIDTH, HEIGHT, n);
 
-        CHECK_INT(vsm_video_writer_put(writer, image, 45000 + n * 3000, 3000), VSM_OK);
+        CHECK_INT(vsm_video_writer_put(writer, &image, 45000 + n * 3000, 3000), VSM_OK);
         vsm_image_unref(&image);
     }
     CHECK_INT(vsm_video_writer_finish(writer), VSM_OK);
