@@ -62,6 +62,16 @@ static int cell(const struct axis *a, int64_t j, int64_t *first, uint32_t *weigh
     return a->extent >= a->span * a->cells ? average(a, j, first, weight) : interpolate(a, j, first, weight);
 }
 
+static int whole_samples(const struct vsm_area *area)
+{
+    const int n = area->count[0];
+
+    for (int j = 0; j < area->cells; j++)
+        if (area->count[j] != n || area->first[j] != n * j)
+            return 0;
+    return area->largest == 1 ? n : 0;
+}
+
 static int fill(struct vsm_area *area, const struct axis *a, uint32_t *weight)
 {
     uint32_t unit = 0;
@@ -94,6 +104,7 @@ static int fill(struct vsm_area *area, const struct axis *a, uint32_t *weight)
             area->largest = (int)reduced > area->largest ? (int)reduced : area->largest;
         }
     }
+    area->whole = whole_samples(area);
     return VSM_OK;
 }
 

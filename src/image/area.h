@@ -28,6 +28,7 @@ struct vsm_area {
     uint16_t *weight; /* [cells][taps] */
     uint32_t total;   /* sum of the weights of each cell, at most 32768 */
     int largest;      /* largest weight */
+    int whole;        /* n: cell j is the plain mean of samples n j to n j + n - 1, for every j; 0: not so */
 };
 
 /* For the eye's luma samples origin .. origin + extent - 1 of an axis, plane samples of `span` (1 or 2) luma

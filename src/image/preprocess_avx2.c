@@ -118,11 +118,42 @@ static __m128i taps_narrow(const int16_t *sums, const uint16_t *weight, int taps
     return total;
 }
 
+/* Eight cells of two or four samples each. */
+static __m256i sum_whole(const int16_t *sums, bool four)
+{
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i a = _mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)sums), ones), b;
+
+    if (!four)
+        return a;
+    b = _mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)(sums + 16)), ones);
+    return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8);
+}
+
+/* The first cells of a whole ratio; how many. */
+static int cells_whole(const struct vsm_area *x, const int16_t *sums, __m256d factor, float *out)
+{
+    const bool four = x->whole == 4;
+    int j = 0;
+
+    if (!four && x->whole != 2)
+        return 0;
+    for (; j + 8 <= x->cells; j += 8) {
+        __m256i sum = sum_whole(sums + x->whole * (ptrdiff_t)j, four);
+        __m256d low = _mm256_cvtepi32_pd(_mm256_castsi256_si128(sum));
+        __m256d high = _mm256_cvtepi32_pd(_mm256_extracti128_si256(sum, 1));
+
+        _mm_storeu_ps(out + j, _mm256_cvtpd_ps(_mm256_mul_pd(low, factor)));
+        _mm_storeu_ps(out + j + 4, _mm256_cvtpd_ps(_mm256_mul_pd(high, factor)));
+    }
+    return j;
+}
+
 static void cells_narrow(const struct vsm_area *x, const int16_t *sums, double scale, float *out)
 {
     const __m256d factor = _mm256_set1_pd(scale);
     size_t taps = (size_t)x->taps;
-    int j = 0;
+    int j = cells_whole(x, sums, factor, out);
 
     for (; j + 4 <= x->cells; j += 4) {
         const uint16_t *w = x->weight + (size_t)j * taps;
