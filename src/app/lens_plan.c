@@ -1,35 +1,73 @@
 #include "app/lens_plan.h"
 
+#include "base/log.h"
 #include "config/circles.h"
 #include "geometry/projection.h"
 #include "image/circle_find.h"
 
 #include <math.h>
 
+static void put_circle(struct vsm_lens *lens, const struct vsm_circle *circle)
+{
+    lens->centre_x = circle->x;
+    lens->centre_y = circle->y;
+    lens->radius = circle->radius;
+}
+
+/* Where only one eye shows its circle, which takes dark surroundings in one eye alone, the other's is as large and as high, and
+ * as far from the middle to the other side: lenses are mounted mirrored. Taking the whole eye instead would show the world
+ * at two scales. */
+static int use_circles(struct vsm_plan *plan, const bool found[2], struct vsm_circle circles[2])
+{
+    const struct vsm_rect *eyes = plan->layout.eyes;
+    const bool two = plan->layout.eye_count == 2;
+    const int other = found[0] ? VSM_RIGHT : VSM_LEFT;
+
+    plan->lens_reason = "found by the black round them";
+    if (!found[0] && !(two && found[1])) {
+        plan->lens_reason = two ? "in neither eye is a clear circle in the first picture"
+                                : "there is no clear circle in the first picture";
+        return VSM_OK;
+    }
+    if (two && found[0] != found[1]) {
+        if (eyes[0].width != eyes[1].width || eyes[0].height != eyes[1].height)
+            return vsm_fail(VSM_E_INPUT,
+                            "%s: only one eye shows its fisheye circle, and the eyes differ in size; set "
+                            "input.circles",
+                            plan->config->input.path);
+        circles[other] = circles[!other];
+        circles[other].x = eyes[other].width - circles[!other].x;
+        plan->lens_reason = other == VSM_RIGHT
+                                ? "found in the left eye, the right one taken as its mirror image"
+                                : "found in the right eye, the left one taken as its mirror image";
+        vsm_log(
+            VSM_LOG_WARN, plan->config->input.path,
+            "only the %s eye shows its fisheye circle (round %.1f, %.1f, radius %.1f); the other is taken as "
+            "its mirror image: set input.circles if that is wrong",
+            other == VSM_RIGHT ? "left" : "right", circles[!other].x, circles[!other].y,
+            circles[!other].radius);
+    }
+    for (int e = 0; e < plan->layout.eye_count; e++)
+        put_circle(&plan->lenses[e], &circles[e]);
+    return VSM_OK;
+}
+
 static int find_circles(struct vsm_plan *plan)
 {
     struct vsm_frame *frame = vsm_frame_create();
     int status = frame ? VSM_OK : VSM_E_NOMEM;
-    bool found = true;
+    struct vsm_circle circles[2];
+    bool found[2] = {false, false};
 
     if (status == VSM_OK && plan->config->input.start_frame > 0)
         status = vsm_video_reader_seek(plan->reader, plan->config->input.start_frame);
     if (status == VSM_OK)
         status = vsm_video_reader_next(plan->reader, frame);
-    for (int e = 0; e < plan->layout.eye_count && status == VSM_OK; e++) {
-        struct vsm_circle circle;
-
-        if (vsm_circle_find(frame->source, &plan->layout.eyes[e], &circle)) {
-            plan->lenses[e].centre_x = circle.x;
-            plan->lenses[e].centre_y = circle.y;
-            plan->lenses[e].radius = circle.radius;
-        } else {
-            found = false;
-        }
-    }
+    for (int e = 0; e < plan->layout.eye_count && status == VSM_OK; e++)
+        found[e] = vsm_circle_find(frame->source, &plan->layout.eyes[e], &circles[e]);
     vsm_frame_destroy(&frame);
-    plan->lens_reason =
-        found ? "found by the black round them" : "not in both eyes is a clear circle in the first picture";
+    if (status == VSM_OK)
+        status = use_circles(plan, found, circles);
     if (status == VSM_EOF) /* the range's own check says so better */
         status = VSM_OK;
     return status == VSM_OK ? vsm_video_reader_seek(plan->reader, 0) : status;

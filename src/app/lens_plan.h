@@ -6,8 +6,8 @@
 #include "base/status.h"
 
 /* Sets plan->lenses and lens_reason after the layout, and the layout's field of view where the user says it. Circles are
- * those of the options, else found in the first picture of the job, which is decoded for that; the reader is put back to
- * the beginning. */
+ * those of the options, else those of a mesh, else found in the first picture of the job, which is decoded for that; the reader
+ * is put back to the beginning. A circle that is found in one eye only is mirrored into the other, with a warning. */
 int vsm_lens_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
 /* Degrees across an eye's whole width at the lens's pixels a degree in the middle, for those who take circles as centred

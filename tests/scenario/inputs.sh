@@ -29,4 +29,27 @@ run bent.mp4 --dry-run
     ok "another mesh is refused" || not_ok "another mesh is refused" "$(tail -n 1 stderr)"
 run bent.mp4 --dry-run --set input.projection=fisheye --set input.circles=64,64,60 && ok "unless the user knows better" ||
     not_ok "unless the user knows better" "$(tail -n 1 stderr)"
+
+# Fisheye circles by the black round them: in both eyes, in one, in none.
+circle() { # X, Y, RADIUS
+    echo "128*lt(hypot(X-$1\\,Y-$2)\\,$3)+16"
+}
+draw() { # FILE, EXPRESSIONS OF LUMA OF THE EYES
+    ffmpeg -v error -f lavfi -i color=black:size=128x128:rate=30 -frames:v 1 -filter_complex \
+        "[0]format=yuv420p,split[a][b];[a]geq=lum='$2':cb=128:cr=128[l];[b]geq=lum='$3':cb=128:cr=128[r];[l][r]hstack" \
+        -c:v ffv1 "$1"
+}
+draw both_FISHEYE190_LR.mkv "$(circle 66 62 56)" "$(circle 61 64 56)"
+draw one_FISHEYE190_LR.mkv "$(circle 66 62 56)" 200
+draw none_FISHEYE190_LR.mkv 200 200
+run both_FISHEYE190_LR.mkv --dry-run --set input.swap_eyes=false
+grep -q 'left circle round 6[56]\..*, 6[12]\.' stdout && grep -q 'right circle round 6[01]\..*, 6[34]\..*: found by the black' stdout && ! grep -q mirror stderr &&
+    ok "circles of both eyes" || not_ok "circles of both eyes" "$(tail -n 1 stderr)$(grep circle stdout)"
+run one_FISHEYE190_LR.mkv --dry-run --set input.swap_eyes=false
+grep -q 'left circle round 6[56]\..*, 6[12]\..*, radius 5[56]' stdout && grep -q 'right circle round 6[12]\..*, 6[12]\..*, radius 5[56].*: found in the left eye' stdout &&
+    grep -q 'only the left eye shows its fisheye circle.*set input.circles' stderr && ok "one eye's circle is mirrored, with a warning" ||
+    not_ok "one eye's circle is mirrored, with a warning" "$(tail -n 1 stderr)$(grep circle stdout)"
+run none_FISHEYE190_LR.mkv --dry-run --set input.swap_eyes=false
+grep -q 'circle as wide as the eye: in neither eye' stdout && ok "no circle: as wide as the eye" ||
+    not_ok "no circle: as wide as the eye" "$(tail -n 1 stderr)$(grep circle stdout)"
 tap_done
