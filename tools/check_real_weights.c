@@ -108,13 +108,23 @@ static int click_on(struct vsm_sam2_net *net, const char *path, float x, float y
     return status;
 }
 
+static bool number(const char *text, float *value)
+{
+    char *end;
+
+    *value = strtof(text, &end);
+    return end != text && *end == '\0' && isfinite(*value);
+}
+
 int main(int argc, char **argv)
 {
     struct vsm_sam2_net_options options = {.session.threads = 2};
     struct vsm_sam2_net *net = NULL;
+    float x = 0, y = 0;
     int status;
 
-    if (argc != 2 && argc != 5 && argc != 6) {
+    if ((argc != 2 && argc != 5 && argc != 6) ||
+        (argc > 2 && (!number(argv[3], &x) || !number(argv[4], &y))) || (argc == 6 && atoi(argv[5]) < 1)) {
         fprintf(stderr, "usage: check_real_weights CHECKPOINT [PICTURE X Y [THREADS]]\n");
         return 1;
     }
@@ -125,7 +135,7 @@ int main(int argc, char **argv)
     if (!status)
         printf("%s: %s, intact, all tensors there\n", argv[1], vsm_sam2_net_config(net)->name);
     if (!status && argc > 2)
-        status = click_on(net, argv[2], strtof(argv[3], NULL), strtof(argv[4], NULL));
+        status = click_on(net, argv[2], x, y);
     vsm_sam2_net_destroy(net);
     if (status)
         fprintf(stderr, "%s\n", vsm_error_message());
