@@ -52,7 +52,7 @@ struct job {
     int64_t resumed;               /* frames that earlier runs made */
 };
 
-/* A comparison of the eyes through these views, if they can be compared. */
+/* A comparison of the eyes through these views, if they can be compared; mending what a matter makes. */
 static int create_stereo(struct job *job, const struct vsm_view *views)
 {
     const struct vsm_plan *plan = job->plan;
@@ -62,8 +62,8 @@ static int create_stereo(struct job *job, const struct vsm_view *views)
         .master = plan->config->stereo.master_eye == VSM_CONFIG_EYE_RIGHT ? VSM_RIGHT : VSM_LEFT,
         .baseline = vsm_eyes_plan_baseline(plan),
         .threshold = plan->config->stereo.consistency_threshold,
-        .mend =
-            plan->config->stereo.mode == VSM_CONFIG_STEREO_MASTER_SLAVE && !plan->eyes.alignment.unrelated,
+        .mend = plan->config->stereo.mode == VSM_CONFIG_STEREO_MASTER_SLAVE &&
+                plan->config->matting.model != VSM_CONFIG_MODEL_SAM2 && !plan->eyes.alignment.unrelated,
         .list = plan->config->logging.stereo_list,
         .pool = job->pool,
     };
@@ -230,6 +230,13 @@ static int create_cpu_stages(struct job *job)
         status = vsm_select_stage_create(job->pool, &job->select);
     if (status == VSM_OK && job->net)
         status = vsm_track_plan_create_stage(plan, job->net, job->pool, &job->track);
+    if (status == VSM_OK && job->track && !job->matte)
+        status = create_stereo(job, plan->views);
+    if (status == VSM_OK && job->stereo && !job->matte) {
+        const struct vsm_matte_review review = vsm_stereo_manager_review(job->stereo);
+
+        vsm_track_stage_set_review(job->track, &review);
+    }
     return status == VSM_OK ? create_composite(job) : status;
 }
 

@@ -32,8 +32,9 @@ struct vsm_track_stage {
     struct vsm_tensor *images; /* [eyes, 3, side, side] */
     struct vsm_mask_vote vote;
     struct grid grids[VSM_MAX_VIEWS];
-    float *alpha[2]; /* the matter's, on the masks' grid */
-    bool told;       /* that there is nobody */
+    float *alpha[2];                /* the matter's, on the masks' grid */
+    struct vsm_matte_review review; /* run: NULL without */
+    bool told;                      /* that there is nobody */
 };
 
 static void drop_grid(struct grid *grid)
@@ -106,6 +107,11 @@ int vsm_track_stage_create(const struct vsm_track_stage_options *options, struct
     }
     *stage = s;
     return VSM_OK;
+}
+
+void vsm_track_stage_set_review(struct vsm_track_stage *stage, const struct vsm_matte_review *review)
+{
+    stage->review = *review;
 }
 
 const struct vsm_track_numbers *vsm_track_stage_numbers(const struct vsm_track_stage *stage)
@@ -319,6 +325,16 @@ static void tell_of_nobody(struct vsm_track_stage *s, const struct vsm_frame *fr
     s->told = !tracked;
 }
 
+static int review(const struct vsm_track_stage *s, struct vsm_frame *frame)
+{
+    struct vsm_rvm_state none[VSM_MAX_VIEWS] = {0};
+    const float *rgb[VSM_MAX_VIEWS];
+
+    for (int i = 0; i < frame->view_count; i++)
+        rgb[i] = s->grids[i].rgb;
+    return s->review.run ? s->review.run(s->review.self, frame, rgb, none) : VSM_OK;
+}
+
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_track_stage *s = self;
@@ -334,7 +350,7 @@ static int run(void *self, struct vsm_frame *frame)
     change_mattes(s, frame, tracked);
     tell_of_nobody(s, frame, tracked);
     vsm_track_people_finish(&s->people, s->tracker, frame);
-    return VSM_OK;
+    return review(s, frame);
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
@@ -347,10 +363,12 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     vsm_track_people_save(&s->people, &out);
     vsm_bytes_put_u8(&out, s->told);
     status = vsm_sam2_tracker_save(s->tracker, &out);
-    if (status == VSM_OK)
-        return vsm_state_add_bytes(state, RECORD, &out);
-    vsm_bytes_out_finish(&out);
-    return status;
+    if (status != VSM_OK) {
+        vsm_bytes_out_finish(&out);
+        return status;
+    }
+    status = vsm_state_add_bytes(state, RECORD, &out);
+    return status == VSM_OK && s->review.barrier ? s->review.barrier(s->review.self, state) : status;
 }
 
 int vsm_track_stage_restore(struct vsm_track_stage *stage, const struct vsm_state *state)

@@ -15,6 +15,7 @@
 #include "frame/view.h"
 #include "models/sam2_net.h"
 #include "pipeline/stage.h"
+#include "stages/matte_stage.h"
 #include "stages/track_carry.h"
 #include "stages/track_people.h"
 
@@ -36,6 +37,9 @@ struct vsm_track_stage;
 /* Errors as of vsm_sam2_tracker_create(). */
 int vsm_track_stage_create(const struct vsm_track_stage_options *options,
                            struct vsm_track_stage **stage) VSM_NODISCARD;
+/* Without a matter: compares the mattes that the masks give (stages/stereo_manager.h, measuring only). Its record follows this
+ * stage's. Before the pipeline runs; copied. */
+void vsm_track_stage_set_review(struct vsm_track_stage *stage, const struct vsm_matte_review *review);
 void vsm_track_stage_destroy(struct vsm_track_stage *stage);
 int vsm_track_stage_restore(struct vsm_track_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
 /* Only when the pipeline does not run; valid as long as the stage. */

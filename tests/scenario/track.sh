@@ -125,7 +125,7 @@ mv in.mp4 unrelated.mp4
 ffmpeg -v error -f lavfi -i testsrc2=size=134x128:rate=30 -t 0.1 -vf "split[a][b];[a]crop=128:128:0:0[l];[b]crop=128:128:6:0[r];[l][r]hstack" \
     -c:v libx264 -qp 10 -pix_fmt yuv420p in.mp4
 prompts='0 left 1 mask left.png'
-run carried.mp4 "" --set input.projection=half_equirect
+run carried.mp4 "" --set input.projection=half_equirect --set logging.stereo_list=alike.list
 luma=$(for x in 58 70 178 190; do
     ffmpeg -v error -i carried.mp4 -frames:v 1 -vf "crop=2:2:$x:64" -f rawvideo -pix_fmt gray - |
         od -An -v -tu1 -w1 | head -n 1
@@ -134,6 +134,15 @@ set -- $luma
 [ $# = 4 ] && [ "$1" -ge 200 ] && [ "$2" -le 40 ] && [ "$3" -ge 200 ] && [ "$4" -le 60 ] &&
     grep -q '"prompts_carried": 1' carried.mp4.report.json && ok "a prompt goes to the other eye by disparity" ||
     not_ok "a prompt goes to the other eye by disparity" "$luma $(grep carried carried.mp4.report.json)"
+
+# How well masks alone agree is measured: the same person in both eyes, and somebody in one eye only.
+ffmpeg -v error -f lavfi -i color=black:size=64x64 -vf drawbox=32:0:32:64:white:fill -frames:v 1 right.png
+prompts='0 left 1 mask left.png; 0 right 1 mask right.png'
+run unlike.mp4 "" --set input.projection=half_equirect --set logging.stereo_list=unlike.list --max-frames 1
+agree() { sed -n '1s/.*"people":true,"consistency":\([0-9.]*\),.*/\1/p' "$1"; }
+echo "$(agree alike.list) $(agree unlike.list)" | awk 'NF == 2 && $1 > 0.7 && $2 < 0.3 { good = 1 } END { exit !good }' &&
+    grep -q '"consistency_mean": 0' carried.mp4.report.json && ok "the agreement of masks alone is measured" ||
+    not_ok "the agreement of masks alone is measured" "$(cat alike.list unlike.list stderr)"
 mv unrelated.mp4 in.mp4
 prompts=$saved
 
