@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "nn/graph_data.h"
+#include "nn/graph_fuse.h"
 #include "nn/graph_half.h"
 #include "nn/graph_hash.h"
 
@@ -237,14 +238,18 @@ bool vsm_graph_cache_is_ready(const struct vsm_graph_cache *cache)
     return cache && cache->building;
 }
 
-/* Of the graph as the library gets it. */
-static int hash_graph(const struct vsm_graph *graph, bool in_half, struct vsm_sha256 *hash)
+/* Of the graph as the library gets it (nn/ort_session.c). */
+static int hash_graph(const struct vsm_graph *graph, const struct vsm_session_options *options,
+                      struct vsm_sha256 *hash)
 {
-    struct vsm_graph *half = NULL;
-    int status = in_half ? vsm_graph_half(graph, &half) : VSM_OK;
+    struct vsm_graph *half = NULL, *fused = NULL;
+    int status = options->half ? vsm_graph_half(graph, &half) : VSM_OK;
 
+    if (!status && half && options->device == VSM_DEVICE_CUDA)
+        status = vsm_graph_fuse(half, &fused);
     if (!status)
-        status = vsm_graph_hash(half ? half : graph, hash);
+        status = vsm_graph_hash(fused ? fused : half ? half : graph, hash);
+    vsm_graph_destroy(fused);
     vsm_graph_destroy(half);
     return status;
 }
@@ -255,7 +260,7 @@ int vsm_graph_cache_session(const struct vsm_graph_cache *cache, const struct vs
     struct vsm_session_options by_file = *options;
     char hex[VSM_SHA256_HEX], *path;
     struct vsm_sha256 hash;
-    int status = hash_graph(graph, options->half, &hash);
+    int status = hash_graph(graph, options, &hash);
 
     if (status)
         return status;

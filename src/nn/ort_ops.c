@@ -375,3 +375,14 @@ int vsm_ort_ops_session(struct vsm_ort_ops *ops, const OrtEnv *env, OrtModel *mo
     *session = made;
     return VSM_OK;
 }
+
+int vsm_ort_ops_read(struct vsm_ort_ops *ops, const OrtEnv *env, const char *path, OrtSessionOptions *options,
+                     OrtSession **session)
+{
+    int status =
+        vsm_ort_api_check(ops->api->AddCustomOpDomain(options, ops->domain), VSM_E_DEVICE, "operators");
+
+    return status
+               ? status
+               : vsm_ort_api_check(ops->api->CreateSession(env, path, options, session), VSM_E_MODEL, path);
+}

@@ -25,5 +25,8 @@ void vsm_ort_ops_destroy(struct vsm_ort_ops *ops);
 /* A session of a model that uses them. */
 int vsm_ort_ops_session(struct vsm_ort_ops *ops, const OrtEnv *env, OrtModel *model,
                         OrtSessionOptions *options, OrtSession **session) VSM_NODISCARD;
+/* Likewise, of one in a file. */
+int vsm_ort_ops_read(struct vsm_ort_ops *ops, const OrtEnv *env, const char *path, OrtSessionOptions *options,
+                     OrtSession **session) VSM_NODISCARD;
 
 #endif

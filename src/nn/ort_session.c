@@ -130,15 +130,25 @@ static int set_writing(struct ort_state *ort, const char *path, OrtSessionOption
     return status;
 }
 
-static int read_session(struct ort_state *ort, const char *path, OrtSessionOptions *options)
+/* The stored network has this program's operators where build_session() would have made them. */
+static int read_session(struct ort_state *ort, const struct vsm_graph *graph,
+                        const struct vsm_session_options *wanted, OrtSessionOptions *options)
 {
+    const bool on_cuda = ort->cuda != NULL;
     int status = vsm_ort_api_check(ort->api->SetSessionGraphOptimizationLevel(options, ORT_DISABLE_ALL),
                                    VSM_E_DEVICE, ort->subject);
 
-    if (!status)
-        status = vsm_ort_api_check(ort->api->CreateSession(ort->env, path, options, &ort->session),
-                                   VSM_E_MODEL, path);
-    return status;
+    if (!status && ((wanted->half && on_cuda) || vsm_ort_build_has_own(graph))) {
+        status = vsm_ort_ops_create(ort->api, on_cuda, &ort->ops);
+        if (status == VSM_E_DEVICE) /* then they could not run when it was stored, either */
+            status = VSM_OK;
+    }
+    if (!status && ort->ops)
+        return vsm_ort_ops_read(ort->ops, ort->env, wanted->read_from, options, &ort->session);
+    return status ? status
+                  : vsm_ort_api_check(ort->api->CreateSession(ort->env, wanted->read_from, options,
+                                                              &ort->session),
+                                      VSM_E_MODEL, wanted->read_from);
 }
 
 /* *half in fewer operators, if those can run here. */
@@ -194,7 +204,7 @@ static int make_session(struct ort_state *ort, const struct vsm_graph *graph,
     if (!status && wanted->write_to)
         status = set_writing(ort, wanted->write_to, options);
     if (!status)
-        status = wanted->read_from ? read_session(ort, wanted->read_from, options)
+        status = wanted->read_from ? read_session(ort, graph, wanted, options)
                                    : build_session(ort, graph, wanted->half, options);
     ort->api->ReleaseSessionOptions(options);
 #ifdef __GLIBC__

@@ -2,6 +2,9 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "nn/graph_data.h"
+#include "nn/graph_fuse.h"
+#include "nn/graph_half.h"
 #include "tap.h"
 
 #include <dirent.h>
@@ -162,6 +165,31 @@ static void test_half_precision(void)
     if (cache)
         (void)through(cache, 1, &status);
     CHECK_INT(status, VSM_E_MODEL);
+    vsm_graph_cache_close(cache);
+    clear();
+}
+
+/* What CUDA runs: half precision with this program's operators, which the library must know when it reads them again. */
+static void test_own_operators(void)
+{
+    struct vsm_graph_cache *cache = vsm_graph_cache_open(folder, &key, 1000);
+    struct vsm_graph *g = make_graph(1), *half = NULL, *fused = NULL;
+    struct vsm_session *session = NULL;
+    uint32_t crc[2] = {0};
+
+    CHECK(cache && vsm_graph_half(g, &half) == VSM_OK && vsm_graph_fuse(half, &fused) == VSM_OK);
+    CHECK(fused && fused->node_count > 0 && fused->node_count < half->node_count);
+    for (int i = 0; cache && fused && i < 2; i++) {
+        CHECK_INT(vsm_graph_cache_session(cache, fused, &cpu, &session), VSM_OK);
+        crc[i] = run(session);
+        vsm_session_destroy(session);
+        session = NULL;
+        CHECK(i == 1 || vsm_graph_cache_finish(cache));
+    }
+    CHECK(crc[0] && crc[0] == crc[1]);
+    vsm_graph_destroy(fused);
+    vsm_graph_destroy(half);
+    vsm_graph_destroy(g);
     vsm_graph_cache_close(cache);
     clear();
 }
@@ -336,6 +364,7 @@ int main(void)
     vsm_log_set_level(VSM_LOG_ERROR);
     RUN(test_stored_networks_give_the_same_bits);
     RUN(test_half_precision);
+    RUN(test_own_operators);
     RUN(test_other_graphs_and_keys);
     RUN(test_damage);
     RUN(test_unfinished_entries_vanish);
