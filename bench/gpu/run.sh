@@ -66,7 +66,11 @@ for what; do
         ldconfig -p | grep -E "nvcuvid|nvidia-encode|libcuda\.|nvidia-ml" | head
         "$here/vr180-streaming" doctor 2>&1 | head -40
         ;;
-    tests) "$here/oracle_gpu" ;;
+    tests)
+        "$here/oracle_gpu"
+        use_ort
+        "$here/oracle_gpu_ops" time
+        ;;
     drift) VSM_GPU_FRAMES=2000 "$here/oracle_gpu" ;;
     bench)
         "$here/bench_gpu_frame" $model --profile

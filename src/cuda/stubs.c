@@ -1,4 +1,5 @@
 /* The interface of this folder when the program is built without CUDA: everything fails with one sentence. */
+#include "cuda/attention.h"
 #include "cuda/conv.h"
 #include "cuda/dense.h"
 #include "cuda/depthwise.h"
@@ -6,10 +7,12 @@
 #include "cuda/fit.h"
 #include "cuda/linear.h"
 #include "cuda/norm.h"
+#include "cuda/planes.h"
 #include "cuda/preprocess.h"
 #include "cuda/refine.h"
 #include "cuda/resample.h"
 #include "cuda/review.h"
+#include "cuda/tokens.h"
 
 #define NO_CUDA vsm_fail(VSM_E_DEVICE, "CUDA: this program was built without it")
 
@@ -397,6 +400,86 @@ int vsm_cuda_norm_run(const struct vsm_cuda_norm *norm, const void *x, const voi
     (void)x;
     (void)scale;
     (void)bias;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_attention_available(void)
+{
+    return 0;
+}
+
+int vsm_cuda_attention_create(struct vsm_cuda_attention **attention)
+{
+    *attention = NULL;
+    return NO_CUDA;
+}
+
+void vsm_cuda_attention_destroy(struct vsm_cuda_attention *attention)
+{
+    (void)attention;
+}
+
+int vsm_cuda_attention_run(struct vsm_cuda_attention *attention, int64_t batch, int64_t queries, int64_t keys,
+                           const void *q, const void *k, const void *v, void *out,
+                           struct vsm_cuda_stream *stream)
+{
+    (void)attention;
+    (void)batch;
+    (void)queries;
+    (void)keys;
+    (void)q;
+    (void)k;
+    (void)v;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_planes_finish(const struct vsm_cuda_planes *planes, const void *x, const void *bias,
+                           const void *residual, void *out, struct vsm_cuda_stream *stream)
+{
+    (void)planes;
+    (void)x;
+    (void)bias;
+    (void)residual;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_planes_mean(const struct vsm_cuda_planes *planes, const void *x, void *out,
+                         struct vsm_cuda_stream *stream)
+{
+    (void)planes;
+    (void)x;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_tokens_pool(int64_t batch, int64_t height, int64_t width, int64_t channels, const void *x,
+                         void *out, struct vsm_cuda_stream *stream)
+{
+    (void)batch;
+    (void)height;
+    (void)width;
+    (void)channels;
+    (void)x;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_tokens_rotate(const struct vsm_cuda_tokens_rotation *rotation, const void *x, const void *cosine,
+                           const void *sine, const void *still, void *out, struct vsm_cuda_stream *stream)
+{
+    (void)rotation;
+    (void)x;
+    (void)cosine;
+    (void)sine;
+    (void)still;
     (void)out;
     (void)stream;
     return NO_CUDA;

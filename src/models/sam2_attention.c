@@ -123,7 +123,11 @@ static vsm_value cross_attention(struct vsm_sam2_build *b, vsm_value x, const st
     k = vsm_sam2_build_reshape(b, k, 3, VSM_DIMS(0, -1, DIM));
     pointers = vsm_sam2_build_matmul(b, m->pointer_keys, MEMORY, DIM, "%s", key);
     k = vsm_sam2_build_concat(b, k, pointers, 1);
-    if (b->device) { /* fast kernels want values as wide as keys */
+    if (b->narrow && !b->status) {
+        x = vsm_graph_op(b->graph, "vsm:Attention", q, k, m->values);
+        return merged_output(b, vsm_sam2_build_flat(b, x, MEMORY), layer);
+    }
+    if (b->device) { /* the library's fast kernels want values as wide as keys */
         vsm_value v = vsm_sam2_build_matmul(b, m->values, MEMORY, DIM, KEY, layer, "v_proj");
 
         x = vsm_sam2_build_flat(b, vsm_sam2_build_attention(b, q, k, v, 1), DIM);

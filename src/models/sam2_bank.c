@@ -294,7 +294,10 @@ static void take_pointer(const struct pointer *p, const struct vsm_sam2_learned 
 
     memcpy(g->pointers, p->values, sizeof(p->values));
     g->pointers += VSM_SAM2_DIM;
-    vsm_sam2_bank_pointer_position(learned, family, distance, position);
+    if (distance >= 0 && distance < VSM_SAM2_POINTERS)
+        memcpy(position, learned->pointer_position[distance], sizeof(position));
+    else
+        vsm_sam2_bank_pointer_position(learned, family, distance, position);
     for (int i = 0; i < POINTER_TOKENS; i++, g->position += DIM)
         memcpy(g->position, position, sizeof(position));
 }

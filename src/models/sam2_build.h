@@ -21,6 +21,7 @@ struct vsm_sam2_build {
     const struct vsm_sam2_config *config;
     bool trace;  /* also declare inner values as outputs, for tests */
     bool device; /* the forms for a GPU (sam2_graphs.h) */
+    bool narrow; /* with `device`: values may be narrower than keys (vsm:Attention of nn/ort_ops.h) */
     int status;  /* first failure of this file's functions */
     char *message;
 };

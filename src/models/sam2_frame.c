@@ -53,14 +53,6 @@ static void copy(const struct vsm_sam2_frame *frame, void *to, const void *from,
         memcpy(to, from, bytes);
 }
 
-/* Until what was copied to the host is there. */
-static int wait(const struct vsm_sam2_frame *frame)
-{
-    struct vsm_device_pool *pool = vsm_sam2_net_pool(frame->net);
-
-    return pool ? vsm_device_pool_wait(pool) : VSM_OK;
-}
-
 /* Runs a network whose results were made by result_tensor(), which are gone after a failure. */
 static int run(const struct vsm_sam2_frame *frame, enum vsm_sam2_stage stage, const struct vsm_binding *in,
                int in_count, struct vsm_binding *out, int out_count)
@@ -164,7 +156,7 @@ struct vsm_tensor *vsm_sam2_frame_memoryless(const struct vsm_sam2_frame *frame,
     if (!image)
         return NULL;
     copy(frame, out, vsm_tensor_f32(frame->feat) + view * pixels * VSM_SAM2_DIM, vsm_tensor_bytes(image));
-    if (wait(frame) != VSM_OK)
+    if (vsm_sam2_frame_wait(frame) != VSM_OK)
         vsm_tensor_unref(&image);
     for (int64_t i = 0; image && marked && i < pixels * VSM_SAM2_DIM; i++)
         out[i] += no_memory[i % VSM_SAM2_DIM];
@@ -233,14 +225,23 @@ void vsm_sam2_frame_release(struct vsm_sam2_decoded *decoded)
     vsm_tensor_unref(&decoded->pointers);
 }
 
-int vsm_sam2_frame_mask(const struct vsm_sam2_frame *frame, const struct vsm_sam2_decoded *decoded, int i,
-                        int mask, float *to)
+const float *vsm_sam2_frame_candidate(const struct vsm_sam2_decoded *decoded, int i, int mask)
 {
-    const int64_t pixels = decoded->masks->dims[2];
+    return vsm_tensor_f32(decoded->masks) + (i * VSM_SAM2_MASKS + mask) * decoded->masks->dims[2];
+}
 
-    copy(frame, to, vsm_tensor_f32(decoded->masks) + (i * VSM_SAM2_MASKS + mask) * pixels,
-         (size_t)pixels * sizeof(*to));
-    return wait(frame);
+void vsm_sam2_frame_mask(const struct vsm_sam2_frame *frame, const struct vsm_sam2_decoded *decoded, int i,
+                         int mask, float *to)
+{
+    copy(frame, to, vsm_sam2_frame_candidate(decoded, i, mask),
+         (size_t)decoded->masks->dims[2] * sizeof(*to));
+}
+
+int vsm_sam2_frame_wait(const struct vsm_sam2_frame *frame)
+{
+    struct vsm_device_pool *pool = vsm_sam2_net_pool(frame->net);
+
+    return pool ? vsm_device_pool_wait(pool) : VSM_OK;
 }
 
 /* The device's network enlarges the masks, marks absent objects and rounds itself. */
@@ -249,16 +250,17 @@ static int memorise_there(const struct vsm_sam2_frame *frame, const struct vsm_s
 {
     const struct vsm_sam2_config *config = vsm_sam2_net_config(frame->net);
     const int64_t side = config->image_size / 4, dims[] = {count, config->memory_tokens, VSM_SAM2_MEMORY_DIM};
+    const int64_t mask[] = {count, 1, side, side};
     struct vsm_binding in[] = {{"feat", views_of(frame, frame->feat, seats, count)},
-                               {"logits", new_tensor(4, count, 1, side, side)},
+                               {"logits", result_tensor(frame, VSM_F32, 4, mask)},
                                {"binary", new_tensor(4, count, 1, 1, 1)},
                                {"absent", new_tensor(3, count, 1, 1, 0)}};
     struct vsm_binding out = {"memory", result_tensor(frame, VSM_BF16, 3, dims)};
     int status = have_all(in, 4) ? VSM_OK : VSM_E_NOMEM;
 
     for (int i = 0; !status && i < count; i++) {
-        memcpy(vsm_tensor_f32(in[1].tensor) + i * side * side, logits[i],
-               (size_t)(side * side) * sizeof(float));
+        copy(frame, vsm_tensor_f32(in[1].tensor) + i * side * side, logits[i],
+             (size_t)(side * side) * sizeof(float));
         vsm_tensor_f32(in[2].tensor)[i] = binary;
         vsm_tensor_f32(in[3].tensor)[i] = seats[i].absent;
     }

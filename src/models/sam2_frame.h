@@ -56,11 +56,16 @@ int vsm_sam2_frame_decode(const struct vsm_sam2_frame *frame, const struct vsm_s
                           struct vsm_sam2_decoded *decoded) VSM_NODISCARD;
 void vsm_sam2_frame_release(struct vsm_sam2_decoded *decoded);
 
-/* Candidate `mask` of seat i to host memory, [side * side]. */
-int vsm_sam2_frame_mask(const struct vsm_sam2_frame *frame, const struct vsm_sam2_decoded *decoded, int i,
-                        int mask, float *to) VSM_NODISCARD;
+/* Candidate `mask` of seat i, [side * side], where the networks left it. */
+const float *vsm_sam2_frame_candidate(const struct vsm_sam2_decoded *decoded, int i, int mask);
 
-/* Memories [count, tokens, 64] as vsm_sam2_bank_store() wants them, of masks given as logits[i][side * side]. `binary`: of prompts. */
+/* Its copy to host memory, which is there after vsm_sam2_frame_wait(). */
+void vsm_sam2_frame_mask(const struct vsm_sam2_frame *frame, const struct vsm_sam2_decoded *decoded, int i,
+                         int mask, float *to);
+int vsm_sam2_frame_wait(const struct vsm_sam2_frame *frame) VSM_NODISCARD;
+
+/* Memories [count, tokens, 64] as vsm_sam2_bank_store() wants them, of masks given as logits[i][side * side], in host
+ * memory or where vsm_sam2_frame_candidate() found them. `binary`: of prompts. */
 int vsm_sam2_frame_memorise(const struct vsm_sam2_frame *frame, const struct vsm_sam2_seat *seats, int count,
                             const float *const *logits, bool binary,
                             struct vsm_tensor **memory) VSM_NODISCARD;

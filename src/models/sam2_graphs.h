@@ -5,7 +5,8 @@
  *
  * With b->device set the graphs are made for a GPU, where data that the host does not need stays there: memories are
  * bfloat16, as the bank keeps them, and the memory encoder enlarges the mask, marks absent objects and rounds itself.
- * The attention's values are then as wide as its keys, which its fast kernels want.
+ * The attention's values are then as wide as its keys, which the library's fast kernels want, unless b->narrow says that
+ * ours may be used, in half precision.
  */
 #ifndef VSM_MODELS_SAM2_GRAPHS_H
 #define VSM_MODELS_SAM2_GRAPHS_H

@@ -2,7 +2,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cuda/attention.h"
 #include "cuda/device.h"
+#include "models/sam2_bank.h"
 #include "models/sam2_graphs.h"
 #include "nn/device_pool.h"
 #include "nn/graph_cache.h"
@@ -79,6 +81,8 @@ static int read_learned(struct vsm_sam2_net *net)
         copy(&b, l->pointer_time[0], VSM_SAM2_MEMORY_DIM * VSM_SAM2_DIM, "obj_ptr_tpos_proj.weight");
         copy(&b, l->pointer_time_bias, VSM_SAM2_MEMORY_DIM, "obj_ptr_tpos_proj.bias");
     }
+    for (int i = 0; i < VSM_SAM2_POINTERS; i++)
+        vsm_sam2_bank_pointer_position(l, net->config.family, i, l->pointer_position[i]);
     status = vsm_sam2_build_status(&b);
     vsm_sam2_build_destroy(&b);
     return status;
@@ -87,8 +91,12 @@ static int read_learned(struct vsm_sam2_net *net)
 static int make_session(struct vsm_sam2_net *net, enum vsm_sam2_stage stage,
                         const struct vsm_sam2_net_options *options, const struct vsm_graph_cache *cache)
 {
-    struct vsm_sam2_build b = {.trace = options->trace, .device = net->pool != NULL};
     struct vsm_session_options session = options->session;
+    struct vsm_sam2_build b = {.trace = options->trace,
+                               .device = net->pool != NULL,
+                               .narrow = session.device == VSM_DEVICE_CUDA && session.half &&
+                                         session.backend == VSM_BACKEND_ORT &&
+                                         vsm_cuda_attention_available()};
     int status;
 
     session.pool = net->pool;

@@ -35,8 +35,10 @@ struct vsm_sam2_learned {
     float pointer_time[VSM_SAM2_MEMORY_DIM]
                       [VSM_SAM2_DIM]; /* projection of temporal positions, and its bias */
     float pointer_time_bias[VSM_SAM2_MEMORY_DIM];
-    float tokens[6][VSM_SAM2_DIM]; /* object score, IoU, four masks */
-    float mask_downsample[16];     /* 4 x 4, stride 4 */
+    float pointer_position[VSM_SAM2_POINTERS]
+                          [VSM_SAM2_MEMORY_DIM]; /* what both make of so many frames back */
+    float tokens[6][VSM_SAM2_DIM];               /* object score, IoU, four masks */
+    float mask_downsample[16];                   /* 4 x 4, stride 4 */
     float mask_downsample_bias;
 };
 

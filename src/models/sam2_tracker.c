@@ -5,6 +5,7 @@
 #include "models/sam2_frame.h"
 #include "models/sam2_mask.h"
 #include "models/sam2_prompt.h"
+#include "nn/device_pool.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,10 +20,11 @@ struct object {
     struct vsm_sam2_result result; /* result.logits is `logits` */
     struct vsm_sam2_points points; /* of the present frame */
     struct vsm_sam2_bank *bank;
-    float *logits;        /* [side * side], holes filled */
-    bool pending;         /* the result is of a prompt and not remembered yet */
-    bool as_conditioning; /* where it will be remembered */
-    bool tracked;         /* by memory, on the present frame */
+    struct vsm_tensor *mask; /* [side * side], holes filled; where a device can write it quickly */
+    float *logits;           /* its numbers */
+    bool pending;            /* the result is of a prompt and not remembered yet */
+    bool as_conditioning;    /* where it will be remembered */
+    bool tracked;            /* by memory, on the present frame */
 };
 
 struct vsm_sam2_tracker {
@@ -69,7 +71,7 @@ static void destroy_object(struct object *o)
     if (!o)
         return;
     vsm_sam2_bank_destroy(o->bank);
-    vsm_mem_free(o->logits);
+    vsm_tensor_unref(&o->mask);
     vsm_mem_free(o);
 }
 
@@ -89,12 +91,15 @@ static struct object *create_object(const struct vsm_sam2_tracker *t, int view, 
 
     if (!o)
         return NULL;
-    o->logits = vsm_mem_alloc("mask", (size_t)t->mask_pixels, sizeof(*o->logits));
+    o->mask = place.pool ? vsm_device_pool_host_tensor(place.pool, VSM_F32, 1, &t->mask_pixels)
+                         : vsm_tensor_create(VSM_F32, 1, &t->mask_pixels);
     o->bank = vsm_sam2_bank_create(t->config->memory_tokens, t->options.max_conditioning_frames, &place);
-    if (!o->logits || !o->bank) {
+    if (!o->mask || !o->bank) {
         destroy_object(o);
         return NULL;
     }
+    o->logits = vsm_tensor_f32(o->mask);
+    memset(o->logits, 0, vsm_tensor_bytes(o->mask));
     o->result = (struct vsm_sam2_result){
         .view = view, .id = id, .frame = -1, .last_seen = -1, .logits = o->logits, .side = t->side};
     return o;
@@ -142,9 +147,10 @@ int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *
 }
 
 /* Chooses object i's mask and pointer. An ambiguous prompt (tracking, one click) takes the best of masks 1 to 3 with
- * its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but always pointer 0. */
-static int choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
-                  struct vsm_sam2_result *r, float *logits)
+ * its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but always pointer 0. The mask is
+ * on its way to `logits` then: vsm_sam2_frame_wait() and mark_absent() are to follow. */
+static int pick(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
+                struct vsm_sam2_result *r, float *logits)
 {
     const float *ious = vsm_tensor_f32(d->iou) + i * VSM_SAM2_MASKS;
     const float *pointers = vsm_tensor_f32(d->pointers) + i * VSM_SAM2_MASKS * VSM_SAM2_DIM;
@@ -157,7 +163,8 @@ static int choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decode
     r->mask = r->token = best;
     if (!ambiguous) {
         r->token = 0;
-        status = vsm_sam2_frame_mask(&t->frame, d, i, 0, logits);
+        vsm_sam2_frame_mask(&t->frame, d, i, 0, logits);
+        status = vsm_sam2_frame_wait(&t->frame);
         r->stability = vsm_sam2_mask_stability(logits, t->mask_pixels);
         if (r->stability >= VSM_SAM2_MASK_STABLE)
             r->mask = 0;
@@ -168,10 +175,25 @@ static int choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decode
     r->iou = ious[r->mask];
     memcpy(r->pointer, r->absent ? t->learned->no_object_pointer : pointers + r->token * VSM_SAM2_DIM,
            sizeof(r->pointer));
-    if (!status)
-        status = vsm_sam2_frame_mask(&t->frame, d, i, r->mask, logits);
+    vsm_sam2_frame_mask(&t->frame, d, i, r->mask, logits);
+    return status;
+}
+
+static void mark_absent(const struct vsm_sam2_tracker *t, const struct vsm_sam2_result *r, float *logits)
+{
     for (int64_t k = 0; r->absent && k < t->mask_pixels; k++)
         logits[k] = VSM_SAM2_MASK_ABSENT;
+}
+
+static int choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
+                  struct vsm_sam2_result *r, float *logits)
+{
+    int status = pick(t, d, i, ambiguous, r, logits);
+
+    if (!status)
+        status = vsm_sam2_frame_wait(&t->frame);
+    if (!status)
+        mark_absent(t, r, logits);
     return status;
 }
 
@@ -370,10 +392,16 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
     status = vsm_sam2_frame_attend(&t->frame, seats, count, t->frames - 1, &image);
     if (!status)
         status = vsm_sam2_frame_decode(&t->frame, seats, count, image, NULL, NULL, &d);
+    for (int i = 0; !status && i < count; i++)
+        status = pick(t, &d, i, true, &group[i]->result, group[i]->logits);
+    if (!status)
+        status = vsm_sam2_frame_wait(&t->frame);
     for (int i = 0; !status && i < count; i++) {
-        status = choose(t, &d, i, true, &group[i]->result, group[i]->logits);
+        mark_absent(t, &group[i]->result, group[i]->logits);
         group[i]->as_conditioning = false;
-        logits[i] = group[i]->logits;
+        /* Where the decoder left it: on a device it need not go there again. */
+        logits[i] = group[i]->result.absent ? group[i]->logits
+                                            : vsm_sam2_frame_candidate(&d, i, group[i]->result.mask);
     }
     if (!status)
         status = remember(t, group, logits, count, false);

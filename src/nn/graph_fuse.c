@@ -23,8 +23,16 @@ struct job {
     vsm_value *values; /* in the new graph */
 };
 
-/* A linear layer as it is put together. */
+enum kind {
+    KIND_NONE,
+    KIND_LAYER,
+    KIND_FINISH, /* behind a convolution: x, bias, residual, and GELU as `act` */
+    KIND_ROTATE, /* x, cosine as weights, sine as bias, still rows as residual */
+};
+
+/* An operator as it is put together. */
 struct layer {
+    enum kind kind;
     vsm_value x, weights, bias, residual, result; /* of the old graph */
     bool by_columns, full;
     enum vsm_cuda_linear_act act;
@@ -82,7 +90,8 @@ static bool starts_layer(const struct job *job, const struct vsm_graph_node *nod
     w = weight_of(job, node->inputs[1]);
     if (!w || w->rank != 2 || w->dtype != VSM_F16)
         return false;
-    *layer = (struct layer){.x = node->inputs[0],
+    *layer = (struct layer){.kind = KIND_LAYER,
+                            .x = node->inputs[0],
                             .weights = node->inputs[1],
                             .bias = gemm && node->input_count > 2 ? node->inputs[2] : VSM_VALUE_NONE,
                             .residual = VSM_VALUE_NONE,
@@ -160,7 +169,7 @@ static vsm_value full_weight(struct job *job, vsm_value v)
     return made;
 }
 
-static void add_layer(struct job *job, const struct layer *l)
+static void add_linear(struct job *job, const struct layer *l)
 {
     const struct vsm_attr attrs[] = {VSM_ATTR_I("by_columns", l->by_columns), VSM_ATTR_I("act", l->act)};
     const vsm_value inputs[] = {moved(job, l->x), moved(job, l->weights),
@@ -170,6 +179,84 @@ static void add_layer(struct job *job, const struct layer *l)
 
     job->values[l->result] =
         vsm_graph_node(job->to, l->full ? "vsm:LinearFull" : "vsm:LinearHalf", inputs, count, attrs, 2);
+}
+
+static void add_layer(struct job *job, const struct layer *l)
+{
+    const struct vsm_attr gelu = VSM_ATTR_I("gelu", l->act == VSM_CUDA_LINEAR_GELU);
+    const bool finishes = l->kind == KIND_FINISH;
+    const vsm_value finish[] = {moved(job, l->x), moved(job, l->bias), moved(job, l->residual)};
+    const vsm_value rotate[] = {moved(job, l->x), moved(job, l->weights), moved(job, l->bias),
+                                moved(job, l->residual)};
+    const size_t count = (finishes ? 2 : 3) + (l->residual != VSM_VALUE_NONE);
+
+    if (l->kind == KIND_LAYER)
+        add_linear(job, l);
+    else if (finishes)
+        job->values[l->result] = vsm_graph_node(job->to, "vsm:FinishPlanes", finish, count, &gelu, 1);
+    else
+        job->values[l->result] = vsm_graph_node(job->to, "vsm:Rotate", rotate, count, NULL, 0);
+}
+
+/* A convolution whose bias goes into what is behind it, GELU or a residual; it is added without. */
+static bool starts_finish(struct job *job, const struct vsm_graph_node *node, struct layer *l)
+{
+    const struct vsm_graph_node *behind = next(job, node->outputs[0]);
+    vsm_value with;
+
+    if (!is_op(node, "Conv") || node->input_count != 3 || !weight_of(job, node->inputs[2]) || !behind ||
+        job->swallowed[behind - job->from->nodes])
+        return false;
+    *l = (struct layer){.kind = KIND_FINISH,
+                        .x = node->outputs[0],
+                        .weights = VSM_VALUE_NONE,
+                        .bias = node->inputs[2],
+                        .residual = VSM_VALUE_NONE,
+                        .result = behind->outputs[0]};
+    if (is_op(behind, "com.microsoft:Gelu")) {
+        l->act = VSM_CUDA_LINEAR_GELU;
+    } else if (is_op(behind, "Add")) {
+        with = other(behind, node->outputs[0]);
+        if (weight_of(job, with) || with == node->outputs[0])
+            return false;
+        l->residual = with;
+    } else {
+        return false;
+    }
+    swallow(job, behind);
+    job->values[node->outputs[0]] =
+        vsm_graph_node(job->to, "Conv",
+                       (const vsm_value[]){moved(job, node->inputs[0]), moved(job, node->inputs[1])}, 2,
+                       node->attrs, node->attr_count);
+    return true;
+}
+
+/* Rotary positions, and the rows that are put behind them. */
+static bool starts_rotation(struct job *job, const struct vsm_graph_node *node, struct layer *l)
+{
+    const struct vsm_graph_node *reshape, *concat;
+
+    if (!is_op(node, "com.microsoft:RotaryEmbedding") || node->input_count != 4 ||
+        !attr_int(node, "interleaved", 0))
+        return false;
+    *l = (struct layer){.kind = KIND_ROTATE,
+                        .x = node->inputs[0],
+                        .weights = node->inputs[2],
+                        .bias = node->inputs[3],
+                        .residual = VSM_VALUE_NONE,
+                        .result = node->outputs[0]};
+    reshape = next(job, node->outputs[0]);
+    if (!reshape || !is_op(reshape, "Reshape"))
+        return true;
+    concat = next(job, reshape->outputs[0]);
+    if (!concat || !is_op(concat, "Concat") || concat->input_count != 2 || attr_int(concat, "axis", 0) != 1 ||
+        concat->inputs[0] != reshape->outputs[0] || weight_of(job, concat->inputs[1]))
+        return true;
+    swallow(job, reshape);
+    swallow(job, concat);
+    l->residual = concat->inputs[1];
+    l->result = concat->outputs[0];
+    return true;
 }
 
 static bool is_norm(const struct job *job, const struct vsm_graph_node *node)
@@ -205,6 +292,49 @@ static bool is_half(const struct job *job, vsm_value v)
     return weight_of(job, v) && weight_of(job, v)->dtype == VSM_F16;
 }
 
+static bool has_ints(const struct vsm_graph_node *node, const char *name, const int64_t *ints, size_t count)
+{
+    for (size_t i = 0; i < node->attr_count; i++)
+        if (strcmp(node->attrs[i].name, name) == 0)
+            return node->attrs[i].count == count &&
+                   memcmp(node->attrs[i].ints, ints, count * sizeof(*ints)) == 0;
+    return false;
+}
+
+/* Maxima of tokens by way of planes: Transpose, MaxPool, Transpose. */
+static bool add_pool(struct job *job, const struct vsm_graph_node *node)
+{
+    static const int64_t to_planes[] = {0, 3, 1, 2}, to_tokens[] = {0, 2, 3, 1}, two[] = {2, 2};
+    const struct vsm_graph_node *pool, *back;
+    vsm_value x;
+
+    if (!is_op(node, "Transpose") || !has_ints(node, "perm", to_planes, 4) || !is_half(job, node->inputs[0]))
+        return false;
+    pool = next(job, node->outputs[0]);
+    if (!pool || !is_op(pool, "MaxPool") || !has_ints(pool, "kernel_shape", two, 2) ||
+        !has_ints(pool, "strides", two, 2))
+        return false;
+    back = next(job, pool->outputs[0]);
+    if (!back || !is_op(back, "Transpose") || !has_ints(back, "perm", to_tokens, 4))
+        return false;
+    swallow(job, pool);
+    swallow(job, back);
+    x = moved(job, node->inputs[0]);
+    job->values[back->outputs[0]] = vsm_graph_node(job->to, "vsm:PoolTokens", &x, 1, NULL, 0);
+    return true;
+}
+
+static bool add_means(struct job *job, const struct vsm_graph_node *node)
+{
+    vsm_value x;
+
+    if (!is_op(node, "GlobalAveragePool"))
+        return false;
+    x = moved(job, node->inputs[0]);
+    job->values[node->outputs[0]] = vsm_graph_node(job->to, "vsm:PlaneMeans", &x, 1, NULL, 0);
+    return true;
+}
+
 static void add_norm(struct job *job, const struct vsm_graph_node *node)
 {
     const struct vsm_graph_node *behind = next(job, node->outputs[0]);
@@ -238,8 +368,8 @@ static void add_plain(struct job *job, const struct vsm_graph_node *node)
     vsm_mem_free(ports);
 }
 
-/* A layer that ends in a sum with something that is made later has to wait for it: `waiting` tells at which node. */
-static void fill(struct job *job, struct layer *waiting, bool *waits)
+/* What ends in something that is made later has to wait for it: `waiting` tells at which node. */
+static void fill(struct job *job, struct layer *waiting)
 {
     const struct vsm_graph *from = job->from;
 
@@ -252,22 +382,21 @@ static void fill(struct job *job, struct layer *waiting, bool *waits)
         const struct vsm_graph_node *node = &from->nodes[i];
         struct layer layer;
 
-        if (waits[i])
+        if (waiting[i].kind != KIND_NONE) {
             add_layer(job, &waiting[i]);
-        else if (job->swallowed[i])
+        } else if (job->swallowed[i]) {
             continue;
-        else if (starts_layer(job, node, &layer)) {
-            while (extend(job, &layer))
+        } else if (starts_layer(job, node, &layer) || starts_finish(job, node, &layer) ||
+                   starts_rotation(job, node, &layer)) {
+            while (layer.kind == KIND_LAYER && extend(job, &layer))
                 ;
-            if (layer.residual == VSM_VALUE_NONE) {
+            if (layer.residual == VSM_VALUE_NONE)
                 add_layer(job, &layer);
-            } else {
+            else
                 waiting[job->producers[layer.result]] = layer;
-                waits[job->producers[layer.result]] = true;
-            }
         } else if (is_norm(job, node)) {
             add_norm(job, node);
-        } else {
+        } else if (!add_pool(job, node) && !add_means(job, node)) {
             add_plain(job, node);
         }
     }
@@ -304,7 +433,6 @@ int vsm_graph_fuse(const struct vsm_graph *graph, struct vsm_graph **fused)
 {
     struct job job = {.from = graph};
     struct layer *waiting = NULL;
-    bool *waits = NULL;
     int status;
 
     *fused = NULL;
@@ -317,16 +445,13 @@ int vsm_graph_fuse(const struct vsm_graph *graph, struct vsm_graph **fused)
     job.values = vsm_mem_alloc("network values", graph->value_count, sizeof(*job.values));
     job.swallowed = vsm_mem_alloc("network nodes", graph->node_count, sizeof(*job.swallowed));
     waiting = vsm_mem_alloc("network nodes", graph->node_count, sizeof(*waiting));
-    waits = vsm_mem_alloc("network nodes", graph->node_count, sizeof(*waits));
-    if (job.to && job.producers && job.users && job.readers && job.values && job.swallowed && waiting &&
-        waits) {
+    if (job.to && job.producers && job.users && job.readers && job.values && job.swallowed && waiting) {
         index_values(&job);
-        fill(&job, waiting, waits);
+        fill(&job, waiting);
         status = vsm_graph_status(job.to);
     } else {
         status = VSM_E_NOMEM;
     }
-    vsm_mem_free(waits);
     vsm_mem_free(waiting);
     vsm_mem_free(job.swallowed);
     vsm_mem_free(job.values);

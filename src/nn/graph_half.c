@@ -33,6 +33,7 @@ static const struct {
     {"Conv", RULE_PRODUCT, NULL},
     {"com.microsoft:MultiHeadAttention", RULE_PRODUCT, NULL},
     {"com.microsoft:RotaryEmbedding", RULE_PRODUCT, NULL},
+    {"vsm:Attention", RULE_PRODUCT, NULL},
     {"GlobalAveragePool", RULE_PRODUCT, NULL},
     {"Sigmoid", RULE_PRODUCT, NULL},
     {"Gelu", RULE_PRODUCT, "com.microsoft:Gelu"},

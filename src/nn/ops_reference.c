@@ -1,5 +1,6 @@
 #include "nn/ops_reference.h"
 
+#include "base/mem.h"
 #include "nn/graph_half.h"
 #include "nn/half.h"
 
@@ -73,4 +74,103 @@ void vsm_ops_reference_norm(const struct vsm_cuda_norm *norm, const void *x, con
             out[at + i] = vsm_graph_half_from_float((float)(norm->gelu ? gelu(v) : v));
         }
     }
+}
+
+static double number(uint16_t half)
+{
+    return (double)vsm_half_to_float(half);
+}
+
+static uint16_t half_of(double v)
+{
+    return vsm_graph_half_from_float((float)v);
+}
+
+void vsm_ops_reference_finish(const struct vsm_cuda_planes *planes, const uint16_t *x, const uint16_t *bias,
+                              const uint16_t *residual, uint16_t *out)
+{
+    for (int64_t i = 0; i < planes->batch * planes->channels * planes->pixels; i++) {
+        const double v = number(x[i]) + number(bias[i / planes->pixels % planes->channels]);
+
+        out[i] = half_of((planes->gelu ? gelu(v) : v) + (residual ? number(residual[i]) : 0));
+    }
+}
+
+void vsm_ops_reference_means(const struct vsm_cuda_planes *planes, const uint16_t *x, uint16_t *out)
+{
+    for (int64_t i = 0; i < planes->batch * planes->channels; i++) {
+        double sum = 0;
+
+        for (int64_t k = 0; k < planes->pixels; k++)
+            sum += number(x[i * planes->pixels + k]);
+        out[i] = half_of(sum / (double)planes->pixels);
+    }
+}
+
+void vsm_ops_reference_pool(int64_t batch, int64_t height, int64_t width, int64_t channels, const uint16_t *x,
+                            uint16_t *out)
+{
+    const int64_t count = batch * (height / 2) * (width / 2) * channels;
+
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t channel = i % channels, token = i / channels, row = token / (width / 2);
+        const uint16_t *at = x + (2 * row * width + 2 * (token % (width / 2))) * channels + channel;
+        const double upper = fmax(number(at[0]), number(at[channels])),
+                     lower = fmax(number(at[width * channels]), number(at[(width + 1) * channels]));
+
+        out[i] = half_of(fmax(upper, lower));
+    }
+}
+
+void vsm_ops_reference_rotate(const struct vsm_cuda_tokens_rotation *rotation, const uint16_t *x,
+                              const uint16_t *cosine, const uint16_t *sine, const uint16_t *still,
+                              uint16_t *out)
+{
+    const int64_t channels = rotation->channels, pairs = channels / 2;
+
+    for (int64_t b = 0; b < rotation->batch; b++) {
+        for (int64_t i = 0; i < rotation->rows * pairs; i++, x += 2, out += 2) {
+            const int64_t at = i / pairs % rotation->period * pairs + i % pairs;
+            const double c = number(cosine[at]), s = number(sine[at]);
+
+            out[0] = half_of(number(x[0]) * c - number(x[1]) * s);
+            out[1] = half_of(number(x[1]) * c + number(x[0]) * s);
+        }
+        for (int64_t i = 0; i < rotation->still * channels; i++)
+            *out++ = *still++;
+    }
+}
+
+int vsm_ops_reference_attention(int64_t batch, int64_t queries, int64_t keys, const uint16_t *q,
+                                const uint16_t *k, const uint16_t *v, uint16_t *out)
+{
+    const int dim = VSM_CUDA_ATTENTION_DIM, values = VSM_CUDA_ATTENTION_VALUES;
+    double *weights = vsm_mem_alloc("attention", (size_t)keys, sizeof(*weights));
+
+    if (!weights)
+        return VSM_E_NOMEM;
+    for (int64_t row = 0; row < batch * queries; row++) {
+        const uint16_t *own_keys = k + row / queries * keys * dim,
+                       *own_values = v + row / queries * keys * values;
+        double largest = -INFINITY, sum = 0;
+
+        for (int64_t i = 0; i < keys; i++) {
+            weights[i] = 0;
+            for (int c = 0; c < dim; c++)
+                weights[i] += number(q[row * dim + c]) * number(own_keys[i * dim + c]);
+            weights[i] /= sqrt((double)dim);
+            largest = fmax(largest, weights[i]);
+        }
+        for (int64_t i = 0; i < keys; i++)
+            sum += weights[i] = exp(weights[i] - largest);
+        for (int c = 0; c < values; c++) {
+            double total = 0;
+
+            for (int64_t i = 0; i < keys; i++)
+                total += weights[i] * number(own_values[i * values + c]);
+            out[row * values + c] = half_of(total / sum);
+        }
+    }
+    vsm_mem_free(weights);
+    return VSM_OK;
 }

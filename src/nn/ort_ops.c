@@ -1,26 +1,58 @@
 #include "nn/ort_ops.h"
 
 #include "base/mem.h"
+#include "cuda/attention.h"
 #include "cuda/linear.h"
 #include "cuda/norm.h"
+#include "cuda/planes.h"
+#include "cuda/tokens.h"
 #include "nn/ops_reference.h"
 
 #include <string.h>
 
 #define MAX_INPUTS 4
 
-enum kind { LINEAR_HALF, LINEAR_FULL, NORM_FULL, NORM_HALF, KINDS };
+enum kind {
+    LINEAR_HALF,
+    LINEAR_FULL,
+    NORM_FULL,
+    NORM_HALF,
+    FINISH_PLANES,
+    PLANE_MEANS,
+    POOL_TOKENS,
+    ROTATE,
+    ATTENTION,
+    KINDS
+};
+
+struct kernel;
+struct operand;
+
+/* Whether the inputs fit; the result's shape goes to `out`. */
+typedef bool infer_function(const struct kernel *k, const struct operand *in, struct operand *out);
+typedef int run_function(const struct kernel *k, const struct operand *in, void *out, void *stream);
+
+static infer_function infer_linear, infer_same, infer_planes, infer_means, infer_pool, infer_rotate,
+    infer_attention;
+static run_function run_linear, run_norm, run_finish, run_means, run_pool, run_rotate, run_attention;
 
 /* H float16, F float32; those from `needed` on may be missing. */
 static const struct {
     const char *name, *inputs;
     size_t needed;
     char output;
+    infer_function *infer;
+    run_function *run;
 } shapes[KINDS] = {
-    [LINEAR_HALF] = {"LinearHalf", "HHH", 2, 'H'},
-    [LINEAR_FULL] = {"LinearFull", "HHFF", 2, 'F'},
-    [NORM_FULL] = {"NormFull", "FHH", 3, 'H'},
-    [NORM_HALF] = {"NormHalf", "HHH", 3, 'H'},
+    [LINEAR_HALF] = {"LinearHalf", "HHH", 2, 'H', infer_linear, run_linear},
+    [LINEAR_FULL] = {"LinearFull", "HHFF", 2, 'F', infer_linear, run_linear},
+    [NORM_FULL] = {"NormFull", "FHH", 3, 'H', infer_same, run_norm},
+    [NORM_HALF] = {"NormHalf", "HHH", 3, 'H', infer_same, run_norm},
+    [FINISH_PLANES] = {"FinishPlanes", "HHH", 2, 'H', infer_planes, run_finish},
+    [PLANE_MEANS] = {"PlaneMeans", "H", 1, 'H', infer_means, run_means},
+    [POOL_TOKENS] = {"PoolTokens", "H", 1, 'H', infer_pool, run_pool},
+    [ROTATE] = {"Rotate", "HHHH", 3, 'H', infer_rotate, run_rotate},
+    [ATTENTION] = {"Attention", "HHH", 3, 'H', infer_attention, run_attention},
 };
 
 struct op {
@@ -32,7 +64,8 @@ struct op {
 struct vsm_ort_ops {
     const OrtApi *api;
     OrtCustomOpDomain *domain;
-    struct vsm_cuda_linear *linear; /* NULL on the CPU */
+    struct vsm_cuda_linear *linear;       /* NULL on the CPU */
+    struct vsm_cuda_attention *attention; /* likewise, and where it is not available */
     bool cuda;
     struct op op[KINDS];
 };
@@ -137,13 +170,13 @@ static OrtStatus *create_kernel(const OrtCustomOp *base, const OrtApi *api, cons
     if (!k)
         return api->CreateStatus(ORT_RUNTIME_EXCEPTION, "out of memory");
     k->op = op;
-    if (op->kind == LINEAR_HALF || op->kind == LINEAR_FULL) {
+    if (shapes[op->kind].run == run_linear) {
         result = api->KernelInfoGetAttribute_int64(info, "act", &k->act);
         if (!result)
             result = api->KernelInfoGetAttribute_int64(info, "by_columns", &k->by_columns);
-    } else {
+    } else if (shapes[op->kind].run == run_norm || shapes[op->kind].run == run_finish) {
         result = api->KernelInfoGetAttribute_int64(info, "gelu", &k->gelu);
-        if (!result)
+        if (!result && shapes[op->kind].run == run_norm)
             result = api->KernelInfoGetAttribute_float(info, "epsilon", &k->epsilon);
     }
     if (result) {
@@ -190,89 +223,217 @@ static int64_t count_of(const struct operand *o)
     return n;
 }
 
-static int run_linear(const struct kernel *k, const struct vsm_cuda_linear_layer *layer,
-                      const struct operand *in, void *out, void *stream)
+static bool on_cuda(const struct kernel *k)
 {
-    if (k->op->ops->cuda)
-        return vsm_cuda_linear_run(k->op->ops->linear, layer, in[0].data, in[1].data, in[2].data, in[3].data,
-                                   out, stream);
-    vsm_ops_reference_linear(layer, in[0].data, in[1].data, in[2].data, in[3].data, out);
-    return VSM_OK;
+    return k->op->ops->cuda;
 }
 
-static int run_norm(const struct kernel *k, const struct vsm_cuda_norm *norm, const struct operand *in,
-                    void *out, void *stream)
+static struct vsm_cuda_linear_layer layer_of(const struct kernel *k, const struct operand *in)
 {
-    if (k->op->ops->cuda)
-        return vsm_cuda_norm_run(norm, in[0].data, in[1].data, in[2].data, out, stream);
-    vsm_ops_reference_norm(norm, in[0].data, in[1].data, in[2].data, out);
-    return VSM_OK;
-}
-
-/* The result's shape goes to dims[], as many as the first input has. */
-static bool shape_linear(const struct kernel *k, const struct operand *in,
-                         struct vsm_cuda_linear_layer *layer, int64_t *dims)
-{
-    const int64_t elements = count_of(&in[0]);
     const size_t inner = k->by_columns ? 0 : 1;
+
+    return (struct vsm_cuda_linear_layer){.rows = count_of(&in[0]) / in[1].dims[inner],
+                                          .in = in[1].dims[inner],
+                                          .out = in[1].dims[1 - inner],
+                                          .by_columns = k->by_columns != 0,
+                                          .full = k->op->kind == LINEAR_FULL,
+                                          .act = (enum vsm_cuda_linear_act)k->act};
+}
+
+static bool infer_linear(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    const size_t inner = k->by_columns ? 0 : 1;
+    struct vsm_cuda_linear_layer layer;
 
     if (in[0].rank < 1 || in[1].rank != 2 || in[1].dims[inner] == 0 ||
         in[0].dims[in[0].rank - 1] != in[1].dims[inner])
         return false;
-    *layer = (struct vsm_cuda_linear_layer){.rows = elements / in[1].dims[inner],
-                                            .in = in[1].dims[inner],
-                                            .out = in[1].dims[1 - inner],
-                                            .by_columns = k->by_columns != 0,
-                                            .full = k->op->kind == LINEAR_FULL,
-                                            .act = (enum vsm_cuda_linear_act)k->act};
-    memcpy(dims, in[0].dims, sizeof(in[0].dims));
-    dims[in[0].rank - 1] = layer->out;
-    return (!in[2].data || count_of(&in[2]) == layer->out) &&
-           (!in[3].data || count_of(&in[3]) == layer->rows * layer->out);
+    layer = layer_of(k, in);
+    *out = in[0];
+    out->dims[in[0].rank - 1] = layer.out;
+    return (!in[2].data || count_of(&in[2]) == layer.out) &&
+           (!in[3].data || count_of(&in[3]) == layer.rows * layer.out);
+}
+
+static int run_linear(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const struct vsm_cuda_linear_layer layer = layer_of(k, in);
+
+    if (on_cuda(k))
+        return vsm_cuda_linear_run(k->op->ops->linear, &layer, in[0].data, in[1].data, in[2].data, in[3].data,
+                                   out, stream);
+    vsm_ops_reference_linear(&layer, in[0].data, in[1].data, in[2].data, in[3].data, out);
+    return VSM_OK;
+}
+
+static bool infer_same(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    (void)k;
+    *out = in[0];
+    return in[0].rank > 0 && count_of(&in[1]) == in[0].dims[in[0].rank - 1] &&
+           count_of(&in[2]) == count_of(&in[1]);
+}
+
+static int run_norm(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const struct vsm_cuda_norm norm = {.rows = count_of(&in[0]) / count_of(&in[1]),
+                                       .channels = (int)count_of(&in[1]),
+                                       .full = k->op->kind == NORM_FULL,
+                                       .gelu = k->gelu != 0,
+                                       .epsilon = k->epsilon};
+
+    if (on_cuda(k))
+        return vsm_cuda_norm_run(&norm, in[0].data, in[1].data, in[2].data, out, stream);
+    vsm_ops_reference_norm(&norm, in[0].data, in[1].data, in[2].data, out);
+    return VSM_OK;
+}
+
+static bool infer_planes(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    (void)k;
+    *out = in[0];
+    return in[0].rank == 4 && count_of(&in[1]) == in[0].dims[1] &&
+           (!in[2].data || count_of(&in[2]) == count_of(&in[0]));
+}
+
+static struct vsm_cuda_planes planes_of(const struct kernel *k, const struct operand *in)
+{
+    return (struct vsm_cuda_planes){.batch = in->dims[0],
+                                    .channels = in->dims[1],
+                                    .pixels = in->dims[2] * in->dims[3],
+                                    .gelu = k->gelu != 0};
+}
+
+static int run_finish(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const struct vsm_cuda_planes planes = planes_of(k, in);
+
+    if (on_cuda(k))
+        return vsm_cuda_planes_finish(&planes, in[0].data, in[1].data, in[2].data, out, stream);
+    vsm_ops_reference_finish(&planes, in[0].data, in[1].data, in[2].data, out);
+    return VSM_OK;
+}
+
+static bool infer_means(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    (void)k;
+    *out = in[0];
+    out->dims[2] = out->dims[3] = 1;
+    return in[0].rank == 4;
+}
+
+static int run_means(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const struct vsm_cuda_planes planes = planes_of(k, in);
+
+    if (on_cuda(k))
+        return vsm_cuda_planes_mean(&planes, in[0].data, out, stream);
+    vsm_ops_reference_means(&planes, in[0].data, out);
+    return VSM_OK;
+}
+
+static bool infer_pool(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    (void)k;
+    *out = in[0];
+    out->dims[1] /= 2;
+    out->dims[2] /= 2;
+    return in[0].rank == 4 && in[0].dims[1] % 2 == 0 && in[0].dims[2] % 2 == 0;
+}
+
+static int run_pool(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const int64_t *d = in[0].dims;
+
+    if (on_cuda(k))
+        return vsm_cuda_tokens_pool(d[0], d[1], d[2], d[3], in[0].data, out, stream);
+    vsm_ops_reference_pool(d[0], d[1], d[2], d[3], in[0].data, out);
+    return VSM_OK;
+}
+
+static struct vsm_cuda_tokens_rotation rotation_of(const struct operand *in)
+{
+    const int64_t batch = in[0].dims[0], channels = in[0].dims[in[0].rank - 1];
+
+    return (struct vsm_cuda_tokens_rotation){.batch = batch,
+                                             .rows = count_of(&in[0]) / batch / channels,
+                                             .period = in[1].dims[0],
+                                             .still = in[3].data ? in[3].dims[1] : 0,
+                                             .channels = channels};
+}
+
+static bool infer_rotate(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    struct vsm_cuda_tokens_rotation r;
+
+    (void)k;
+    if (in[0].rank < 3 || in[1].rank != 2 || in[1].dims[0] == 0 || count_of(&in[0]) == 0 ||
+        (in[3].data && in[3].rank != 3))
+        return false;
+    r = rotation_of(in);
+    *out = (struct operand){.rank = 3, .dims = {r.batch, r.rows + r.still, r.channels}};
+    return count_of(&in[1]) == r.period * r.channels / 2 && count_of(&in[2]) == count_of(&in[1]) &&
+           (!in[3].data || count_of(&in[3]) == r.batch * r.still * r.channels);
+}
+
+static int run_rotate(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const struct vsm_cuda_tokens_rotation r = rotation_of(in);
+
+    if (on_cuda(k))
+        return vsm_cuda_tokens_rotate(&r, in[0].data, in[1].data, in[2].data, in[3].data, out, stream);
+    vsm_ops_reference_rotate(&r, in[0].data, in[1].data, in[2].data, in[3].data, out);
+    return VSM_OK;
+}
+
+static bool infer_attention(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    (void)k;
+    *out = in[0];
+    out->dims[2] = VSM_CUDA_ATTENTION_VALUES;
+    return in[0].rank == 3 && in[1].rank == 3 && in[2].rank == 3 && in[0].dims[2] == VSM_CUDA_ATTENTION_DIM &&
+           in[1].dims[2] == VSM_CUDA_ATTENTION_DIM && in[2].dims[2] == VSM_CUDA_ATTENTION_VALUES &&
+           in[1].dims[0] == in[0].dims[0] && in[2].dims[0] == in[0].dims[0] &&
+           in[2].dims[1] == in[1].dims[1] && in[1].dims[1] > 0;
+}
+
+static int run_attention(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const int64_t batch = in[0].dims[0], queries = in[0].dims[1], keys = in[1].dims[1];
+
+    if (!on_cuda(k))
+        return vsm_ops_reference_attention(batch, queries, keys, in[0].data, in[1].data, in[2].data, out);
+    if (!k->op->ops->attention)
+        return vsm_fail(VSM_E_DEVICE, "CUDA: no narrow attention on this device");
+    return vsm_cuda_attention_run(k->op->ops->attention, batch, queries, keys, in[0].data, in[1].data,
+                                  in[2].data, out, stream);
 }
 
 static OrtStatus *compute(void *kernel, OrtKernelContext *context)
 {
     const struct kernel *k = kernel;
     const OrtApi *api = k->op->ops->api;
-    struct operand in[MAX_INPUTS] = {{0}};
-    const bool is_linear = k->op->kind == LINEAR_HALF || k->op->kind == LINEAR_FULL;
-    struct vsm_cuda_linear_layer layer = {0};
-    int64_t dims[VSM_TENSOR_MAX_RANK];
+    struct operand in[MAX_INPUTS] = {{0}}, out = {0};
     OrtValue *value = NULL;
-    void *out = NULL, *stream = NULL;
-    OrtStatus *result = NULL;
+    void *data = NULL, *stream = NULL;
     size_t given = 0;
-    int status;
+    OrtStatus *result = api->KernelContext_GetInputCount(context, &given);
 
-    result = api->KernelContext_GetInputCount(context, &given);
     for (size_t i = 0; !result && i < given && i < MAX_INPUTS; i++)
         result = get_input(api, context, i, &in[i]);
-    if (!result && k->op->ops->cuda)
+    if (!result && on_cuda(k))
         result = api->KernelContext_GetGPUComputeStream(context, &stream);
     if (result)
         return result;
-    memcpy(dims, in[0].dims, sizeof(dims));
-    if (is_linear && !shape_linear(k, in, &layer, dims))
-        return api->CreateStatus(ORT_INVALID_ARGUMENT, "linear layer: shapes do not fit");
-    result = api->KernelContext_GetOutput(context, 0, dims, in[0].rank, &value);
+    if (!shapes[k->op->kind].infer(k, in, &out))
+        return api->CreateStatus(ORT_INVALID_ARGUMENT, "shapes of inputs do not fit");
+    result = api->KernelContext_GetOutput(context, 0, out.dims, out.rank, &value);
     if (!result)
-        result = api->GetTensorMutableData(value, &out);
-    if (result || count_of(&in[0]) == 0)
+        result = api->GetTensorMutableData(value, &data);
+    if (result || count_of(&out) == 0)
         return result;
-    if (is_linear) {
-        status = run_linear(k, &layer, in, out, stream);
-    } else {
-        const int64_t channels = in[0].dims[in[0].rank - 1];
-        const struct vsm_cuda_norm norm = {.rows = count_of(&in[0]) / channels,
-                                           .channels = (int)channels,
-                                           .full = k->op->kind == NORM_FULL,
-                                           .gelu = k->gelu != 0,
-                                           .epsilon = k->epsilon};
-
-        status = run_norm(k, &norm, in, out, stream);
-    }
-    return status ? api->CreateStatus(ORT_FAIL, vsm_error_message()) : NULL;
+    return shapes[k->op->kind].run(k, in, data, stream) ? api->CreateStatus(ORT_FAIL, vsm_error_message())
+                                                        : NULL;
 }
 
 static void describe(struct vsm_ort_ops *ops, enum kind kind)
@@ -312,6 +473,8 @@ int vsm_ort_ops_create(const OrtApi *api, bool cuda, struct vsm_ort_ops **ops)
     o->cuda = cuda;
     if (cuda)
         status = vsm_cuda_linear_create(&o->linear);
+    if (!status && cuda && vsm_cuda_attention_available())
+        status = vsm_cuda_attention_create(&o->attention);
     if (!status)
         status = vsm_ort_api_check(api->CreateCustomOpDomain("vsm", &o->domain), VSM_E_DEVICE, "operators");
     for (int i = 0; !status && i < KINDS; i++) {
@@ -333,6 +496,7 @@ void vsm_ort_ops_destroy(struct vsm_ort_ops *ops)
         return;
     if (ops->domain)
         ops->api->ReleaseCustomOpDomain(ops->domain);
+    vsm_cuda_attention_destroy(ops->attention);
     vsm_cuda_linear_destroy(ops->linear);
     vsm_mem_free(ops);
 }

@@ -7,6 +7,14 @@
  *   NormFull(x float32, scale, bias), NormHalf(x float16, scale, bias) -> the norm of the last axis, float16. Attributes
  *     epsilon, gelu.
  *
+ *   FinishPlanes(x, bias, residual?) -> gelu(x + bias) + residual, all float16, x [batch, channels, height, width]. Attribute
+ *     gelu.
+ *   PlaneMeans(x) -> [batch, channels, 1, 1]
+ *   PoolTokens(x) -> maxima of 2 x 2 of x [batch, height, width, channels]
+ *   Rotate(x, cosine, sine, still?) -> [batch, rows + still rows, channels]: x [batch, ..., channels] as rows, with rotary
+ *     positions, and behind them `still` as it is. Neighbouring channels are a pair.
+ *   Attention(q, k, v) -> softmax(q k^T / sqrt(256)) v of float16 [batch, rows, 256 or, v, 64]
+ *
  * On CUDA they are the kernels of src/cuda; on the CPU plain loops, slow, for tests.
  */
 #ifndef VSM_NN_ORT_OPS_H

@@ -6,7 +6,6 @@
 #include "nn/ort_memory.h"
 #include "nn/ort_ops.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/scratch.h"
 #include "nn/backend.h"
@@ -151,17 +150,12 @@ static int read_session(struct ort_state *ort, const struct vsm_graph *graph,
                                       VSM_E_MODEL, wanted->read_from);
 }
 
-/* *half in fewer operators, if those can run here. */
-static int fuse(struct ort_state *ort, struct vsm_graph **half)
+/* *half in fewer operators. */
+static int fuse(struct vsm_graph **half)
 {
     struct vsm_graph *fused;
-    int status = vsm_ort_ops_create(ort->api, true, &ort->ops);
+    int status = vsm_graph_fuse(*half, &fused);
 
-    if (status) {
-        vsm_log(VSM_LOG_WARN, ort->subject, "slower than it could be: %s", vsm_error_message());
-        return status == VSM_E_NOMEM ? status : VSM_OK;
-    }
-    status = vsm_graph_fuse(*half, &fused);
     if (!status) {
         vsm_graph_destroy(*half);
         *half = fused;
@@ -178,8 +172,8 @@ static int build_session(struct ort_state *ort, const struct vsm_graph *graph, b
     int status = in_half ? vsm_graph_half(graph, &half) : VSM_OK;
 
     if (!status && half && ort->cuda)
-        status = fuse(ort, &half);
-    else if (!status && vsm_ort_build_has_own(graph))
+        status = fuse(&half);
+    if (!status && vsm_ort_build_has_own(half ? half : graph))
         status = vsm_ort_ops_create(ort->api, ort->cuda != NULL, &ort->ops);
     if (!status)
         status = vsm_ort_build(half ? half : graph, &model, &ort->weights);

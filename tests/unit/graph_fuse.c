@@ -132,6 +132,99 @@ static void test_same_network(void)
     vsm_graph_destroy(g);
 }
 
+#define SIDE 4
+
+/* Of x [1, SIDE, SIDE, DIM]: maxima of tokens, convolutions with GELU and a residual and the means of maps, and rotary
+ * positions with more rows behind them. */
+static struct vsm_graph *maps(void)
+{
+    const int64_t dims[] = {1, SIDE, SIDE, DIM}, planes[] = {0, 3, 1, 2}, tokens[] = {0, 2, 3, 1},
+                  two[] = {2, 2}, rows[] = {1, -1, DIM}, tables[] = {SIDE, DIM / 2}, zero = 0,
+                  kernel[] = {DIM, DIM, 1, 1};
+    const struct vsm_attr to_planes = VSM_ATTR_IS("perm", planes, 4),
+                          to_tokens = VSM_ATTR_IS("perm", tokens, 4),
+                          interleaved = VSM_ATTR_I("interleaved", 1), axis = VSM_ATTR_I("axis", 1);
+    const struct vsm_attr pool[] = {VSM_ATTR_IS("kernel_shape", two, 2), VSM_ATTR_IS("strides", two, 2)};
+    struct vsm_graph *g = vsm_graph_create("maps", 20);
+    vsm_value x = vsm_graph_input(g, "x", VSM_F32, 4, dims), h, y, z, start, shape;
+    float w[DIM * DIM], cosine[SIDE * DIM / 2], sine[SIDE * DIM / 2];
+
+    for (int i = 0; i < DIM * DIM; i++)
+        w[i] = 0.1f * sinf((float)i);
+    for (int i = 0; i < SIDE * DIM / 2; i++) {
+        cosine[i] = cosf((float)i);
+        sine[i] = sinf((float)i);
+    }
+    h = vsm_graph_op(g, "Relu", x); /* float16 from here on */
+    y = vsm_graph_node(g, "Transpose", &h, 1, &to_planes, 1);
+    y = vsm_graph_node(g, "MaxPool", &y, 1, pool, 2);
+    y = vsm_graph_node(g, "Transpose", &y, 1, &to_tokens, 1);
+    vsm_graph_output(g, y, "pooled", VSM_F32, 4, (const int64_t[]){1, SIDE / 2, SIDE / 2, DIM});
+
+    z = vsm_graph_op(g, "Conv", h,
+                     vsm_graph_weight_copy(g, VSM_F32, 4, (const int64_t[]){DIM, SIDE, 1, 1}, w),
+                     weight(g, 1, DIM, 0, 0.3f)); /* [1, DIM, SIDE, DIM] */
+    z = vsm_graph_op(g, "Gelu", z);
+    y = vsm_graph_op(g, "Conv", z, vsm_graph_weight_copy(g, VSM_F32, 4, kernel, w),
+                     weight(g, 1, DIM, 0, 0.2f));
+    y = vsm_graph_op(g, "Add", z, y);
+    vsm_graph_output(g, vsm_graph_op(g, "GlobalAveragePool", y), "means", VSM_F32, 4,
+                     (const int64_t[]){1, DIM, 1, 1});
+
+    start = vsm_graph_ints(g, &zero, 1);
+    shape = vsm_graph_ints(g, rows, 3);
+    y = vsm_graph_node(g, "com.microsoft:RotaryEmbedding",
+                       (const vsm_value[]){h, start, vsm_graph_weight_copy(g, VSM_F32, 2, tables, cosine),
+                                           vsm_graph_weight_copy(g, VSM_F32, 2, tables, sine)},
+                       4, &interleaved, 1);
+    y = vsm_graph_op(g, "Reshape", y, shape);
+    y = vsm_graph_node(g, "Concat", (const vsm_value[]){y, vsm_graph_op(g, "Reshape", h, shape)}, 2, &axis,
+                       1);
+    vsm_graph_output(g, y, "rotated", VSM_F32, 3, (const int64_t[]){1, 2 * SIDE * SIDE, DIM});
+    return g;
+}
+
+static void run_maps(const struct vsm_graph *g, struct vsm_binding out[3])
+{
+    const struct vsm_session_options options = {.threads = 1};
+    struct vsm_tensor *x = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, SIDE, SIDE, DIM});
+    struct vsm_binding in = {"x", x};
+    struct vsm_session *s = NULL;
+
+    for (int i = 0; i < SIDE * SIDE * DIM; i++)
+        vsm_tensor_f32(x)[i] = sinf(3 * (float)i) + 0.5f;
+    if (vsm_session_create(g, &options, &s) != VSM_OK || vsm_session_run(s, &in, 1, out, 3) != VSM_OK)
+        tap_fail_check(__FILE__, __LINE__, "%s", vsm_error_message());
+    vsm_tensor_unref(&x);
+    vsm_session_destroy(s);
+}
+
+static void test_maps(void)
+{
+    struct vsm_binding full[] = {{"pooled", NULL}, {"means", NULL}, {"rotated", NULL}},
+                       half[] = {{"pooled", NULL}, {"means", NULL}, {"rotated", NULL}};
+    struct vsm_graph *g = maps(), *plain = NULL, *fused = NULL;
+
+    CHECK_INT(vsm_graph_half(g, &plain), VSM_OK);
+    CHECK_INT(vsm_graph_fuse(plain, &fused), VSM_OK);
+    CHECK_INT(count(fused, "vsm:PoolTokens"), 1);
+    CHECK_INT(count(fused, "vsm:FinishPlanes"), 2);
+    CHECK_INT(count(fused, "vsm:PlaneMeans"), 1);
+    CHECK_INT(count(fused, "vsm:Rotate"), 1);
+    CHECK_INT(count(fused, "Transpose") + count(fused, "Concat") + count(fused, "com.microsoft:Gelu"), 0);
+    run_maps(g, full);
+    run_maps(fused, half);
+    for (int k = 0; k < 3; k++) {
+        for (int64_t i = 0; full[k].tensor && half[k].tensor && i < vsm_tensor_count(full[k].tensor); i++)
+            CHECK_NEAR(vsm_tensor_f32(half[k].tensor)[i], vsm_tensor_f32(full[k].tensor)[i], 2e-3);
+        vsm_tensor_unref(&full[k].tensor);
+        vsm_tensor_unref(&half[k].tensor);
+    }
+    vsm_graph_destroy(fused);
+    vsm_graph_destroy(plain);
+    vsm_graph_destroy(g);
+}
+
 static void test_shapes_that_do_not_fit(void)
 {
     const int64_t dims[] = {-1, DIM};
@@ -160,6 +253,7 @@ int main(void)
     RUN(test_fusing);
     RUN(test_shared_values_stay);
     RUN(test_same_network);
+    RUN(test_maps);
     RUN(test_shapes_that_do_not_fit);
     return tap_done();
 }
