@@ -35,7 +35,7 @@
  * case: one for the network, one for the encoders and one on the way keep few cores busy; more cores are kept busy by
  * more stages at a time. Where a frame has more than VSM_PLAN_FLIGHT_LARGE the one on the way is given up: 48 MiB at
  * 8192x4096 (doc/performance.md). */
-#define VSM_PLAN_FLIGHT_BYTES                  ((size_t)24 << 20)
+#define VSM_PLAN_FLIGHT_BYTES                  ((size_t)18 << 20)
 #define VSM_PLAN_FLIGHT_LARGE                  ((size_t)48 << 20)
 #define VSM_PLAN_FLIGHT_FRAMES(threads, bytes) ((threads) >= 8 ? 5 : (bytes) > VSM_PLAN_FLIGHT_LARGE ? 2 : 3)
 
