@@ -175,6 +175,51 @@ static void test_refused(void)
     CHECK_HAS(vsm_error_message(), "/nowhere/edgetam.pt");
 }
 
+/* Four frames with memories on the device or offloaded: the last logits, and all that a checkpoint holds. */
+static void run_as_device(bool offload, float *logits, struct vsm_bytes_out *state)
+{
+    const struct vsm_sam2_net_options options = {.path = official,
+                                                 .image_size = SIZE,
+                                                 .session.threads = 1,
+                                                 .as_device = true};
+    const struct vsm_sam2_tracker_options tracking = {.views = 1, .offload = offload};
+    const struct vsm_sam2_click click = {100, 120, true};
+    const struct vsm_sam2_prompt prompt = {.clicks = &click, .click_count = 1};
+    struct vsm_tensor *image = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIZE, SIZE});
+    struct vsm_sam2_tracker *tracker = NULL;
+    struct vsm_sam2_net *net = NULL;
+
+    CHECK_INT(vsm_sam2_net_create(&options, &net), VSM_OK);
+    CHECK_INT(vsm_sam2_tracker_create(net, &tracking, &tracker), VSM_OK);
+    for (int frame = 0; frame < 4; frame++) {
+        sam2_weights_frame(SIZE, frame, vsm_tensor_f32(image));
+        CHECK_INT(vsm_sam2_tracker_begin(tracker, image), VSM_OK);
+        if (frame == 0)
+            CHECK_INT(vsm_sam2_tracker_prompt(tracker, 0, 1, &prompt, NULL), VSM_OK);
+        CHECK_INT(vsm_sam2_tracker_track(tracker), VSM_OK);
+    }
+    memcpy(logits, vsm_sam2_tracker_at(tracker, 0)->logits, SIZE / 4 * (SIZE / 4) * sizeof(*logits));
+    CHECK_INT(vsm_sam2_tracker_save(tracker, state), VSM_OK);
+    vsm_sam2_tracker_destroy(tracker);
+    vsm_sam2_net_destroy(net);
+    vsm_tensor_unref(&image);
+}
+
+/* matting.memory_offload changes where memories are kept, and nothing else. */
+static void test_offloaded_memories(void)
+{
+    static float a[SIZE / 4 * (SIZE / 4)], b[SIZE / 4 * (SIZE / 4)];
+    struct vsm_bytes_out kept = {0}, offloaded = {0};
+
+    run_as_device(false, a, &kept);
+    run_as_device(true, b, &offloaded);
+    CHECK(memcmp(a, b, sizeof(a)) == 0);
+    CHECK(kept.size == offloaded.size && memcmp(kept.data, offloaded.data, kept.size) == 0);
+    CHECK(kept.size > 4 * 512 * 64 * sizeof(uint16_t)); /* the memories are in it */
+    vsm_bytes_out_finish(&kept);
+    vsm_bytes_out_finish(&offloaded);
+}
+
 static void test_import_of_known_family(void)
 {
     char folder[] = "/tmp/vsm-sam2-d-XXXXXX", *path;
@@ -350,6 +395,7 @@ int main(void)
         RUN(test_transformers_names);
         RUN(test_half_precision);
         RUN(test_refused);
+        RUN(test_offloaded_memories);
         RUN(test_import_of_known_family);
         RUN(test_objects);
         RUN(test_overlap);
