@@ -78,7 +78,8 @@ static void free_image(struct vsm_image *image)
 
 static void run_frame(struct bench *b, int frame)
 {
-    const float *fits[2] = {vsm_rvm_cuda_fit(b->rvm, 0), vsm_rvm_cuda_fit(b->rvm, 1)};
+    const struct vsm_refine_cuda_view views[2] = {{.view = &b->views[0], .fit = vsm_rvm_cuda_fit(b->rvm, 0)},
+                                                  {.view = &b->views[1], .fit = vsm_rvm_cuda_fit(b->rvm, 1)}};
     struct vsm_image *output = &b->output;
 
     check(vsm_cuda_event_record(b->events[0], b->stream));
@@ -87,7 +88,7 @@ static void run_frame(struct bench *b, int frame)
     check(vsm_cuda_event_record(b->events[1], b->stream));
     check(vsm_rvm_cuda_run(b->rvm));
     check(vsm_cuda_event_record(b->events[2], b->stream));
-    check(vsm_refine_cuda_run(b->refine, &b->source[frame % 2], fits, &output, b->stream));
+    check(vsm_refine_cuda_run(b->refine, &b->source[frame % 2], views, 2, &output, b->stream));
     check(vsm_cuda_event_record(b->events[3], b->stream));
     check(vsm_cuda_event_wait(b->events[3]));
 }
@@ -120,7 +121,7 @@ static void measure(const char *model, struct vsm_format format, const char *nam
     make_image(&b->output, format, 1);
     check(vsm_rvm_cuda_create(&options, b->stream, &b->rvm));
     check(vsm_preprocess_cuda_create(&b->source[0], b->views, 2, &b->preprocess));
-    check(vsm_refine_cuda_create(&b->source[0], b->views, 2, &output, 1, &refine, &b->refine));
+    check(vsm_refine_cuda_create(&b->source[0], &output, 1, &refine, &b->refine));
     for (int frame = -WARM; frame < FRAMES; frame++) {
         run_frame(b, frame + WARM);
         for (int i = 0; i <= PARTS && frame >= 0; i++)

@@ -75,3 +75,50 @@ int vsm_cuda_preprocess_run(const struct vsm_cuda_preprocess *p, struct vsm_cuda
     preprocess_kernel<<<grid, dim3(THREADS_X, THREADS_Y), 0, vsm_cuda_raw(stream)>>>(*p);
     return vsm_cuda_launched("preprocess");
 }
+
+/* a + t (b - a), rounded after each step as the C reference does. */
+static __device__ __forceinline__ float lerp(float a, float b, float t)
+{
+    return __fadd_rn(a, __fmul_rn(t, __fsub_rn(b, a)));
+}
+
+static __device__ __forceinline__ int locate(float at, int cells, float *fraction)
+{
+    at = at < (float)(cells - 1) ? at : (float)(cells - 1);
+    at = at > 0 ? at : 0;
+    const int cell = min((int)at, cells - 2);
+
+    *fraction = __fsub_rn(at, (float)cell);
+    return cell;
+}
+
+static __global__ void __launch_bounds__(THREADS_X *THREADS_Y) turn_kernel(const struct vsm_cuda_preprocess_turn t)
+{
+    const int x = (int)(blockIdx.x * THREADS_X + threadIdx.x), y = (int)(blockIdx.y * THREADS_Y + threadIdx.y);
+
+    if (x >= t.width || y >= t.height)
+        return;
+    const float2 *a = (const float2 *)t.nodes + (size_t)(y / t.step) * t.columns + x / t.step, *b = a + t.columns;
+    const float fx = ((float)(x % t.step) + 0.5f) / (float)t.step, fy = ((float)(y % t.step) + 0.5f) / (float)t.step;
+    const float2 a0 = __ldg(a), a1 = __ldg(a + 1), b0 = __ldg(b), b1 = __ldg(b + 1);
+    float across, down;
+    const int cx = locate(lerp(lerp(a0.x, a1.x, fx), lerp(b0.x, b1.x, fx), fy), t.part_width, &across);
+    const int cy = locate(lerp(lerp(a0.y, a1.y, fx), lerp(b0.y, b1.y, fx), fy), t.part_height, &down);
+    const float *from = t.part + (size_t)cy * t.part_width + cx;
+    const size_t plane = (size_t)t.part_width * t.part_height, grid = (size_t)t.width * t.height;
+
+    for (int c = 0; c < 3; c++, from += plane) {
+        const float top = lerp(__ldg(from), __ldg(from + 1), across);
+        const float bottom = lerp(__ldg(from + t.part_width), __ldg(from + t.part_width + 1), across);
+
+        t.rgb[c * grid + (size_t)y * t.width + x] = lerp(top, bottom, down);
+    }
+}
+
+int vsm_cuda_preprocess_turn_run(const struct vsm_cuda_preprocess_turn *t, struct vsm_cuda_stream *stream)
+{
+    const dim3 grid(vsm_cuda_blocks(t->width, THREADS_X), vsm_cuda_blocks(t->height, THREADS_Y));
+
+    turn_kernel<<<grid, dim3(THREADS_X, THREADS_Y), 0, vsm_cuda_raw(stream)>>>(*t);
+    return vsm_cuda_launched("turning");
+}

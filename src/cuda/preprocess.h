@@ -35,6 +35,19 @@ struct vsm_cuda_preprocess {
     float *rgb; /* [3][height][width] */
 };
 
+/* image/preprocess_turned.h: the cells of a turned view from a direct picture of the part of the eye that it sees. */
+struct vsm_cuda_preprocess_turn {
+    const float *part; /* [3][part_height][part_width], at least 2x2 */
+    int part_width, part_height;
+    const float *nodes; /* [rows][columns][2], every `step` cells */
+    int columns, step;
+    int width, height;
+    float *rgb; /* [3][height][width] */
+};
+
+int vsm_cuda_preprocess_turn_run(const struct vsm_cuda_preprocess_turn *turn,
+                                 struct vsm_cuda_stream *stream) VSM_NODISCARD;
+
 int vsm_cuda_preprocess_run(const struct vsm_cuda_preprocess *preprocess,
                             struct vsm_cuda_stream *stream) VSM_NODISCARD;
 

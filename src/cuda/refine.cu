@@ -35,7 +35,7 @@ static __device__ __forceinline__ float4 lerp(float4 a, float4 b, float t)
     return make_float4(a.x + t * (b.x - a.x), a.y + t * (b.y - a.y), a.z + t * (b.z - a.z), a.w + t * (b.w - a.w));
 }
 
-static __device__ __forceinline__ struct maps interpolate(const struct vsm_cuda_refine_view &v, struct spot x,
+static __device__ __forceinline__ struct maps interpolate(const struct vsm_cuda_refine_maps &v, struct spot x,
                                                           struct spot y)
 {
     const float4 *top = (const float4 *)v.fit + (size_t)y.low * v.grid_width * 2;
@@ -164,7 +164,7 @@ struct solution {
 };
 
 /* For grids not finer than the picture: all five points lie between three columns and three rows of cells. */
-static __device__ __forceinline__ void gather(const struct vsm_cuda_refine &r, const struct vsm_cuda_refine_view &v,
+static __device__ __forceinline__ void gather(const struct vsm_cuda_refine &r, const struct vsm_cuda_refine_maps &v,
                                               const struct spot x[2], const struct spot y[2], struct spot cx,
                                               struct spot cy, struct solution *s)
 {
@@ -204,33 +204,118 @@ static __device__ __forceinline__ void sample_maps(const struct vsm_cuda_refine 
                                                    const struct vsm_cuda_refine_view &view, int x, int y,
                                                    struct solution *s)
 {
-    const struct spot sx[2] = {locate(2 * x + 1, view.width, view.grid_width),
-                               locate(2 * x + 3, view.width, view.grid_width)};
-    const struct spot sy[2] = {locate(2 * y + 1, view.height, view.grid_height),
-                               locate(2 * y + 3, view.height, view.grid_height)};
-    const struct spot cx = locate(2 * x + 2, view.width, view.grid_width);
-    const struct spot cy = locate(2 * y + 2, view.height, view.grid_height);
+    const struct vsm_cuda_refine_maps &maps = view.maps[0];
+    const struct spot sx[2] = {locate(2 * x + 1, view.width, maps.grid_width),
+                               locate(2 * x + 3, view.width, maps.grid_width)};
+    const struct spot sy[2] = {locate(2 * y + 1, view.height, maps.grid_height),
+                               locate(2 * y + 3, view.height, maps.grid_height)};
+    const struct spot cx = locate(2 * x + 2, view.width, maps.grid_width);
+    const struct spot cy = locate(2 * y + 2, view.height, maps.grid_height);
 
-    if (view.grid_width <= view.width && view.grid_height <= view.height) {
-        gather(r, view, sx, sy, cx, cy, s);
+    if (maps.grid_width <= view.width && maps.grid_height <= view.height) {
+        gather(r, maps, sx, sy, cx, cy, s);
         return;
     }
-    s->chroma = interpolate(view, cx, cy);
+    s->chroma = interpolate(maps, cx, cy);
     for (int j = 0; j < 2; j++)
         for (int i = 0; i < 2; i++) {
-            const struct maps m = interpolate(view, sx[i], sy[j]);
+            const struct maps m = interpolate(maps, sx[i], sy[j]);
 
             s->luma[j][i] = luma_of(r, *(const float4 *)m.a, *(const float4 *)m.b);
         }
 }
 
+/* Weight of a view at its very edge, in cells, as in image/refine_warp.c. */
+#define EDGE 0.001f
+
+/* Where a turned view's grid sees the point that many half luma samples from the eye's edges, and how far from its own
+ * edges that is; weight 0 outside. */
+struct reach {
+    float x, y, weight;
+};
+
+static __device__ __forceinline__ struct reach find(const struct vsm_cuda_refine_maps &v, int x, int y)
+{
+    const int unit = 2 * v.step, column = min(x / unit, v.columns - 2), row = min(y / unit, v.rows - 2);
+    const float fx = (float)(x - unit * column) / (float)unit, fy = (float)(y - unit * row) / (float)unit;
+    const float2 *a = (const float2 *)v.nodes + (size_t)row * v.columns + column, *b = a + v.columns;
+    const float2 a0 = __ldg(a), a1 = __ldg(a + 1), b0 = __ldg(b), b1 = __ldg(b + 1);
+    const float2 left = make_float2(a0.x + fy * (b0.x - a0.x), a0.y + fy * (b0.y - a0.y));
+    const float2 right = make_float2(a1.x + fy * (b1.x - a1.x), a1.y + fy * (b1.y - a1.y));
+    struct reach p = {left.x + fx * (right.x - left.x), left.y + fx * (right.y - left.y), 0};
+    const float across = (float)v.grid_width - p.x, down = (float)v.grid_height - p.y;
+    const bool inside = p.x >= 0 && p.y >= 0 && across >= 0 && down >= 0; /* not where a node is NaN */
+
+    p.weight = inside ? fminf(fminf(p.x, across), fminf(p.y, down)) + EDGE : 0;
+    return p;
+}
+
+static __device__ __forceinline__ int cell_before(float position, int cells, float *fraction)
+{
+    const float at = fmaxf(fminf(position - 0.5f, (float)(cells - 1)), 0);
+    const int cell = min((int)at, cells - 2);
+
+    *fraction = at - (float)cell;
+    return cell;
+}
+
+/* Maps at a point, views blended by how far from their edges it is; zeros, background, where none looks. */
+static __device__ __forceinline__ struct maps turned_maps(const struct vsm_cuda_refine_view &view, int x, int y)
+{
+    struct maps sum = {{0, 0, 0, 0}, {0, 0, 0, 0}};
+    struct reach at[VSM_CUDA_REFINE_WARPS];
+    float total = 0;
+
+    for (int k = 0; k < view.map_count; k++) {
+        at[k] = find(view.maps[k], x, y);
+        total += at[k].weight;
+    }
+    for (int k = 0; k < view.map_count; k++) {
+        const struct vsm_cuda_refine_maps &v = view.maps[k];
+        const float weight = at[k].weight / total;
+        struct spot sx, sy;
+
+        if (!(at[k].weight > 0))
+            continue;
+        sx.low = cell_before(at[k].x, v.grid_width, &sx.share);
+        sy.low = cell_before(at[k].y, v.grid_height, &sy.share);
+        sx.high = sx.low + 1;
+        sy.high = sy.low + 1;
+        const struct maps m = interpolate(v, sx, sy);
+
+#pragma unroll
+        for (int c = 0; c < 4; c++) {
+            sum.a[c] += weight * m.a[c];
+            sum.b[c] += weight * m.b[c];
+        }
+    }
+    return sum;
+}
+
+static __device__ __forceinline__ void sample_turned(const struct vsm_cuda_refine &r,
+                                                     const struct vsm_cuda_refine_view &view, int x, int y,
+                                                     struct solution *s)
+{
+    s->chroma = turned_maps(view, 2 * x + 2, 2 * y + 2);
+    for (int j = 0; j < 2; j++)
+        for (int i = 0; i < 2; i++) {
+            const struct maps m = turned_maps(view, 2 * (x + i) + 1, 2 * (y + j) + 1);
+
+            s->luma[j][i] = luma_of(r, *(const float4 *)m.a, *(const float4 *)m.b);
+        }
+}
+
+template <bool TURNED>
 static __device__ __forceinline__ void solve(const struct vsm_cuda_refine &r, const struct vsm_cuda_refine_view &view,
                                              struct block *b)
 {
     struct solution s;
     float luma[2][2], u = 0, v = 0, mean, tint, luma_mean;
 
-    sample_maps(r, view, b->x - view.x, b->y - view.y, &s);
+    if (TURNED)
+        sample_turned(r, view, b->x - view.x, b->y - view.y, &s);
+    else
+        sample_maps(r, view, b->x - view.x, b->y - view.y, &s);
     if (r.source.planes == 2) {
         u = read_sample(r.source, 1, b->x, b->y / 2) - r.chroma_offset;
         v = read_sample(r.source, 1, b->x + 1, b->y / 2) - r.chroma_offset;
@@ -272,6 +357,7 @@ static __device__ __forceinline__ void solve(const struct vsm_cuda_refine &r, co
     b->v = fminf(fmaxf(v + rv, fminf(v, r.chroma_low)), fmaxf(v, r.chroma_high));
 }
 
+template <bool TURNED>
 static __global__ void __launch_bounds__(THREADS_X *THREADS_Y)
     refine_kernel(const __grid_constant__ struct vsm_cuda_refine r)
 {
@@ -289,7 +375,7 @@ static __global__ void __launch_bounds__(THREADS_X *THREADS_Y)
     b.columns = min(2, (view < r.view_count ? r.views[view].x + r.views[view].width : r.width) - b.x);
     b.rows = min(2, (view < r.view_count ? r.views[view].y + r.views[view].height : r.height) - b.y);
     if (view < r.view_count)
-        solve(r, r.views[view], &b);
+        solve<TURNED>(r, r.views[view], &b);
     for (int i = 0; i < r.output_count; i++) {
         if (view < r.view_count)
             write_block(r.outputs[i], b);
@@ -302,6 +388,14 @@ int vsm_cuda_refine_run(const struct vsm_cuda_refine *r, struct vsm_cuda_stream 
 {
     const dim3 grid(vsm_cuda_blocks((r->width + 1) / 2, THREADS_X), vsm_cuda_blocks((r->height + 1) / 2, THREADS_Y));
 
-    refine_kernel<<<grid, dim3(THREADS_X, THREADS_Y), 0, vsm_cuda_raw(stream)>>>(*r);
+    const dim3 block(THREADS_X, THREADS_Y);
+    bool turned = false;
+
+    for (int i = 0; i < r->view_count; i++)
+        turned = turned || r->views[i].maps[0].nodes;
+    if (turned)
+        refine_kernel<true><<<grid, block, 0, vsm_cuda_raw(stream)>>>(*r);
+    else
+        refine_kernel<false><<<grid, block, 0, vsm_cuda_raw(stream)>>>(*r);
     return vsm_cuda_launched("refine");
 }

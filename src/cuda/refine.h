@@ -24,10 +24,23 @@ struct vsm_cuda_picture {
     int bytes, shift;
 };
 
+#define VSM_CUDA_REFINE_WARPS 2 /* turned views of one eye */
+
+/* What one view says of an eye. */
+struct vsm_cuda_refine_maps {
+    const float *fit; /* [grid_height][grid_width][8] */
+    int grid_width, grid_height;
+    /* Of a turned view, whose grid is at least 2x2: [rows][columns][2], every `step` luma samples of the eye, x and y on the
+     * grid (geometry/view_map.h). NULL: the view is the whole eye. */
+    const float *nodes;
+    int step, columns, rows;
+};
+
+/* An eye as one direct view or up to VSM_CUDA_REFINE_WARPS turned ones see it. */
 struct vsm_cuda_refine_view {
     int x, y, width, height; /* in the picture; x, y even */
-    const float *fit;        /* [grid_height][grid_width][8] */
-    int grid_width, grid_height;
+    struct vsm_cuda_refine_maps maps[VSM_CUDA_REFINE_WARPS];
+    int map_count;
 };
 
 struct vsm_cuda_refine_output {

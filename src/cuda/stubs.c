@@ -269,6 +269,13 @@ int vsm_cuda_preprocess_run(const struct vsm_cuda_preprocess *preprocess, struct
     return NO_CUDA;
 }
 
+int vsm_cuda_preprocess_turn_run(const struct vsm_cuda_preprocess_turn *turn, struct vsm_cuda_stream *stream)
+{
+    (void)turn;
+    (void)stream;
+    return NO_CUDA;
+}
+
 int vsm_cuda_refine_run(const struct vsm_cuda_refine *refine, struct vsm_cuda_stream *stream)
 {
     (void)refine;

@@ -5,13 +5,18 @@
 #include "frame/frame.h"
 #include "image/area.h"
 #include "image/colour.h"
+#include "image/preprocess_turned.h"
 
 #define AXES 4 /* luma x, y, chroma x, y */
 
 struct view {
+    int width, height; /* of its grid */
     struct vsm_cuda_preprocess run;
     ptrdiff_t start_x[2], start_y[2]; /* bytes and rows to the first sample, luma and chroma */
     void *tables[AXES][3];
+    struct vsm_cuda_preprocess_turn
+        turn;           /* of turned views: `run` makes the part that they see, this the view */
+    void *nodes, *part; /* NULL for direct ones */
 };
 
 struct vsm_preprocess_cuda {
@@ -105,6 +110,34 @@ static int plan_view(struct view *v, const struct vsm_image *image, const struct
     return status;
 }
 
+static int plan_turned(struct view *v, const struct vsm_image *image, const struct vsm_view *view,
+                       const struct vsm_colour_model *m)
+{
+    struct vsm_preprocess_turned_plan plan;
+    int status = vsm_preprocess_turned_plan(view, &plan);
+
+    if (!status)
+        status = plan_view(v, image, &plan.part, m);
+    if (!status)
+        status = upload(plan.nodes, 2 * sizeof(float) * (size_t)plan.columns * (size_t)plan.rows, &v->nodes);
+    if (!status)
+        status =
+            vsm_cuda_alloc("turned view",
+                           3 * sizeof(float) * (size_t)plan.part.width * (size_t)plan.part.height, &v->part);
+    v->turn = (struct vsm_cuda_preprocess_turn){
+        .part = v->part,
+        .part_width = plan.part.width,
+        .part_height = plan.part.height,
+        .nodes = v->nodes,
+        .columns = plan.columns,
+        .step = VSM_PREPROCESS_TURNED_STEP,
+        .width = view->width,
+        .height = view->height,
+    };
+    vsm_preprocess_turned_plan_free(&plan);
+    return status;
+}
+
 int vsm_preprocess_cuda_create(const struct vsm_image *image, const struct vsm_view *views, int view_count,
                                struct vsm_preprocess_cuda **preprocess)
 {
@@ -124,8 +157,12 @@ int vsm_preprocess_cuda_create(const struct vsm_image *image, const struct vsm_v
     made->width = image->width;
     made->height = image->height;
     made->view_count = view_count;
-    for (int i = 0; i < view_count && !status; i++)
-        status = plan_view(&made->views[i], image, &views[i], &model);
+    for (int i = 0; i < view_count && !status; i++) {
+        made->views[i].width = views[i].width;
+        made->views[i].height = views[i].height;
+        status = views[i].kind == VSM_VIEW_DIRECT ? plan_view(&made->views[i], image, &views[i], &model)
+                                                  : plan_turned(&made->views[i], image, &views[i], &model);
+    }
     if (status) {
         vsm_preprocess_cuda_destroy(made);
         return status;
@@ -138,11 +175,31 @@ void vsm_preprocess_cuda_destroy(struct vsm_preprocess_cuda *preprocess)
 {
     if (!preprocess)
         return;
-    for (int i = 0; i < preprocess->view_count; i++)
+    for (int i = 0; i < preprocess->view_count; i++) {
         for (int axis = 0; axis < AXES; axis++)
             for (int t = 0; t < 3; t++)
                 vsm_cuda_free(preprocess->views[i].tables[axis][t]);
+        vsm_cuda_free(preprocess->views[i].nodes);
+        vsm_cuda_free(preprocess->views[i].part);
+    }
     vsm_mem_free(preprocess);
+}
+
+static int run_view(const struct view *v, const struct vsm_image *image, float *rgb,
+                    struct vsm_cuda_stream *stream)
+{
+    struct vsm_cuda_preprocess run = v->run;
+    struct vsm_cuda_preprocess_turn turn = v->turn;
+    int status;
+
+    for (int p = 0; p < run.plane_count; p++) {
+        run.planes[p].data = image->data[p] + v->start_y[p > 0] * image->stride[p] + v->start_x[p > 0];
+        run.planes[p].stride = image->stride[p];
+    }
+    run.rgb = v->part ? v->part : rgb;
+    status = vsm_cuda_preprocess_run(&run, stream);
+    turn.rgb = rgb;
+    return !status && v->part ? vsm_cuda_preprocess_turn_run(&turn, stream) : status;
 }
 
 int vsm_preprocess_cuda_run(struct vsm_preprocess_cuda *preprocess, const struct vsm_image *image, float *rgb,
@@ -155,16 +212,8 @@ int vsm_preprocess_cuda_run(struct vsm_preprocess_cuda *preprocess, const struct
         return vsm_fail(VSM_E_INTERNAL, "preprocess: a %dx%d picture at place %d is not like the first one",
                         image->width, image->height, (int)image->place);
     for (int i = 0; i < preprocess->view_count && !status; i++) {
-        const struct view *v = &preprocess->views[i];
-        struct vsm_cuda_preprocess run = v->run;
-
-        for (int p = 0; p < run.plane_count; p++) {
-            run.planes[p].data = image->data[p] + v->start_y[p > 0] * image->stride[p] + v->start_x[p > 0];
-            run.planes[p].stride = image->stride[p];
-        }
-        run.rgb = rgb;
-        rgb += 3 * (size_t)run.width * (size_t)run.height;
-        status = vsm_cuda_preprocess_run(&run, stream);
+        status = run_view(&preprocess->views[i], image, rgb, stream);
+        rgb += 3 * (size_t)preprocess->views[i].width * (size_t)preprocess->views[i].height;
     }
     return status;
 }

@@ -7,15 +7,12 @@
 
 #include <math.h>
 
-#define STEP   8 /* grid cells between two nodes; off by 0.1 cells of the direct picture at most */
+#define STEP   VSM_PREPROCESS_TURNED_STEP
 #define MARGIN 4 /* luma samples round what the nodes see */
 
 struct turning {
     const struct vsm_view *view;
-    struct vsm_view_map map;
-    int columns, rows;    /* of nodes */
-    float *nodes;         /* [rows][columns][2]: where in the eye, then where in the direct picture */
-    struct vsm_view part; /* direct, of what the view sees */
+    struct vsm_preprocess_turned_plan plan;
     float *direct, *rgb;
 };
 
@@ -41,15 +38,12 @@ static void nearest_pixel(const struct vsm_projection_eye *eye, double d[3], dou
     *v = fmin(fmax(*v, 0.0), eye->height);
 }
 
-static int fill_nodes(struct turning *t)
+/* Where in the eye the nodes lie. */
+static int fill_nodes(const struct vsm_view *view, const struct vsm_view_map *map,
+                      struct vsm_preprocess_turned_plan *t)
 {
-    const struct vsm_view *view = t->view;
-    int status = vsm_view_map_init(&t->map, view);
-
     t->columns = (view->width + STEP - 1) / STEP + 1;
     t->rows = (view->height + STEP - 1) / STEP + 1;
-    if (status != VSM_OK)
-        return status;
     t->nodes = vsm_mem_alloc_raw("view nodes", (size_t)t->columns * (size_t)t->rows, 2 * sizeof(float));
     if (!t->nodes)
         return VSM_E_NOMEM;
@@ -58,8 +52,8 @@ static int fill_nodes(struct turning *t)
             float *node = t->nodes + 2 * ((ptrdiff_t)r * t->columns + c);
             double d[3] = {0.0, 0.0, 1.0}, u, v;
 
-            (void)vsm_view_map_grid_to_direction(&t->map, (double)c * STEP, (double)r * STEP, d);
-            nearest_pixel(&t->map.eye, d, &u, &v);
+            (void)vsm_view_map_grid_to_direction(map, (double)c * STEP, (double)r * STEP, d);
+            nearest_pixel(&map->eye, d, &u, &v);
             node[0] = (float)u;
             node[1] = (float)v;
         }
@@ -75,12 +69,13 @@ static int cells_of(int extent, double density, double wanted)
     return (int)fmin(fmax(cells, 2.0), VSM_AREA_MAX_CELLS);
 }
 
-/* What the nodes see, as a rectangle of even corners inside the eye, and its resolution. */
-static void choose_part(struct turning *t)
+/* What the nodes see, as a rectangle of even corners inside the eye, and its resolution; then where in it they lie. */
+static void choose_part(const struct vsm_view *view, const struct vsm_view_map *map,
+                        struct vsm_preprocess_turned_plan *t)
 {
-    const struct vsm_rect *eye = &t->view->source;
-    const struct vsm_projection_eye *e = &t->map.eye;
-    double wanted = VSM_PREPROCESS_TURNED_DENSITY * t->map.view.focal;
+    const struct vsm_rect *eye = &view->source;
+    const struct vsm_projection_eye *e = &map->eye;
+    double wanted = VSM_PREPROCESS_TURNED_DENSITY * map->view.focal;
     float low[2] = {INFINITY, INFINITY}, high[2] = {0, 0};
     int begin[2], end[2], size[2] = {eye->width, eye->height};
 
@@ -94,7 +89,7 @@ static void choose_part(struct turning *t)
         begin[k] = low[k] > MARGIN ? ((int)low[k] - MARGIN) & ~1 : 0;
         end[k] = high[k] < (float)(size[k] - MARGIN) ? (int)high[k] + MARGIN : size[k];
     }
-    t->part = (struct vsm_view){.eye = t->view->eye,
+    t->part = (struct vsm_view){.eye = view->eye,
                                 .source = {eye->x + begin[0], eye->y + begin[1], end[0] - begin[0],
                                            end[1] - begin[1]}};
     t->part.width = cells_of(t->part.source.width, e->focal > 0.0 ? e->focal : e->width / M_PI, wanted);
@@ -105,6 +100,25 @@ static void choose_part(struct turning *t)
         node[0] = (node[0] - (float)begin[0]) * ((float)t->part.width / (float)t->part.source.width) - 0.5f;
         node[1] = (node[1] - (float)begin[1]) * ((float)t->part.height / (float)t->part.source.height) - 0.5f;
     }
+}
+
+int vsm_preprocess_turned_plan(const struct vsm_view *view, struct vsm_preprocess_turned_plan *plan)
+{
+    struct vsm_view_map map;
+    int status = vsm_view_map_init(&map, view);
+
+    *plan = (struct vsm_preprocess_turned_plan){0};
+    if (status == VSM_OK)
+        status = fill_nodes(view, &map, plan);
+    if (status == VSM_OK)
+        choose_part(view, &map, plan);
+    return status;
+}
+
+void vsm_preprocess_turned_plan_free(struct vsm_preprocess_turned_plan *plan)
+{
+    vsm_mem_free(plan->nodes);
+    plan->nodes = NULL;
 }
 
 /* The cell before a position, and how far it is to the next one. */
@@ -121,10 +135,10 @@ static int locate(float at, int cells, float *fraction)
 
 static void turn_cell(const struct turning *t, float x, float y, float *rgb)
 {
-    ptrdiff_t width = t->part.width, plane = width * t->part.height,
+    ptrdiff_t width = t->plan.part.width, plane = width * t->plan.part.height,
               grid = (ptrdiff_t)t->view->width * t->view->height;
     float fx, fy;
-    int cx = locate(x, t->part.width, &fx), cy = locate(y, t->part.height, &fy);
+    int cx = locate(x, t->plan.part.width, &fx), cy = locate(y, t->plan.part.height, &fy);
     const float *from = t->direct + cy * width + cx;
 
     for (int c = 0; c < 3; c++, from += plane) {
@@ -138,7 +152,8 @@ static void turn_cell(const struct turning *t, float x, float y, float *rgb)
 static void turn_rows(void *context, int band, int worker)
 {
     const struct turning *t = context;
-    const float *a = t->nodes + 2 * (ptrdiff_t)band * t->columns, *b = a + 2 * (ptrdiff_t)t->columns;
+    const float *a = t->plan.nodes + 2 * (ptrdiff_t)band * t->plan.columns,
+                *b = a + 2 * (ptrdiff_t)t->plan.columns;
 
     (void)worker;
     for (int r = 0; r < STEP && band * STEP + r < t->view->height; r++) {
@@ -163,17 +178,17 @@ int vsm_preprocess_turned(const struct vsm_image *image, const struct vsm_view *
                           struct vsm_parallel *pool)
 {
     struct turning t = {.view = view, .rgb = rgb};
-    int status = fill_nodes(&t);
+    const struct vsm_view *part = &t.plan.part;
+    int status = vsm_preprocess_turned_plan(view, &t.plan);
 
     if (status == VSM_OK) {
-        choose_part(&t);
         t.direct =
-            vsm_mem_alloc_raw("turned view", 3 * (size_t)t.part.width * (size_t)t.part.height, sizeof(float));
-        status = t.direct ? vsm_preprocess(image, &t.part, t.direct, pool) : VSM_E_NOMEM;
+            vsm_mem_alloc_raw("turned view", 3 * (size_t)part->width * (size_t)part->height, sizeof(float));
+        status = t.direct ? vsm_preprocess(image, part, t.direct, pool) : VSM_E_NOMEM;
     }
     if (status == VSM_OK)
-        vsm_parallel_for(pool, t.rows - 1, turn_rows, &t);
+        vsm_parallel_for(pool, t.plan.rows - 1, turn_rows, &t);
     vsm_mem_free(t.direct);
-    vsm_mem_free(t.nodes);
+    vsm_preprocess_turned_plan_free(&t.plan);
     return status;
 }

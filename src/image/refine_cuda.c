@@ -18,8 +18,8 @@ static bool is_supported(struct vsm_format f)
     return f.planes <= VSM_PLANES_NV && (grey || (f.chroma_x == 1 && f.chroma_y == 1));
 }
 
-static int check(const struct vsm_image *source, const struct vsm_view *views, int view_count,
-                 const struct vsm_composite_output *outputs, int output_count)
+int vsm_refine_cuda_check(const struct vsm_image *source, const struct vsm_view *views, int view_count,
+                          const struct vsm_composite_output *outputs, int output_count)
 {
     bool fits = is_supported(source->format) && view_count <= VSM_MAX_VIEWS;
 
@@ -110,8 +110,8 @@ static void set_output(struct vsm_cuda_refine_output *to, const struct vsm_refin
 }
 
 /* The constants are those of the CPU's plan, made for pictures that claim to be in host memory. */
-static int plan(struct vsm_refine_cuda *refine, const struct vsm_image *source, const struct vsm_view *views,
-                int view_count, const struct vsm_composite_output *outputs, int output_count,
+static int plan(struct vsm_refine_cuda *refine, const struct vsm_image *source,
+                const struct vsm_composite_output *outputs, int output_count,
                 const struct vsm_refine_options *options)
 {
     struct vsm_image host = *source, images[VSM_MAX_OUTPUTS];
@@ -134,34 +134,27 @@ static int plan(struct vsm_refine_cuda *refine, const struct vsm_image *source, 
             set_output(&refine->run.outputs[i], &p.outputs[i]);
     }
     vsm_refine_plan_free(&p);
-    for (int i = 0; i < view_count; i++) {
-        const struct vsm_rect *r = &views[i].source;
-
-        refine->run.views[i] = (struct vsm_cuda_refine_view){r->x, r->y,           r->width,       r->height,
-                                                             NULL, views[i].width, views[i].height};
-    }
-    refine->run.view_count = view_count;
     refine->run.output_count = output_count;
     refine->source = source->format;
     return status;
 }
 
-int vsm_refine_cuda_create(const struct vsm_image *source, const struct vsm_view *views, int view_count,
-                           const struct vsm_composite_output *outputs, int output_count,
-                           const struct vsm_refine_options *options, struct vsm_refine_cuda **refine)
+int vsm_refine_cuda_create(const struct vsm_image *source, const struct vsm_composite_output *outputs,
+                           int output_count, const struct vsm_refine_options *options,
+                           struct vsm_refine_cuda **refine)
 {
     struct vsm_refine_cuda *made;
     int status;
 
     if (output_count > VSM_MAX_OUTPUTS)
         return vsm_fail(VSM_E_INTERNAL, "refine: %d outputs are more than %d", output_count, VSM_MAX_OUTPUTS);
-    status = check(source, views, view_count, outputs, output_count);
+    status = vsm_refine_cuda_check(source, NULL, 0, outputs, output_count);
     if (status)
         return status;
     made = vsm_mem_alloc("refine", 1, sizeof(*made));
     if (!made)
         return VSM_E_NOMEM;
-    status = plan(made, source, views, view_count, outputs, output_count, options);
+    status = plan(made, source, outputs, output_count, options);
     if (status) {
         vsm_mem_free(made);
         return status;
@@ -182,21 +175,54 @@ static bool is_like(const struct vsm_refine_cuda *refine, const struct vsm_image
            image->width == refine->run.width && image->height == refine->run.height;
 }
 
+static bool same_rect(const struct vsm_cuda_refine_view *a, const struct vsm_rect *b)
+{
+    return a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height;
+}
+
+/* A turned view joins another one of the same eye. */
+static int add_view(struct vsm_cuda_refine *run, const struct vsm_refine_cuda_view *from)
+{
+    const struct vsm_rect *r = &from->view->source;
+    struct vsm_cuda_refine_view *view = run->views;
+
+    while (view < run->views + run->view_count && !same_rect(view, r))
+        view++;
+    if (view == run->views + run->view_count) {
+        if (run->view_count++ == VSM_CUDA_REFINE_VIEWS)
+            return vsm_fail(VSM_E_INTERNAL, "refine: more than %d eyes", VSM_CUDA_REFINE_VIEWS);
+        *view = (struct vsm_cuda_refine_view){.x = r->x, .y = r->y, .width = r->width, .height = r->height};
+    } else if (!from->inverse || !view->maps[0].nodes || view->map_count == VSM_CUDA_REFINE_WARPS) {
+        return vsm_fail(VSM_E_INTERNAL, "refine: these views of an eye do not go together");
+    }
+    view->maps[view->map_count++] = (struct vsm_cuda_refine_maps){
+        .fit = from->fit,
+        .grid_width = from->view->width,
+        .grid_height = from->view->height,
+        .nodes = from->inverse ? from->nodes : NULL,
+        .step = from->inverse_step,
+        .columns = from->inverse ? (int)from->inverse->dims[1] : 0,
+        .rows = from->inverse ? (int)from->inverse->dims[0] : 0,
+    };
+    return VSM_OK;
+}
+
 int vsm_refine_cuda_run(const struct vsm_refine_cuda *refine, const struct vsm_image *source,
-                        const float *const *fits, struct vsm_image *const *outputs,
-                        struct vsm_cuda_stream *stream)
+                        const struct vsm_refine_cuda_view *views, int view_count,
+                        struct vsm_image *const *outputs, struct vsm_cuda_stream *stream)
 {
     struct vsm_cuda_refine run = refine->run;
     bool like = is_like(refine, source, refine->source);
+    int status = VSM_OK;
 
     for (int i = 0; i < run.output_count && like; i++)
         like = is_like(refine, outputs[i], refine->outputs[i]);
     if (!like)
         return vsm_fail(VSM_E_INTERNAL, "refine: a picture is not like those of the plan");
     set_planes(&run.source, source);
-    for (int i = 0; i < run.view_count; i++)
-        run.views[i].fit = fits[i];
+    for (int i = 0; i < view_count && !status; i++)
+        status = add_view(&run, &views[i]);
     for (int i = 0; i < run.output_count; i++)
         set_planes(&run.outputs[i].picture, outputs[i]);
-    return vsm_cuda_refine_run(&run, stream);
+    return status ? status : vsm_cuda_refine_run(&run, stream);
 }

@@ -16,6 +16,13 @@ struct slot {
     struct vsm_cuda_event *refined, *downloaded;
 };
 
+/* The inverse mapping of a turned view, copied to the device when it changes. */
+struct table {
+    struct vsm_tensor *inverse; /* what was copied last; one reference */
+    void *nodes;
+    size_t bytes;
+};
+
 struct vsm_gpu_refine_stage {
     struct vsm_cuda_stream *compute, *download;
     struct vsm_image source; /* what sources are like */
@@ -23,7 +30,8 @@ struct vsm_gpu_refine_stage {
     int view_count, output_count;
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
     struct vsm_refine_options options;
-    struct vsm_refine_cuda *refine; /* for the views' grids */
+    struct vsm_refine_cuda *refine;
+    struct table tables[VSM_MAX_VIEWS]; /* of turned views */
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS];
     struct slot slots[SLOTS];
     struct vsm_device_review *review;
@@ -64,6 +72,7 @@ static int create_outputs(struct vsm_gpu_refine_stage *s)
 static int create_refine(struct vsm_gpu_refine_stage *s)
 {
     struct vsm_composite_output outputs[VSM_MAX_OUTPUTS];
+    int status;
 
     for (int i = 0; i < s->output_count; i++) {
         const struct vsm_composite_target *t = &s->targets[i];
@@ -72,8 +81,9 @@ static int create_refine(struct vsm_gpu_refine_stage *s)
                                                    .image = s->slots[0].outputs[i],
                                                    .key = {t->key[0], t->key[1], t->key[2]}};
     }
-    return vsm_refine_cuda_create(&s->source, s->views, s->view_count, outputs, s->output_count, &s->options,
-                                  &s->refine);
+    status = vsm_refine_cuda_check(&s->source, s->views, s->view_count, outputs, s->output_count);
+    return status ? status
+                  : vsm_refine_cuda_create(&s->source, outputs, s->output_count, &s->options, &s->refine);
 }
 
 int vsm_gpu_refine_stage_create(const struct vsm_gpu_refine_stage_options *options,
@@ -137,6 +147,10 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
     if (!stage)
         return;
     vsm_refine_cuda_destroy(stage->refine);
+    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
+        vsm_tensor_unref(&stage->tables[i].inverse);
+        vsm_cuda_free(stage->tables[i].nodes);
+    }
     if (stage->download && vsm_cuda_stream_wait(stage->download) != VSM_OK)
         vsm_log(VSM_LOG_DEBUG, "gpu", "%s", vsm_error_message());
     for (int k = 0; k < SLOTS; k++) {
@@ -155,20 +169,6 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
     vsm_cuda_stream_destroy(stage->compute);
     vsm_cuda_stream_destroy(stage->download);
     vsm_mem_free(stage);
-}
-
-/* The frame's grids, which change with adaptive scaling. */
-static int follow_grid(struct vsm_gpu_refine_stage *stage, const struct vsm_frame *frame)
-{
-    const struct vsm_view *view = &frame->mattes[0].view;
-
-    if (view->width == stage->views[0].width && view->height == stage->views[0].height)
-        return VSM_OK;
-    for (int i = 0; i < stage->view_count; i++)
-        stage->views[i] = frame->mattes[i].view;
-    vsm_refine_cuda_destroy(stage->refine);
-    stage->refine = NULL;
-    return create_refine(stage);
 }
 
 static int edit(struct vsm_gpu_refine_stage *stage, const struct slot *slot, const struct vsm_frame *frame,
@@ -192,14 +192,47 @@ static int edit(struct vsm_gpu_refine_stage *stage, const struct slot *slot, con
     return status;
 }
 
+/* Earlier frames read the table in the same stream, so that it may be overwritten in it. */
+static int follow_table(struct table *table, struct vsm_tensor *inverse, struct vsm_cuda_stream *stream)
+{
+    const size_t bytes = vsm_tensor_bytes(inverse);
+    int status = VSM_OK;
+
+    if (table->inverse == inverse)
+        return VSM_OK;
+    if (bytes > table->bytes) {
+        vsm_cuda_free(table->nodes);
+        table->nodes = NULL;
+        table->bytes = 0;
+        status = vsm_cuda_alloc("table of a turned view", bytes, &table->nodes);
+    }
+    if (status)
+        return status;
+    table->bytes = bytes > table->bytes ? bytes : table->bytes;
+    vsm_tensor_unref(&table->inverse);
+    table->inverse = vsm_tensor_ref(inverse);
+    return vsm_cuda_copy(table->nodes, inverse->data, bytes, stream);
+}
+
 static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame)
 {
-    const float *fits[VSM_MAX_VIEWS];
-    int status;
+    struct vsm_refine_cuda_view views[VSM_MAX_VIEWS];
+    int status = VSM_OK;
 
-    for (int i = 0; i < stage->view_count; i++)
-        fits[i] = vsm_tensor_f32(frame->mattes[i].coefficients);
-    status = vsm_refine_cuda_run(stage->refine, frame->source, fits, slot->outputs, stage->compute);
+    for (int i = 0; i < frame->view_count && !status; i++) {
+        const struct vsm_matte *matte = &frame->mattes[i];
+
+        if (matte->inverse)
+            status = follow_table(&stage->tables[i], matte->inverse, stage->compute);
+        views[i] = (struct vsm_refine_cuda_view){.view = &matte->view,
+                                                 .fit = vsm_tensor_f32(matte->coefficients),
+                                                 .inverse = matte->inverse,
+                                                 .nodes = stage->tables[i].nodes,
+                                                 .inverse_step = matte->inverse_step};
+    }
+    if (!status)
+        status = vsm_refine_cuda_run(stage->refine, frame->source, views, frame->view_count, slot->outputs,
+                                     stage->compute);
     return status ? status : vsm_cuda_event_record(slot->refined, stage->compute);
 }
 
@@ -229,8 +262,6 @@ static int run(void *self, struct vsm_frame *frame)
 
     if (!status && stage->review && frame->digest)
         status = vsm_device_review_run(stage->review, frame, slot->edits, edited);
-    if (!status)
-        status = follow_grid(stage, frame);
     if (!status)
         status = edit(stage, slot, frame, edited);
     if (!status)

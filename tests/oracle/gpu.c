@@ -1,6 +1,7 @@
 /* The CUDA kernels against the C reference and the network against ONNX Runtime on the CPU. Skipped without a
  * device. */
 #include "cuda/review.h"
+#include "geometry/view_map.h"
 #include "image/preprocess.h"
 #include "image/preprocess_cuda.h"
 #include "image/refine.h"
@@ -10,6 +11,7 @@
 #include "npy.h"
 #include "pictures.h"
 #include "tap.h"
+#include "turned_view.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -57,11 +59,10 @@ static void free_device(struct vsm_image *image)
         vsm_cuda_free(image->data[p]);
 }
 
-static void check_preprocess(struct vsm_format format, struct vsm_rect rect, int width, int height)
+static void check_view(struct vsm_format format, struct vsm_view view)
 {
-    const struct vsm_view view = {.source = rect, .width = width, .height = height};
     struct vsm_image *host = vsm_image_create(format, 643, 402, bt709), device;
-    const size_t bytes = 3 * sizeof(float) * (size_t)width * (size_t)height;
+    const size_t bytes = 3 * sizeof(float) * (size_t)view.width * (size_t)view.height;
     float *expected = malloc(bytes), *found = malloc(bytes);
     struct vsm_preprocess_cuda *plan = NULL;
     void *rgb = NULL;
@@ -81,6 +82,24 @@ static void check_preprocess(struct vsm_format format, struct vsm_rect rect, int
     vsm_image_unref(&host);
     free(expected);
     free(found);
+}
+
+static void check_preprocess(struct vsm_format format, struct vsm_rect rect, int width, int height)
+{
+    check_view(format, (struct vsm_view){.source = rect, .width = width, .height = height});
+}
+
+static void test_preprocess_turned(void)
+{
+    const struct vsm_rect eye = {320, 0, 322, 402};
+
+    if (no_device())
+        return;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        check_view(formats[i], turned(eye, 0, 0, 90, 96));
+        check_view(formats[i], turned(eye, -60, 35, 110, 80)); /* past the picture's edge */
+        check_view(formats[i], turned(eye, 20, 80, 40, 64));
+    }
 }
 
 static void test_preprocess(void)
@@ -136,36 +155,81 @@ static void compare(const struct vsm_image *a, const struct vsm_image *b, int *w
             }
 }
 
-static void check_refine(struct vsm_format format, struct vsm_format matte_format, bool flat)
+static struct vsm_matte make_matte(struct vsm_view view, bool flat)
+{
+    struct vsm_matte matte = {.view = view, .coefficients = make_maps(view.width, view.height, flat)};
+    struct vsm_view_table table = {0};
+    struct vsm_view_map map;
+
+    if (view.kind == VSM_VIEW_DIRECT)
+        return matte;
+    CHECK_INT(vsm_view_map_init(&map, &view), VSM_OK);
+    CHECK_INT(vsm_view_map_inverse_table(&map, &table), VSM_OK);
+    matte.inverse = table.nodes;
+    matte.inverse_step = table.step;
+    return matte;
+}
+
+static float *to_device_floats(const float *values, size_t count)
+{
+    void *memory = NULL;
+
+    CHECK_INT(vsm_cuda_alloc("values", count * sizeof(float), &memory), VSM_OK);
+    CHECK_INT(vsm_cuda_copy(memory, values, count * sizeof(float), NULL), VSM_OK);
+    CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
+    return memory;
+}
+
+/* The mattes' own device memory, given back by free_view(). */
+static struct vsm_refine_cuda_view upload_view(const struct vsm_matte *matte)
+{
+    return (struct vsm_refine_cuda_view){.view = &matte->view,
+                                         .fit = upload_fit(matte->coefficients),
+                                         .inverse = matte->inverse,
+                                         .nodes =
+                                             matte->inverse
+                                                 ? to_device_floats(vsm_tensor_f32(matte->inverse),
+                                                                    (size_t)vsm_tensor_count(matte->inverse))
+                                                 : NULL,
+                                         .inverse_step = matte->inverse_step};
+}
+
+static void free_view(struct vsm_refine_cuda_view *view, struct vsm_matte *matte)
+{
+    vsm_cuda_free((void *)(uintptr_t)view->fit);
+    vsm_cuda_free((void *)(uintptr_t)view->nodes);
+    vsm_tensor_unref(&matte->coefficients);
+    vsm_tensor_unref(&matte->inverse);
+}
+
+/* Refines on both sides; returns how many codes the pictures differ by. */
+static int check_refine(struct vsm_format format, struct vsm_format matte_format, struct vsm_matte *mattes,
+                        int count, const char *what)
 {
     const struct vsm_refine_options options = {.despill = 0.7f};
     struct vsm_image *source = vsm_image_create(format, 645, 403, bt709), *host[2], device[2], from;
-    struct vsm_matte mattes[2] = {{.view = {.source = {0, 2, 320, 401}, .width = 80, .height = 96}},
-                                  {.view = {.source = {320, 2, 325, 401}, .width = 64, .height = 48}}};
     struct vsm_composite_output outputs[2] = {{VSM_COMPOSITE_KEY, NULL, {0x00, 0xb1, 0x40}},
                                               {VSM_COMPOSITE_MATTE, NULL, {0}}};
-    const float *fits[2];
+    struct vsm_refine_cuda_view views[VSM_MAX_VIEWS];
     struct vsm_image *results[2] = {&device[0], &device[1]};
     struct vsm_refine_cuda *plan = NULL;
     int worst = 0;
-    int64_t different = 0, count = 0;
+    int64_t different = 0, samples = 0;
 
     picture_noise(source);
     from = to_device(source, -1);
+    for (int i = 0; i < count; i++)
+        views[i] = upload_view(&mattes[i]);
     for (int i = 0; i < 2; i++) {
-        mattes[i].coefficients = make_maps(mattes[i].view.width, mattes[i].view.height, flat);
-        fits[i] = upload_fit(mattes[i].coefficients);
         host[i] = vsm_image_create(i ? matte_format : format, 645, 403, bt709);
         picture_clear(host[i], 0x5a);
         device[i] = to_device(host[i], 0xa5);
         outputs[i].image = host[i];
     }
-    CHECK_INT(vsm_refine(source, mattes, 2, outputs, 2, &options, NULL), VSM_OK);
-    CHECK_INT(vsm_refine_cuda_create(source, (struct vsm_view[]){mattes[0].view, mattes[1].view}, 2, outputs,
-                                     2, &options, &plan),
-              VSM_OK);
+    CHECK_INT(vsm_refine(source, mattes, count, outputs, 2, &options, NULL), VSM_OK);
+    CHECK_INT(vsm_refine_cuda_create(source, outputs, 2, &options, &plan), VSM_OK);
     if (plan)
-        CHECK_INT(vsm_refine_cuda_run(plan, &from, fits, results, NULL), VSM_OK);
+        CHECK_INT(vsm_refine_cuda_run(plan, &from, views, count, results, NULL), VSM_OK);
     for (int i = 0; i < 2; i++) {
         struct vsm_image *back = vsm_image_create(host[i]->format, 645, 403, bt709);
 
@@ -176,30 +240,52 @@ static void check_refine(struct vsm_format format, struct vsm_format matte_forma
                                     NULL),
                       VSM_OK);
         CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
-        compare(host[i], back, &worst, &different, &count);
+        compare(host[i], back, &worst, &different, &samples);
         vsm_image_unref(&back);
         vsm_image_unref(&host[i]);
         free_device(&device[i]);
-        vsm_tensor_unref(&mattes[i].coefficients);
-        vsm_cuda_free((void *)(uintptr_t)fits[i]);
     }
-    printf("# planes %d depth %d%s: at most %d codes apart, %.3f%% of samples differ\n", format.planes,
-           format.depth, flat ? " flat" : "", worst, 100.0 * (double)different / (double)count);
-    CHECK(worst <= (flat ? 0 : 1));
+    for (int i = 0; i < count; i++)
+        free_view(&views[i], &mattes[i]);
+    printf("# planes %d depth %d %s: at most %d codes apart, %.3f%% of samples differ\n", format.planes,
+           format.depth, what, worst, 100.0 * (double)different / (double)samples);
     vsm_refine_cuda_destroy(plan);
     free_device(&from);
     vsm_image_unref(&source);
+    return worst;
 }
 
 static void test_refine(void)
 {
     const struct vsm_format grey = {VSM_PLANES_GRAY, 8, 0, 0, 0}, nv12 = {VSM_PLANES_NV, 8, 0, 1, 1};
+    const struct vsm_view views[2] = {{.source = {0, 2, 320, 401}, .width = 80, .height = 96},
+                                      {.source = {320, 2, 325, 401}, .width = 64, .height = 48}};
 
     if (no_device())
         return;
     for (int i = 0; i < 4; i++) {
-        check_refine(formats[i], grey, false);
-        check_refine(formats[i], nv12, true);
+        struct vsm_matte mattes[2] = {make_matte(views[0], false), make_matte(views[1], false)};
+        struct vsm_matte flat[2] = {make_matte(views[0], true), make_matte(views[1], true)};
+
+        CHECK(check_refine(formats[i], grey, mattes, 2, "direct") <= 1);
+        CHECK_INT(check_refine(formats[i], nv12, flat, 2, "flat"), 0);
+    }
+}
+
+/* The left eye through two views that overlap and leave its rim to nobody, the right one through one. */
+static void test_refine_turned(void)
+{
+    const struct vsm_format grey = {VSM_PLANES_GRAY, 8, 0, 0, 0};
+    const struct vsm_rect left = {0, 2, 320, 401}, right = {320, 2, 325, 401};
+
+    if (no_device())
+        return;
+    for (int i = 0; i < 4; i++) {
+        struct vsm_matte mattes[3] = {make_matte(turned(left, -25, 10, 80, 96), false),
+                                      make_matte(turned(left, 30, -15, 70, 96), false),
+                                      make_matte(turned(right, 70, 40, 110, 96), false)};
+
+        CHECK(check_refine(formats[i], grey, mattes, 3, "turned") <= 1);
     }
 }
 
@@ -229,16 +315,6 @@ static void expect_digest(const float *rgb, const float *fit, int height, int wi
         }
     for (int c = 0; c < 4; c++)
         mean[c] /= (x1 - x0) * (y1 - y0);
-}
-
-static float *to_device_floats(const float *values, size_t count)
-{
-    void *memory = NULL;
-
-    CHECK_INT(vsm_cuda_alloc("values", count * sizeof(float), &memory), VSM_OK);
-    CHECK_INT(vsm_cuda_copy(memory, values, count * sizeof(float), NULL), VSM_OK);
-    CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
-    return memory;
 }
 
 static float *noise(size_t count, float low, float high)
@@ -550,6 +626,8 @@ int main(void)
         RUN(test_refine);
         RUN(test_network);
     }
+    RUN(test_preprocess_turned);
+    RUN(test_refine_turned);
     RUN(test_review);
     RUN(test_repair);
     RUN(test_drift);
