@@ -38,8 +38,6 @@ static const char *misfit(const struct vsm_plan *plan)
             return "an output changes the projection or the size";
     }
     for (int i = 0; i < plan->view_count; i++) {
-        if (plan->views[i].kind != VSM_VIEW_DIRECT)
-            return "a view is turned";
         if (plan->views[i].source.x % 2 || plan->views[i].source.y % 2)
             return "an eye begins at an odd position";
     }
@@ -138,7 +136,7 @@ static int create_network(const struct vsm_plan *plan, const struct vsm_image *s
         .source = source,
         .targets = targets,
         .target_count = plan->output_count,
-        .digest = vsm_gpu_plan_reviews(plan, small) ? small : NULL,
+        .digest = vsm_gpu_plan_reviews(plan, small) || plan->turned ? small : NULL,
         .scaling = plan->adaptive ? &plan->scaling : NULL,
     };
 

@@ -213,6 +213,10 @@ static int create_beside_gpu(struct job *job)
     struct vsm_view small[VSM_MAX_VIEWS];
     int status = vsm_people_plan_create_stage(job->plan, job->pool, &job->detector, &job->people);
 
+    if (status == VSM_OK)
+        status = vsm_view_plan_create_director(job->plan, &job->director);
+    if (status == VSM_OK && job->director)
+        status = vsm_gpu_stage_set_director(job->gpu.network, job->director);
     if (status != VSM_OK || !vsm_gpu_plan_reviews(job->plan, small))
         return status;
     status = create_stereo(job, small);

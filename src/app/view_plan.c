@@ -19,8 +19,6 @@ static int check_width(const struct vsm_config *config)
 /* NULL, or why automatic views are direct ones here. */
 static const char *misfit(const struct vsm_plan *plan)
 {
-    if (plan->gpu)
-        return "turned views are not made on the GPU yet";
     if (plan->layout.projection == VSM_RECTILINEAR)
         return "the picture is flat";
     if (plan->config->matting.model == VSM_CONFIG_MODEL_SAM2)
@@ -44,11 +42,6 @@ int vsm_view_plan_choose(struct vsm_plan *plan)
     plan->turned_why = "as asked";
     if (wanted == VSM_CONFIG_VIEW_AUTO)
         plan->turned_why = misfit(plan);
-    else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->gpu)
-        return vsm_fail(
-            VSM_E_USAGE,
-            "matting.view: turned views are not made on the GPU yet; set processing.device to cpu, or "
-            "matting.view to direct or auto");
     else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->config->matting.model == VSM_CONFIG_MODEL_SAM2)
         return vsm_fail(VSM_E_USAGE,
                         "matting.view: turned views need a matter, which matting.model sam2 does without; "
@@ -86,8 +79,7 @@ static int create_matters(const struct vsm_plan *plan, struct vsm_rvm *turned[])
     return status;
 }
 
-int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
-                         struct vsm_view_director **director)
+int vsm_view_plan_create_director(const struct vsm_plan *plan, struct vsm_view_director **director)
 {
     const struct vsm_config *config = plan->config;
     const struct vsm_view_director_options options = {
@@ -99,13 +91,20 @@ int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *st
         .follow = config->matting.view_follow,
         .sides = {plan->turned_sides[0], plan->turned_sides[1]},
     };
+
+    return plan->turned ? vsm_view_director_create(&options, director) : VSM_OK;
+}
+
+int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
+                         struct vsm_view_director **director)
+{
     int status;
 
     if (!plan->turned)
         return VSM_OK;
     status = create_matters(plan, turned);
     if (status == VSM_OK)
-        status = vsm_view_director_create(&options, director);
+        status = vsm_view_plan_create_director(plan, director);
     if (status == VSM_OK)
         vsm_matte_stage_set_director(stage, turned, *director);
     return status;

@@ -399,3 +399,26 @@ int vsm_cuda_refine_run(const struct vsm_cuda_refine *r, struct vsm_cuda_stream 
         refine_kernel<false><<<grid, block, 0, vsm_cuda_raw(stream)>>>(*r);
     return vsm_cuda_launched("refine");
 }
+
+static __global__ void __launch_bounds__(THREADS_X *THREADS_Y)
+    fade_kernel(const __grid_constant__ struct vsm_cuda_refine_view view, float keep, float *fit)
+{
+    const int x = (int)(blockIdx.x * THREADS_X + threadIdx.x), y = (int)(blockIdx.y * THREADS_Y + threadIdx.y);
+
+    if (x >= view.width || y >= view.height)
+        return;
+    const struct maps m = turned_maps(view, 2 * x + 1, 2 * y + 1);
+    float4 *to = (float4 *)fit + ((size_t)y * view.width + x) * 2;
+
+    to[0] = lerp(*(const float4 *)m.a, to[0], keep);
+    to[1] = lerp(*(const float4 *)m.b, to[1], keep);
+}
+
+int vsm_cuda_refine_fade(const struct vsm_cuda_refine_view *view, float keep, float *fit,
+                         struct vsm_cuda_stream *stream)
+{
+    const dim3 grid(vsm_cuda_blocks(view->width, THREADS_X), vsm_cuda_blocks(view->height, THREADS_Y));
+
+    fade_kernel<<<grid, dim3(THREADS_X, THREADS_Y), 0, vsm_cuda_raw(stream)>>>(*view, keep, fit);
+    return vsm_cuda_launched("fading views");
+}

@@ -66,6 +66,11 @@ struct vsm_cuda_refine {
     int output_count;
 };
 
+/* image/view_fade.h: fit [view->height, view->width, 8] becomes keep times itself plus 1 - keep times what the maps of
+ * `view` say there, whose nodes count cells of that grid as luma samples. */
+int vsm_cuda_refine_fade(const struct vsm_cuda_refine_view *view, float keep, float *fit,
+                         struct vsm_cuda_stream *stream) VSM_NODISCARD;
+
 int vsm_cuda_refine_run(const struct vsm_cuda_refine *refine, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 #ifdef __cplusplus

@@ -276,6 +276,16 @@ int vsm_cuda_preprocess_turn_run(const struct vsm_cuda_preprocess_turn *turn, st
     return NO_CUDA;
 }
 
+int vsm_cuda_refine_fade(const struct vsm_cuda_refine_view *view, float keep, float *fit,
+                         struct vsm_cuda_stream *stream)
+{
+    (void)view;
+    (void)keep;
+    (void)fit;
+    (void)stream;
+    return NO_CUDA;
+}
+
 int vsm_cuda_refine_run(const struct vsm_cuda_refine *refine, struct vsm_cuda_stream *stream)
 {
     (void)refine;

@@ -20,6 +20,8 @@ void vsm_frame_destroy(struct vsm_frame **frame)
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&f->mattes[i].coefficients);
         vsm_tensor_unref(&f->mattes[i].inverse);
+        vsm_tensor_unref(&f->fading[i].coefficients);
+        vsm_tensor_unref(&f->fading[i].inverse);
     }
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         vsm_image_unref(&f->outputs[i]);
@@ -45,6 +47,8 @@ size_t vsm_frame_bytes(const struct vsm_frame *frame)
         bytes += tensor_bytes(frame->mattes[i].coefficients);
         bytes += tensor_bytes(frame->mattes[i].inverse);
     }
+    for (int i = 0; i < frame->fading_count; i++)
+        bytes += tensor_bytes(frame->fading[i].coefficients) + tensor_bytes(frame->fading[i].inverse);
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         bytes += image_bytes(frame->outputs[i]);
     return bytes;

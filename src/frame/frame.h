@@ -50,6 +50,12 @@ struct vsm_frame {
      * direction, field of view and grid. */
     int view_count;
     struct vsm_matte mattes[VSM_MAX_VIEWS];
+    /* On a device, while views replace others: what the old ones found, to be mixed with the mattes (image/view_fade.h),
+     * which count `fading_weight`. fading_stays: the old views are those that the full-size pass is to get. */
+    int fading_count;
+    struct vsm_matte fading[VSM_MAX_VIEWS];
+    float fading_weight;
+    bool fading_stays;
     struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* by output number; NULL where not made */
 };
 

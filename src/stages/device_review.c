@@ -43,16 +43,41 @@ void vsm_device_review_views(const struct vsm_view *views, int view_count, struc
     }
 }
 
+static int set_view(struct vsm_device_review *r, int i, const struct vsm_view *view)
+{
+    r->views[i] = *view;
+    r->frame.mattes[i].view = *view;
+    return vsm_view_map_init(&r->maps[i], view);
+}
+
+/* The frame's views on the small grids. */
+static int follow_views(struct vsm_device_review *r, const struct vsm_frame *frame)
+{
+    int status = VSM_OK;
+
+    for (int i = 0; i < frame->view_count && status == VSM_OK; i++) {
+        struct vsm_view view = frame->mattes[i].view;
+
+        view.width = r->views[0].width;
+        view.height = r->views[0].height;
+        status = set_view(r, i, &view);
+    }
+    if (frame->view_count > 0)
+        r->frame.view_count = frame->view_count;
+    return status;
+}
+
 static int create_parts(struct vsm_device_review *r)
 {
     const int64_t dims[] = {VSM_COEFFICIENT_MAPS, r->views[0].height, r->views[0].width};
     int status = VSM_OK;
 
-    for (int i = 0; i < r->options.view_count && status == VSM_OK; i++) {
-        r->frame.mattes[i].view = r->views[i];
+    for (int i = 0; i < VSM_MAX_VIEWS && status == VSM_OK; i++) {
         r->frame.mattes[i].coefficients = vsm_tensor_create(VSM_F32, 3, dims);
-        status = r->frame.mattes[i].coefficients ? vsm_view_map_init(&r->maps[i], &r->views[i]) : VSM_E_NOMEM;
+        status = r->frame.mattes[i].coefficients ? VSM_OK : VSM_E_NOMEM;
     }
+    for (int i = 0; i < r->options.view_count && status == VSM_OK; i++)
+        status = set_view(r, i, &r->views[i]);
     if (status == VSM_OK && r->options.select)
         status = vsm_gate_create(r->views[0].width, r->views[0].height, &r->gate);
     r->open = vsm_mem_alloc("device review", r->cells, sizeof(float));
@@ -150,7 +175,7 @@ static void begin(struct vsm_device_review *r, const struct vsm_frame *frame)
     r->frame.index = frame->index;
     r->frame.scene_cut = frame->scene_cut;
     r->frame.people = frame->people;
-    for (int view = 0; view < r->options.view_count; view++) {
+    for (int view = 0; view < r->frame.view_count; view++) {
         struct cells cells = cells_of(r, frame, view);
 
         in_bands(&cells, begin_band);
@@ -162,7 +187,7 @@ static int compare_eyes(struct vsm_device_review *r, const struct vsm_frame *fra
     struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0}; /* none that could be repaired */
     const float *rgb[VSM_MAX_VIEWS];
 
-    for (int view = 0; view < r->options.view_count; view++)
+    for (int view = 0; view < r->frame.view_count; view++)
         rgb[view] = digest_of(r, frame, view);
     return r->stereo.run(r->stereo.self, &r->frame, rgb, states);
 }
@@ -204,12 +229,14 @@ int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_fra
                           bool edited[VSM_MAX_VIEWS])
 {
     const bool gated = review->options.select && frame->people.known;
-    int status = VSM_OK;
+    int status = follow_views(review, frame);
 
+    if (status != VSM_OK)
+        return status;
     begin(review, frame);
     if (review->stereo.run)
         status = compare_eyes(review, frame);
-    for (int view = 0; view < review->options.view_count && status == VSM_OK; view++) {
+    for (int view = 0; view < review->frame.view_count && status == VSM_OK; view++) {
         struct cells cells = cells_of(review, frame, view);
 
         cells.weight = review->stereo.run

@@ -6,6 +6,7 @@
 #include "cuda/review.h"
 #include "image/cuda_pool.h"
 #include "image/refine_cuda.h"
+#include "image/view_fade_cuda.h"
 
 #define SLOTS 2 /* frames between refining's start and the end of the download */
 
@@ -32,6 +33,7 @@ struct vsm_gpu_refine_stage {
     struct vsm_refine_options options;
     struct vsm_refine_cuda *refine;
     struct table tables[VSM_MAX_VIEWS]; /* of turned views */
+    struct vsm_view_fade_cuda *fade;
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS];
     struct slot slots[SLOTS];
     struct vsm_device_review *review;
@@ -104,7 +106,8 @@ int vsm_gpu_refine_stage_create(const struct vsm_gpu_refine_stage_options *optio
         s->views[i] = options->views[i];
     for (int i = 0; i < s->output_count; i++)
         s->targets[i] = options->targets[i];
-    status = vsm_cuda_device_info(&info);
+    s->fade = vsm_view_fade_cuda_create();
+    status = s->fade ? vsm_cuda_device_info(&info) : VSM_E_NOMEM;
     if (!status)
         status = create_streams(s);
     if (!status)
@@ -133,7 +136,7 @@ int vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct v
     stage->small_width = view->width;
     stage->small_height = view->height;
     for (int k = 0; k < SLOTS && !status; k++) {
-        const size_t bytes = edit_floats(stage) * (size_t)stage->view_count * sizeof(float);
+        const size_t bytes = edit_floats(stage) * VSM_MAX_VIEWS * sizeof(float);
 
         status = vsm_cuda_alloc_host("edits", bytes, &stage->slots[k].edits);
         if (!status)
@@ -147,6 +150,7 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
     if (!stage)
         return;
     vsm_refine_cuda_destroy(stage->refine);
+    vsm_view_fade_cuda_destroy(stage->fade);
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&stage->tables[i].inverse);
         vsm_cuda_free(stage->tables[i].nodes);
@@ -176,7 +180,7 @@ static int edit(struct vsm_gpu_refine_stage *stage, const struct slot *slot, con
 {
     int status = VSM_OK;
 
-    for (int i = 0; i < stage->view_count && !status; i++) {
+    for (int i = 0; i < frame->view_count && !status; i++) {
         const size_t at = edit_floats(stage) * (size_t)i;
         const struct vsm_matte *matte = &frame->mattes[i];
 
@@ -189,6 +193,30 @@ static int edit(struct vsm_gpu_refine_stage *stage, const struct slot *slot, con
                                           stage->small_width, vsm_tensor_f32(matte->coefficients),
                                           matte->view.height, matte->view.width, stage->compute);
     }
+    return status;
+}
+
+/* The frame keeps the views that see more; the others are mixed into them. */
+static int fade(struct vsm_gpu_refine_stage *stage, struct vsm_frame *frame)
+{
+    const float keep = frame->fading_stays ? 1.0f - frame->fading_weight : frame->fading_weight;
+    int status = VSM_OK;
+
+    for (int i = 0; i < VSM_MAX_VIEWS && frame->fading_stays; i++) {
+        const struct vsm_matte matte = frame->mattes[i];
+
+        frame->mattes[i] = frame->fading[i];
+        frame->fading[i] = matte;
+    }
+    if (frame->fading_stays) {
+        const int count = frame->view_count;
+
+        frame->view_count = frame->fading_count;
+        frame->fading_count = count;
+    }
+    for (int i = 0; i < frame->view_count && !status; i++)
+        status = vsm_view_fade_cuda_run(stage->fade, i, &frame->mattes[i], keep, frame->fading,
+                                        frame->fading_count, stage->compute);
     return status;
 }
 
@@ -264,6 +292,8 @@ static int run(void *self, struct vsm_frame *frame)
         status = vsm_device_review_run(stage->review, frame, slot->edits, edited);
     if (!status)
         status = edit(stage, slot, frame, edited);
+    if (!status && frame->fading_count)
+        status = fade(stage, frame);
     if (!status)
         status = refine(stage, slot, frame);
     return status ? status : download(stage, slot, frame);
@@ -286,8 +316,10 @@ static int run_download(void *self, struct vsm_frame *frame)
 
     vsm_image_unref(&frame->source);
     vsm_tensor_unref(&frame->digest);
-    for (int i = 0; i < frame->view_count; i++)
+    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&frame->mattes[i].coefficients);
+        vsm_tensor_unref(&frame->fading[i].coefficients);
+    }
     return status ? status : vsm_cuda_event_wait(slot->downloaded);
 }
 

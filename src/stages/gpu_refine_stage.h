@@ -4,6 +4,7 @@
  * "refine", for frames whose source and maps are on the device: lets the host look at the digest and change the maps
  * (stages/device_review.h) while the network is at the next frame, refines into every output's picture and begins its
  * copy into the frame's page-locked host pictures. "download" waits for the copies and gives source and maps back.
+ * While views replace others, the maps of the old ones are mixed in (image/view_fade_cuda.h), after that look.
  * Refining and copying have a stream each; no wait is for the whole device.
  *
  * Barrier record: the device review's.
@@ -19,7 +20,7 @@ struct vsm_gpu_refine_stage;
 
 struct vsm_gpu_refine_stage_options {
     const struct vsm_image *source; /* a picture like those to come (format, colour, size; no pixels) */
-    const struct vsm_view *views;   /* direct; frames may have them on other grids */
+    const struct vsm_view *views;   /* direct; frames may have others */
     int view_count;
     const struct vsm_composite_target *targets;
     int target_count;

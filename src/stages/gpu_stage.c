@@ -6,31 +6,36 @@
 #include "base/mem.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
-#include "cuda/review.h"
+#include "geometry/view_map.h"
+#include "image/coefficients.h"
 #include "image/cuda_pool.h"
 #include "image/cuda_tensors.h"
-#include "image/preprocess_cuda.h"
-#include "models/rvm_cuda.h"
+#include "models/rvm_turn.h"
+#include "stages/gpu_views.h"
+
+#include <string.h>
 
 #define SENSES 8 /* frames between looks at the device's load and memory, which cost about a millisecond */
 
 struct vsm_gpu_stage {
     struct vsm_cuda_stream *compute;
     struct vsm_cuda_event *network_done;
-    struct vsm_rvm_options options;
-    struct vsm_rvm_cuda *rvm;
-    struct vsm_preprocess_cuda *preprocess;
-    struct vsm_cuda_tensors *maps; /* of one view */
+    struct vsm_gpu_views networks;
+    struct vsm_gpu_set now, old; /* old ones are run while a director fades them out */
     struct vsm_sha256 hash;
-    struct vsm_image source; /* what sources are like */
-    struct vsm_view views[VSM_MAX_VIEWS];
-    int view_count, output_count;
+    struct vsm_view direct[VSM_MAX_VIEWS];
+    int view_count, output_count; /* direct views */
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS]; /* page-locked */
     int digest_width, digest_height;              /* 0: none is wanted */
     void *device_digest;                          /* of all views */
-    struct vsm_cuda_tensors *digests;             /* its copies; page-locked */
+    struct vsm_cuda_tensors *digests[2];          /* its copies, of one batch and of two; page-locked */
     struct vsm_matte_counters counters;
+
+    struct vsm_view_director *director;   /* NULL: all views are direct, always the same ones */
+    const struct vsm_view_choice *choice; /* of this frame */
+    struct vsm_tensor
+        *shown[VSM_MAX_VIEWS]; /* for the director: maps on the digest's grid that are its alpha */
 
     bool adaptive;
     struct vsm_scaling scaling;
@@ -41,63 +46,58 @@ struct vsm_gpu_stage {
 
 static int create_digests(struct vsm_gpu_stage *s)
 {
-    const int64_t dims[] = {s->view_count, 4, s->digest_height, s->digest_width};
-    const size_t floats = 4 * (size_t)s->digest_width * (size_t)s->digest_height * (size_t)s->view_count;
+    int64_t dims[] = {s->view_count, 4, s->digest_height, s->digest_width};
+    const size_t floats = 4 * (size_t)s->digest_width * (size_t)s->digest_height * VSM_MAX_VIEWS;
 
-    s->digests = vsm_cuda_tensors_create("digest", VSM_PLACE_HOST, 4, dims);
-    return s->digests ? vsm_cuda_alloc("digest", floats * sizeof(float), &s->device_digest) : VSM_E_NOMEM;
+    for (int k = 0; k < 2; k++, dims[0] *= 2) {
+        s->digests[k] = vsm_cuda_tensors_create("digest", VSM_PLACE_HOST, 4, dims);
+        if (!s->digests[k])
+            return VSM_E_NOMEM;
+    }
+    return vsm_cuda_alloc("digest", floats * sizeof(float), &s->device_digest);
 }
 
 static int create_room(struct vsm_gpu_stage *s)
 {
+    const struct vsm_image *source = &s->networks.source;
     int status = vsm_cuda_stream_create(&s->compute);
 
+    s->networks.stream = s->compute;
     if (!status)
         status = vsm_cuda_event_create(0, &s->network_done);
     for (int i = 0; i < s->output_count && !status; i++) {
         const struct vsm_composite_target *t = &s->targets[i];
 
         s->pools[i] =
-            vsm_cuda_pool_create(VSM_PLACE_HOST, t->format, s->source.width, s->source.height, t->colour);
+            vsm_cuda_pool_create(VSM_PLACE_HOST, t->format, source->width, source->height, t->colour);
         status = s->pools[i] ? VSM_OK : VSM_E_NOMEM;
     }
     return !status && s->digest_width ? create_digests(s) : status;
 }
 
-static void destroy_network(struct vsm_gpu_stage *s)
+static void destroy_networks(struct vsm_gpu_stage *s)
 {
-    vsm_rvm_cuda_destroy(s->rvm);
-    vsm_preprocess_cuda_destroy(s->preprocess);
-    vsm_cuda_tensors_destroy(s->maps);
-    s->rvm = NULL;
-    s->preprocess = NULL;
-    s->maps = NULL;
+    vsm_gpu_views_close(&s->now);
+    vsm_gpu_views_close(&s->old);
+    vsm_gpu_views_clear(&s->networks);
 }
 
-/* Everything that depends on the grid. */
+/* For the direct views. */
 static int create_network(struct vsm_gpu_stage *s)
 {
-    const int64_t dims[] = {s->views[0].height, s->views[0].width, 8};
-    int status;
-
     if (vsm_fault_hit("gpu.memory"))
         return vsm_fail(VSM_E_NOMEM, "CUDA: memory of the network: out of memory");
-    s->options.width = s->views[0].width;
-    s->options.height = s->views[0].height;
-    status = vsm_preprocess_cuda_create(&s->source, s->views, s->view_count, &s->preprocess);
-    s->maps = vsm_cuda_tensors_create("maps", VSM_PLACE_CUDA, 3, dims);
-    if (!status && !s->maps)
-        status = VSM_E_NOMEM;
-    if (!status)
-        status = vsm_rvm_cuda_create(&s->options, s->compute, &s->rvm);
-    return status;
+    s->now.count = s->view_count;
+    for (int i = 0; i < s->view_count; i++)
+        s->now.views[i] = s->direct[i];
+    return vsm_gpu_views_open(&s->networks, &s->now);
 }
 
 static void set_grid(struct vsm_gpu_stage *s, struct vsm_scaling_grid grid)
 {
     for (int i = 0; i < s->view_count; i++) {
-        s->views[i].width = grid.width;
-        s->views[i].height = grid.height;
+        s->direct[i].width = grid.width;
+        s->direct[i].height = grid.height;
     }
 }
 
@@ -112,7 +112,7 @@ static int create_adapted(struct vsm_gpu_stage *s, int64_t frame)
             set_grid(s, vsm_scaling_current(&s->scaling));
         status = create_network(s);
         if (status)
-            destroy_network(s);
+            destroy_networks(s);
         if (status != VSM_E_NOMEM || !s->adaptive || !vsm_scaling_out_of_memory(&s->scaling, frame))
             break;
         vsm_scaling_describe(&s->scaling, text, sizeof(text));
@@ -131,7 +131,7 @@ static int create_parts(struct vsm_gpu_stage *s)
     if (!status)
         status = create_adapted(s, 0);
     if (!status)
-        s->hash = vsm_rvm_cuda_hash(s->rvm);
+        s->hash = vsm_gpu_views_hash(&s->now);
     return status;
 }
 
@@ -142,15 +142,15 @@ int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options, struct vsm
 
     if (!s)
         return VSM_E_NOMEM;
-    s->options = *options->rvm;
-    s->source = *options->source;
-    s->source.place = VSM_PLACE_CUDA;
+    s->networks.options = *options->rvm;
+    s->networks.source = *options->source;
+    s->networks.source.place = VSM_PLACE_CUDA;
     s->view_count = options->view_count;
     s->output_count = options->target_count;
     s->digest_width = options->digest ? options->digest->width : 0;
     s->digest_height = options->digest ? options->digest->height : 0;
     for (int i = 0; i < s->view_count; i++)
-        s->views[i] = options->views[i];
+        s->direct[i] = options->views[i];
     for (int i = 0; i < s->output_count; i++)
         s->targets[i] = options->targets[i];
     s->adaptive = options->scaling != NULL;
@@ -170,11 +170,14 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
 {
     if (!stage)
         return;
-    destroy_network(stage);
+    destroy_networks(stage);
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_tensor_unref(&stage->shown[i]);
     for (int i = 0; i < stage->output_count; i++)
         vsm_cuda_pool_destroy(stage->pools[i]);
     vsm_cuda_free(stage->device_digest);
-    vsm_cuda_tensors_destroy(stage->digests);
+    vsm_cuda_tensors_destroy(stage->digests[0]);
+    vsm_cuda_tensors_destroy(stage->digests[1]);
     vsm_cuda_event_destroy(stage->network_done);
     vsm_cuda_stream_destroy(stage->compute);
     vsm_mem_free(stage);
@@ -195,28 +198,93 @@ const struct vsm_scaling *vsm_gpu_stage_scaling(const struct vsm_gpu_stage *stag
     return stage->adaptive ? &stage->scaling : NULL;
 }
 
-static int set_states(struct vsm_gpu_stage *stage, const struct vsm_rvm_state states[VSM_MAX_VIEWS])
-{
-    int status = VSM_OK;
-
-    for (int i = 0; i < stage->view_count && !status; i++)
-        status = vsm_rvm_cuda_set_state(stage->rvm, i, &states[i]);
-    return status;
-}
-
-static int get_states(const struct vsm_gpu_stage *stage, struct vsm_rvm_state states[VSM_MAX_VIEWS])
-{
-    int status = VSM_OK;
-
-    for (int i = 0; i < stage->view_count && !status; i++)
-        status = vsm_rvm_cuda_get_state(stage->rvm, i, &states[i]);
-    return status;
-}
-
 static void reset(struct vsm_rvm_state states[VSM_MAX_VIEWS])
 {
     for (int i = 0; i < VSM_MAX_VIEWS; i++)
         vsm_rvm_state_reset(&states[i]);
+}
+
+int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director)
+{
+    const int64_t dims[] = {VSM_COEFFICIENT_MAPS, stage->digest_height, stage->digest_width};
+
+    stage->director = director;
+    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
+        stage->shown[i] = vsm_tensor_create(VSM_F32, 3, dims);
+        if (!stage->shown[i])
+            return VSM_E_NOMEM;
+    }
+    return VSM_OK;
+}
+
+/* The states of new views from those of the old views of the same eyes. */
+static int turn_states(const struct vsm_gpu_set *from, const struct vsm_rvm_state *states,
+                       const struct vsm_view_group *group, struct vsm_rvm_state *turned)
+{
+    int status = VSM_OK;
+
+    for (int i = 0; i < group->count && !status; i++) {
+        const struct vsm_rvm_state *old[VSM_MAX_VIEWS];
+        struct vsm_view_map maps[VSM_MAX_VIEWS], map;
+        int count = 0;
+
+        status = vsm_view_map_init(&map, &group->views[i]);
+        for (int k = 0; k < from->count && !status; k++) {
+            if (from->views[k].eye != group->views[i].eye)
+                continue;
+            old[count] = &states[k];
+            status = vsm_view_map_init(&maps[count++], &from->views[k]);
+        }
+        if (!status)
+            status = vsm_rvm_state_turn(old, maps, count, &map, &turned[i]);
+    }
+    return status;
+}
+
+static void set_of(struct vsm_gpu_set *set, const struct vsm_view_group *group)
+{
+    *set = (struct vsm_gpu_set){.count = group->count};
+    for (int i = 0; i < group->count; i++)
+        set->views[i] = group->views[i];
+}
+
+/* The director's views, with what the views so far remember of the same directions. */
+static int change_views(struct vsm_gpu_stage *stage, const struct vsm_view_choice *choice)
+{
+    struct vsm_rvm_state before[VSM_MAX_VIEWS] = {0}, after[VSM_MAX_VIEWS] = {0};
+    int status = vsm_gpu_views_get_states(&stage->now, before);
+
+    if (!status)
+        status = turn_states(&stage->now, before, &choice->now, after);
+    if (choice->replaced) {
+        vsm_gpu_views_close(&stage->old);
+        stage->old = stage->now;
+    } else {
+        vsm_gpu_views_close(&stage->now);
+    }
+    set_of(&stage->now, &choice->now);
+    if (!status)
+        status = vsm_gpu_views_open(&stage->networks, &stage->now);
+    else
+        stage->now.count = 0;
+    if (!status)
+        status = vsm_gpu_views_set_states(&stage->now, after);
+    reset(before);
+    reset(after);
+    return status;
+}
+
+static int choose_views(struct vsm_gpu_stage *stage, const struct vsm_frame *frame)
+{
+    int status = VSM_OK;
+
+    if (stage->director)
+        status = vsm_view_director_next(stage->director, frame, frame->scene_cut, &stage->choice);
+    if (!status && stage->choice && stage->choice->changed)
+        status = change_views(stage, stage->choice);
+    if (stage->choice && stage->choice->old.count == 0)
+        vsm_gpu_views_close(&stage->old);
+    return status;
 }
 
 /* Brings network and states to the controller's grid. Frames on their way are waited for first. */
@@ -224,38 +292,30 @@ static int change_grid(struct vsm_gpu_stage *stage, int64_t frame)
 {
     struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
     char text[160];
-    int status = get_states(stage, states);
+    int status = vsm_gpu_views_get_states(&stage->now, states);
 
     vsm_scaling_describe(&stage->scaling, text, sizeof(text));
     vsm_log(VSM_LOG_INFO, "scaling", "%s", text);
-    destroy_network(stage);
+    destroy_networks(stage);
     if (!status)
         status = create_adapted(stage, frame);
     for (int i = 0; i < stage->view_count && !status; i++)
-        status = vsm_rvm_state_resample(&states[i], stage->views[i].width, stage->views[i].height);
+        status = vsm_rvm_state_resample(&states[i], stage->direct[i].width, stage->direct[i].height);
     if (!status)
-        status = set_states(stage, states);
+        status = vsm_gpu_views_set_states(&stage->now, states);
     reset(states);
     return status;
 }
 
-/* The maps go over to the frame, so that the network can go on; the digest is made and copied to the host. */
-static int collect(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+/* Behind all networks' work: the digest is made and copied to the host, and all is waited for. */
+static int finish(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    const struct vsm_view *view = &stage->views[0];
     int status = VSM_OK;
 
-    for (int i = 0; i < stage->view_count && !status; i++) {
-        const struct vsm_tensor *maps = frame->mattes[i].coefficients;
-
-        status = vsm_cuda_copy(maps->data, vsm_rvm_cuda_fit(stage->rvm, i), vsm_tensor_bytes(maps),
-                               stage->compute);
-    }
-    if (!status && stage->digest_width)
-        status = vsm_cuda_review_digest(vsm_rvm_cuda_source(stage->rvm), vsm_rvm_cuda_fit(stage->rvm, 0),
-                                        stage->view_count, view->height, view->width, stage->device_digest,
-                                        stage->digest_height, stage->digest_width, stage->compute);
-    if (!status && stage->digest_width)
+    if (frame->digest)
+        status = vsm_gpu_views_digest(&stage->now, stage->device_digest, stage->digest_height,
+                                      stage->digest_width);
+    if (!status && frame->digest)
         status = vsm_cuda_copy(frame->digest->data, stage->device_digest, vsm_tensor_bytes(frame->digest),
                                stage->compute);
     if (!status)
@@ -263,23 +323,25 @@ static int collect(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     return status ? status : vsm_cuda_event_wait(stage->network_done);
 }
 
-static int run_network(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+static int run_networks(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    const struct vsm_rvm_state fresh[VSM_MAX_VIEWS] = {0};
-    bool repeated = false;
-    int resets = 0, status = frame->scene_cut ? set_states(stage, fresh) : VSM_OK;
+    bool repeated = false, repeated_old = false;
+    int resets = 0, status = vsm_gpu_views_run(&stage->old, frame->source, frame->fading);
 
     if (!status)
-        status = vsm_preprocess_cuda_run(stage->preprocess, frame->source, vsm_rvm_cuda_source(stage->rvm),
-                                         stage->compute);
+        status = vsm_gpu_views_run(&stage->now, frame->source, frame->mattes);
     if (!status)
-        status = vsm_rvm_cuda_run(stage->rvm);
+        status = finish(stage, frame);
     if (!status)
-        status = collect(stage, frame);
+        status = vsm_gpu_views_check(&stage->old, &resets, &repeated_old);
     if (!status)
-        status = vsm_rvm_cuda_check(stage->rvm, &resets, &repeated);
+        status = vsm_gpu_views_check(&stage->now, &resets, &repeated);
+    if (!status && repeated_old)
+        status = vsm_gpu_views_collect(&stage->old, frame->fading);
     if (!status && repeated)
-        status = collect(stage, frame);
+        status = vsm_gpu_views_collect(&stage->now, frame->mattes);
+    if (!status && (repeated || repeated_old))
+        status = finish(stage, frame);
     stage->counters.state_resets += resets;
     return status;
 }
@@ -291,14 +353,50 @@ static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     for (int i = 0; i < stage->output_count && !status; i++)
         if (!frame->outputs[i])
             status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
-    for (int i = 0; i < stage->view_count && !status; i++) {
-        frame->mattes[i].view = stage->views[i];
-        vsm_tensor_unref(&frame->mattes[i].coefficients);
-        status = vsm_cuda_tensors_get(stage->maps, &frame->mattes[i].coefficients);
-    }
-    frame->view_count = stage->view_count;
+    if (!status)
+        status = vsm_gpu_views_take_room(&stage->now, frame->mattes);
+    if (!status)
+        status = vsm_gpu_views_take_room(&stage->old, frame->fading);
+    frame->view_count = stage->now.count;
+    frame->fading_count = stage->old.count;
     vsm_tensor_unref(&frame->digest);
-    return !status && stage->digest_width ? vsm_cuda_tensors_get(stage->digests, &frame->digest) : status;
+    return !status && stage->digest_width
+               ? vsm_cuda_tensors_get(stage->digests[stage->now.count > stage->view_count], &frame->digest)
+               : status;
+}
+
+static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mattes)
+{
+    for (int i = 0; i < group->count; i++) {
+        mattes[i].inverse = group->inverse[i] ? vsm_tensor_ref(group->inverse[i]) : NULL;
+        mattes[i].inverse_step = group->inverse_step[i];
+    }
+}
+
+/* What the frame needs to be refined through its views, and what the director needs of it for the next choice: the matte
+ * as the digest has it, before mending. */
+static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+{
+    const size_t cells = (size_t)stage->digest_width * (size_t)stage->digest_height;
+    struct vsm_frame shown = {.people = frame->people,
+                              .index = frame->index,
+                              .view_count = frame->view_count};
+    const float *rgb[VSM_MAX_VIEWS];
+
+    add_tables(&stage->choice->now, frame->mattes);
+    add_tables(&stage->choice->old, frame->fading);
+    frame->fading_weight = stage->choice->weight;
+    frame->fading_stays = stage->choice->keep_old;
+    for (int i = 0; i < frame->view_count; i++) {
+        shown.mattes[i].view = frame->mattes[i].view;
+        shown.mattes[i].view.width = stage->digest_width;
+        shown.mattes[i].view.height = stage->digest_height;
+        shown.mattes[i].coefficients = stage->shown[i];
+        rgb[i] = vsm_tensor_f32(frame->digest) + 4 * cells * (size_t)i;
+        memcpy(vsm_tensor_f32(stage->shown[i]) + VSM_COEFFICIENT_ALPHA_B * cells, rgb[i] + 3 * cells,
+               cells * sizeof(float));
+    }
+    return vsm_view_director_note(stage->director, &shown, rgb);
 }
 
 /* Pictures and maps that there is no memory for: a smaller grid makes room. */
@@ -343,32 +441,51 @@ static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_gpu_stage *stage = self;
     const uint64_t start = vsm_clock_ns();
-    int status = take_room_adapted(stage, frame);
+    const struct vsm_rvm_state fresh[VSM_MAX_VIEWS] = {0};
+    int status = frame->scene_cut ? vsm_gpu_views_set_states(&stage->now, fresh) : VSM_OK;
 
+    if (!status)
+        status = choose_views(stage, frame);
+    if (!status)
+        status = take_room_adapted(stage, frame);
     if (!status && vsm_fault_hit("gpu.run"))
         status = vsm_fail(VSM_E_DEVICE, "CUDA: work on the device: the device is lost");
     if (!status)
-        status = run_network(stage, frame);
+        status = run_networks(stage, frame);
+    if (!status && stage->director)
+        status = follow_director(stage, frame);
     if (status || !stage->adaptive)
         return status;
     return adapt(stage, frame->seq, start);
 }
 
+/* Appends a set's states. */
+static int put_states(const struct vsm_gpu_set *set, struct vsm_bytes_out *out)
+{
+    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
+    const int status = vsm_gpu_views_get_states(set, states);
+
+    vsm_matte_record_put_states(states, set->count, out);
+    reset(states);
+    return status;
+}
+
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 {
     const struct vsm_gpu_stage *stage = self;
-    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
     struct vsm_bytes_out out = {0};
     int status = VSM_OK;
 
     (void)after_seq;
     if (stage->adaptive)
         status = vsm_scaling_add_record(&stage->scaling, state);
-    if (!status)
-        status = get_states(stage, states);
     vsm_matte_record_begin(&stage->counters, &out);
-    vsm_matte_record_put_states(states, stage->view_count, &out);
-    reset(states);
+    if (stage->director)
+        vsm_view_director_save(stage->director, &out);
+    if (!status)
+        status = put_states(&stage->now, &out);
+    if (!status)
+        status = put_states(&stage->old, &out);
     if (status) {
         vsm_bytes_out_finish(&out);
         return status;
@@ -383,27 +500,53 @@ static int restore_scaling(struct vsm_gpu_stage *stage, const struct vsm_state *
 
     if (status || stage->scaling.current == before)
         return status;
-    destroy_network(stage);
+    destroy_networks(stage);
     set_grid(stage, vsm_scaling_current(&stage->scaling));
     return create_network(stage);
 }
 
-int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state)
+/* The director's views are the stage's from here on. */
+static int restore_views(struct vsm_gpu_stage *stage, struct vsm_bytes_in *in)
+{
+    const struct vsm_view_choice *choice = vsm_view_director_choice(stage->director);
+    int status = vsm_view_director_load(stage->director, in);
+
+    if (status || choice->now.count == 0)
+        return status;
+    stage->choice = choice;
+    vsm_gpu_views_close(&stage->now);
+    set_of(&stage->now, &choice->now);
+    set_of(&stage->old, &choice->old);
+    status = vsm_gpu_views_open(&stage->networks, &stage->now);
+    return status ? status : vsm_gpu_views_open(&stage->networks, &stage->old);
+}
+
+static int take_states(const struct vsm_gpu_set *set, struct vsm_bytes_in *in)
 {
     struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
+    int status = vsm_matte_record_get_states(states, set->views, set->count, in);
+
+    if (!status)
+        status = vsm_gpu_views_set_states(set, states);
+    reset(states);
+    return status;
+}
+
+int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state)
+{
     int status = stage->adaptive ? restore_scaling(stage, state) : VSM_OK;
     struct vsm_bytes_in in;
 
     if (status)
         return status;
     in = vsm_matte_record_open(state, &stage->counters);
-    status = vsm_matte_record_get_states(states, stage->views, stage->view_count, &in);
+    if (stage->director)
+        status = restore_views(stage, &in);
     if (!status)
-        status = vsm_matte_record_close(&in);
+        status = take_states(&stage->now, &in);
     if (!status)
-        status = set_states(stage, states);
-    reset(states);
-    return status;
+        status = take_states(&stage->old, &in);
+    return status ? status : vsm_matte_record_close(&in);
 }
 
 struct vsm_stage vsm_gpu_stage_describe(struct vsm_gpu_stage *stage)

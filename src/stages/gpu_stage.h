@@ -5,6 +5,9 @@
  * every output, and the digest, if one is wanted. It waits for the network alone, whose states must be finite. What
  * follows, stages/gpu_refine_stage.h, works while the network is at the next frame.
  *
+ * With a director, views are chosen frame by frame as in stages/matte_stage.h: states go over to new views on the host,
+ * old views are run beside the new ones while they fade out, and stages/gpu_refine_stage.h mixes them.
+ *
  * Barrier record "matte": stages/matte_record.h; with adaptive scaling, "matte.scaling". Fault point "gpu.run": the
  * device is lost.
  */
@@ -16,6 +19,7 @@
 #include "stages/composite_stage.h"
 #include "stages/matte_record.h"
 #include "stages/scaling.h"
+#include "stages/view_director.h"
 
 struct vsm_gpu_stage;
 
@@ -33,6 +37,9 @@ struct vsm_gpu_stage_options {
 /* VSM_E_DEVICE without a usable device, VSM_E_USAGE for pictures that only the CPU path takes, VSM_E_NOMEM. */
 int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options,
                          struct vsm_gpu_stage **stage) VSM_NODISCARD;
+/* Views that are chosen frame by frame; wants a digest. Before the pipeline runs and before restore; borrowed.
+ * VSM_E_NOMEM. */
+int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director) VSM_NODISCARD;
 void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage);
 int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
 struct vsm_sha256 vsm_gpu_stage_hash(const struct vsm_gpu_stage *stage);

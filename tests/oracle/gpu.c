@@ -6,6 +6,8 @@
 #include "image/preprocess_cuda.h"
 #include "image/refine.h"
 #include "image/refine_cuda.h"
+#include "image/view_fade.h"
+#include "image/view_fade_cuda.h"
 #include "models/rvm.h"
 #include "models/rvm_cuda.h"
 #include "npy.h"
@@ -287,6 +289,57 @@ static void test_refine_turned(void)
 
         CHECK(check_refine(formats[i], grey, mattes, 3, "turned") <= 1);
     }
+}
+
+/* Two views mixed into one that they only partly cover, here and on the device. */
+static void check_fade(void)
+{
+    const struct vsm_rect eye = {0, 2, 320, 401};
+    struct vsm_view_fade_cuda *fade = NULL;
+    struct vsm_matte kept = make_matte(turned(eye, 0, 0, 100, 96), false),
+                     others[2] = {make_matte(turned(eye, -25, 10, 60, 80), false),
+                                  make_matte(turned(eye, 30, -15, 50, 80), false)};
+    struct vsm_refine_cuda_view views[3];
+    struct vsm_tensor on_device[3];
+    struct vsm_matte mixed[3] = {kept, others[0], others[1]};
+    float *found = malloc(8 * 96 * 96 * sizeof(float));
+    double worst = 0, sum = 0;
+
+    for (int i = 0; i < 3; i++) {
+        views[i] = upload_view(&mixed[i]);
+        on_device[i] = *mixed[i].coefficients;
+        on_device[i].data = (void *)(uintptr_t)views[i].fit;
+        on_device[i].place = VSM_PLACE_CUDA;
+        mixed[i].coefficients = &on_device[i];
+    }
+    fade = vsm_view_fade_cuda_create();
+    CHECK_INT(vsm_view_fade_cuda_run(fade, 0, &mixed[0], 0.3f, &mixed[1], 2, NULL), VSM_OK);
+    CHECK_INT(vsm_cuda_copy(found, views[0].fit, 8 * 96 * 96 * sizeof(float), NULL), VSM_OK);
+    CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
+    CHECK_INT(vsm_view_fade(&kept, 0.3f, others, 2, NULL), VSM_OK);
+    for (int i = 0; i < 96 * 96; i++)
+        for (int m = 0; m < 8; m++) {
+            const double d =
+                fabs((double)vsm_tensor_f32(kept.coefficients)[m * 96 * 96 + i] - (double)found[i * 8 + m]);
+
+            worst = fmax(worst, d);
+            sum += d;
+        }
+    printf(
+        "# fading views: maps %.2g apart at most, %.2g in the mean (noise of 0.2 to 1 from cell to cell)\n",
+        worst, sum / (8 * 96 * 96));
+    CHECK(sum / (8 * 96 * 96) < 0.005); /* tables are off by up to 0.1 cells */
+    vsm_view_fade_cuda_destroy(fade);
+    free_view(&views[0], &kept);
+    free_view(&views[1], &others[0]);
+    free_view(&views[2], &others[1]);
+    free(found);
+}
+
+static void test_fade(void)
+{
+    if (!no_device())
+        check_fade();
 }
 
 static float limited(float v)
@@ -628,6 +681,7 @@ int main(void)
     }
     RUN(test_preprocess_turned);
     RUN(test_refine_turned);
+    RUN(test_fade);
     RUN(test_review);
     RUN(test_repair);
     RUN(test_drift);
