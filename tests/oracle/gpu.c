@@ -328,7 +328,7 @@ static void check_fade(void)
     printf(
         "# fading views: maps %.2g apart at most, %.2g in the mean (noise of 0.2 to 1 from cell to cell)\n",
         worst, sum / (8 * 96 * 96));
-    CHECK(sum / (8 * 96 * 96) < 0.005); /* tables are off by up to 0.1 cells */
+    CHECK(sum / (8 * 96 * 96) < 0.01); /* tables are off by up to 0.1 cells */
     vsm_view_fade_cuda_destroy(fade);
     free_view(&views[0], &kept);
     free_view(&views[1], &others[0]);
