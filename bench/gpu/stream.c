@@ -3,7 +3,9 @@
  * compared and mended. The file is read again and again until FRAMES pictures are made. Prints frames a second, each
  * stage's load, the GPU's, and memory on both sides at the beginning and the end (leaks show there).
  * Usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] [interval FRAMES] [flight FRAMES]
- * interval: between two looks for people; flight: most frames between the file and the end, 0 without a limit. */
+ * [threads COUNT]
+ * interval: between two looks for people; flight: most frames between the file and the end, 0 without a limit; threads: for
+ * comparing, as many as that, which do not wait awake. */
 #include "app/gpu_plan.h"
 #include "base/clock.h"
 #include "base/scratch.h"
@@ -27,7 +29,7 @@
 struct arguments {
     const char *model, *input, *detector; /* detector NULL: nobody is looked for */
     int64_t frames;
-    int grid, interval, flight;
+    int grid, interval, flight, threads;
     bool software;
 };
 
@@ -136,7 +138,7 @@ static void create_people(struct line *line, const struct vsm_rect eyes[2], cons
         .views = small, .view_count = 2, .baseline = 0.064, .threshold = 0.8, .mend = true};
     struct vsm_device_review_options review = {.views = small, .view_count = 2};
 
-    line->pool = vsm_parallel_create(16);
+    line->pool = arguments->threads ? vsm_parallel_create(arguments->threads) : vsm_gpu_plan_create_pool(16);
     people.pool = stereo.pool = line->pool;
     check(vsm_detector_create(arguments->detector, &session, &line->detector));
     people.detector = line->detector;
@@ -258,6 +260,8 @@ static bool parse(int argc, char **argv, struct arguments *a)
             a->detector = argv[++i];
         else if (i + 1 < argc && strcmp(argv[i], "interval") == 0)
             a->interval = atoi(argv[++i]);
+        else if (i + 1 < argc && strcmp(argv[i], "threads") == 0)
+            a->threads = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "flight") == 0)
             a->flight = atoi(argv[++i]);
         else

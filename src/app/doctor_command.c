@@ -98,7 +98,8 @@ static void look_at_device(struct doctor *d)
 
     if (!vsm_cuda_built()) {
         tell("CUDA", "not in this build");
-        tell("", "-> for a GPU: install CUDA 12.5 or newer (nvcc) and build with -Dcuda=enabled");
+        tell("",
+             "-> for a GPU: install CUDA 12.5 or newer (tried: 13.0; nvcc) and build with -Dcuda=enabled");
         return;
     }
     d->device = vsm_cuda_device_info(&info) == VSM_OK;

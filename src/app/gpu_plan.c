@@ -99,6 +99,16 @@ double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan)
     return NETWORK_BYTES_PER_CELL * plan->view_count;
 }
 
+struct vsm_parallel *vsm_gpu_plan_create_pool(int threads)
+{
+    struct vsm_parallel *pool =
+        vsm_parallel_create(threads < VSM_GPU_PLAN_THREADS ? threads : VSM_GPU_PLAN_THREADS);
+
+    if (pool && threads > VSM_GPU_PLAN_THREADS)
+        vsm_parallel_linger(pool, VSM_GPU_PLAN_LINGER_NS);
+    return pool;
+}
+
 int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells)
 {
     const size_t fit =

@@ -273,7 +273,7 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
     int status = create_models(job);
 
     vsm_log(VSM_LOG_INFO, "provider", "%s", plan->provider);
-    job->pool = vsm_parallel_create(plan->threads);
+    job->pool = plan->gpu ? vsm_gpu_plan_create_pool(plan->threads) : vsm_parallel_create(plan->threads);
     if (!job->pool)
         status = VSM_E_NOMEM;
     if (status == VSM_OK)

@@ -2,9 +2,11 @@
 
 #include "app/encoder_shares.h"
 #include "app/lens_plan.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/naming.h"
 #include "geometry/alpha_pack.h"
+#include "media/capability.h"
 #include "media/muxer.h"
 
 #include <string.h>
@@ -155,6 +157,43 @@ static bool counts(const struct wish *wish, const char *key)
     return !wish->product->codec || vsm_output_list_gives(wish->item, key);
 }
 
+/* NVENC's own format for pictures that are made on its device, or nothing. */
+static void feed_on_device(const struct vsm_plan *plan, struct vsm_plan_output *output)
+{
+    struct vsm_video_encoder_options *encoder = &output->writer.encoder;
+    const uint8_t depth = output->format.depth;
+
+    if (!plan->gpu || encoder->pix_fmt || (depth != 8 && depth != 10) ||
+        encoder->width != encoder->picture_width || encoder->height != encoder->picture_height)
+        return;
+    output->format = (struct vsm_format){
+        .planes = VSM_PLANES_NV, .depth = depth, .shift = depth == 10 ? 6 : 0, .chroma_x = 1, .chroma_y = 1};
+    encoder->format = output->format;
+    encoder->on_device = true;
+}
+
+/* NVENC where it opens, else what `auto` chooses, with the reason: many cards have none. */
+static int settle_nvenc(const struct vsm_plan *plan, struct vsm_plan_output *output)
+{
+    struct vsm_video_encoder_options *encoder = &output->writer.encoder;
+    const char *wanted = encoder->codec;
+    int status;
+
+    if (strcmp(wanted, "h264_nvenc") != 0 && strcmp(wanted, "hevc_nvenc") != 0)
+        return VSM_OK;
+    status = vsm_capability_nvenc(wanted);
+    if (status == VSM_OK) {
+        feed_on_device(plan, output);
+        return VSM_OK;
+    }
+    if (status == VSM_E_NOMEM)
+        return status;
+    encoder->codec = vsm_video_encoder_auto(output->path, output->format.depth, output->file_width, false);
+    vsm_log(VSM_LOG_WARN, output->path, "%s; %s is used instead", vsm_error_message(),
+            encoder->codec ? encoder->codec : "nothing");
+    return VSM_OK;
+}
+
 static int set_encoder(const struct vsm_plan *plan, const struct wish *wish, struct vsm_plan_output *output)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
@@ -183,7 +222,9 @@ static int set_encoder(const struct vsm_plan *plan, const struct wish *wish, str
         .sample_aspect = output->packed ? (struct vsm_rational){1, 1} : info->sample_aspect,
         .source = product->kind == VSM_COMPOSITE_MATTE ? NULL : plan->reader,
     };
-    if (strcmp(encoder->codec, "auto") == 0)
+    if (settle_nvenc(plan, output) != VSM_OK)
+        return VSM_E_NOMEM;
+    if (encoder->codec && strcmp(encoder->codec, "auto") == 0)
         encoder->codec =
             vsm_video_encoder_auto(output->path, output->format.depth, output->file_width, false);
     if (!encoder->codec)
@@ -383,7 +424,8 @@ void vsm_plan_outputs_targets(const struct vsm_plan *plan,
         targets[i] = (struct vsm_composite_target){.kind = output->kind,
                                                    .format = output->format,
                                                    .colour = output->colour,
-                                                   .packing = output->packed ? &output->packing : NULL};
+                                                   .packing = output->packed ? &output->packing : NULL,
+                                                   .on_device = output->writer.encoder.on_device};
         memcpy(targets[i].key, output->key, sizeof(targets[i].key));
     }
 }

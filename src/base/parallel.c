@@ -1,5 +1,6 @@
 #include "base/parallel.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <pthread.h>
@@ -16,10 +17,11 @@ struct vsm_parallel {
     pthread_mutex_t caller; /* held for a whole loop */
     pthread_mutex_t lock;   /* guards what follows, except next */
     pthread_cond_t start, finished;
-    unsigned long loop; /* number of the current loop */
-    bool open;          /* workers may still join it */
-    int joined;         /* workers in it */
+    atomic_ulong loop; /* number of the current loop */
+    bool open;         /* workers may still join it */
+    atomic_int joined; /* workers in it */
     bool quit;
+    uint64_t linger_ns;
     int count;
     void (*body)(void *context, int index, int worker);
     void *context;
@@ -45,6 +47,31 @@ static void wake_two(struct vsm_parallel *pool)
     pthread_cond_signal(&pool->start);
 }
 
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Waits awake for a loop after the `seen`th. */
+static void await_loop(struct vsm_parallel *pool, unsigned long seen)
+{
+    const uint64_t until = vsm_clock_ns() + pool->linger_ns;
+
+    while (atomic_load(&pool->loop) == seen && vsm_clock_ns() < until)
+        pause_briefly();
+}
+
+/* Waits awake until no worker is in the loop. */
+static void await_workers(struct vsm_parallel *pool)
+{
+    const uint64_t until = vsm_clock_ns() + pool->linger_ns;
+
+    while (atomic_load(&pool->joined) && vsm_clock_ns() < until)
+        pause_briefly();
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
@@ -65,6 +92,11 @@ static void *worker_main(void *argument)
         pthread_mutex_lock(&pool->lock);
         if (--pool->joined == 0)
             pthread_cond_signal(&pool->finished);
+        if (pool->linger_ns && !pool->quit) {
+            pthread_mutex_unlock(&pool->lock);
+            await_loop(pool, seen);
+            pthread_mutex_lock(&pool->lock);
+        }
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -87,6 +119,8 @@ struct vsm_parallel *vsm_parallel_create(int threads)
     pthread_cond_init(&pool->start, NULL);
     pthread_cond_init(&pool->finished, NULL);
     atomic_init(&pool->next, 0);
+    atomic_init(&pool->loop, 0);
+    atomic_init(&pool->joined, 0);
     for (int i = 0; i < threads - 1; i++) {
         struct worker *worker = &pool->workers[i];
 
@@ -101,6 +135,13 @@ struct vsm_parallel *vsm_parallel_create(int threads)
         pool->started++;
     }
     return pool;
+}
+
+void vsm_parallel_linger(struct vsm_parallel *pool, uint64_t ns)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->linger_ns = ns;
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void vsm_parallel_destroy(struct vsm_parallel *pool)
@@ -145,6 +186,8 @@ void vsm_parallel_for(struct vsm_parallel *pool, int count,
         wake_two(pool);
     pthread_mutex_unlock(&pool->lock);
     run_loop(pool, 0);
+    if (pool->linger_ns)
+        await_workers(pool);
     pthread_mutex_lock(&pool->lock);
     pool->open = false; /* who has not come yet need not */
     while (pool->joined)

@@ -27,7 +27,7 @@ static enum AVPixelFormat choose_format(AVCodecContext *codec, const enum AVPixe
     return avcodec_default_get_format(codec, formats);
 }
 
-static int make_device(AVBufferRef **device)
+int vsm_device_decode_context(AVBufferRef **device)
 {
     AVBufferRef *ref;
     AVCUDADeviceContext *cuda;
@@ -53,7 +53,7 @@ static int make_device(AVBufferRef **device)
 int vsm_device_decode_ask(AVCodecContext *codec)
 {
     AVBufferRef *device = NULL;
-    int status = make_device(&device);
+    int status = vsm_device_decode_context(&device);
 
     if (status)
         return status;

@@ -15,6 +15,9 @@
  * picture; 32 is the most that the driver promises. */
 #define VSM_DEVICE_DECODE_PICTURES 4
 
+/* FFmpeg's view of the device of cuda/device.h, an AVHWDeviceContext; one reference, the caller's. */
+int vsm_device_decode_context(AVBufferRef **device) VSM_NODISCARD;
+
 /* Before avcodec_open2(): pictures shall come as AV_PIX_FMT_CUDA in the context of cuda/device.h. Streams that the
  * device cannot decode are decoded in software all the same; look at the first picture's format. */
 int vsm_device_decode_ask(AVCodecContext *codec) VSM_NODISCARD;

@@ -1,6 +1,7 @@
 #include "media/video_encoder.h"
 
 #include "base/mem.h"
+#include "media/device_encode.h"
 #include "media/encoder_codec.h"
 #include "media/encoder_picture.h"
 #include "media/ff.h"
@@ -28,10 +29,11 @@ struct vsm_video_encoder {
     AVPacket *received;
     struct vsm_packet_queue ready;
     struct vsm_stamp_queue stamps;
-    int delay;              /* D */
-    uint64_t packets;       /* given out to `ready` so far, whole stream */
-    uint64_t segment_start; /* number of the segment's first picture */
-    uint64_t pictures_put;  /* whole stream */
+    struct vsm_device_encode *device; /* NULL: pictures are in host memory */
+    int delay;                        /* D */
+    uint64_t packets;                 /* given out to `ready` so far, whole stream */
+    uint64_t segment_start;           /* number of the segment's first picture */
+    uint64_t pictures_put;            /* whole stream */
 };
 
 static AVRational frame_rate_of(const struct vsm_video_encoder_options *options)
@@ -123,8 +125,10 @@ static int open_context(struct vsm_video_encoder *encoder)
     if (!context)
         return vsm_fail_nomem("encoder", sizeof(*context));
     set_picture_fields(encoder, context);
-    status =
-        vsm_encoder_codec_setup(&encoder->options, &encoder->hdr, encoder->threads, context, &dictionary);
+    status = encoder->device ? vsm_device_encode_ask(encoder->device, context) : VSM_OK;
+    if (status == VSM_OK)
+        status =
+            vsm_encoder_codec_setup(&encoder->options, &encoder->hdr, encoder->threads, context, &dictionary);
     if (status == VSM_OK) {
         error = avcodec_open2(context, encoder->codec, &dictionary);
         if (error < 0)
@@ -284,6 +288,9 @@ int vsm_video_encoder_open(const struct vsm_video_encoder_options *options, stru
         status = choose_pixel_format(encoder);
     if (status == VSM_OK)
         status = vsm_encoder_picture_create(&encoder->options, encoder->pixel_format, &encoder->pictures);
+    if (status == VSM_OK && options->on_device)
+        status = vsm_device_encode_create(options->width, options->height, encoder->pixel_format,
+                                          &encoder->device);
     if (status == VSM_OK)
         status = begin_segment(encoder);
     if (status != VSM_OK) {
@@ -302,6 +309,7 @@ void vsm_video_encoder_close(struct vsm_video_encoder *encoder)
     avcodec_parameters_free(&encoder->parameters);
     av_packet_free(&encoder->received);
     vsm_encoder_picture_destroy(encoder->pictures);
+    vsm_device_encode_destroy(encoder->device);
     vsm_packet_queue_clear(&encoder->ready);
     vsm_stamp_queue_finish(&encoder->stamps);
     vsm_mem_free((char *)encoder->options.codec);
@@ -430,7 +438,8 @@ int vsm_video_encoder_put(struct vsm_video_encoder *encoder, struct vsm_image **
     int status = encoder->context ? VSM_OK : begin_segment(encoder);
 
     if (status == VSM_OK)
-        status = vsm_encoder_picture_make(encoder->pictures, image, &frame);
+        status = encoder->device ? vsm_device_encode_make(encoder->device, image, &frame)
+                                 : vsm_encoder_picture_make(encoder->pictures, image, &frame);
     if (status == VSM_OK)
         status = vsm_stamp_queue_put(&encoder->stamps, (struct vsm_stamp){pts, duration});
     if (status == VSM_OK) {

@@ -25,6 +25,7 @@
 #include "frame/image.h"
 #include "media/video_info.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vsm_packet; /* media/packet.h: an encoded packet, owned by whoever holds it */
@@ -41,6 +42,7 @@ struct vsm_video_encoder_options {
     int width, height;
     int picture_width, picture_height; /* of the pictures that will come, at least as large; 0 = the same */
     struct vsm_format format;          /* of the pictures that will come */
+    bool on_device; /* those are in a CUDA device's memory, in a format of the encoder, which is NVENC */
     struct vsm_colour colour;
     struct vsm_rational time_base;  /* of pts */
     struct vsm_rational frame_rate; /* 0/1 = unknown, taken as 30 */

@@ -28,6 +28,7 @@ struct vsm_composite_target {
     /* NULL: the picture is as the source lies. Else it is packed: the format is planar. Borrowed during
      * create(). */
     const struct vsm_composite_packing *packing;
+    bool on_device; /* made on a CUDA device, it stays there for the encoder (stages/gpu_refine_stage.h) */
 };
 
 struct vsm_composite_stage;

@@ -12,7 +12,7 @@
 
 /* What of a frame is on its way. All is reused as soon as the pictures have been downloaded. */
 struct slot {
-    struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* on the device */
+    struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* on the device; those that stay there are the frame's own */
     void *edits, *device_edits;                 /* page-locked, and their copy; NULL without a review */
     struct vsm_cuda_event *refined, *downloaded;
 };
@@ -65,7 +65,7 @@ static int create_outputs(struct vsm_gpu_refine_stage *s)
             vsm_cuda_pool_create(VSM_PLACE_CUDA, t->format, s->source.width, s->source.height, t->colour);
         if (!s->pools[i])
             return VSM_E_NOMEM;
-        for (int k = 0; k < SLOTS && !status; k++)
+        for (int k = 0; k < (t->on_device ? 1 : SLOTS) && !status; k++)
             status = vsm_cuda_pool_get(s->pools[i], &s->slots[k].outputs[i]);
     }
     return status;
@@ -242,11 +242,17 @@ static int follow_table(struct table *table, struct vsm_tensor *inverse, struct 
     return vsm_cuda_copy(table->nodes, inverse->data, bytes, stream);
 }
 
-static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame)
+static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, struct vsm_frame *frame)
 {
     struct vsm_refine_cuda_view views[VSM_MAX_VIEWS];
+    struct vsm_image *outputs[VSM_MAX_OUTPUTS];
     int status = VSM_OK;
 
+    for (int i = 0; i < stage->output_count && !status; i++) {
+        if (stage->targets[i].on_device)
+            status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
+        outputs[i] = stage->targets[i].on_device ? frame->outputs[i] : slot->outputs[i];
+    }
     for (int i = 0; i < frame->view_count && !status; i++) {
         const struct vsm_matte *matte = &frame->mattes[i];
 
@@ -259,7 +265,7 @@ static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, const s
                                                  .inverse_step = matte->inverse_step};
     }
     if (!status)
-        status = vsm_refine_cuda_run(stage->refine, frame->source, views, frame->view_count, slot->outputs,
+        status = vsm_refine_cuda_run(stage->refine, frame->source, views, frame->view_count, outputs,
                                      stage->compute);
     return status ? status : vsm_cuda_event_record(slot->refined, stage->compute);
 }
@@ -271,6 +277,8 @@ static int download(struct vsm_gpu_refine_stage *stage, struct slot *slot, const
     for (int i = 0; i < stage->output_count; i++) {
         const struct vsm_image *from = slot->outputs[i], *to = frame->outputs[i];
 
+        if (stage->targets[i].on_device)
+            continue;
         for (int p = 0; p < vsm_format_plane_count(to->format) && !status; p++)
             status = vsm_cuda_copy_rows(to->data[p], to->stride[p], from->data[p], from->stride[p],
                                         (size_t)vsm_format_plane_width(to->format, p, to->width) *

@@ -351,7 +351,7 @@ static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     int status = VSM_OK;
 
     for (int i = 0; i < stage->output_count && !status; i++)
-        if (!frame->outputs[i])
+        if (!frame->outputs[i] && !stage->targets[i].on_device)
             status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
     if (!status)
         status = vsm_gpu_views_take_room(&stage->now, frame->mattes);
