@@ -85,6 +85,20 @@ for file in green.mp4 packed.mp4 p.mov f.mkv v.webm; do
     is ../hlg/$file color_space,color_transfer,color_primaries bt2020nc,arib-std-b67,bt2020
 done
 
+# HDR10 in the files with alpha too, whose containers write it in other words; and a matte of 10 bits.
+mkdir -p hdr
+timeout 100 "$program" in.mp4 --max-frames 2 --set output.list='prores4444, path=hdr/p.mov; ffv1_alpha, path=hdr/f.mkv;
+    vp9_alpha, path=hdr/v.webm; matte, codec=libx265, path=hdr/m.mp4' --set input.layout=sbs --set input.projection=half_equirect \
+    --progress none >stdout 2>stderr || not_ok "HDR10" "$(tail -n 1 stderr)"
+for file in p.mov f.mkv v.webm; do
+    facts=$(ffprobe -v error -select_streams v -show_streams hdr/$file | tr '\n' ' ')
+    case $facts in
+    *smpte2084*max_luminance=1000*max_content=1000* | *smpte2084*max_content=1000*max_luminance=1000*) ok "$file: HDR10" ;;
+    *) not_ok "$file: HDR10" "$facts" ;;
+    esac
+done
+is ../hdr/m.mp4 codec_name,pix_fmt hevc,yuv420p10le
+
 # Fisheye eyes side by side, exchanged, and one above the other: the same circles come of them.
 eyes="[0]split[a][b];[a]crop=64:64:0:0[l];[b]crop=64:64:64:0[r]"
 small='-f lavfi -i testsrc2=size=128x64:rate=30 -frames:v 3'
