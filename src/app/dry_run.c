@@ -160,7 +160,9 @@ static void print_outputs(const struct vsm_plan *plan, FILE *out)
             fprintf(out, ", %lld bit/s", (long long)e->bitrate);
         else if (e->crf >= 0)
             fprintf(out, ", crf %g", e->crf);
-        if (o->packed)
+        if (o->packed && o->packing.half_equirect)
+            fprintf(out, ", half-equirectangular");
+        else if (o->packed)
             fprintf(out, ", fisheye of %g degrees", o->packing.field_of_view);
         if (strcmp(o->name, "green") == 0)
             fprintf(out, ", key colour #%02X%02X%02X", o->key[0], o->key[1], o->key[2]);

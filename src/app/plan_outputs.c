@@ -60,14 +60,24 @@ static bool is_fisheye(const struct wish *wish)
     return is_packed(wish) || wish->config->output.projection == VSM_CONFIG_OUTPUT_FISHEYE;
 }
 
+/* Fisheye eyes that shall become half-equirect ones. */
+static bool is_unrolled(const struct vsm_plan *plan, const struct wish *wish)
+{
+    return !is_packed(wish) && wish->config->output.projection == VSM_CONFIG_OUTPUT_HALF_EQUIRECT &&
+           plan->layout.projection != VSM_HALF_EQUIRECT;
+}
+
 static int set_packing(const struct vsm_plan *plan, const struct wish *wish, struct vsm_plan_output *output)
 {
     struct vsm_composite_packing packing = {
-        .field_of_view = fisheye_degrees[wish->config->output.fisheye_fov],
+        .half_equirect = is_unrolled(plan, wish),
+        .field_of_view = is_unrolled(plan, wish) ? 180 : fisheye_degrees[wish->config->output.fisheye_fov],
         .mattes = is_packed(wish),
         .red = wish->config->output.alpha_color == VSM_CONFIG_ALPHA_RED,
     };
-    const char *wanted = is_packed(wish) ? "output.format: alpha_packed" : "output.projection: fisheye";
+    const char *wanted = is_packed(wish)         ? "output.format: alpha_packed"
+                         : packing.half_equirect ? "output.projection: half_equirect"
+                                                 : "output.projection: fisheye";
     int status = vsm_lens_plan_common(plan, wanted, packing.eyes, &packing.lens);
 
     if (status != VSM_OK)
@@ -255,9 +265,14 @@ static void set_boxes(const struct vsm_plan *plan, const struct wish *wish, stru
     writer->layout = plan->layout.layout;
     writer->right_left = plan->layout.right_left;
     writer->vr_boxes = VSM_VR_BOXES_NONE;
+    if (output->packed) {
+        writer->layout = VSM_LAYOUT_SBS;
+        writer->right_left = false;
+    }
     /* No box says what circles hold; the input's would be a lie. */
-    if (output->packed || plan->layout.projection != VSM_HALF_EQUIRECT ||
-        plan->layout.layout == VSM_LAYOUT_MONO)
+    if (output->packed
+            ? !output->packing.half_equirect
+            : plan->layout.projection != VSM_HALF_EQUIRECT || plan->layout.layout == VSM_LAYOUT_MONO)
         return;
     if (wish->config->output.vr_boxes == VSM_CONFIG_VR_BOXES_SV3D)
         writer->vr_boxes = VSM_VR_BOXES_SV3D;
@@ -289,7 +304,7 @@ static int add_output(struct vsm_plan *plan, const struct wish *wish, const char
         .source_path = audio ? plan->config->input.path : NULL,
         .end_pts = INT64_MAX,
     };
-    if (is_fisheye(wish))
+    if (is_fisheye(wish) || is_unrolled(plan, wish))
         status = set_packing(plan, wish, output);
     if (status != VSM_OK)
         return status;
@@ -305,10 +320,11 @@ static int add_output(struct vsm_plan *plan, const struct wish *wish, const char
 static int name_output(const struct vsm_plan *plan, const struct wish *wish, char **path)
 {
     const char *given = wish->config->output.path, *first = plan->config->output.path;
+    const bool unrolled = is_unrolled(plan, wish);
     const struct vsm_naming naming = {
-        .layout = plan->layout.layout,
-        .projection = plan->layout.projection,
-        .right_left = plan->layout.right_left,
+        .layout = unrolled ? VSM_LAYOUT_SBS : plan->layout.layout,
+        .projection = unrolled ? VSM_HALF_EQUIRECT : plan->layout.projection,
+        .right_left = plan->layout.right_left && !unrolled,
         .format = wish->product->format,
         .codec = wish->product->codec ? wish->product->codec : wish->config->output.codec,
         .field_of_view = is_fisheye(wish) ? fisheye_degrees[wish->config->output.fisheye_fov] : 0,
@@ -319,7 +335,7 @@ static int name_output(const struct vsm_plan *plan, const struct wish *wish, cha
         return *path ? VSM_OK : VSM_E_NOMEM;
     }
     if (plan->output_count > 0 && wish->product->format == VSM_CONFIG_OUTPUT_MATTE && !is_fisheye(wish) &&
-        !plan->outputs[0].packed && !plan->outputs[0].writer.sequence &&
+        !unrolled && !plan->outputs[0].packed && !plan->outputs[0].writer.sequence &&
         !vsm_output_list_gives(wish->item, "output.codec"))
         return vsm_naming_matte(plan->outputs[0].path, path);
     return vsm_naming_output(first ? first : plan->config->input.path, &naming, path);

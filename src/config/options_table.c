@@ -225,10 +225,11 @@ const struct vsm_option vsm_options_table[] = {
      .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(output.projection),
      .initial = "input",
-     .choices = NAMES("input", "fisheye"),
+     .choices = NAMES("input", "fisheye", "half_equirect"),
      .in_hash = true,
-     .help = "Leave the eyes as they are in the input, or draw them as fisheye circles side by side; "
-             "alpha_packed is always so. Both take half-equirectangular and fisheye inputs."},
+     .help = "Leave the eyes as they are in the input, or draw them side by side as fisheye circles, which "
+             "alpha_packed always is, or fisheye eyes as half-equirectangular ones. Inputs of the wanted "
+             "projection half_equirect stay as they are."},
     {.key = "output.resize",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(output.resize),

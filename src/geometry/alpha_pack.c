@@ -57,7 +57,9 @@ static int chroma_y_of(struct vsm_format format, int plane)
 static int create_mapping(struct vsm_alpha_pack *pack)
 {
     const struct vsm_alpha_pack_options *o = &pack->options;
-    struct vsm_circle circle = {.field_of_view = o->field_of_view, .radius = 0.5 * o->height};
+    struct vsm_circle circle = {.half_equirect = o->half_equirect,
+                                .field_of_view = o->field_of_view,
+                                .radius = 0.5 * o->height};
     struct vsm_projection_eye source;
     int status = vsm_projection_lens(&o->lens, o->eyes[0].width, o->eyes[0].height, &source);
 

@@ -15,7 +15,7 @@
  * disc's pixel then covers more than two samples across. Chroma samples are taken as centred in the pixels that they
  * cover, in the source and here. C reference and AVX2 give identical bits.
  *
- * Without mattes it draws plain fisheye pictures: two circles on a flat colour.
+ * Without mattes it draws plain fisheye pictures: two circles on a flat colour; or half-equirect eyes from fisheyes.
  */
 #ifndef VSM_GEOMETRY_ALPHA_PACK_H
 #define VSM_GEOMETRY_ALPHA_PACK_H
@@ -30,10 +30,12 @@
 #define VSM_ALPHA_PACK_MAX       16384
 
 struct vsm_alpha_pack_options {
-    struct vsm_lens lens;     /* of the source's eyes: half-equirect or fisheye, the circle within the eye */
-    struct vsm_rect eyes[2];  /* left and right in the source picture: even, of one size, at least 32 x 32 */
-    double field_of_view;     /* degrees across a circle; what the source lacks is background, alpha 0 */
-    int height;               /* H, a multiple of VSM_ALPHA_PACK_ALIGNMENT */
+    struct vsm_lens lens;    /* of the source's eyes: half-equirect or fisheye, the circle within the eye */
+    struct vsm_rect eyes[2]; /* left and right in the source picture: even, of one size, at least 32 x 32 */
+    bool half_equirect;      /* draw squares that show half the sphere, no circles; without mattes only */
+    double
+        field_of_view; /* degrees across a circle (180 for a square); what the source lacks is background, alpha 0 */
+    int height;        /* H, a multiple of VSM_ALPHA_PACK_ALIGNMENT */
     struct vsm_format format; /* of picture and frame: planar, not shifted */
     /* Code values by plane: of the background, and of the discs where alpha is 0 and 1. */
     int background[4], alpha_zero[4], alpha_one[4];

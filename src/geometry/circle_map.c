@@ -86,6 +86,17 @@ static int reach_of(const struct vsm_circle *circle, double limit, int row)
     return ((int)(sqrt(limit * limit - y * y) + 0.5) + circle->chroma_x) >> circle->chroma_x;
 }
 
+/* Likewise for a square: on a circle of latitude the angle from Z grows with the longitude. */
+static int square_reach_of(const struct vsm_circle *circle, double half_view, int row)
+{
+    const double latitude = ((row << circle->chroma_y) + 0.5) / circle->radius * M_PI_2;
+    double longitude = M_PI_2;
+
+    if (half_view < M_PI_2)
+        longitude = cos(latitude) > cos(half_view) ? acos(cos(half_view) / cos(latitude)) : 0;
+    return ((int)(longitude / M_PI_2 * circle->radius + 0.5) + circle->chroma_x) >> circle->chroma_x;
+}
+
 int vsm_circle_map_create(const struct vsm_projection_eye *source, const struct vsm_circle *circle,
                           struct vsm_circle_map *map)
 {
@@ -102,7 +113,11 @@ int vsm_circle_map_create(const struct vsm_projection_eye *source, const struct 
     if (status != VSM_OK)
         return status;
     narrow.focal = circle->radius / finder.circle.half_view;
-    status = widen(&narrow, circle->field_of_view, &finder.circle);
+    if (circle->half_equirect)
+        status =
+            vsm_projection_eye(VSM_HALF_EQUIRECT, (int)narrow.width, (int)narrow.height, 180, &finder.circle);
+    else
+        status = widen(&narrow, circle->field_of_view, &finder.circle);
     if (status == VSM_OK && source->kind == VSM_FISHEYE)
         status = widen(source, view, &finder.source);
     if (status != VSM_OK)
@@ -124,7 +139,8 @@ int vsm_circle_map_create(const struct vsm_projection_eye *source, const struct 
         return VSM_E_NOMEM;
     }
     for (int row = 0; row < map->rows; row++) {
-        map->reach[row] = reach_of(circle, limit, row);
+        map->reach[row] = circle->half_equirect ? square_reach_of(circle, source->half_view, row)
+                                                : reach_of(circle, limit, row);
         fill_row(&finder, circle, row, map);
         if (row >= map->first_polar)
             fill_polar_row(&finder, circle, row, map);

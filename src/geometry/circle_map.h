@@ -12,13 +12,16 @@
 #include "base/status.h"
 #include "geometry/projection.h"
 
+#include <stdbool.h>
+
 #define VSM_CIRCLE_MAP_STEP 8
 #define VSM_CIRCLE_MAP_POLE 96 /* a multiple of the step */
 
-/* The circle that is to be drawn. */
+/* The circle that is to be drawn, or instead a square that shows half the sphere equirectangularly. */
 struct vsm_circle {
-    double field_of_view;   /* degrees across it */
-    double radius;          /* in luma samples */
+    bool half_equirect;
+    double field_of_view;   /* degrees across it; 180 for a square */
+    double radius;          /* in luma samples; of a square half its side */
     int chroma_x, chroma_y; /* log2 of how many luma samples a sample of the plane covers */
 };
 

@@ -35,6 +35,7 @@ static int create_pack(struct target *target, int width, int height)
     struct vsm_alpha_pack_options options = {
         .lens = packing->lens,
         .eyes = {packing->eyes[0], packing->eyes[1]},
+        .half_equirect = packing->half_equirect,
         .field_of_view = packing->field_of_view,
         .height = packing->height,
         .format = wanted->format,

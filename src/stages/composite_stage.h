@@ -9,11 +9,12 @@
 #include "image/refine.h"
 #include "pipeline/stage.h"
 
-/* Fisheye circles, alpha-packed or not (geometry/alpha_pack.h), as a target. */
+/* Fisheye circles, alpha-packed or not, or half-equirect eyes made of fisheyes (geometry/alpha_pack.h), as a target. */
 struct vsm_composite_packing {
     struct vsm_rect eyes[2]; /* left, right */
     struct vsm_lens lens;    /* of both: half-equirect or fisheye */
-    double field_of_view;    /* degrees */
+    bool half_equirect;      /* then without mattes */
+    double field_of_view;    /* degrees; 180 for half-equirect */
     int height;              /* the picture is 2 * height x height */
     bool mattes; /* in discs beside the circles; else the circles alone, round them the key colour */
     bool red;    /* mattes in red instead of grey */

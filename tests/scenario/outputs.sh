@@ -114,6 +114,18 @@ done
 [ -s LR.md5 ] && cmp -s LR.md5 RL.md5 && cmp -s LR.md5 TB.md5 && ok "fisheye eyes in any order" ||
     not_ok "fisheye eyes in any order" "$(cat ./*.md5)"
 
+# Fisheye eyes as half-equirect ones, with the boxes and the name of those; half-equirect ones stay as they are.
+ffmpeg -v error -i a_FISHEYE190_LR.mkv -c:v libx264 -qp 0 a_FISHEYE190_RL.mp4
+timeout 100 "$program" a_FISHEYE190_RL.mp4 --set output.projection=half_equirect --set output.codec=libx264 --set input.circles=32,32,32 \
+    --set stereo.mode=independent --progress none >stdout 2>stderr || not_ok "half-equirect" "$(tail -n 1 stderr)"
+facts=$(ffprobe -v error -select_streams v -show_streams a_LR_180_SBS.mp4 2>&1 | tr '\n' ' ')
+case $facts in
+*width=128*height=64*side_data_type=Stereo*"side by side"*inverted=0*Spherical*) ok "fisheye eyes become half-equirect" ;;
+*) not_ok "fisheye eyes become half-equirect" "$(ls *.mp4) $facts" ;;
+esac
+timeout 100 "$program" in.mp4 --dry-run --set output.projection=half_equirect --set input.layout=sbs --set input.projection=half_equirect >stdout 2>stderr
+grep -A 1 '^output' stdout | grep -q '256x128, [^h]' && ! grep -A 1 '^output' stdout | grep -q half-equirect && ok "half-equirect stays" || not_ok "half-equirect stays" "$(grep -A 2 '^output' stdout; tail -n 1 stderr)"
+
 timeout 100 "$program" a_FISHEYE190_LR.mkv -o flat.mkv --set input.projection=rectilinear --set output.format=alpha_packed \
     --progress none >stdout 2>stderr
 [ $? = 1 ] && grep -q 'alpha_packed.*two half-equirect or fisheye eyes' stderr && ok "no circles from flat eyes" ||

@@ -195,6 +195,68 @@ static void test_matte_of_a_fisheye_source(void)
     vsm_image_unref(&frame);
 }
 
+/* A value for every direction, without a pole. */
+static double sky(int eye, const double d[3])
+{
+    return 0.5 + 0.2 * sin(9 * d[0] + 4 * d[2] + eye) + 0.2 * cos(11 * d[1] - eye);
+}
+
+/* Fisheye eyes drawn as half-equirect ones show every direction where it belongs, and background where they saw none. */
+static void check_unrolled(double view, int height)
+{
+    const int size = 1024;
+    const struct vsm_lens lens = {VSM_FISHEYE, view, 500.5, 530.25, 450};
+    struct vsm_alpha_pack_options options = options_of(size, height, 180);
+    struct vsm_image *picture = vsm_image_create(gray16, 2 * size, size, bt709);
+    struct vsm_image *frame = vsm_image_create(gray16, 2 * height, height, bt709);
+    struct vsm_projection_eye source, square;
+    struct vsm_alpha_pack *packer = NULL;
+    double worst = 0, d[3] = {0};
+    int lost = 0;
+
+    options.lens = lens;
+    options.half_equirect = true;
+    options.format = gray16;
+    CHECK_INT(vsm_projection_lens(&lens, size, size, &source), VSM_OK);
+    CHECK_INT(vsm_projection_eye(VSM_HALF_EQUIRECT, height, height, 180, &square), VSM_OK);
+    source.half_view *= 1.01; /* what bilinear samples at the rim read */
+    for (int row = 0; row < size; row++)
+        for (int x = 0; x < 2 * size; x++) {
+            const bool seen = vsm_projection_to_direction(&source, x % size + 0.5, row + 0.5, d);
+
+            ((uint16_t *)(picture->data[0] + row * picture->stride[0]))[x] =
+                seen ? (uint16_t)lrint(65535 * sky(x / size, d)) : 0;
+        }
+    CHECK_INT(vsm_alpha_pack_create(&options, &packer), VSM_OK);
+    CHECK_INT(vsm_alpha_pack_draw(packer, picture, NULL, frame, NULL), VSM_OK);
+    for (int row = 0; row < height; row++)
+        for (int x = 0; x < 2 * height; x++) {
+            const int value = ((uint16_t *)(frame->data[0] + row * frame->stride[0]))[x];
+            double angle;
+
+            (void)vsm_projection_to_direction(&square, x % height + 0.5, row + 0.5, d);
+            angle = acos(fmin(1, d[2])) * 180 / M_PI;
+            if (fabs(angle - view / 2) < 0.4)
+                continue;
+            if (angle < view / 2)
+                worst = fmax(worst, fabs(value / 65535.0 - sky(x / height, d)));
+            lost += angle > view / 2 && value != options.background[0];
+        }
+    printf("# %g degrees to H %d: worst %.2f/255\n", view, height, 255 * worst);
+    CHECK(255 * worst < 0.5); /* 0.1 pixels off are 0.9 of 255 */
+    CHECK_INT(lost, 0);
+    vsm_alpha_pack_destroy(packer);
+    vsm_image_unref(&picture);
+    vsm_image_unref(&frame);
+}
+
+static void test_fisheyes_become_half_equirect(void)
+{
+    check_unrolled(200, 1024);
+    check_unrolled(180, 720);
+    check_unrolled(150, 1024);
+}
+
 /* Circle from the picture, discs from the matte, and nothing else; black lies between them. */
 static void check_places(int height, double view)
 {
@@ -438,6 +500,7 @@ int main(int argc, char **argv)
     RUN(test_matte_comes_back_at_any_height);
     RUN(test_matte_comes_back_at_8k);
     RUN(test_matte_of_a_fisheye_source);
+    RUN(test_fisheyes_become_half_equirect);
     RUN(test_discs_do_not_touch_circles);
     RUN(test_red);
     RUN(test_through_the_encoder);
