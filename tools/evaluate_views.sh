@@ -1,8 +1,10 @@
 #!/bin/sh
 # Compares direct and turned views: flat footage placed into VR180 (tools/place_in_vr180), matted through each, against
 # the flat matte placed likewise. Prints a Markdown table: how well two flat mattes agree, the second made of the mirrored
-# clip; then J, mean absolute difference (SAD by pixel) * 10^3, J against the hand-drawn truth where there is one (first
-# that of the flat matte), and the processor seconds of the program. All with the network's default grid.
+# clip; how well the flat matte agrees with the one of the flat picture that the eye shows, taken out of it again by
+# another program (ffmpeg's v360): a view can hardly do better; then J, mean absolute difference (SAD by pixel) * 10^3, J
+# against the hand-drawn truth where there is one (first that of the flat matte), and the processor seconds of the
+# program. All with the network's default grid.
 # usage: tools/evaluate_views.sh BUILD WORK [CASE...]     CASE = CLIP:YAW:PITCH:WIDTH[:EYE], WIDTH the clip's in degrees,
 # or a scene of tools/make_stereo_truth, both eyes, whose exact alpha stands for the flat matte.
 # Footage is looked for in ../shared/data or $VSM_SHARED/data. VSM_VIEWS: the values of matting.view to compare.
@@ -75,11 +77,11 @@ rest() { # video: without the pictures in which recurrent state settles
     ffmpeg -v error -y -i "$1" -vf "select=gte(n\\,$settled),setpts=N/24/TB" -c:v ffv1 "$1.rest.mkv"
 }
 
-put() { # kind: the flat matte $clip.KIND.mkv in the eye, $name.KIND.mkv
+put() { # flat matte, kind: its settled pictures in the eye, $name.KIND.mkv.rest.mkv
+    rest "$work/$1.mkv"
     # shellcheck disable=SC2086
-    "$build/tools/place_in_vr180" --matte $place "$work/$clip.$1.mkv" "$work/both.mkv"
-    left "$work/both.mkv" "$work/$name.$1.mkv" -c:v ffv1
-    rest "$work/$name.$1.mkv"
+    "$build/tools/place_in_vr180" --matte $place "$work/$1.mkv.rest.mkv" "$work/both.mkv"
+    left "$work/both.mkv" "$work/$name.$2.mkv.rest.mkv" -c:v ffv1
     rm -f "$work/both.mkv"
 }
 
@@ -92,8 +94,18 @@ hand() { # matte: J against the hand-drawn truth
     if [ -f "$work/$name.hand.mkv" ]; then score "$1" hand | cut -d' ' -f1; else echo ""; fi
 }
 
+seen() { # yaw pitch width: the flat matte of what the eye shows, $name.seen.mkv in the eye
+    size=$(ffprobe -v error -select_streams v -show_entries stream=width,height -of csv=p=0 "$work/$clip.flat.mp4")
+    height=$(echo "$3 $size" | tr , ' ' | awk '{a = $1 * atan2(0, -1) / 360; t = sin(a) / cos(a) * $3 / $2
+        printf "%.4f", atan2(t, 1) * 360 / atan2(0, -1)}')
+    ffmpeg -v error -y -i "$work/$name.mp4" -vf "v360=input=hequirect:output=flat:yaw=$1:pitch=$2:h_fov=$3:v_fov=$height:\
+w=${size%,*}:h=${size#*,}:interp=lanczos" -c:v libx264 -crf 6 -preset veryfast "$work/$name.flat.mp4"
+    matte "$work/$name.flat.mp4" "$work/$name.again.mkv" --set matting.view=direct
+    put "$name.again" seen
+}
+
 case_of() { # clip yaw pitch width [eye]
-    clip=$1 eye=${5:-1024} name=$1_$2_$3_$4_${5:-1024} frames=8 settled=3 fill=blur
+    clip=$1 eye=${5:-1024} name=$1_$2_$3_$4_${5:-1024} frames=12 settled=6 fill=blur
     case $clip in *-body) frames=26 settled=20 fill=black ;; esac
     place="--yaw $2 --pitch $3 --fov $4 --eye $eye"
     row="| $1 | $2 | $3 | $4 | $eye |"
@@ -103,11 +115,12 @@ case_of() { # clip yaw pitch width [eye]
         "$build/tools/place_in_vr180" --fill $fill $place "$work/$clip.flat.mp4" "$work/both.mp4"
         left "$work/both.mp4" "$work/$name.mp4" -c:v libx264 -crf 8 -preset veryfast
         rm -f "$work/both.mp4"
-        [ ! -f "$work/$clip.hand.mkv" ] || put hand
-        put flat
-        put mirror
+        [ ! -f "$work/$clip.hand.mkv" ] || put "$clip.hand" hand
+        put "$clip.flat" flat
+        seen "$2" "$3" "$4"
+        put "$clip.mirror" mirror
     fi
-    row="$row $(score mirror flat | cut -d' ' -f1) | $(hand flat) |"
+    row="$row $(score mirror flat | cut -d' ' -f1) | $(score seen flat | cut -d' ' -f1) | $(hand flat) |"
     for view in $views; do
         matte "$work/$name.mp4" "$work/$name.$view.mkv" --set input.projection=half_equirect --set "matting.view=$view"
         rest "$work/$name.$view.mkv"
@@ -117,13 +130,13 @@ case_of() { # clip yaw pitch width [eye]
 }
 
 scene_of() { # scene
-    name=$1 eye=1448 frames=8 settled=3 # so many pixels squared are two eyes of 1024
+    name=$1 eye=1448 frames=12 settled=6 # so many pixels squared are two eyes of 1024
     if [ ! -f "$work/$name.flat.mkv.rest.mkv" ]; then
         "$build/tools/make_stereo_truth" --data "$data" --frames $frames "$name" "$work/$name"
         mv "$work/$name.alpha.mkv" "$work/$name.flat.mkv"
         rest "$work/$name.flat.mkv"
     fi
-    row="| $name | | | | 1024 | | |"
+    row="| $name | | | | 1024 | | | |"
     for view in $views; do
         matte "$work/$name.source.mkv" "$work/$name.$view.mkv" --set input.layout=sbs --set "matting.view=$view"
         rest "$work/$name.$view.mkv"
@@ -139,7 +152,7 @@ scene_of() { # scene
     hike:0:0:45:2048 pingpong:50:0:90:2048 tennis:0:35:90:2048 \
     juggle-body:0:0:90 hike-body:0:-35:90 hike-body:50:0:90 rollerblade-body:0:0:90 \
     portrait-near portrait-1m portrait-off-axis walker-2m walker-4m skater-near two-crossing two-near-and-far
-head="| clip | yaw | pitch | width | eye | flat agree | flat truth |" line="|---|---|---|---|---|---|---|"
+head="| clip | yaw | pitch | width | eye | flat agree | seen agree | flat truth |" line="|---|---|---|---|---|---|---|---|"
 for view in $views; do
     head="$head $view J | MAD*10^3 | truth | CPU s |" line="$line---|---|---|---|"
 done
