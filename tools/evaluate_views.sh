@@ -91,7 +91,7 @@ score() { # matte, truth: J | MAD
 }
 
 hand() { # matte: J against the hand-drawn truth
-    if [ -f "$work/$name.hand.mkv" ]; then score "$1" hand | cut -d' ' -f1; else echo ""; fi
+    if [ -f "$work/$name.hand.mkv.rest.mkv" ]; then score "$1" hand | cut -d' ' -f1; else echo ""; fi
 }
 
 seen() { # yaw pitch width: the flat matte of what the eye shows, $name.seen.mkv in the eye

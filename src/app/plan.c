@@ -198,22 +198,32 @@ static size_t flight_bytes(const struct vsm_plan *plan, size_t source, size_t ou
     return (size_t)plan->most_frames * larger + source + outputs;
 }
 
+/* Of all networks that are built, on the largest grid. */
+static size_t network_cells(const struct vsm_plan *plan)
+{
+    const struct vsm_scaling_grid *grids = plan->scaling.rungs;
+    const struct vsm_scaling_grid grid =
+        plan->adaptive ? grids[plan->scaling.count - 1]
+                       : (struct vsm_scaling_grid){plan->views[0].width, plan->views[0].height};
+    size_t cells = (size_t)grid.width * (size_t)grid.height;
+
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX && plan->turned; k++) {
+        const int side = vsm_view_place_side((int64_t)grid.width * grid.height, k + 1, VSM_RVM_GRID);
+
+        if (side != grid.width || side != grid.height)
+            cells += (size_t)side * (size_t)side;
+    }
+    return cells;
+}
+
 /* Pictures wait for the network and for the encoders; the maps are used up as soon as they are made. */
 static void plan_memory(struct vsm_plan *plan)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
     size_t source = vsm_format_bytes(info->format, info->width, info->height), outputs = 0, encoders = 0;
     size_t packing = 0;
-    size_t cells = (size_t)plan->views[0].width * (size_t)plan->views[0].height;
+    const size_t cells = network_cells(plan);
 
-    if (plan->adaptive) {
-        const struct vsm_scaling_grid *largest = &plan->scaling.rungs[plan->scaling.count - 1];
-
-        cells = (size_t)largest->width * (size_t)largest->height;
-    }
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX && plan->turned; k++)
-        if (!vsm_view_plan_shares(plan, k))
-            cells += (size_t)plan->turned_sides[k] * (size_t)plan->turned_sides[k];
     for (int i = 0; i < plan->output_count; i++) {
         packing += packing_bytes(&plan->outputs[i], info);
         outputs += vsm_format_bytes(plan->outputs[i].format, plan->outputs[i].width, plan->outputs[i].height);

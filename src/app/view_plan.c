@@ -25,8 +25,6 @@ static const char *misfit(const struct vsm_plan *plan)
         return "the tracker alone makes mattes of whole eyes";
     if (plan->config->matting.prompts && plan->config->matting.prompts[0])
         return "prompts may name people whom no view follows";
-    if (plan->adaptive)
-        return "the grid adapts to the load";
     if (!plan->detector_path)
         return "nobody looks for people";
     return NULL;
@@ -46,10 +44,6 @@ int vsm_view_plan_choose(struct vsm_plan *plan)
         return vsm_fail(VSM_E_USAGE,
                         "matting.view: turned views need a matter, which matting.model sam2 does without; "
                         "set one of them otherwise");
-    else if (wanted != VSM_CONFIG_VIEW_DIRECT && plan->adaptive)
-        return vsm_fail(VSM_E_USAGE,
-                        "matting.view: turned views do not go with processing.adaptive_scaling; switch one "
-                        "of them off");
     plan->turned = wanted == VSM_CONFIG_VIEW_AUTO ? !plan->turned_why : wanted != VSM_CONFIG_VIEW_DIRECT;
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
         plan->turned_sides[k] =

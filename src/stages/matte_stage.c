@@ -9,6 +9,7 @@
 #include "models/rvm_turn.h"
 
 #include <pthread.h>
+#include <string.h>
 
 /* Views that are run together; all have the same grid. */
 struct view_set {
@@ -20,12 +21,12 @@ struct view_set {
 struct vsm_matte_stage {
     struct vsm_rvm *rvm;
     struct vsm_parallel *pool;
-    int batch;
+    int batch, eyes;          /* eyes: number of direct views */
     struct view_set now, old; /* old ones are run while a director fades them out; count 0: none */
     struct vsm_matte_counters counters;
     struct vsm_tensor *rgb; /* all views one after the other: [3, height, width] each */
 
-    bool adaptive; /* then the stage owns rvm, and: */
+    bool adaptive; /* then the stage owns rvm and turned, and: */
     struct vsm_scaling scaling;
     struct vsm_rvm_options options; /* of rvm, but for the grid */
     uint64_t done_ns;               /* when the last frame was done; 0 = none yet */
@@ -37,9 +38,10 @@ struct vsm_matte_stage {
     const struct vsm_view_choice *choice; /* of this frame */
 };
 
-static int make_grids(struct vsm_matte_stage *stage)
+/* Room for the direct views, which no others exceed. */
+static int make_grids(struct vsm_matte_stage *stage, int width, int height)
 {
-    const int64_t dims[] = {stage->now.count, 3, stage->now.views[0].height, stage->now.views[0].width};
+    const int64_t dims[] = {stage->eyes, 3, height, width};
 
     vsm_tensor_unref(&stage->rgb);
     stage->rgb = vsm_tensor_create(VSM_F32, 4, dims);
@@ -57,10 +59,10 @@ int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view
     s->rvm = rvm;
     s->pool = pool;
     s->batch = batch;
-    s->now.count = view_count;
+    s->now.count = s->eyes = view_count;
     for (int i = 0; i < view_count; i++)
         s->now.views[i] = views[i];
-    if (make_grids(s) != VSM_OK) {
+    if (make_grids(s, views[0].width, views[0].height) != VSM_OK) {
         vsm_matte_stage_destroy(s);
         return VSM_E_NOMEM;
     }
@@ -89,12 +91,22 @@ static void reset_states(struct view_set *set)
         vsm_rvm_state_reset(&set->states[i]);
 }
 
-void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *const turned[],
+void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
                                   struct vsm_view_director *director)
 {
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
         stage->turned[k] = turned[k];
+        if (stage->adaptive)
+            turned[k] = NULL;
+    }
     stage->director = director;
+}
+
+static void destroy_matters(struct vsm_matte_stage *stage)
+{
+    vsm_rvm_destroy(stage->rvm);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        vsm_rvm_destroy(stage->turned[k]);
 }
 
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage)
@@ -102,7 +114,7 @@ void vsm_matte_stage_destroy(struct vsm_matte_stage *stage)
     if (!stage)
         return;
     if (stage->adaptive)
-        vsm_rvm_destroy(stage->rvm);
+        destroy_matters(stage);
     reset_states(&stage->now);
     reset_states(&stage->old);
     vsm_tensor_unref(&stage->rgb);
@@ -219,39 +231,94 @@ static int choose_views(struct vsm_matte_stage *stage, const struct vsm_frame *f
     return status;
 }
 
-static void set_rvm(struct vsm_matte_stage *stage, struct vsm_rvm *rvm)
+/* Puts a matter where interrupt() finds it. */
+static void set_matter(struct vsm_matte_stage *stage, struct vsm_rvm **place, struct vsm_rvm *rvm)
 {
     pthread_mutex_lock(&stage->lock);
-    stage->rvm = rvm;
+    *place = rvm;
     if (rvm && stage->interrupted)
         vsm_rvm_interrupt(rvm);
     pthread_mutex_unlock(&stage->lock);
 }
 
-/* A matter for the controller's grid; the old one goes first, for there may not be memory for both. */
-static int build_matter(struct vsm_matte_stage *stage)
+static void drop_matter(struct vsm_matte_stage *stage, struct vsm_rvm **place)
 {
-    const struct vsm_scaling_grid grid = vsm_scaling_current(&stage->scaling);
-    struct vsm_rvm *rvm = stage->rvm;
+    struct vsm_rvm *rvm = *place;
+
+    set_matter(stage, place, NULL);
+    vsm_rvm_destroy(rvm);
+}
+
+static int add_matter(struct vsm_matte_stage *stage, struct vsm_rvm **place, int width, int height)
+{
+    struct vsm_rvm *rvm = NULL;
     int status;
 
-    set_rvm(stage, NULL);
-    vsm_rvm_destroy(rvm);
-    stage->options.width = grid.width;
-    stage->options.height = grid.height;
-    for (int i = 0; i < stage->now.count; i++) {
-        stage->now.views[i].width = grid.width;
-        stage->now.views[i].height = grid.height;
-    }
-    status = make_grids(stage);
+    stage->options.width = width;
+    stage->options.height = height;
+    status = vsm_rvm_create(&stage->options, &rvm);
     if (status == VSM_OK)
-        status = vsm_rvm_create(&stage->options, &rvm);
-    if (status == VSM_OK)
-        set_rvm(stage, rvm);
+        set_matter(stage, place, rvm);
     return status;
 }
 
-/* Brings matter and states to the controller's grid. */
+static void resize_views(struct view_set *set, struct vsm_scaling_grid grid)
+{
+    for (int i = 0; i < set->count; i++) {
+        set->views[i].width = grid.width;
+        set->views[i].height = grid.height;
+    }
+}
+
+static int resize_directed(struct vsm_matte_stage *stage, struct vsm_scaling_grid grid, const int sides[])
+{
+    const struct vsm_view_choice *choice = vsm_view_director_choice(stage->director);
+    int status = vsm_view_director_resize(stage->director, grid.width, grid.height, sides);
+
+    if (status != VSM_OK)
+        return status;
+    if (choice->now.count > 0)
+        memcpy(stage->now.views, choice->now.views, sizeof(stage->now.views));
+    else
+        resize_views(&stage->now, grid);
+    memcpy(stage->old.views, choice->old.views, sizeof(stage->old.views));
+    return VSM_OK;
+}
+
+/* Matters for the controller's grid; the old ones go first, for there may not be memory for both. */
+static int build_matters(struct vsm_matte_stage *stage)
+{
+    const struct vsm_scaling_grid grid = vsm_scaling_current(&stage->scaling);
+    int sides[VSM_VIEW_PLACE_MAX], status;
+
+    drop_matter(stage, &stage->rvm);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
+        drop_matter(stage, &stage->turned[k]);
+        sides[k] = vsm_view_place_side((int64_t)grid.width * grid.height, k + 1, VSM_RVM_GRID);
+    }
+    if (!stage->director)
+        resize_views(&stage->now, grid);
+    status = stage->director ? resize_directed(stage, grid, sides) : VSM_OK;
+    if (status == VSM_OK)
+        status = make_grids(stage, grid.width, grid.height);
+    if (status == VSM_OK)
+        status = add_matter(stage, &stage->rvm, grid.width, grid.height);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX && stage->director && status == VSM_OK; k++)
+        if (sides[k] != grid.width || sides[k] != grid.height)
+            status = add_matter(stage, &stage->turned[k], sides[k], sides[k]);
+    return status;
+}
+
+static int resample_states(struct view_set *set)
+{
+    int status = VSM_OK;
+
+    for (int i = 0; i < set->count && status == VSM_OK; i++)
+        status = vsm_rvm_state_resample(&set->states[i], set->views[i].width, set->views[i].height);
+    return status;
+}
+
+/* Brings matters and states to the controller's grid. */
 static int change_grid(struct vsm_matte_stage *stage, int64_t frame)
 {
     char text[160];
@@ -261,10 +328,11 @@ static int change_grid(struct vsm_matte_stage *stage, int64_t frame)
         vsm_scaling_describe(&stage->scaling, text, sizeof(text));
         if (text[0])
             vsm_log(VSM_LOG_INFO, "scaling", "%s", text);
-        status = build_matter(stage);
-        for (int i = 0; i < stage->now.count && status == VSM_OK; i++)
-            status = vsm_rvm_state_resample(&stage->now.states[i], stage->now.views[i].width,
-                                            stage->now.views[i].height);
+        status = build_matters(stage);
+        if (status == VSM_OK)
+            status = resample_states(&stage->now);
+        if (status == VSM_OK)
+            status = resample_states(&stage->old);
     } while (status == VSM_E_NOMEM && vsm_scaling_out_of_memory(&stage->scaling, frame));
     return status;
 }
@@ -293,12 +361,16 @@ static void free_mattes(struct vsm_matte *mattes)
         vsm_tensor_unref(&mattes[i].coefficients);
 }
 
-/* What the old views see too, for as long as they are faded out. */
-static int run_old(struct vsm_matte_stage *stage, const struct vsm_image *source, struct vsm_matte *mattes)
+/* Through the views of this frame, and those that are faded out; frame->mattes and `old` are the caller's to free. */
+static int see(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
 {
-    int status = average(stage, &stage->old, source);
+    int status = average(stage, &stage->old, frame->source);
 
-    return status == VSM_OK ? run_network(stage, &stage->old, mattes) : status;
+    if (status == VSM_OK)
+        status = run_network(stage, &stage->old, old);
+    if (status == VSM_OK)
+        status = average(stage, &stage->now, frame->source);
+    return status == VSM_OK ? run_network(stage, &stage->now, frame->mattes) : status;
 }
 
 /* The frame keeps the views that see more; the others are mixed into them. */
@@ -325,38 +397,45 @@ static int fade(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct v
 /* Turned views' mattes get the mapping by which the full-size pass finds them. */
 static void add_tables(const struct vsm_view_choice *choice, struct vsm_frame *frame)
 {
-    const struct vsm_view_group *group = choice && choice->keep_old ? &choice->old : &choice->now;
+    const struct vsm_view_group *group;
 
-    for (int i = 0; choice && i < frame->view_count; i++) {
+    if (!choice)
+        return;
+    group = choice->keep_old ? &choice->old : &choice->now;
+    for (int i = 0; i < frame->view_count; i++) {
         frame->mattes[i].inverse = group->inverse[i] ? vsm_tensor_ref(group->inverse[i]) : NULL;
         frame->mattes[i].inverse_step = group->inverse_step[i];
     }
 }
 
-/* Batches that were done have moved their states on: all go back to where the frame began. */
-static int run_adaptive(struct vsm_matte_stage *stage, struct vsm_frame *frame)
+static void share_states(struct vsm_rvm_state *to, const struct vsm_rvm_state *from)
 {
-    struct vsm_rvm_state before[VSM_MAX_VIEWS] = {0};
-    int status = VSM_E_NOMEM;
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_rvm_state_share(&to[i], &from[i]);
+}
 
-    for (int i = 0; i < stage->now.count; i++)
-        vsm_rvm_state_share(&before[i], &stage->now.states[i]);
+/* Batches that were done have moved their states on: all go back to where the frame began. */
+static int see_adaptive(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
+{
+    struct view_set now = {.count = stage->now.count}, before = {.count = stage->old.count};
+    int status;
+
+    share_states(now.states, stage->now.states);
+    share_states(before.states, stage->old.states);
     for (;;) {
-        status = run_network(stage, &stage->now, frame->mattes);
+        status = see(stage, frame, old);
         if (status != VSM_E_NOMEM || !vsm_scaling_out_of_memory(&stage->scaling, frame->seq))
             break;
-        for (int i = 0; i < stage->now.count; i++) {
-            vsm_tensor_unref(&frame->mattes[i].coefficients);
-            vsm_rvm_state_share(&stage->now.states[i], &before[i]);
-        }
+        free_mattes(frame->mattes);
+        free_mattes(old);
+        share_states(stage->now.states, now.states);
+        share_states(stage->old.states, before.states);
         status = change_grid(stage, frame->seq);
-        if (status == VSM_OK)
-            status = average(stage, &stage->now, frame->source);
         if (status != VSM_OK)
             break;
     }
-    for (int i = 0; i < stage->now.count; i++)
-        vsm_rvm_state_reset(&before[i]);
+    reset_states(&now);
+    reset_states(&before);
     return status;
 }
 
@@ -376,19 +455,12 @@ static int adapt(struct vsm_matte_stage *stage, int64_t frame, uint64_t start)
 static int run_views(struct vsm_matte_stage *stage, struct vsm_frame *frame)
 {
     struct vsm_matte old[VSM_MAX_VIEWS] = {0};
-    int status = VSM_OK;
+    int status = stage->adaptive ? see_adaptive(stage, frame, old) : see(stage, frame, old);
 
-    if (stage->old.count > 0)
-        status = run_old(stage, frame->source, old);
-    if (status == VSM_OK)
-        status = average(stage, &stage->now, frame->source);
     if (status == VSM_OK) {
         frame->view_count = stage->now.count;
-        status =
-            stage->adaptive ? run_adaptive(stage, frame) : run_network(stage, &stage->now, frame->mattes);
-    }
-    if (status == VSM_OK)
         status = review(stage, frame);
+    }
     if (status == VSM_OK && stage->old.count > 0)
         status = fade(stage, frame, old);
     free_mattes(old);
@@ -437,7 +509,7 @@ static int restore_scaling(struct vsm_matte_stage *stage, const struct vsm_state
     const int first = stage->scaling.current;
     int status = vsm_scaling_restore(&stage->scaling, state);
 
-    return status == VSM_OK && stage->scaling.current != first ? build_matter(stage) : status;
+    return status == VSM_OK && stage->scaling.current != first ? build_matters(stage) : status;
 }
 
 /* The director's views are the stage's from here on. */

@@ -6,8 +6,9 @@
  * ones. Barrier record "matte": the counter, the director's state and all recurrent states bit by bit.
  *
  * With adaptive scaling (stages/scaling.h) it times itself and changes the grid between frames: a new matter is built
- * and the states are resampled. When memory runs out in a frame, that frame is repeated on a smaller grid. Barrier
- * record "matte.scaling", before the states, which are those of its grid.
+ * and the states are resampled; so are those of turned views, whose grids have as many cells. When memory runs out in a
+ * frame, that frame is repeated on a smaller grid. Barrier record "matte.scaling", before the states, which are those of
+ * its grid.
  */
 #ifndef VSM_STAGES_MATTE_STAGE_H
 #define VSM_STAGES_MATTE_STAGE_H
@@ -45,8 +46,9 @@ void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
 void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_matte_review *review);
 /* Views that are chosen frame by frame. turned[k] is the matter for k + 1 turned views an eye, NULL where their grid is
  * that of the direct ones. All are run one view at a time, and no choice has more cells than the stage's own views.
- * Before the pipeline runs; borrowed. */
-void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *const turned[],
+ * Before the pipeline runs, after vsm_matte_stage_adapt() if that is called; borrowed, but matters are taken, and the
+ * caller's are NULL then, where the grid adapts. */
+void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
                                   struct vsm_view_director *director);
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage);
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state) VSM_NODISCARD;

@@ -262,6 +262,24 @@ static void note_missed(struct vsm_view_director_counters *counters, int64_t fra
         counters->stretches[counters->stretch_count++] = (struct vsm_view_director_stretch){frame, frame};
 }
 
+int vsm_view_director_resize(struct vsm_view_director *d, int width, int height,
+                             const int sides[VSM_VIEW_PLACE_MAX])
+{
+    int status = VSM_OK;
+
+    for (int e = 0; e < d->options.eye_count; e++) {
+        d->direct[e].width = width;
+        d->direct[e].height = height;
+    }
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        d->options.sides[k] = sides[k];
+    if (d->choice.now.count > 0)
+        status = show(d, &d->now, &d->choice.now);
+    if (status == VSM_OK && d->choice.old.count > 0)
+        status = show(d, &d->before, &d->choice.old);
+    return status;
+}
+
 static bool nobody(const struct vsm_people *people)
 {
     return people->known && people->count == 0;

@@ -88,6 +88,11 @@ int vsm_view_director_next(struct vsm_view_director *director, const struct vsm_
 int vsm_view_director_note(struct vsm_view_director *director, const struct vsm_frame *frame,
                            const float *const rgb[]) VSM_NODISCARD;
 
+/* Puts all views on other grids, those of the last choice too, which stay as they look: `width` and `height` of direct
+ * ones, sides[k] of k + 1 turned ones an eye. */
+int vsm_view_director_resize(struct vsm_view_director *director, int width, int height,
+                             const int sides[VSM_VIEW_PLACE_MAX]) VSM_NODISCARD;
+
 struct vsm_view_director_counters vsm_view_director_counters(const struct vsm_view_director *director);
 
 /* The last choice, for who restores states that belong to its views; no views before the first frame. */

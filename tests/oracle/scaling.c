@@ -1,6 +1,7 @@
 /* Changing the grid while the network runs: nothing pops on a still scene, and a job that is resumed across a change
  * goes on exactly. */
 #include "base/fault.h"
+#include "geometry/view_place.h"
 #include "models/rvm.h"
 #include "npy.h"
 #include "pictures.h"
@@ -153,10 +154,34 @@ static const struct vsm_scaling_options ladder = {.rungs = {{64, 48}, {80, 64}, 
                                                   .count = 3,
                                                   .target_fps = 1e-3};
 
-static struct vsm_matte_stage *make_stage(int first)
+/* Turned views are of grids that the first rung allows. */
+static struct vsm_view_director *direct_views(struct vsm_matte_stage *stage, const struct vsm_view views[2],
+                                              struct vsm_rvm_options options)
+{
+    struct vsm_view_director_options wishes = {.direct = views,
+                                               .eye_count = 2,
+                                               .projection = VSM_RECTILINEAR,
+                                               .follow = true};
+    struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX] = {NULL};
+    struct vsm_view_director *director = NULL;
+
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
+        wishes.sides[k] = options.width = options.height =
+            vsm_view_place_side((int64_t)views[0].width * views[0].height, k + 1, VSM_RVM_GRID);
+        CHECK_INT(vsm_rvm_create(&options, &turned[k]), VSM_OK);
+    }
+    CHECK_INT(vsm_view_director_create(&wishes, &director), VSM_OK);
+    vsm_matte_stage_set_director(stage, turned, director);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        CHECK(turned[k] == NULL);
+    return director;
+}
+
+/* With `director`, views are turned, and *director is the caller's. */
+static struct vsm_matte_stage *make_stage(int first, struct vsm_view_director **director)
 {
     struct vsm_rvm_options options = {.graph_path = MODEL, .batch = 1, .session = {.threads = 2}};
-    struct vsm_view views[2] = {{.source = {0, 0, 96, 80}}, {.source = {96, 0, 96, 80}}};
+    struct vsm_view views[2] = {{.source = {0, 0, 96, 80}}, {.eye = VSM_RIGHT, .source = {96, 0, 96, 80}}};
     struct vsm_scaling_options scaling = ladder;
     struct vsm_matte_stage *stage = NULL;
     struct vsm_rvm *rvm = NULL;
@@ -170,6 +195,8 @@ static struct vsm_matte_stage *make_stage(int first)
     CHECK_INT(vsm_matte_stage_create(rvm, 1, views, 2, NULL, &stage), VSM_OK);
     vsm_matte_stage_adapt(stage, &rvm, &options, &scaling);
     CHECK(rvm == NULL);
+    if (director)
+        *director = direct_views(stage, views, options);
     return stage;
 }
 
@@ -225,7 +252,7 @@ static void test_resume_across_changes(void)
     for (int part = 0; part < 2; part++) {
         struct vsm_stage stage;
 
-        stages[part] = make_stage(0);
+        stages[part] = make_stage(0, NULL);
         stage = vsm_matte_stage_describe(stages[part]);
         if (part)
             CHECK_INT(vsm_matte_stage_restore(stages[part], state), VSM_OK);
@@ -254,7 +281,114 @@ static void test_resume_across_changes(void)
     vsm_state_destroy(&state);
 }
 
+/* Nobody, somebody on the left from frame 20 on, and another one on the right from frame 30 on. */
+static void add_people(struct vsm_frame *frame)
+{
+    const int count = frame->seq < 20 ? 0 : frame->seq < 30 ? 1 : 2;
+
+    frame->people = (struct vsm_people){.known = true, .count = count};
+    for (int i = 0; i < count; i++) {
+        struct vsm_person *p = &frame->people.person[i];
+
+        p->chosen = true;
+        for (int e = 0; e < 2; e++)
+            p->box[e] = (struct vsm_person_box){0.05f + 0.7f * (float)i, 0.3f, 0.2f + 0.7f * (float)i, 0.7f};
+    }
+}
+
+/* All of the frame's mattes, and the tables by which the full-size pass finds them. */
+static bool same_views(const struct vsm_frame *a, const struct vsm_frame *b)
+{
+    bool same = a->view_count == b->view_count;
+
+    for (int i = 0; same && i < a->view_count; i++) {
+        const struct vsm_matte *x = &a->mattes[i], *y = &b->mattes[i];
+
+        same = x->view.width == y->view.width && x->view.yaw == y->view.yaw &&
+               x->coefficients->dims[2] == x->view.width &&
+               vsm_tensor_bytes(x->coefficients) == vsm_tensor_bytes(y->coefficients) &&
+               memcmp(x->coefficients->data, y->coefficients->data, vsm_tensor_bytes(x->coefficients)) == 0 &&
+               !x->inverse == !y->inverse && x->inverse_step == y->inverse_step &&
+               (!x->inverse || memcmp(x->inverse->data, y->inverse->data, vsm_tensor_bytes(x->inverse)) == 0);
+    }
+    return same;
+}
+
+/* The grid rises while direct views fade into one view an eye (frame 28 is the first on the second rung, the fade
+ * begun in frame 20 ends in 27), and while that fades into two (from frame 49 to 56; the third rung begins in 56).
+ * Interrupted in both fades. */
+static void test_turned_views_follow(void)
+{
+    static const int stops[] = {24, 51};
+    struct vsm_frame *frames[FRAMES] = {NULL};
+    struct vsm_state *states[2];
+
+    if (no_model())
+        return;
+    for (int part = 0; part < 3; part++) {
+        struct vsm_view_director *director = NULL;
+        struct vsm_matte_stage *made = make_stage(0, &director);
+        const struct vsm_stage stage = vsm_matte_stage_describe(made);
+        const struct vsm_view_choice *choice = vsm_view_director_choice(director);
+        int seq = part ? stops[part - 1] + 1 : 0, end = part == 1 ? seq + 8 : FRAMES;
+
+        if (part)
+            CHECK_INT(vsm_matte_stage_restore(made, states[part - 1]), VSM_OK);
+        for (; seq < end; seq++) {
+            struct vsm_frame *frame = vsm_frame_create();
+
+            frame->seq = seq;
+            frame->source = picture(seq);
+            add_people(frame);
+            CHECK_INT(stage.run(stage.self, frame), VSM_OK);
+            CHECK(!part || same_views(frame, frames[seq]));
+            vsm_frame_destroy(&frames[seq]);
+            frames[seq] = frame;
+            for (int k = 0; k < 2 && !part; k++) {
+                if (seq != stops[k])
+                    continue;
+                CHECK(choice->old.count > 0);
+                states[k] = vsm_state_create();
+                CHECK_INT(stage.barrier(stage.self, seq, states[k]), VSM_OK);
+            }
+        }
+        if (part != 1) {
+            const struct vsm_scaling *scaling = vsm_matte_stage_scaling(made);
+
+            CHECK_INT((intmax_t)scaling->change_count, 2);
+            CHECK_INT(choice->now.count, 4);
+            CHECK_INT(choice->now.views[3].width, vsm_view_place_side(96 * 80, 2, VSM_RVM_GRID));
+        }
+        vsm_matte_stage_destroy(made);
+        vsm_view_director_destroy(director);
+    }
+    CHECK_INT(frames[22]->mattes[0].view.kind, VSM_VIEW_DIRECT); /* sees more, so it is kept while it fades */
+    CHECK_INT(frames[30]->mattes[1].view.kind, VSM_VIEW_TURNED);
+    CHECK_INT(frames[30]->mattes[1].view.width, vsm_view_place_side(80 * 64, 1, VSM_RVM_GRID));
+    for (int seq = 0; seq < FRAMES; seq++)
+        vsm_frame_destroy(&frames[seq]);
+    for (int k = 0; k < 2; k++)
+        vsm_state_destroy(&states[k]);
+}
+
 #ifdef VSM_FAULT_POINTS
+/* The frame `seq` while the n-th allocation fails; *hits becomes n + 1 if there are so many. */
+static struct vsm_frame *run_short_of_memory(const struct vsm_stage *stage, int seq, unsigned long n,
+                                             unsigned long *hits, int *status)
+{
+    struct vsm_frame *frame = vsm_frame_create();
+
+    frame->seq = seq;
+    frame->source = picture(seq);
+    add_people(frame);
+    vsm_fault_arm("mem.alloc", n, ENOMEM, 0);
+    *status = stage->run(stage->self, frame);
+    *hits = vsm_fault_hits() < n ? 0 : n + 1;
+    vsm_fault_arm(NULL, 0, 0, 0);
+    CHECK(*status == VSM_OK || *status == VSM_E_NOMEM);
+    return frame;
+}
+
 /* Each allocation of a frame in turn fails for once: the frame is made all the same, on a smaller grid. */
 static void test_out_of_memory(void)
 {
@@ -264,17 +398,11 @@ static void test_out_of_memory(void)
     if (no_model())
         return;
     for (unsigned long n = 1; hits >= n; n++) {
-        struct vsm_matte_stage *made = make_stage(2);
+        struct vsm_matte_stage *made = make_stage(2, NULL);
         struct vsm_stage stage = vsm_matte_stage_describe(made);
-        struct vsm_frame *frame = vsm_frame_create();
         int status;
+        struct vsm_frame *frame = run_short_of_memory(&stage, 0, n, &hits, &status);
 
-        frame->source = picture(0);
-        vsm_fault_arm("mem.alloc", n, ENOMEM, 0);
-        status = stage.run(stage.self, frame);
-        hits = vsm_fault_hits() < n ? 0 : n + 1;
-        vsm_fault_arm(NULL, 0, 0, 0);
-        CHECK(status == VSM_OK || status == VSM_E_NOMEM);
         if (status == VSM_OK && vsm_matte_stage_scaling(made)->change_count) {
             smaller++;
             CHECK_INT(frame->mattes[0].view.width, 80);
@@ -286,14 +414,50 @@ static void test_out_of_memory(void)
     printf("# %d allocations led to a smaller grid\n", smaller);
     CHECK(smaller > 0);
 }
+
+/* The same in the frame in which views turn and direct ones begin to fade out: all are of the smaller grid. */
+static void test_out_of_memory_while_fading(void)
+{
+    unsigned long hits = 1;
+    int smaller = 0;
+
+    if (no_model())
+        return;
+    for (unsigned long n = 1; hits >= n; n++) {
+        struct vsm_view_director *director = NULL;
+        struct vsm_matte_stage *made = make_stage(2, &director);
+        struct vsm_stage stage = vsm_matte_stage_describe(made);
+        struct vsm_frame *frame = run_frame(&stage, 19);
+        int status;
+
+        vsm_frame_destroy(&frame);
+        frame = run_short_of_memory(&stage, 20, n, &hits, &status);
+        if (status == VSM_OK && vsm_matte_stage_scaling(made)->change_count) {
+            const struct vsm_view_choice *choice = vsm_view_director_choice(director);
+
+            smaller++;
+            CHECK_INT(choice->now.views[0].width, vsm_view_place_side(80 * 64, 1, VSM_RVM_GRID));
+            CHECK_INT(choice->old.views[0].width, 80);
+            for (int i = 0; i < frame->view_count; i++)
+                CHECK(frame->mattes[i].view.width == 80 && frame->mattes[i].coefficients->dims[2] == 80);
+        }
+        vsm_frame_destroy(&frame);
+        vsm_matte_stage_destroy(made);
+        vsm_view_director_destroy(director);
+    }
+    printf("# %d allocations led to a smaller grid while views faded\n", smaller);
+    CHECK(smaller > 0);
+}
 #endif
 
 int main(void)
 {
     RUN(test_still_scene);
     RUN(test_resume_across_changes);
+    RUN(test_turned_views_follow);
 #ifdef VSM_FAULT_POINTS
     RUN(test_out_of_memory);
+    RUN(test_out_of_memory_while_fading);
 #endif
     return tap_done();
 }
