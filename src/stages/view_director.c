@@ -224,8 +224,9 @@ static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *w
 
 /* Brings `now` nearer to the wish; true if it changed. */
 static bool approach(struct vsm_view_director *d, const struct vsm_view_placement *wish, bool scene_cut,
-                     bool anybody)
+                     bool anybody, bool missed)
 {
+    const int patience = missed ? VSM_VIEW_DIRECTOR_HURRY : VSM_VIEW_DIRECTOR_PATIENCE;
     const bool begins = d->choice.now.count == 0 || scene_cut;
     bool moved = false;
 
@@ -244,7 +245,7 @@ static bool approach(struct vsm_view_director *d, const struct vsm_view_placemen
     }
     d->patience = d->patience > 0 && same_kind(&d->pending, wish) ? d->patience + 1 : 1;
     d->pending = *wish;
-    if (d->patience < VSM_VIEW_DIRECTOR_PATIENCE || d->fading > 0)
+    if (d->patience < patience || d->fading > 0)
         return false;
     d->counters.changes++;
     return jump(d, wish, true);
@@ -280,6 +281,12 @@ int vsm_view_director_resize(struct vsm_view_director *d, int width, int height,
     return status;
 }
 
+/* Whether somebody is outside the views. */
+static bool misses(const struct vsm_view_director *d, const struct vsm_people *people)
+{
+    return vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0;
+}
+
 static bool nobody(const struct vsm_people *people)
 {
     return people->known && people->count == 0;
@@ -305,7 +312,7 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
     int status = VSM_OK;
 
     d->fading -= d->fading > 0;
-    d->choice.changed = approach(d, &wish, scene_cut, anybody);
+    d->choice.changed = approach(d, &wish, scene_cut, anybody, anybody && misses(d, people));
     d->choice.replaced = d->fading == VSM_VIEW_DIRECTOR_FADE;
     if (d->choice.replaced) {
         hide(&d->choice.old);
@@ -318,7 +325,7 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
     weigh(d);
     d->counters.frames++;
     d->counters.turned += d->now.count > 0;
-    if (anybody && vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0)
+    if (anybody && misses(d, people))
         note_missed(&d->counters, frame->index);
     *choice = &d->choice;
     return status;

@@ -7,7 +7,8 @@
  *   than VSM_VIEW_DIRECTOR_HASTE. Fewer larger turns blur recurrent states, which are resampled at each, less than many
  *   small ones.
  * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be wished for
- *   VSM_VIEW_DIRECTOR_PATIENCE frames running.
+ *   VSM_VIEW_DIRECTOR_PATIENCE frames running; VSM_VIEW_DIRECTOR_HURRY if somebody is outside the present views, for who
+ *   is not seen is lost.
  * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new ones, which
  *   fade in; meanwhile no other change begins.
  * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
@@ -30,6 +31,7 @@
 #define VSM_VIEW_DIRECTOR_HASTE     5.0  /* degrees: 50 a second */
 #define VSM_VIEW_DIRECTOR_PACE      3    /* frames: 20 degrees a second at 30 frames a second */
 #define VSM_VIEW_DIRECTOR_PATIENCE  20   /* frames */
+#define VSM_VIEW_DIRECTOR_HURRY     5    /* frames: two looks of the detector, every fourth */
 #define VSM_VIEW_DIRECTOR_FADE      8    /* frames */
 #define VSM_VIEW_DIRECTOR_STRETCHES 32   /* listed at most, like the stereo tally's ranges */
 

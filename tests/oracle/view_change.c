@@ -113,7 +113,7 @@ static const struct act acts[] = {
     {"begins", 8, 0, {0}},
     {"direct to turned", VSM_VIEW_DIRECTOR_FADE + 4, 1, {-ASIDE}},
     {"turning", 30, 1, {-ASIDE + 22}},
-    {"one view to two", VSM_VIEW_DIRECTOR_PATIENCE + VSM_VIEW_DIRECTOR_FADE + 4, 2, {-ASIDE, ASIDE}},
+    {"one view to two", VSM_VIEW_DIRECTOR_HURRY + VSM_VIEW_DIRECTOR_FADE + 4, 2, {-ASIDE, ASIDE}},
     {"two views to one", VSM_VIEW_DIRECTOR_PATIENCE + VSM_VIEW_DIRECTOR_FADE + 4, 1, {ASIDE}},
     {"turned to direct", VSM_VIEW_DIRECTOR_PATIENCE + VSM_VIEW_DIRECTOR_FADE + 4, 0, {0}},
 };
@@ -239,9 +239,9 @@ static void test_resumes_in_the_middle(void)
 {
     static const struct act script[] = {{"", 3, 0, {0}},
                                         {"", 10, 1, {-ASIDE}},
-                                        {"", VSM_VIEW_DIRECTOR_PATIENCE + 10, 2, {-ASIDE, ASIDE}}};
-    static const int stops[] = {5, 3 + 10 + VSM_VIEW_DIRECTOR_PATIENCE + 2};
-    const int frames = 3 + 10 + VSM_VIEW_DIRECTOR_PATIENCE + 10;
+                                        {"", VSM_VIEW_DIRECTOR_HURRY + 10, 2, {-ASIDE, ASIDE}}};
+    static const int stops[] = {5, 3 + 10 + VSM_VIEW_DIRECTOR_HURRY + 2};
+    const int frames = 3 + 10 + VSM_VIEW_DIRECTOR_HURRY + 10;
     struct vsm_image *picture = open_scene();
     struct vsm_state *states[2];
     float *alpha[64], *again;

@@ -119,10 +119,10 @@ static void test_patience_and_cuts(void)
     struct vsm_view_director *d = make(false, true);
     const struct vsm_view_choice *c = next(d, frame_with(1, 0, 0), false);
 
-    for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE - 1; i++)
+    for (int i = 0; i < VSM_VIEW_DIRECTOR_HURRY - 1; i++)
         c = next(d, frame_with(2, -60, 60), false);
     CHECK_INT(c->now.count, 2);
-    c = next(d, frame_with(2, -60, 60), false);
+    c = next(d, frame_with(2, -60, 60), false); /* both were outside the view */
     CHECK_INT(c->now.count, 4);
     CHECK_INT(c->now.views[2].eye, VSM_LEFT);
     CHECK_INT(c->now.views[3].width, GRID * 2 / 3);
@@ -140,6 +140,37 @@ static void test_patience_and_cuts(void)
     for (int i = 0; i < 100; i++)
         CHECK(!next(d, frame_with(1, 40, 0), false)->changed);
     vsm_view_director_destroy(d);
+}
+
+/* Who is told by one eye only, and who stands elsewhere in each: both eyes look the same way, and see all of it. */
+static void test_eyes_that_disagree(void)
+{
+    static const float places[][2] = {{0.3f, 0.45f}, {0.3f, 0.8f}, {0.1f, 0.9f}};
+
+    for (int i = 0; i < 3; i++) {
+        struct vsm_view_director *d = make(false, true);
+        struct vsm_frame frame = frame_with(1, 0, 0);
+        struct vsm_person *p = &frame.people.person[0];
+        const struct vsm_view_choice *c;
+
+        p->match = 0;
+        for (int e = 0; e < 2; e++) {
+            p->box[e].left = places[i][e] - 0.05f;
+            p->box[e].right = places[i][e] + 0.05f;
+        }
+        c = next(d, frame, false);
+        CHECK_INT(c->now.count, i == 2 ? 4 : 2);
+        for (int k = 0; k < c->now.count; k += 2) {
+            CHECK(c->now.views[k].eye == VSM_LEFT && c->now.views[k + 1].eye == VSM_RIGHT);
+            CHECK_NEAR(c->now.views[k].yaw, c->now.views[k + 1].yaw, 0);
+            CHECK_NEAR(c->now.views[k].pitch, c->now.views[k + 1].pitch, 0);
+            CHECK_NEAR(c->now.views[k].field_of_view, c->now.views[k + 1].field_of_view, 0);
+        }
+        CHECK_INT(vsm_view_director_counters(d).missed, 0);
+        p->box[1].right = p->box[1].left; /* the right eye has nobody there: the left one's place counts */
+        CHECK_INT(next(d, frame, false)->now.count, c->now.count);
+        vsm_view_director_destroy(d);
+    }
 }
 
 static void test_fades(void)
@@ -160,7 +191,7 @@ static void test_fades(void)
     }
     c = next(d, frame_with(1, -60, 0), false);
     CHECK(c->old.count == 0 && c->weight == 1 && !c->keep_old);
-    for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE; i++)
+    for (int i = 0; i < VSM_VIEW_DIRECTOR_HURRY; i++)
         c = next(d, frame_with(2, -60, 60), false);
     CHECK(c->replaced && !c->keep_old);
     CHECK_INT(c->now.count, 4);
@@ -351,6 +382,7 @@ int main(void)
     RUN(test_first_frame);
     RUN(test_dead_zone_and_speed);
     RUN(test_patience_and_cuts);
+    RUN(test_eyes_that_disagree);
     RUN(test_fades);
     RUN(test_missed_people_are_counted);
     RUN(test_resumes_exactly);
