@@ -6,7 +6,7 @@
  * Scenes: tools/truth_scenes.c; options override what the scene says of the cameras. Both videos are side by
  * side; the alpha is 8-bit grey, full range, FFV1. In the JSON, lengths are metres, angles degrees, u and v
  * pixels of one eye, and disparity is left u - right u (vertical: left v - right v) of the true eyes, also if
- * they are swapped. Faults change the right eye's colours only: the truth stays what ought to be found. Same
+ * they are swapped. Faults change one eye's colours only: the truth stays what ought to be found. Same
  * options, same pixels.
  */
 #include "base/mem.h"
@@ -93,10 +93,11 @@ static void write_head(const struct stage *stage)
         stage->json,
         "{\"scene\": \"%s\", \"eye\": %d, \"frames\": %d, \"fps\": %d, \"baseline\": %g, \"swapped\": %s,\n"
         " \"vertical_offset\": %g, \"vertical_pixels\": %.3f, \"gain_right\": %g, \"noise\": %g,\n"
-        " \"fault\": {\"kind\": \"%s\", \"from\": %d, \"count\": %d},\n \"people\": [",
+        " \"fault\": {\"eye\": \"%s\", \"kind\": \"%s\", \"from\": %d, \"count\": %d},\n \"people\": [",
         o->scene->name, o->eye, o->frames, FRAMES_PER_SECOND, VSM_TRUTH_FILM_BASELINE,
         o->camera.swapped ? "true" : "false", o->camera.vertical, o->camera.vertical / 180.0 * o->eye,
-        o->camera.gain, o->camera.noise, vsm_eye_faults_name(o->fault.kind), o->fault.from, o->fault.count);
+        o->camera.gain, o->camera.noise, o->fault.eye ? "right" : "left", vsm_eye_faults_name(o->fault.kind),
+        o->fault.from, o->fault.count);
     for (int n = 0; n < stage->film.cast_count; n++)
         fprintf(stage->json, "%s\"%s\"", n ? ", " : "", o->scene->cast[n].person);
     fprintf(stage->json, "],\n \"truth\": [\n");
@@ -212,7 +213,7 @@ static int usage(void)
 {
     fprintf(stderr, "usage: make_stereo_truth [--data FOLDER] [--frames N] [--eye PIXELS] [--codec ENCODER]\n"
                     "           [--vertical DEGREES] [--gain FACTOR] [--swap] [--noise STEPS]\n"
-                    "           [--fault black|frozen|blurred|finger:FROM:COUNT] SCENE PREFIX\n"
+                    "           [--fault [left:]black|frozen|blurred|finger:FROM:COUNT] SCENE PREFIX\n"
                     "       make_stereo_truth --list\n");
     return VSM_EXIT_USAGE;
 }

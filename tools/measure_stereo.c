@@ -28,7 +28,8 @@ struct options {
     int eye, frames, from, count;
     double threshold;
     struct vsm_eye_faults_fault fault;
-    enum poison poison; /* of the right eye's state before frame poisoned_frame */
+    enum poison poison; /* of poisoned_eye's state before frame poisoned_frame */
+    int poisoned_eye;
     int poisoned_frame;
     bool each; /* print every frame */
 };
@@ -74,7 +75,7 @@ static int review(void *self, struct vsm_frame *frame, const float *const rgb[],
 
     if (way->options->poison != POISON_NONE && !way->poisoned &&
         frame->index + 1 >= way->options->poisoned_frame) {
-        poison(way->options, &states[1]);
+        poison(way->options, &states[way->options->poisoned_eye]);
         way->poisoned = true;
     }
     return status;
@@ -371,15 +372,19 @@ static int usage(void)
     fprintf(stderr,
             "usage: measure_stereo [--data FOLDER] [--model rvm.json] [--eye PIXELS] [--length FRAMES]\n"
             "           [--from N] [--count N] [--threshold X] [--each] [--pictures PREFIX]\n"
-            "           [--fault black|frozen|blurred|finger:FROM:COUNT] [--poison nan|wrong:FRAME] "
+            "           [--fault [left:]black|frozen|blurred|finger:FROM:COUNT] [--poison "
+            "[left:]nan|wrong:FRAME] "
             "[SCENE ...]\n");
     return VSM_EXIT_USAGE;
 }
 
 static bool parse_poison(const char *text, struct options *o)
 {
+    const bool left = strncmp(text, "left:", 5) == 0;
     char kind[8];
 
+    o->poisoned_eye = left ? 0 : 1;
+    text += left ? 5 : 0;
     if (sscanf(text, "%7[a-z]:%d", kind, &o->poisoned_frame) != 2)
         return false;
     o->poison = strcmp(kind, "nan") == 0     ? POISON_NAN

@@ -31,7 +31,7 @@ struct vsm_truth_film {
     struct vsm_billboards_point *points; /* of the cameras, not of swapped eyes; owned */
     int cast_count;
     float *background; /* the canvas without people; owned */
-    float *kept;       /* room for the last good right eye; owned */
+    float *kept;       /* room for the last good eye; owned */
     struct vsm_cutout cutouts[VSM_TRUTH_SCENES_MAX_CAST];
 };
 

@@ -236,8 +236,11 @@ void vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_p
         move(pair, frame, !m);
         mend(pair, frame, result);
         if (result->weight[0] || result->weight[1]) {
-            move(pair, frame, m);
-            result->after = agree(pair, frame, m);
+            /* From the eye that gave more: of people whom the master had lost it has no disparity. */
+            const int giver = result->taken[m] > result->taken[!m] ? !m : m;
+
+            move(pair, frame, giver);
+            result->after = agree(pair, frame, giver);
         }
     } else {
         vsm_mend_release(&pair->mend, 0);

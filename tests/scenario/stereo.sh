@@ -22,6 +22,7 @@ film() { # NAME, FRAMES, SCENE, option...
 }
 film a 18 portrait-1m --fault finger:5:6
 film b 8 walker-2m
+film d 14 portrait-1m --fault left:finger:5:6
 
 run() { # INPUT, OUTPUT, fault, option...
     input=$1 output=$2 fault=$3
@@ -66,6 +67,14 @@ for view in direct rectilinear; do
     else
         not_ok "$view: killed and resumed" "$(cat stderr)"
     fi
+done
+
+# The master eye's finger.
+for view in direct rectilinear; do
+    run d.source.mkv left.mkv "" --set matting.view=$view
+    found=$(stereo '"mended":\{"left":\{"frames":[0-9]*,"ranges":\[\[5,1[0-9]\]\]\},"right":\{"frames":0' | head -n 1)
+    [ -n "$found" ] && ok "$view: a finger over the master eye is told and mended" ||
+        not_ok "$view: a finger over the master eye is told and mended" "$(stereo '"mended".*' | cut -c1-200; cat stderr)"
 done
 
 # The same as fisheyes whose circles lie in different places.

@@ -14,34 +14,41 @@ if [ ! -d "$data" ]; then
 fi
 
 # In frames FIRST to LAST the failed eye's error is at most PART of what it is alone; the other eye's is never more than
-# alone; from 10 frames after LAST both are as they are alone. The report has the line REPORT, and what it says was
-# mended ends by then.
-check() { # NAME, OPTION, VALUE, FIRST, LAST, PART, REPORT
-    out=$("$tool" --data "$data" --eye 192 --from 0 --count $(($5 + 13)) --each "$2" "$3" portrait-1m 2>&1)
-    if echo "$out" | awk -v first="$4" -v last="$5" -v part="$6" '
-        function worse(own, alone) { return own > 1.15 * alone + 0.015 }
-        /^ +[0-9]+ +alone/ {
-            frames++
-            for (i = 1; i < NF; i++) {
-                if ($i == "left") { la = $(i + 1); lm = $(i + 3) }
-                if ($i == "right") { ra = $(i + 1); rm = $(i + 3) }
+# alone; from 10 frames after LAST both are as they are alone. The report has the line REPORT, in which S stands for the
+# eye, and what it says was mended ends by then.
+check() { # NAME, OPTION, VALUE, FIRST, LAST, PART, REPORT: for the left eye, which is the master, and for the right one
+    for side in left right; do
+        letter=L
+        [ $side = left ] || letter=R
+        value=$3
+        [ $side = right ] || value=left:$3
+        out=$("$tool" --data "$data" --eye 192 --from 0 --count $(($5 + 13)) --each "$2" "$value" portrait-1m 2>&1)
+        if echo "$out" | awk -v side=$side -v letter=$letter -v first="$4" -v last="$5" -v part="$6" '
+            function worse(own, alone) { return own > 1.15 * alone + 0.015 }
+            /^ +[0-9]+ +alone/ {
+                frames++
+                for (i = 1; i < NF; i++) {
+                    if ($i == side) { bad_alone = $(i + 1); bad_mended = $(i + 3) }
+                    else if ($i == "left" || $i == "right") { good_alone = $(i + 1); good_mended = $(i + 3) }
+                }
+                if (worse(good_mended, good_alone)) bad = 1
+                if (($1 < first || $1 > last + 10) && worse(bad_mended, bad_alone)) bad = 1
+                if ($1 >= first && $1 <= last && bad_mended > part * bad_alone + 0.015) bad = 1
             }
-            if (worse(lm, la) || (($1 < first || $1 > last + 10) && worse(rm, ra))) bad = 1
-            if ($1 >= first && $1 <= last && rm > part * ra + 0.015) bad = 1
-        }
-        /mended R:/ { n = split($NF, range, "-"); if (range[n] > last + 10) bad = 1 }
-        END { exit bad || frames != last + 13 }' && echo "$out" | grep -Eq "$7"; then
-        ok "$1"
-    else
-        not_ok "$1" "see above"
-        echo "$out" | sed 's/^/# /'
-    fi
+            $1 == "mended" && $2 == letter ":" { n = split($NF, range, "-"); if (range[n] > last + 10) bad = 1 }
+            END { exit bad || frames != last + 13 }' && echo "$out" | grep -Eq "$(echo "$7" | sed "s/S:/$letter:/g")"; then
+            ok "$side eye: $1"
+        else
+            not_ok "$side eye: $1" "see above"
+            echo "$out" | sed 's/^/# /'
+        fi
+    done
 }
 
-check "finger over one lens for 30 frames" --fault finger:4:30 4 33 0.4 'mended R: 4-3[3-9]|mended R: 4-4'
-check "black" --fault black:4:6 4 9 0.4 'black R: 4-9'
-check "out of focus" --fault blurred:4:6 4 9 0.9 'blurred R: 4-9'
-check "frozen while hardly anything moves" --fault frozen:4:6 4 9 1 'frozen R: 5-9'
+check "finger over the lens for 30 frames" --fault finger:4:30 4 33 0.4 'mended S: 4-3[3-9]|mended S: 4-4'
+check "black" --fault black:4:6 4 9 0.4 'black S: 4-9'
+check "out of focus" --fault blurred:4:6 4 9 0.9 'blurred S: 4-9'
+check "frozen while hardly anything moves" --fault frozen:4:6 4 9 1 'frozen S: 5-9'
 check "state that is not finite" --poison nan:5 5 8 1 '^portrait-1m'
 check "state of another picture" --poison wrong:5 5 8 1 '^portrait-1m'
 tap_done

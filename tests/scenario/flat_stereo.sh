@@ -1,0 +1,47 @@
+#!/bin/sh
+# Memory does not grow with length while both eyes are compared and mended: a person in both eyes, a finger over one of
+# them for 8 frames of every 60, checkpoints on. The resident set at the end of 600 frames, with VSM_SLOW_TESTS of 2,200,
+# against that at frame 200.
+# usage: flat_stereo.sh PROGRAM MAKE_STEREO_TRUTH
+here=$(cd "$(dirname "$0")" && pwd)
+truth=$(realpath "$2")
+. "$here/program.sh"
+shared=${VSM_SHARED:-$here/../../../shared}
+[ -n "${VSM_SHARED:-}" ] || [ -d "$shared" ] || shared=$here/../../../../shared
+if [ ! -d "$shared/data" ]; then
+    skip "all" "no shared data"
+    tap_done
+    exit 0
+fi
+frames=600
+[ -n "${VSM_SLOW_TESTS:-}" ] && frames=2200
+
+# A strip of each eye, so that a frame costs 50 ms.
+"$truth" --data "$(realpath "$shared/data")" --frames 60 --eye 256 --fault finger:30:8 portrait-near a >/dev/null 2>stderr &&
+    ffmpeg -v error -stream_loop 100 -i a.source.mkv -filter_complex \
+        "[0]split[a][b];[a]crop=256:64:0:100[l];[b]crop=256:64:256:100[r];[l][r]hstack" -frames:v $frames -c:v libx264 \
+        -preset ultrafast -g 60 in.mkv || { not_ok "clip" "$(cat stderr)"; tap_done; exit 1; }
+"$program" in.mkv -o out.mkv --set output.format=green+matte --set input.layout=sbs --set input.projection=half_equirect \
+    --set stereo.mode=master_slave --set recovery.checkpoint_interval=100 --set logging.report=report --progress json \
+    --set logging.progress_file=progress 2>stderr || { not_ok "job" "$(tail -n 2 stderr)"; tap_done; exit 1; }
+
+tr -d ' \n' <report | sed 's/.*"stereo":{//; s/"scaling":.*//' >stereo
+compared=$(sed 's/"frames":\([0-9]*\).*/\1/' stereo)
+mended=$(grep -Eo '"mended":\{"left":\{"frames":[0-9]*,"ranges":[^}]*\},"right":\{"frames":[0-9]*' stereo |
+    sed 's/.*"left":{"frames":\([0-9]*\),.*"frames":\([0-9]*\)$/\1 \2/')
+echo "# $compared frames compared, left and right mattes mended in $mended"
+if [ "$compared" = $frames ] && [ -n "$mended" ] && [ "$mended" != "0 0" ]; then
+    ok "both eyes are compared in every frame, and mended"
+else
+    not_ok "both eyes are compared in every frame, and mended" "$(cat stereo)"
+fi
+
+growth=$(sed -n 's/.*"frame":\([0-9]*\),.*"rss_bytes":\([0-9]*\).*/\1 \2/p' progress |
+    awk '$1 >= 200 && !first {first = $2} {last = $2} END {print first ? last - first : "none"}')
+echo "# RSS grew by $growth bytes from frame 200 to $frames"
+if [ "$growth" != none ] && [ "$growth" -lt 4194304 ]; then
+    ok "resident memory grows by less than 4 MB"
+else
+    not_ok "resident memory grows by less than 4 MB" "$growth bytes"
+fi
+tap_done
