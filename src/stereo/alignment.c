@@ -11,6 +11,8 @@
 #define MIN_TRIED      40  /* cells, for a judgement on whether the eyes belong together */
 #define MIN_MATCHED    0.25
 #define MOST_MATCHED   0.5
+#define RECENT_TRIED   8192 /* cells on which that judgement rests: some 50 frames of a person */
+#define MIN_SHOWN      10   /* cells of a frame that says whether the eyes still belong together */
 #define MIN_SHIFT      1.0f /* grid pixels, for a cell to tell crossed from uncrossed */
 
 /* Grid pixels down for a radian of pitch. */
@@ -59,6 +61,29 @@ static void add_light(struct vsm_alignment *alignment, const struct vsm_disparit
     add_block(alignment->light[1], slave->rgb, map, width, height, to_x, to_y);
 }
 
+/* Eyes that belong together stay so while one of them fails, but not for ever. */
+static void judge_relation(struct vsm_alignment *alignment, const struct vsm_disparity_map *map)
+{
+    alignment->tried += (uint32_t)map->tried;
+    alignment->matched += (uint32_t)map->matched;
+    if (alignment->tried > RECENT_TRIED) {
+        alignment->tried /= 2;
+        alignment->matched /= 2;
+    }
+    if (map->matched >= MOST_MATCHED * map->tried && map->tried > 0)
+        alignment->strange = 0;
+    else if (map->tried >= MIN_SHOWN && map->matched < MIN_MATCHED * map->tried)
+        alignment->strange++;
+    if (alignment->tried >= MIN_TRIED && alignment->matched >= MOST_MATCHED * alignment->tried)
+        alignment->related = true;
+    if (alignment->strange >= VSM_ALIGNMENT_STRANGE) {
+        alignment->related = false;
+        alignment->strange = 0;
+        alignment->tried = (uint32_t)map->tried;
+        alignment->matched = (uint32_t)map->matched;
+    }
+}
+
 void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_disparity *disparity,
                        const struct vsm_disparity_map *map, const struct vsm_disparity_search *search,
                        const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave)
@@ -77,10 +102,7 @@ void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_dispari
         if (cell->people >= MIN_PEOPLE && cell->confidence >= MIN_CONFIDENCE)
             add_light(alignment, disparity, map, i, master, slave);
     }
-    alignment->tried += (uint32_t)map->tried;
-    alignment->matched += (uint32_t)map->matched;
-    alignment->related = alignment->related || (alignment->tried >= MIN_TRIED &&
-                                                alignment->matched >= MOST_MATCHED * alignment->tried);
+    judge_relation(alignment, map);
     alignment->frames++;
 }
 
@@ -129,6 +151,7 @@ void vsm_alignment_save(const struct vsm_alignment *alignment, struct vsm_bytes_
     vsm_bytes_put_le32(out, alignment->tried);
     vsm_bytes_put_le32(out, alignment->matched);
     vsm_bytes_put_u8(out, alignment->related);
+    vsm_bytes_put_le32(out, alignment->strange);
     vsm_bytes_put_le32(out, alignment->frames);
 }
 
@@ -144,6 +167,7 @@ int vsm_alignment_load(struct vsm_alignment *alignment, struct vsm_bytes_in *in)
     loaded.tried = vsm_bytes_get_le32(in);
     loaded.matched = vsm_bytes_get_le32(in);
     loaded.related = vsm_bytes_get_u8(in) != 0;
+    loaded.strange = vsm_bytes_get_le32(in);
     loaded.frames = vsm_bytes_get_le32(in);
     if (in->failed)
         return vsm_fail(VSM_E_INPUT, "checkpoint: the alignment of the eyes is cut off");

@@ -2,7 +2,7 @@
  * show the same thing at all.
  *
  * Gathers evidence from the disparity maps of a scene's frames; every answer is a robust summary of all matched cells
- * so far. The vertical offset is a pitch between the cameras, so that it is right off the axis too.
+ * so far, but for whether the eyes belong together, which rests on the latest. The vertical offset is a pitch between the cameras, so that it is right off the axis too.
  */
 #ifndef VSM_STEREO_ALIGNMENT_H
 #define VSM_STEREO_ALIGNMENT_H
@@ -16,13 +16,18 @@
 
 #define VSM_ALIGNMENT_BINS 256 /* of pitch, over +-1.5 times VSM_DISPARITY_MAX_PITCH: 0.012 degrees each */
 
+/* Frames in which hardly anything matches, for eyes that belonged together to count as showing different things: 10 s at
+ * 30 frames a second. No fault of one eye is mended for longer. */
+#define VSM_ALIGNMENT_STRANGE 300
+
 /* All state, plain and of fixed size: a copy continues exactly. All zero = the first frame of a scene. */
 struct vsm_alignment {
     float pitch[VSM_ALIGNMENT_BINS]; /* confidence of cells by the pitch they show */
     double crossed[2];               /* evidence for disparity of the right and of the wrong sign */
     double light[2][3];              /* summed R, G, B of matched places in master and slave */
-    uint32_t tried, matched;         /* cells */
+    uint32_t tried, matched;         /* cells, of late */
     bool related;                    /* most of them matched once: what fails later is a fault of one eye */
+    uint32_t strange;                /* frames since most of them matched in which few did */
     uint32_t frames;
 };
 

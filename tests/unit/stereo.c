@@ -120,6 +120,47 @@ static void test_swapped_eyes_and_gain(void)
     vsm_disparity_destroy(d);
 }
 
+/* A fault does not make strangers of eyes that belonged together, unless it lasts; matching again undoes it. */
+static void test_eyes_become_strangers(void)
+{
+    const struct vsm_disparity_search search = {0};
+    struct vsm_disparity_options options;
+    struct vsm_disparity *d = open_for(VSM_HALF_EQUIRECT, 180, VSM_LEFT, &options);
+    struct vsm_disparity_map strange;
+    struct vsm_alignment alignment = {0}, loaded = {0};
+    struct vsm_bytes_out out = {0};
+    struct vsm_bytes_in in;
+    int frames = 0;
+
+    paint(&options.eye, 0, 0.064, 1.0);
+    paint(&options.eye, 1, 0.064, 1.0);
+    vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);
+    strange = map;
+    strange.matched = strange.tried / 5;
+    for (int i = 0; i < 30; i++)
+        vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1]);
+    for (int i = 0; i < VSM_ALIGNMENT_STRANGE - 1; i++)
+        vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1]);
+    CHECK(!vsm_alignment_judge(&alignment, SIDE).unrelated);
+    vsm_alignment_save(&alignment, &out);
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK_INT(vsm_alignment_load(&loaded, &in), VSM_OK);
+    vsm_alignment_add(&loaded, d, &strange, &search, &pictures[0], &pictures[1]);
+    CHECK(vsm_alignment_judge(&loaded, SIDE).unrelated);
+    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0],
+                      &pictures[1]); /* one good frame: counted anew */
+    vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1]);
+    CHECK(!vsm_alignment_judge(&alignment, SIDE).unrelated);
+    for (int i = 0; i < VSM_ALIGNMENT_STRANGE; i++)
+        vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1]);
+    CHECK(vsm_alignment_judge(&alignment, SIDE).unrelated);
+    for (; frames < 200 && !alignment.related; frames++)
+        vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1]);
+    CHECK(frames < 100 && !vsm_alignment_judge(&alignment, SIDE).unrelated);
+    vsm_bytes_out_finish(&out);
+    vsm_disparity_destroy(d);
+}
+
 static void test_nothing_to_match(void)
 {
     const struct vsm_disparity_search search = {0};
@@ -159,6 +200,7 @@ int main(void)
 {
     RUN(test_projections);
     RUN(test_swapped_eyes_and_gain);
+    RUN(test_eyes_become_strangers);
     RUN(test_nothing_to_match);
     RUN(test_options_are_checked);
     return tap_done();
