@@ -51,6 +51,40 @@ run other.mp4 right:0.65,0.32 && set -- $(mean other_matte.mp4 0) $(mean other_m
     [ "$1" -le 1 ] && [ "$2" -gt 4 ] && ok "chosen by a place in the right eye" ||
     not_ok "chosen by a place in the right eye" "$* $(cat stderr)"
 
+# Every other way to say who: mean of the halves of both eyes' mattes, by the rule.
+means() { # RULE
+    rm -f rule*
+    run rule.mp4 "$1" &&
+        echo "$(mean rule_matte.mp4 0) $(mean rule_matte.mp4 240) $(mean rule_matte.mp4 480) $(mean rule_matte.mp4 720)"
+}
+
+only_one() { # NAME, RULE, 0 or 1: the half in which everybody else stands
+    set -- "$1" "$2" "$3" $(means "$2")
+    echo "# $2: $4 $5 $6 $7"
+    if [ $# = 7 ] && { [ "$3" = 1 ] && [ "$5" -le 1 ] && [ "$7" -le 1 ] && [ "$4" -gt 4 ] && [ "$6" -gt 4 ] ||
+        { [ "$3" = 0 ] && [ "$4" -le 1 ] && [ "$6" -le 1 ] && [ "$5" -gt 4 ] && [ "$7" -gt 4 ]; }; }; then
+        ok "$1"
+    else
+        not_ok "$1" "$* $(cat stderr)"
+    fi
+}
+
+both() { # NAME, RULE
+    set -- "$1" "$2" $(means "$2")
+    echo "# $2: $3 $4 $5 $6"
+    [ $# = 6 ] && [ "$3" -gt 4 ] && [ "$4" -gt 4 ] && [ "$5" -gt 4 ] && [ "$6" -gt 4 ] && ok "$1" ||
+        not_ok "$1" "$* $(cat stderr)"
+}
+
+set -- $before
+larger=1
+[ "$2" -gt "$1" ] && larger=0
+only_one "the largest" largest $larger
+both "the two largest" 2
+only_one "a box in the left eye" left:0.05,0.1,0.4,0.8 1
+only_one "a box in the right eye, in its pixels" right:280,25,75,130px 0
+both "a list of a point and a box, one in each eye" "left:0.25,0.5;right:0.585,0.1,0.155,0.54"
+
 for fault in ckpt.rename:1:kill ckpt.rename:2:kill; do
     rm -rf got*
     run got.mp4 left:0.25,0.5 $fault
