@@ -24,10 +24,11 @@
 #define TURNS        2
 
 /* A second look through a small window, at places where the large one sees mostly somebody at another distance. */
-#define SMALL_LEAST 5     /* its reach */
-#define SMALL_SCORE 0.85f /* correlation of a match through it */
-#define SMALL_TRUST 0.4f  /* of its confidence: fewer pixels, more chance */
-#define SMALL_GAIN  0.10f /* by which it must be better than what the large window found */
+#define SMALL_LEAST       5     /* its reach */
+#define SMALL_SCORE       0.85f /* correlation of a match through it */
+#define SMALL_LEAST_TRUST 0.3f  /* least confidence of such a match */
+#define SMALL_TRUST       0.4f  /* of its confidence: fewer pixels, more chance */
+#define SMALL_GAIN        0.10f /* by which it must be better than what the large window found */
 
 #define MIN_PEOPLE     0.10f /* mean alpha of a cell to be matched at all */
 #define MIN_SCORE      0.60f /* correlation of a believable match */
@@ -572,7 +573,7 @@ static bool match(const struct vsm_disparity *d, int index, const struct vsm_dis
     const bool found = match_down(d, index, search, windows, &best);
 
     if (match_small(d, index, search, windows, found, &best)) {
-        if (!settle_match(d, index, search, &windows[0], best, cell))
+        if (!settle_match(d, index, search, &windows[0], best, cell) || cell->confidence < SMALL_LEAST_TRUST)
             return false;
         cell->confidence *= SMALL_TRUST;
         return true;

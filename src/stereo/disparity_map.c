@@ -3,8 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#define COMPANY                                                                                              \
-    0.8f /* confidence of neighbours that agree with a cell, for it to be right against the others */
+/* Confidence of the neighbours that agree with a cell, for it to be right against the others; and the part that it and
+ * they are of all that is matched there: fewer are chance. */
+#define COMPANY      0.8f
+#define COMPANY_PART 0.2f
+
 #define FILL_STEPS   8    /* cells that known parallax spreads within people */
 #define RING_STEPS   2    /* and beyond them, for soft borders */
 #define SMOOTHING    0.6f /* share of the past in parallax that hardly changes */
@@ -78,7 +81,7 @@ static float settled(const struct vsm_disparity_map *map, int index, float toler
         }
     }
     mean = mean_near(&v, own->parallax, tolerance, &weights);
-    if (weights - 2.0f * own->confidence >= COMPANY)
+    if (weights - 2.0f * own->confidence >= COMPANY && weights >= COMPANY_PART * v.total)
         return mean;
     return mean_near(&v, median_of(&v), tolerance, &weights);
 }
