@@ -92,8 +92,8 @@ static void test_transformers_names(void)
     vsm_sam2_net_destroy(second);
 }
 
-/* The official file with all weights cut to bfloat16, stored as such or as float32. */
-static bool write_rounded(const char *path, bool half)
+/* The official file with all weights cut to bfloat16, stored as such or as float32; extra: with a tensor that no model has. */
+static bool write_rounded(const char *path, bool half, bool extra)
 {
     struct vsm_weights *w;
     json_t *header = json_object();
@@ -115,6 +115,10 @@ static bool write_rounded(const char *path, bool half)
                                       "data_offsets", (json_int_t)at, (json_int_t)(at + size)));
         at += size;
     }
+    if (extra)
+        json_object_set_new(header, "optimizer.momentum",
+                            json_pack("{s:s, s:[I], s:[I,I]}", "dtype", "F32", "shape", (json_int_t)1,
+                                      "data_offsets", (json_int_t)at, (json_int_t)(at + 4)));
     text = json_dumps(header, JSON_COMPACT);
     length = (strlen(text) + 7) / 8 * 8;
     fwrite(&length, 8, 1, f);
@@ -136,6 +140,8 @@ static bool write_rounded(const char *path, bool half)
         }
         vsm_mem_free(values);
     }
+    if (extra)
+        fwrite("\0\0\x80\x3f", 4, 1, f);
     free(text);
     json_decref(header);
     vsm_weights_close(w);
@@ -147,7 +153,7 @@ static void test_half_precision(void)
     static float a[SIZE / 4 * (SIZE / 4)], b[SIZE / 4 * (SIZE / 4)];
     struct vsm_sam2_net *whole = NULL, *half = NULL;
 
-    CHECK(write_rounded(other, false) && write_rounded(damaged, true));
+    CHECK(write_rounded(other, false, false) && write_rounded(damaged, true, false));
     whole = open_net(other, SIZE);
     half = open_net(damaged, SIZE);
     CHECK(whole && half);
@@ -158,6 +164,25 @@ static void test_half_precision(void)
     }
     vsm_sam2_net_destroy(whole);
     vsm_sam2_net_destroy(half);
+}
+
+/* A training checkpoint, say: what nobody asks for is left alone. */
+static void test_extra_tensors(void)
+{
+    static float a[SIZE / 4 * (SIZE / 4)], b[SIZE / 4 * (SIZE / 4)];
+    struct vsm_sam2_net *whole = NULL, *more = NULL;
+
+    CHECK(write_rounded(other, false, false) && write_rounded(damaged, false, true));
+    whole = open_net(other, SIZE);
+    more = open_net(damaged, SIZE);
+    CHECK(whole && more);
+    if (whole && more) {
+        run(whole, a);
+        run(more, b);
+        CHECK(memcmp(a, b, sizeof(a)) == 0);
+    }
+    vsm_sam2_net_destroy(whole);
+    vsm_sam2_net_destroy(more);
 }
 
 static void test_refused(void)
@@ -394,6 +419,7 @@ int main(void)
     } else {
         RUN(test_transformers_names);
         RUN(test_half_precision);
+        RUN(test_extra_tensors);
         RUN(test_refused);
         RUN(test_offloaded_memories);
         RUN(test_import_of_known_family);

@@ -85,6 +85,7 @@ if strings -a "$program" | grep -qx ckpt.rename; then
         rm -rf got*
         run got.mp4 $point
         [ $? = 137 ] && [ -e got.mp4.vsmjob ] && run got.mp4 "" && cmp -s want.mp4 got.mp4 &&
+            [ "$(grep '"consistency_m' want.mp4.report.json)" = "$(grep '"consistency_m' got.mp4.report.json)" ] &&
             ok "killed at $point and resumed equals the undisturbed run" ||
             not_ok "killed at $point and resumed" "$(tail -n 1 stderr)"
     done
@@ -153,6 +154,14 @@ run nobody.mp4 "" && grep -q 'nobody to follow in frame 0' stderr && ok "frames 
 brightest=$(ffmpeg -v error -i nobody.mp4 -frames:v 4 -vf scale=256:128 -f rawvideo -pix_fmt gray - | od -An -v -tu1 -w1 |
     sort -n | tail -n 1 | tr -d ' ')
 [ "$brightest" -le 17 ] && ok "their mattes are empty" || not_ok "their mattes are empty" "brightest $brightest"
+
+# A prompt that shows nobody: a warning that names it, and an empty matte.
+ffmpeg -v error -f lavfi -i color=black:size=64x64 -frames:v 1 black.png
+prompts='0 both 1 mask black.png'
+run empty.mp4 "" --max-frames 1 && [ "$(grep -c 'prompt 1: the tracker sees nobody there' stderr)" = 2 ] &&
+    ok "a prompt on nobody" || not_ok "a prompt on nobody" "$(cat stderr)"
+brightest=$(ffmpeg -v error -i empty.mp4 -f rawvideo -pix_fmt gray - | od -An -v -tu1 -w1 | sort -n | tail -n 1 | tr -d ' ')
+[ "$brightest" -le 17 ] && ok "its matte is empty" || not_ok "its matte is empty" "brightest $brightest"
 
 prompts='0 left 1 box 20 20 200 110'
 refuses "a box outside the eye" "prompt 1: 200,110 is outside the eye's picture of 128 x 128"
