@@ -138,6 +138,10 @@ static void exchange(struct vsm_plan *plan)
     }
     plan->layout.right_left = !plan->layout.right_left;
     plan->eyes.exchanged = true;
+    plan->eyes.alignment.pitch = -plan->eyes.alignment.pitch;
+    plan->eyes.alignment.offset = -plan->eyes.alignment.offset;
+    for (int c = 0; c < 3; c++)
+        plan->eyes.alignment.gain[c] = 1.0 / plan->eyes.alignment.gain[c];
 }
 
 int vsm_eyes_plan_look(struct vsm_plan *plan)

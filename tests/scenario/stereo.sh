@@ -37,6 +37,20 @@ stereo() {
     tr -d ' \n' <report | sed 's/.*"stereo":{//; s/"scaling":.*//' | grep -Eo "$1"
 }
 
+# How the eyes stand to each other is told before the job: of the true eyes, also if they were exchanged.
+told() { # NAME, SCENE, WORDS...
+    told=$1
+    film e 4 "$2" --eye 512
+    shift 2
+    "$program" e.source.mkv -o out.mkv --dry-run >dry 2>&1
+    for words in "$@"; do
+        grep -Eq "$words" dry || { not_ok "$told" "no \"$words\": $(grep -A1 ^eyes dry)"; return; }
+    done
+    ok "$told"
+}
+told "exchanged eyes and their offset" two-swapped "^eyes +the wrong way round, exchanged" "\(0\.(19|2.) degrees\) too low"
+told "offset and exposure" two-crossing-tilted "^eyes +the right way round" "\(0\.(39|4.) degrees\) too high, its light 1\.(09|1.) "
+
 # Half a picture of one video beside half of the other.
 ffmpeg -v error -i a.source.mkv -i b.source.mkv \
     -filter_complex "[0]crop=256:256:0:0[l];[1]crop=256:256:256:0[r];[l][r]hstack" -frames:v 5 -c:v libx264 -crf 12 \
