@@ -7,6 +7,7 @@
 #include "cuda/fit.h"
 #include "cuda/linear.h"
 #include "cuda/norm.h"
+#include "cuda/patches.h"
 #include "cuda/planes.h"
 #include "cuda/preprocess.h"
 #include "cuda/refine.h"
@@ -497,6 +498,45 @@ int vsm_cuda_tokens_rotate(const struct vsm_cuda_tokens_rotation *rotation, cons
     (void)cosine;
     (void)sine;
     (void)still;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_patches_unfold(const struct vsm_cuda_patches *patches, const void *x, void *out,
+                            struct vsm_cuda_stream *stream)
+{
+    (void)patches;
+    (void)x;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_patches_small(const struct vsm_cuda_patches *patches, int64_t outputs, const void *x,
+                           const void *weights, const void *bias, void *out, struct vsm_cuda_stream *stream)
+{
+    (void)patches;
+    (void)outputs;
+    (void)x;
+    (void)weights;
+    (void)bias;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
+int vsm_cuda_patches_depthwise(int64_t batch, int64_t height, int64_t width, int64_t channels, const void *x,
+                               const void *weights, const void *bias, void *out,
+                               struct vsm_cuda_stream *stream)
+{
+    (void)batch;
+    (void)height;
+    (void)width;
+    (void)channels;
+    (void)x;
+    (void)weights;
+    (void)bias;
     (void)out;
     (void)stream;
     return NO_CUDA;

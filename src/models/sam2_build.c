@@ -281,6 +281,50 @@ vsm_value vsm_sam2_build_conv(struct vsm_sam2_build *b, vsm_value x, int64_t in,
     return vsm_sam2_build_conv_values(b, x, weight, bias, kernel, stride, groups);
 }
 
+/* KEY.weight [out, in, kernel, kernel] as [out, columns], rows (ky, kx, in), zeros behind. */
+static vsm_value patch_weights(struct vsm_sam2_build *b, int64_t in, int64_t out, int64_t taps,
+                               int64_t columns, const char *key)
+{
+    float *from = vsm_sam2_build_read(b, out * in * taps, "%s.weight", key);
+    float *to = from ? vsm_mem_alloc("model parameter", (size_t)(out * columns), sizeof(*to)) : NULL;
+    vsm_value v;
+
+    for (int64_t i = 0; to && i < out * in * taps; i++)
+        to[i / taps / in * columns + i % taps * in + i / taps % in] = from[i];
+    v = vsm_sam2_build_constant(b, 2, VSM_DIMS(out, columns), to);
+    vsm_mem_free(to);
+    vsm_mem_free(from);
+    return v;
+}
+
+vsm_value vsm_sam2_build_patches(struct vsm_sam2_build *b, vsm_value x, int64_t in, int64_t out, int kernel,
+                                 int stride, int pad, bool planar, const char *key, ...)
+{
+    const int64_t taps = (int64_t)kernel * kernel, columns = (taps * in + 7) / 8 * 8;
+    const struct vsm_attr attrs[] = {VSM_ATTR_I("kernel", kernel), VSM_ATTR_I("stride", stride),
+                                     VSM_ATTR_I("pad", pad), VSM_ATTR_I("planar", planar),
+                                     VSM_ATTR_I("depth", columns)};
+    char text[KEY_SIZE];
+    vsm_value weight, bias;
+
+    FORMAT_KEY(text, key);
+    weight = patch_weights(b, in, out, taps, columns, text);
+    bias = vsm_sam2_build_weight(b, 1, &out, "%s.bias", text);
+    return vsm_sam2_build_gemm(b, node(b, "vsm:Unfold", &x, 1, attrs, 5), weight, bias);
+}
+
+vsm_value vsm_sam2_build_small(struct vsm_sam2_build *b, vsm_value x, int64_t in, int64_t out,
+                               const char *key, ...)
+{
+    char text[KEY_SIZE];
+    vsm_value inputs[3] = {x};
+
+    FORMAT_KEY(text, key);
+    inputs[1] = patch_weights(b, in, out, 9, 9 * in, text);
+    inputs[2] = vsm_sam2_build_weight(b, 1, &out, "%s.bias", text);
+    return node(b, "vsm:SmallConv", inputs, 3, NULL, 0);
+}
+
 vsm_value vsm_sam2_build_attention(struct vsm_sam2_build *b, vsm_value q, vsm_value k, vsm_value v, int heads)
 {
     const struct vsm_attr attr = VSM_ATTR_I("num_heads", heads);

@@ -22,6 +22,7 @@ struct vsm_sam2_build {
     bool trace;  /* also declare inner values as outputs, for tests */
     bool device; /* the forms for a GPU (sam2_graphs.h) */
     bool narrow; /* with `device`: values may be narrower than keys (vsm:Attention of nn/ort_ops.h) */
+    bool own;    /* with `device`: in half precision, so that all of nn/ort_ops.h may be used */
     int status;  /* first failure of this file's functions */
     char *message;
 };
@@ -75,6 +76,13 @@ vsm_value vsm_sam2_build_conv(struct vsm_sam2_build *b, vsm_value x, int64_t in,
                               int stride, int groups, const char *key, ...) VSM_PRINTF(8, 9);
 vsm_value vsm_sam2_build_conv_values(struct vsm_sam2_build *b, vsm_value x, vsm_value weight, vsm_value bias,
                                      int kernel, int stride, int groups);
+
+/* With b->own: the convolution KEY of x, tokens [B, height, width, in] (planes [B, in, height, width] if `planar`) as a
+ * product of its patches, [B * patches, out]; and 3 x 3 with stride 2 from 1 to 4 or 4 to 16 channels, likewise. */
+vsm_value vsm_sam2_build_patches(struct vsm_sam2_build *b, vsm_value x, int64_t in, int64_t out, int kernel,
+                                 int stride, int pad, bool planar, const char *key, ...) VSM_PRINTF(9, 10);
+vsm_value vsm_sam2_build_small(struct vsm_sam2_build *b, vsm_value x, int64_t in, int64_t out,
+                               const char *key, ...) VSM_PRINTF(5, 6);
 
 /* softmax(q k^T / sqrt(d)) v, all [B, tokens, heads * d]; v may have another width when heads is 1. */
 vsm_value vsm_sam2_build_attention(struct vsm_sam2_build *b, vsm_value q, vsm_value k, vsm_value v,

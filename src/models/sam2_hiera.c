@@ -215,7 +215,7 @@ static void embed_patches(struct vsm_sam2_build *b, vsm_value image, struct map 
 {
     int64_t n = b->config->image_size / 4, dim = b->config->dim, side = b->config->position_side,
             rows = n * n;
-    vsm_value x = vsm_sam2_build_conv(b, image, 3, dim, 7, 4, 1, TRUNK ".patch_embed.proj");
+    vsm_value x;
     float *position, *window, *table = NULL;
 
     position = vsm_sam2_build_read(b, dim * side * side, TRUNK ".pos_embed");
@@ -224,7 +224,12 @@ static void embed_patches(struct vsm_sam2_build *b, vsm_value image, struct map 
         table = vsm_mem_alloc_raw("position table", (size_t)(rows * dim), sizeof(*table));
     if (table)
         vsm_sam2_constants_hiera(position, (int)side, window, (int)dim, (int)n, table);
-    x = vsm_sam2_build_batched(b, vsm_sam2_build_to_tokens(b, x, dim), rows, dim);
+    if (b->own)
+        x = vsm_sam2_build_patches(b, image, 3, dim, 7, 4, 3, true, TRUNK ".patch_embed.proj");
+    else
+        x = vsm_sam2_build_to_tokens(
+            b, vsm_sam2_build_conv(b, image, 3, dim, 7, 4, 1, TRUNK ".patch_embed.proj"), dim);
+    x = vsm_sam2_build_batched(b, x, rows, dim);
     x = vsm_sam2_build_add(b, x, vsm_sam2_build_constant(b, 3, VSM_DIMS(1, rows, dim), table));
     vsm_mem_free(position);
     vsm_mem_free(window);

@@ -161,6 +161,16 @@ static int flood(const float *logits, uint8_t *seen, int h, int w, int seed, int
     return large ? 0 : count;
 }
 
+/* Whether a neighbour before pixel `at` belongs to a large region, and so does the pixel: most do. */
+static bool touches_large(const uint8_t *seen, int w, int at)
+{
+    const int x = at % w;
+
+    return (x > 0 && seen[at - 1] == LARGE) ||
+           (at >= w && (seen[at - w] == LARGE || (x > 0 && seen[at - w - 1] == LARGE) ||
+                        (x + 1 < w && seen[at - w + 1] == LARGE)));
+}
+
 int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area)
 {
     uint8_t *seen;
@@ -171,7 +181,14 @@ int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area)
     seen = vsm_mem_alloc("hole filling", (size_t)h * (size_t)w, sizeof(*seen));
     stack = vsm_mem_alloc_raw("hole filling", (size_t)area, sizeof(*stack));
     for (int i = 0; seen && stack && i < h * w; i++) {
-        int count = !seen[i] && logits[i] <= 0 ? flood(logits, seen, h, w, i, area, stack) : 0;
+        int count = 0;
+
+        if (seen[i] || logits[i] > 0)
+            continue;
+        if (touches_large(seen, w, i))
+            seen[i] = LARGE;
+        else
+            count = flood(logits, seen, h, w, i, area, stack);
 
         for (int j = 0; j < count; j++)
             logits[stack[j]] = HOLE_LOGIT;

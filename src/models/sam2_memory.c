@@ -7,20 +7,30 @@
 #define EPSILON 1e-6f
 #define DIM     VSM_SAM2_DIM
 #define ENCODER "memory_encoder."
+#define TAPS    49 /* of the 7 x 7 kernels */
 
 static vsm_value downsample_mask(struct vsm_sam2_build *b, vsm_value x)
 {
     static const char key[] = ENCODER "mask_downsampler.encoder.%d";
     int64_t size = b->config->image_size, channels = 1;
 
+    if (b->own)
+        x = vsm_sam2_build_reshape(b, x, 4, VSM_DIMS(-1, size, size, 1));
     for (int i = 0; i < 4; i++) {
-        x = vsm_sam2_build_conv(b, x, channels, 4 * channels, 3, 2, 1, key, 3 * i);
+        if (!b->own)
+            x = vsm_sam2_build_to_tokens(
+                b, vsm_sam2_build_conv(b, x, channels, 4 * channels, 3, 2, 1, key, 3 * i), 4 * channels);
+        else if (i < 2)
+            x = vsm_sam2_build_small(b, x, channels, 4 * channels, key, 3 * i);
+        else
+            x = vsm_sam2_build_patches(b, x, channels, 4 * channels, 3, 2, 1, false, key, 3 * i);
         size /= 2;
         channels *= 4;
-        x = vsm_sam2_build_norm(b, vsm_sam2_build_to_tokens(b, x, channels), channels, EPSILON, key,
-                                3 * i + 1);
+        x = vsm_sam2_build_norm(b, x, channels, EPSILON, key, 3 * i + 1);
         x = vsm_sam2_build_gelu(b, x);
-        if (i < 3)
+        if (i < 3 && b->own)
+            x = vsm_sam2_build_reshape(b, x, 4, VSM_DIMS(-1, size, size, channels));
+        else if (i < 3)
             x = vsm_sam2_build_to_nchw(b, x, size, size, channels);
     }
     return vsm_sam2_build_linear(b, x, DIM, DIM, key, 12);
@@ -47,14 +57,40 @@ static vsm_value scaled_linear(struct vsm_sam2_build *b, vsm_value x, int layer)
     return x;
 }
 
+static vsm_value depthwise_tokens(struct vsm_sam2_build *b, vsm_value x, int layer)
+{
+    static const char key[] = ENCODER "fuser.layers.%d.dwconv.%s";
+    const int64_t n = b->config->grid, dim = DIM;
+    float *from = vsm_sam2_build_read(b, dim * TAPS, key, layer, "weight");
+    float *to = from ? vsm_mem_alloc("model parameter", (size_t)(dim * TAPS), sizeof(*to)) : NULL;
+    vsm_value inputs[3];
+
+    for (int64_t i = 0; to && i < dim * TAPS; i++)
+        to[i % TAPS * dim + i / TAPS] = from[i];
+    inputs[0] = vsm_sam2_build_reshape(b, x, 4, VSM_DIMS(-1, n, n, DIM));
+    inputs[1] = vsm_sam2_build_constant(b, 2, VSM_DIMS(TAPS, dim), to);
+    inputs[2] = vsm_sam2_build_weight(b, 1, &dim, key, layer, "bias");
+    vsm_mem_free(to);
+    vsm_mem_free(from);
+    if (b->status)
+        return VSM_VALUE_NONE;
+    return vsm_sam2_build_flat(b, vsm_graph_node(b->graph, "vsm:DepthwiseTokens", inputs, 3, NULL, 0), DIM);
+}
+
 static vsm_value fuse(struct vsm_sam2_build *b, vsm_value x, int layer)
 {
     static const char key[] = ENCODER "fuser.layers.%d.%s";
     const int64_t n = b->config->grid;
-    vsm_value y = vsm_sam2_build_to_nchw(b, x, n, n, DIM);
+    vsm_value y;
 
-    y = vsm_sam2_build_conv(b, y, DIM, DIM, 7, 1, DIM, key, layer, "dwconv");
-    y = vsm_sam2_build_norm(b, vsm_sam2_build_to_tokens(b, y, DIM), DIM, EPSILON, key, layer, "norm");
+    if (b->own)
+        y = depthwise_tokens(b, x, layer);
+    else
+        y = vsm_sam2_build_to_tokens(b,
+                                     vsm_sam2_build_conv(b, vsm_sam2_build_to_nchw(b, x, n, n, DIM), DIM, DIM,
+                                                         7, 1, DIM, key, layer, "dwconv"),
+                                     DIM);
+    y = vsm_sam2_build_norm(b, y, DIM, EPSILON, key, layer, "norm");
     y = vsm_sam2_build_gelu(b, vsm_sam2_build_linear(b, y, DIM, 4 * DIM, key, layer, "pwconv1"));
     return vsm_sam2_build_add(b, x, scaled_linear(b, y, layer));
 }

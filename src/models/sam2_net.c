@@ -92,11 +92,11 @@ static int make_session(struct vsm_sam2_net *net, enum vsm_sam2_stage stage,
                         const struct vsm_sam2_net_options *options, const struct vsm_graph_cache *cache)
 {
     struct vsm_session_options session = options->session;
+    const bool own = session.device == VSM_DEVICE_CUDA && session.half && session.backend == VSM_BACKEND_ORT;
     struct vsm_sam2_build b = {.trace = options->trace,
                                .device = net->pool != NULL,
-                               .narrow = session.device == VSM_DEVICE_CUDA && session.half &&
-                                         session.backend == VSM_BACKEND_ORT &&
-                                         vsm_cuda_attention_available()};
+                               .narrow = own && vsm_cuda_attention_available(),
+                               .own = own};
     int status;
 
     session.pool = net->pool;

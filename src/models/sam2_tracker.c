@@ -360,24 +360,29 @@ done:
     return status;
 }
 
-/* Objects that are still to be tracked and have as many memories and pointers as the first such one. */
+/* Objects that are still to be tracked and have as many memories and pointers as the first such one. On a device they are
+ * dealt out evenly, for runs of the same shape after each other are played from one recording (nn/replay.h). */
 static int next_group(const struct vsm_sam2_tracker *t, struct object *group[VSM_SAM2_MAX_BATCH])
 {
     struct vsm_sam2_bank_size size = {0}, other;
-    int count = 0;
+    int count = 0, all = 0, runs;
 
-    for (int i = 0; i < t->count && count < VSM_SAM2_MAX_BATCH; i++) {
+    for (int i = 0; i < t->count; i++) {
         struct object *o = t->objects[i];
 
         if (o->result.frame >= 0 || !vsm_sam2_bank_usable(o->bank, t->frames - 1))
             continue;
         other = vsm_sam2_bank_size(o->bank, t->frames - 1);
-        if (count == 0)
+        if (all == 0)
             size = other;
-        if (other.memories == size.memories && other.pointers == size.pointers)
+        if (other.memories != size.memories || other.pointers != size.pointers)
+            continue;
+        if (count < VSM_SAM2_MAX_BATCH)
             group[count++] = o;
+        all++;
     }
-    return count;
+    runs = (all + VSM_SAM2_MAX_BATCH - 1) / VSM_SAM2_MAX_BATCH;
+    return runs > 1 && vsm_sam2_net_pool(t->frame.net) ? (all + runs - 1) / runs : count;
 }
 
 static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, int count)

@@ -141,6 +141,68 @@ void vsm_ops_reference_rotate(const struct vsm_cuda_tokens_rotation *rotation, c
     }
 }
 
+/* Of patch `row`, number `column`; 0 outside. */
+static uint16_t patch_number(const struct vsm_cuda_patches *p, const uint16_t *x, int64_t row, int64_t column)
+{
+    const int64_t across = vsm_cuda_patches_along(p, p->width), down = vsm_cuda_patches_along(p, p->height),
+                  tap = column / p->channels, c = column % p->channels, image = row / across / down,
+                  i = row / across % down * p->stride - p->pad + tap / p->kernel,
+                  k = row % across * p->stride - p->pad + tap % p->kernel;
+
+    if (tap >= (int64_t)p->kernel * p->kernel || i < 0 || k < 0 || i >= p->height || k >= p->width)
+        return 0;
+    return p->planar ? x[((image * p->channels + c) * p->height + i) * p->width + k]
+                     : x[((image * p->height + i) * p->width + k) * p->channels + c];
+}
+
+static int64_t patch_count(const struct vsm_cuda_patches *p)
+{
+    return p->batch * vsm_cuda_patches_along(p, p->height) * vsm_cuda_patches_along(p, p->width);
+}
+
+void vsm_ops_reference_unfold(const struct vsm_cuda_patches *patches, const uint16_t *x, uint16_t *out)
+{
+    for (int64_t i = 0; i < patch_count(patches) * patches->columns; i++)
+        out[i] = patch_number(patches, x, i / patches->columns, i % patches->columns);
+}
+
+void vsm_ops_reference_small(const struct vsm_cuda_patches *patches, int64_t outputs, const uint16_t *x,
+                             const uint16_t *weights, const uint16_t *bias, uint16_t *out)
+{
+    for (int64_t i = 0; i < patch_count(patches) * outputs; i++) {
+        double sum = number(bias[i % outputs]);
+
+        for (int64_t k = 0; k < patches->columns; k++)
+            sum += number(patch_number(patches, x, i / outputs, k)) *
+                   number(weights[i % outputs * patches->columns + k]);
+        out[i] = half_of(sum);
+    }
+}
+
+void vsm_ops_reference_depthwise(int64_t batch, int64_t height, int64_t width, int64_t channels,
+                                 const uint16_t *x, const uint16_t *weights, const uint16_t *bias,
+                                 uint16_t *out)
+{
+    const struct vsm_cuda_patches p = {.batch = batch,
+                                       .height = height,
+                                       .width = width,
+                                       .channels = channels,
+                                       .kernel = 7,
+                                       .stride = 1,
+                                       .pad = 3,
+                                       .columns = 49 * channels};
+
+    for (int64_t i = 0; i < batch * height * width * channels; i++) {
+        const int64_t c = i % channels;
+        double sum = number(bias[c]);
+
+        for (int64_t tap = 0; tap < 49; tap++)
+            sum += number(patch_number(&p, x, i / channels, tap * channels + c)) *
+                   number(weights[tap * channels + c]);
+        out[i] = half_of(sum);
+    }
+}
+
 int vsm_ops_reference_attention(int64_t batch, int64_t queries, int64_t keys, const uint16_t *q,
                                 const uint16_t *k, const uint16_t *v, uint16_t *out)
 {

@@ -4,6 +4,7 @@
 #include "cuda/attention.h"
 #include "cuda/linear.h"
 #include "cuda/norm.h"
+#include "cuda/patches.h"
 #include "cuda/planes.h"
 #include "cuda/tokens.h"
 #include "nn/ops_reference.h"
@@ -22,6 +23,9 @@ enum kind {
     POOL_TOKENS,
     ROTATE,
     ATTENTION,
+    UNFOLD,
+    SMALL_CONV,
+    DEPTHWISE_TOKENS,
     KINDS
 };
 
@@ -33,8 +37,9 @@ typedef bool infer_function(const struct kernel *k, const struct operand *in, st
 typedef int run_function(const struct kernel *k, const struct operand *in, void *out, void *stream);
 
 static infer_function infer_linear, infer_same, infer_planes, infer_means, infer_pool, infer_rotate,
-    infer_attention;
-static run_function run_linear, run_norm, run_finish, run_means, run_pool, run_rotate, run_attention;
+    infer_attention, infer_unfold, infer_small, infer_depthwise;
+static run_function run_linear, run_norm, run_finish, run_means, run_pool, run_rotate, run_attention,
+    run_unfold, run_small, run_depthwise;
 
 /* H float16, F float32; those from `needed` on may be missing. */
 static const struct {
@@ -53,6 +58,9 @@ static const struct {
     [POOL_TOKENS] = {"PoolTokens", "H", 1, 'H', infer_pool, run_pool},
     [ROTATE] = {"Rotate", "HHHH", 3, 'H', infer_rotate, run_rotate},
     [ATTENTION] = {"Attention", "HHH", 3, 'H', infer_attention, run_attention},
+    [UNFOLD] = {"Unfold", "H", 1, 'H', infer_unfold, run_unfold},
+    [SMALL_CONV] = {"SmallConv", "HHH", 3, 'H', infer_small, run_small},
+    [DEPTHWISE_TOKENS] = {"DepthwiseTokens", "HHH", 3, 'H', infer_depthwise, run_depthwise},
 };
 
 struct op {
@@ -73,7 +81,7 @@ struct vsm_ort_ops {
 /* A node of a session. */
 struct kernel {
     const struct op *op;
-    int64_t act, by_columns, gelu;
+    int64_t act, by_columns, gelu, kernel, stride, pad, planar, columns;
     float epsilon;
 };
 
@@ -160,6 +168,24 @@ static int get_last_version(const OrtCustomOp *base)
     return INT32_MAX;
 }
 
+/* The attributes whose names are in `wanted`. */
+static OrtStatus *read_ints(const OrtApi *api, const OrtKernelInfo *info, struct kernel *k,
+                            const char *wanted)
+{
+    const struct {
+        const char *name;
+        int64_t *to;
+    } all[] = {{"act", &k->act},       {"by_columns", &k->by_columns}, {"gelu", &k->gelu},
+               {"kernel", &k->kernel}, {"stride", &k->stride},         {"pad", &k->pad},
+               {"planar", &k->planar}, {"depth", &k->columns}};
+    OrtStatus *result = NULL;
+
+    for (size_t i = 0; !result && i < sizeof(all) / sizeof(all[0]); i++)
+        if (strstr(wanted, all[i].name))
+            result = api->KernelInfoGetAttribute_int64(info, all[i].name, all[i].to);
+    return result;
+}
+
 static OrtStatus *create_kernel(const OrtCustomOp *base, const OrtApi *api, const OrtKernelInfo *info,
                                 void **made)
 {
@@ -170,15 +196,14 @@ static OrtStatus *create_kernel(const OrtCustomOp *base, const OrtApi *api, cons
     if (!k)
         return api->CreateStatus(ORT_RUNTIME_EXCEPTION, "out of memory");
     k->op = op;
-    if (shapes[op->kind].run == run_linear) {
-        result = api->KernelInfoGetAttribute_int64(info, "act", &k->act);
-        if (!result)
-            result = api->KernelInfoGetAttribute_int64(info, "by_columns", &k->by_columns);
-    } else if (shapes[op->kind].run == run_norm || shapes[op->kind].run == run_finish) {
-        result = api->KernelInfoGetAttribute_int64(info, "gelu", &k->gelu);
-        if (!result && shapes[op->kind].run == run_norm)
-            result = api->KernelInfoGetAttribute_float(info, "epsilon", &k->epsilon);
-    }
+    if (shapes[op->kind].run == run_linear)
+        result = read_ints(api, info, k, "act by_columns");
+    else if (shapes[op->kind].run == run_norm || shapes[op->kind].run == run_finish)
+        result = read_ints(api, info, k, "gelu");
+    else if (shapes[op->kind].run == run_unfold)
+        result = read_ints(api, info, k, "kernel stride pad planar depth");
+    if (!result && shapes[op->kind].run == run_norm)
+        result = api->KernelInfoGetAttribute_float(info, "epsilon", &k->epsilon);
     if (result) {
         vsm_mem_free(k);
         return result;
@@ -407,6 +432,94 @@ static int run_attention(const struct kernel *k, const struct operand *in, void 
         return vsm_fail(VSM_E_DEVICE, "CUDA: no narrow attention on this device");
     return vsm_cuda_attention_run(k->op->ops->attention, batch, queries, keys, in[0].data, in[1].data,
                                   in[2].data, out, stream);
+}
+
+static struct vsm_cuda_patches patches_of(const struct kernel *k, const struct operand *in)
+{
+    const int shift = k->planar ? 1 : 0;
+
+    return (struct vsm_cuda_patches){.batch = in->dims[0],
+                                     .height = in->dims[1 + shift],
+                                     .width = in->dims[2 + shift],
+                                     .channels = in->dims[k->planar ? 1 : 3],
+                                     .kernel = (int)k->kernel,
+                                     .stride = (int)k->stride,
+                                     .pad = (int)k->pad,
+                                     .planar = k->planar != 0,
+                                     .columns = k->columns};
+}
+
+static int64_t patch_count(const struct vsm_cuda_patches *p)
+{
+    return p->batch * vsm_cuda_patches_along(p, p->height) * vsm_cuda_patches_along(p, p->width);
+}
+
+static bool infer_unfold(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    const struct vsm_cuda_patches p = patches_of(k, in);
+
+    if (in[0].rank != 4 || p.stride < 1 || p.kernel < 1)
+        return false;
+    *out = (struct operand){.rank = 2, .dims = {patch_count(&p), p.columns}};
+    return p.columns >= (int64_t)p.kernel * p.kernel * p.channels;
+}
+
+static int run_unfold(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const struct vsm_cuda_patches p = patches_of(k, in);
+
+    if (on_cuda(k))
+        return vsm_cuda_patches_unfold(&p, in[0].data, out, stream);
+    vsm_ops_reference_unfold(&p, in[0].data, out);
+    return VSM_OK;
+}
+
+static struct vsm_cuda_patches small_of(const struct operand *in)
+{
+    const struct kernel k = {.kernel = 3, .stride = 2, .pad = 1, .columns = 9 * in[0].dims[3]};
+
+    return patches_of(&k, in);
+}
+
+static bool infer_small(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    struct vsm_cuda_patches p;
+
+    (void)k;
+    if (in[0].rank != 4 || in[1].rank != 2)
+        return false;
+    p = small_of(in);
+    *out = (struct operand){.rank = 2, .dims = {patch_count(&p), in[1].dims[0]}};
+    return in[1].dims[1] == p.columns && count_of(&in[2]) == in[1].dims[0];
+}
+
+static int run_small(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const struct vsm_cuda_patches p = small_of(in);
+
+    if (on_cuda(k))
+        return vsm_cuda_patches_small(&p, in[1].dims[0], in[0].data, in[1].data, in[2].data, out, stream);
+    vsm_ops_reference_small(&p, in[1].dims[0], in[0].data, in[1].data, in[2].data, out);
+    return VSM_OK;
+}
+
+static bool infer_depthwise(const struct kernel *k, const struct operand *in, struct operand *out)
+{
+    (void)k;
+    *out = in[0];
+    return in[0].rank == 4 && in[1].rank == 2 && in[1].dims[0] == 49 && in[1].dims[1] == in[0].dims[3] &&
+           count_of(&in[2]) == in[0].dims[3];
+}
+
+static int run_depthwise(const struct kernel *k, const struct operand *in, void *out, void *stream)
+{
+    const int64_t *d = in[0].dims;
+
+    if (on_cuda(k))
+        return vsm_cuda_patches_depthwise(d[0], d[1], d[2], d[3], in[0].data, in[1].data, in[2].data, out,
+                                          stream);
+    vsm_ops_reference_depthwise(d[0], d[1], d[2], d[3], in[0].data, in[1].data, in[2].data, out);
+    return VSM_OK;
 }
 
 static OrtStatus *compute(void *kernel, OrtKernelContext *context)

@@ -15,6 +15,11 @@
  *     positions, and behind them `still` as it is. Neighbouring channels are a pair.
  *   Attention(q, k, v) -> softmax(q k^T / sqrt(256)) v of float16 [batch, rows, 256 or, v, 64]
  *
+ *   Unfold(x) -> [patches, columns], x [batch, height, width, channels], or [batch, channels, height, width] if `planar`.
+ *     Attributes kernel, stride, pad, planar, depth (of a row: columns of cuda/patches.h).
+ *   SmallConv(x, w, bias) -> [patches, outputs]: 3 x 3, stride 2, of tokens with 1 or 4 channels, w [outputs, 9 channels]
+ *   DepthwiseTokens(x, w, bias) -> like x: 7 x 7 of tokens, w [49, channels]
+ *
  * On CUDA they are the kernels of src/cuda; on the CPU plain loops, slow, for tests.
  */
 #ifndef VSM_NN_ORT_OPS_H

@@ -195,6 +195,70 @@ static void test_tokens(void)
     drop(&b);
 }
 
+static void test_patches(void)
+{
+    static const struct vsm_cuda_patches cases[] = {
+        {.batch = 2,
+         .height = 20,
+         .width = 28,
+         .channels = 3,
+         .kernel = 7,
+         .stride = 4,
+         .pad = 3,
+         .planar = 1,
+         .columns = 152},
+        {.batch = 1,
+         .height = 6,
+         .width = 10,
+         .channels = 16,
+         .kernel = 3,
+         .stride = 2,
+         .pad = 1,
+         .columns = 144},
+    };
+    const struct vsm_cuda_patches small = {.batch = 2,
+                                           .height = 18,
+                                           .width = 10,
+                                           .channels = 4,
+                                           .kernel = 3,
+                                           .stride = 2,
+                                           .pad = 1,
+                                           .columns = 36};
+    struct buffers b = {0};
+    int x, w, bias, out;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct vsm_cuda_patches *p = &cases[i];
+        const int64_t rows =
+            p->batch * vsm_cuda_patches_along(p, p->height) * vsm_cuda_patches_along(p, p->width);
+
+        x = add(&b, p->batch * p->height * p->width * p->channels, true, 2);
+        out = add(&b, rows * p->columns, true, 9);
+        vsm_ops_reference_unfold(p, b.host[x], b.host[out]);
+        check(vsm_cuda_patches_unfold(p, b.device[x], b.device[out], stream));
+        compare(&b, out, rows * p->columns, true, 0, "patches");
+        drop(&b);
+    }
+    x = add(&b, 2 * 18 * 10 * 4, true, 2);
+    w = add(&b, 16 * 36, true, 1);
+    bias = add(&b, 16, true, 1);
+    out = add(&b, 2 * 9 * 5 * 16, true, 9);
+    vsm_ops_reference_small(&small, 16, b.host[x], b.host[w], b.host[bias], b.host[out]);
+    check(
+        vsm_cuda_patches_small(&small, 16, b.device[x], b.device[w], b.device[bias], b.device[out], stream));
+    compare(&b, out, 2 * 9 * 5 * 16, true, 2e-3, "small convolution");
+    drop(&b);
+    x = add(&b, 2 * 9 * 11 * 16, true, 2);
+    w = add(&b, 49 * 16, true, 1);
+    bias = add(&b, 16, true, 1);
+    out = add(&b, 2 * 9 * 11 * 16, true, 9);
+    vsm_ops_reference_depthwise(2, 9, 11, 16, b.host[x], b.host[w], b.host[bias], b.host[out]);
+    check(vsm_cuda_patches_depthwise(2, 9, 11, 16, b.device[x], b.device[w], b.device[bias], b.device[out],
+                                     stream));
+    compare(&b, out, 2 * 9 * 11 * 16, true, 2e-3, "depthwise convolution");
+    drop(&b);
+}
+
 static void test_attention(void)
 {
     static const struct {
@@ -260,6 +324,7 @@ int main(int argc, char **argv)
     RUN(test_norm);
     RUN(test_planes);
     RUN(test_tokens);
+    RUN(test_patches);
     if (vsm_cuda_attention_available())
         RUN(test_attention);
     if (argc > 1 && strcmp(argv[1], "time") == 0) {
