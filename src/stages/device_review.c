@@ -147,7 +147,7 @@ static void in_bands(struct cells *cells, void (*body)(void *cells, int band, in
 }
 
 /* Maps whose alpha is the digest's and does not depend on the picture; ones in A of R show by what mending multiplies
- * the foreground's residual. */
+ * the foreground's residual. The other maps are zeros since creation, and stay so when they are multiplied. */
 static void begin_band(void *context, int band, int worker)
 {
     const struct cells *c = context;
@@ -155,9 +155,8 @@ static void begin_band(void *context, int band, int worker)
 
     (void)worker;
     for (size_t i = (size_t)band * BAND; i < band_end(c->review, band); i++) {
-        for (size_t m = 1; m < VSM_COEFFICIENT_ALPHA_B; m++)
-            c->maps[m * n + i] = 0.0f;
         c->maps[i] = 1.0f;
+        c->maps[VSM_COEFFICIENT_ALPHA_A * n + i] = 0.0f;
         c->maps[VSM_COEFFICIENT_ALPHA_B * n + i] = c->alpha[i];
     }
 }
