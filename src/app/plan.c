@@ -39,7 +39,7 @@ struct encoder_pictures {
 };
 
 static const struct encoder_pictures encoder_pictures[] = {
-    {"libx264", 31, 13, 0, 0},    {"libx265", 40, 31, 0, 0}, {"prores_ks", 8, 8, 0, 0},
+    {"libx264", 31, 12, 0, 0},    {"libx265", 40, 31, 0, 0}, {"prores_ks", 4, 2, 0, 0},
     {"ffv1", 1, 1, 150, 0},       {"png", 0, 0, 16, 16},     {"exr", 0, 0, 44, 58},
     {"libvpx-vp9", 65, 55, 0, 0},
 };
