@@ -1,39 +1,40 @@
 #include "stereo/consensus.h"
 
+#include "stereo/transfer.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-#define STEP  0.25f  /* most by which a share moves in a frame */
-#define LOST  1.0f   /* grid pixels between there and back: not the same point */
-#define LAYER 2.0f   /* grid pixels of shift between neighbours: people at different distances */
-#define SURE  0.001f /* no eye is surer than this */
+#define ROWS 16    /* for one call of a worker */
+#define STEP 0.25f /* most by which a share moves in a frame */
+#define LOST 1.0f  /* grid pixels between there and back: not the same point */
+#define SLIP 0.25f /* grid pixels by which a shift may be wrong */
+
+/* Pictures' colours differ by this part: from the first on points count less, from twice that not at all. DARK is added to
+ * what it is a part of, for the noise of dark places. */
+#define UNLIKE 0.1f
+#define DARK   0.1f
+
+/* Pixels of 3 x 3 that differ to the same side: a half of a plane has 6 at its border, a line 3. */
+#define WIDE 5
+
+/* How much larger one eye sees a surface than the other: its measure's reach in pixels, and bounds, as change of shift. */
+#define REACH 2.0f
+#define LEAST (-0.6f)
+#define MOST  1.5f
 
 /* Best confidence and mean alpha among a cell and its neighbours in both eyes. Measured over the scenes of
  * tools/truth_scenes.h at a grid of 512: without the first, shifts that are filled in mix up people and background in five
  * scenes; without the second, people whom neither eye sees well fade in both. */
 #define MATCHED 0.3f
-#define SOLID   0.6f
+#define SOLID   0.7f
 
 static const struct vsm_disparity_cell *cell_at(const struct vsm_disparity_map *map, int x, int y)
 {
     if (x < 0 || y < 0 || x >= map->columns || y >= map->rows)
         return NULL;
     return &map->cells[y * map->columns + x];
-}
-
-/* Whether people at the same distance are known all round. */
-static bool lies_within(const struct vsm_disparity_map *map, int x, int y)
-{
-    const struct vsm_disparity_cell *cell = cell_at(map, x, y);
-
-    for (int k = 0; k < 9; k++) {
-        const struct vsm_disparity_cell *beside = cell_at(map, x + k % 3 - 1, y + k / 3 - 1);
-
-        if (beside && beside->known && fabsf(beside->du - cell->du) > LAYER)
-            return false;
-    }
-    return true;
 }
 
 /* What the cells round one show at best. */
@@ -67,8 +68,7 @@ static bool agrees(const struct vsm_disparity_map *map, int here, const struct v
     const int to_x = there % map->columns, to_y = there / map->columns;
     float confidence = 0.0f, people = 0.0f;
 
-    if (!other->cells[there].known || fabsf(other->cells[there].du + map->cells[here].du) > LOST ||
-        !lies_within(map, x, y) || !lies_within(other, to_x, to_y))
+    if (!other->cells[there].known || fabsf(other->cells[there].du + map->cells[here].du) > LOST)
         return false;
     look_round(map, x, y, &confidence, &people);
     look_round(other, to_x, to_y, &confidence, &people);
@@ -97,12 +97,155 @@ float vsm_consensus_judge(struct vsm_consensus *consensus, const struct vsm_disp
     return largest;
 }
 
-float vsm_consensus_of(float a, float b)
-{
-    const float p = fminf(fmaxf(a, SURE), 1.0f - SURE), q = fminf(fmaxf(b, SURE), 1.0f - SURE);
-    const float yes = sqrtf(p * q), no = sqrtf((1.0f - p) * (1.0f - q));
+struct search {
+    const struct vsm_consensus *consensus;
+    const struct vsm_consensus_eyes *eyes;
+    float *const *apart, *const *steps;
+};
 
-    return fminf(fmaxf(yes / (yes + no), fminf(a, b)), fmaxf(a, b));
+static void measure_row(const struct search *s, int eye, int y)
+{
+    const struct vsm_disparity_map *map = s->eyes->maps[eye];
+    const size_t row = (size_t)y * (size_t)s->eyes->width;
+    const float *own = s->eyes->own[eye] + row, *settled = s->eyes->settled[eye] + row;
+    float *apart = s->apart[eye] + row;
+
+    for (int x = 0; x < s->eyes->width; x++) {
+        apart[x] = 0.0f;
+        if (settled[x] < 0.0f || settled[x] == own[x])
+            continue;
+        apart[x] =
+            (settled[x] - own[x]) * vsm_transfer_sample(s->consensus->share[eye], map->columns, map->rows,
+                                                        ((float)x + 0.5f) / (float)map->side,
+                                                        ((float)y + 0.5f) / (float)map->side);
+    }
+}
+
+static float mean_round(const float *plane, int width, int height, float x, float y)
+{
+    float sum = 0.0f;
+
+    for (int k = 0; k < 9; k++)
+        sum += vsm_transfer_sample(plane, width, height, x + (float)(k % 3 - 1), y + (float)(k / 3 - 1));
+    return sum / 9.0f;
+}
+
+/* 1 where both pictures show the same colour, 0 where they show different things. */
+static float alike(const struct vsm_consensus_eyes *eyes, int eye, float x, float y, float du, float dv)
+{
+    const size_t plane = (size_t)eyes->width * (size_t)eyes->height;
+    float unlike = 0.0f;
+
+    for (size_t c = 0; c < 3; c++) {
+        const float here =
+            eyes->gain[eye][c] * mean_round(eyes->rgb[eye] + c * plane, eyes->width, eyes->height, x, y);
+        const float there =
+            mean_round(eyes->rgb[!eye] + c * plane, eyes->width, eyes->height, x + du, y + dv);
+
+        unlike += fabsf(here - there) / (DARK + fmaxf(here, there));
+    }
+    return fminf(fmaxf(2.0f - unlike / (3.0f * UNLIKE), 0.0f), 1.0f);
+}
+
+/* This eye's part of the way to their common value, so that both give way by as much in all: dx pixels here are
+ * (1 + change) dx there. */
+static float part_of_way(const struct vsm_disparity_map *map, float x, float y)
+{
+    float before, after, change, v;
+
+    if (!vsm_disparity_map_at(map, x - REACH, y, &before, &v) ||
+        !vsm_disparity_map_at(map, x + REACH, y, &after, &v))
+        return 0.5f;
+    change = fminf(fmaxf((after - before) / (2.0f * REACH), LEAST), MOST);
+    return (1.0f + change) / (2.0f + change);
+}
+
+/* Whether the eye differs to the same side over some area round a place: slivers are borders that are not exact. */
+static bool is_wide(const struct vsm_consensus_eyes *eyes, const float *apart, float x, float y, float sign)
+{
+    const int px = (int)x, py = (int)y;
+    int count = 0;
+
+    for (int k = 0; k < 9; k++) {
+        const int i = px + k % 3 - 1, j = py + k / 3 - 1;
+
+        if (i >= 0 && j >= 0 && i < eyes->width && j < eyes->height)
+            count += apart[(size_t)j * (size_t)eyes->width + (size_t)i] * sign > 0.0f;
+    }
+    return count >= WIDE;
+}
+
+/* The other eye's way in the direction `apart`, the longest within SLIP of a place. */
+static float way_there(const struct vsm_consensus_eyes *eyes, const float *plane, float x, float y,
+                       float apart)
+{
+    float way = 0.0f;
+
+    for (int k = 0; k < 4; k++) {
+        const float there = -vsm_transfer_sample(plane, eyes->width, eyes->height, x + (k % 2 ? SLIP : -SLIP),
+                                                 y + (k / 2 ? SLIP : -SLIP));
+
+        way = apart > 0.0f ? fmaxf(way, there) : fminf(way, there);
+    }
+    return way;
+}
+
+/* What to add at a place where the eyes are `apart`. */
+static float step_at(const struct search *s, int eye, float x, float y, float apart)
+{
+    const struct vsm_consensus_eyes *eyes = s->eyes;
+    float du, dv, back_u, back_v, there, both;
+
+    if (!vsm_disparity_map_at(eyes->maps[eye], x, y, &du, &dv) ||
+        !vsm_disparity_map_at(eyes->maps[!eye], x + du, y + dv, &back_u, &back_v) ||
+        fabsf(back_u + du) > LOST || fabsf(back_v + dv) > LOST)
+        return 0.0f;
+    there = way_there(eyes, s->apart[!eye], x + du, y + dv, apart);
+    both = apart > 0.0f ? fminf(apart, there) : fmaxf(apart, there);
+    if (both == 0.0f || !is_wide(eyes, s->apart[eye], x, y, both) ||
+        !is_wide(eyes, s->apart[!eye], x + du, y + dv, -both))
+        return 0.0f;
+    return both * alike(eyes, eye, x, y, du, dv) * part_of_way(eyes->maps[eye], x, y);
+}
+
+static void measure_rows(void *context, int index, int worker)
+{
+    const struct search *s = context;
+    const int end = (index + 1) * ROWS < s->eyes->height ? (index + 1) * ROWS : s->eyes->height;
+
+    (void)worker;
+    for (int y = index * ROWS; y < end; y++) {
+        measure_row(s, 0, y);
+        measure_row(s, 1, y);
+    }
+}
+
+static void step_rows(void *context, int index, int worker)
+{
+    const struct search *s = context;
+    const int end = (index + 1) * ROWS < s->eyes->height ? (index + 1) * ROWS : s->eyes->height;
+    const size_t width = (size_t)s->eyes->width;
+
+    (void)worker;
+    for (int eye = 0; eye < 2; eye++) {
+        for (size_t i = (size_t)index * ROWS * width; i < (size_t)end * width; i++) {
+            const float apart = s->apart[eye][i];
+
+            s->steps[eye][i] =
+                apart == 0.0f ? 0.0f
+                              : step_at(s, eye, (float)(i % width) + 0.5f, (float)(i / width) + 0.5f, apart);
+        }
+    }
+}
+
+void vsm_consensus_find(const struct vsm_consensus *consensus, const struct vsm_consensus_eyes *eyes,
+                        float *const apart[2], float *const steps[2], struct vsm_parallel *pool)
+{
+    struct search s = {consensus, eyes, apart, steps};
+    const int calls = (eyes->height + ROWS - 1) / ROWS;
+
+    vsm_parallel_for(pool, calls, measure_rows, &s);
+    vsm_parallel_for(pool, calls, step_rows, &s);
 }
 
 void vsm_consensus_save(const struct vsm_consensus *consensus, struct vsm_bytes_out *out)

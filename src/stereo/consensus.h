@@ -1,18 +1,21 @@
 /* Where both eyes see the same people: one matte for both.
  *
- * Neither eye is known to be wrong there, so each goes to a common value. Of two values a and b that is the one whose
- * odds are the geometric mean of theirs, v / (1 - v) = sqrt(ab / ((1 - a)(1 - b))) (logarithmic opinion pool; Genest and
- * Zidek, "Combining Probability Distributions", 1986): the surer eye has more say, equal values stay as they are. At their
- * mean two eyes would together be as wrong as before, at worst; the surer eye is right more often (doc/quality.md).
+ * Neither eye is known to be wrong there, so they meet in the middle. |a - t| is convex in a: two eyes that see the same
+ * point, whose true alpha is t, are together never more wrong at their mean than before, whatever t is; at any other
+ * common value they can be. That holds as far as points are paired one to one, so a difference is taken out of one eye only as
+ * far as the other sees the same difference there, and each eye's way is shortened where its picture of a surface is the
+ * larger: what one eye gains in all, the other loses.
  *
- * Done only where the disparity of people is matched with confidence, leads there and back, and is not that of a border
- * between people at different distances, and where at least one eye sees somebody for certain nearby. Decided cell by
- * cell of the disparity map's grid; a cell's share moves slowly.
+ * Done only where the disparity of people is matched with confidence and leads there and back, where at least one eye
+ * sees somebody for certain nearby, and where both pictures show the same colour. Borders that lie within a pixel of
+ * each other are no difference (stereo/transfer.h). Shares are decided cell by cell of the disparity map's grid and move
+ * slowly.
  */
 #ifndef VSM_STEREO_CONSENSUS_H
 #define VSM_STEREO_CONSENSUS_H
 
 #include "base/bytes.h"
+#include "base/parallel.h"
 #include "base/status.h"
 #include "stereo/disparity.h"
 
@@ -26,13 +29,25 @@ struct vsm_consensus {
     uint32_t frames;
 };
 
+/* Both eyes of a frame, by enum vsm_eye; planes of width * height. All borrowed. */
+struct vsm_consensus_eyes {
+    const struct vsm_disparity_map *maps[2]; /* measured from each eye */
+    const float *rgb[2];                     /* R, G, B planes in 0..1 */
+    const float *own[2],
+        *settled[2];  /* alpha, and the other eye's (stereo/transfer.h); negative: not known */
+    float gain[2][3]; /* the other eye's light over this one's, R, G, B as coded */
+    int width, height;
+};
+
 /* Decides for both eyes; `mended[eye]`, a cell each, is what is taken from the other eye anyway (stereo/mend.h): where
  * one eye is wrong, the other does not follow it. Returns the largest share of a cell: 0 = nothing to do. Cost: 0.1 ms. */
 float vsm_consensus_judge(struct vsm_consensus *consensus, const struct vsm_disparity_map *const maps[2],
                           const float *const mended[2]);
 
-/* The common value of two alphas, 0..1. */
-float vsm_consensus_of(float a, float b);
+/* What to add to each eye's alpha, into `steps`; `apart` is overwritten. The same result for any number of threads.
+ * Cost: 4 ms on a grid of 512. */
+void vsm_consensus_find(const struct vsm_consensus *consensus, const struct vsm_consensus_eyes *eyes,
+                        float *const apart[2], float *const steps[2], struct vsm_parallel *pool);
 
 /* For checkpoints: every bit. VSM_E_INPUT if the bytes are cut off; it is unchanged then. */
 void vsm_consensus_save(const struct vsm_consensus *consensus, struct vsm_bytes_out *out);

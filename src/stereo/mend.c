@@ -17,30 +17,23 @@
 /* Share of the people whom the other eye shows that must drop together: less is movement too fast for a cell. */
 #define DROP_PART 0.15f
 
-/* Somebody is lost: the other eye shows more, surer by this, and the eyes differ in this part of the place. Measured
- * over the scenes of tools/truth_scenes.h at a grid of 512: no scene gets worse; without the second sign faint false
- * alarms spread from eye to eye, without the first one the matter's own doubts do. */
-#define SURER 0.1f
+/* The eyes differ in this part of a place: somebody is missing. */
 #define APART 0.17f
 
 struct stats {
-    float own, moved;                  /* summed alpha where both are known */
-    float both, either;                /* summed minimum and maximum */
-    float sure_own, sure_moved, apart; /* summed certainty, weighted by the difference, and the difference */
-    float known;                       /* pixels */
+    float own, moved;   /* summed alpha where both are known */
+    float both, either; /* summed minimum and maximum */
+    float apart;        /* summed difference */
+    float known;        /* pixels */
 };
 
 static void add_pixel(struct stats *s, float own, float moved)
 {
-    const float apart = fabsf(own - moved);
-
     s->own += own;
     s->moved += moved;
     s->both += fminf(own, moved);
     s->either += fmaxf(own, moved);
-    s->sure_own += apart * fabsf(2.0f * own - 1.0f);
-    s->sure_moved += apart * fabsf(2.0f * moved - 1.0f);
-    s->apart += apart;
+    s->apart += fabsf(own - moved);
     s->known += 1.0f;
 }
 
@@ -68,8 +61,6 @@ static void add_stats(struct stats *sum, const struct stats *s)
     sum->moved += s->moved;
     sum->both += s->both;
     sum->either += s->either;
-    sum->sure_own += s->sure_own;
-    sum->sure_moved += s->sure_moved;
     sum->apart += s->apart;
     sum->known += s->known;
 }
@@ -113,11 +104,7 @@ static float aim(const struct vsm_mend *mend, const struct stats *s, float befor
     *at_once = mend->frames > 0 && before - own > JUMP && by_moved < JUMP_BOTH * by_own;
     if (signs->doubt != 0.0f)
         return signs->doubt > 0.0f ? 1.0f : 0.0f;
-    if (*at_once)
-        return 1.0f;
-    return s->moved > s->own && s->sure_moved - s->sure_own > SURER * s->apart && s->apart > APART * s->known
-               ? 1.0f
-               : 0.0f;
+    return *at_once ? 1.0f : 0.0f;
 }
 
 /* Whether the eye lacks somebody here, by much, beside a place that it lost at a stroke: people walk on. */
@@ -202,14 +189,15 @@ static float share_at(const struct vsm_mend_grid *grid, const float *share, int 
 struct blend {
     const struct vsm_mend_grid *grid;
     const struct vsm_mend_eye *signs;
-    const float *taken, *common; /* shares of cells */
+    const float *taken; /* shares of cells */
     const struct vsm_mend_planes *planes;
 };
 
 static void blend_pixel(const struct blend *b, int x, int y, size_t at)
 {
     const float own = b->signs->own[at], moved = b->signs->moved[at], settled = b->signs->settled[at];
-    float taken, common, target, alpha;
+    const float step = b->planes->weight[at];
+    float taken, target, alpha;
 
     b->planes->alpha[at] = b->planes->target[at] = own;
     b->planes->weight[at] = 0.0f;
@@ -218,10 +206,8 @@ static void blend_pixel(const struct blend *b, int x, int y, size_t at)
     taken = share_at(b->grid, b->taken, x, y);
     if (settled == own && taken <= 0.0f)
         return;
-    common = share_at(b->grid, b->common, x, y);
     target = settled + taken * (moved - settled);
-    alpha = own + common * (vsm_consensus_of(own, settled) - own);
-    alpha += taken * (target - alpha);
+    alpha = own + step + taken * (target - own - step);
     if (target == own || fabsf(alpha - own) < LITTLE)
         return;
     b->planes->alpha[at] = alpha;
@@ -241,11 +227,11 @@ static void blend_rows(void *context, int index, int worker)
     }
 }
 
-bool vsm_mend_blend(const struct vsm_mend *mend, const struct vsm_consensus *consensus, int eye,
-                    const struct vsm_mend_grid *grid, const struct vsm_mend_eye *signs,
-                    const struct vsm_mend_planes *planes, struct vsm_parallel *pool)
+bool vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
+                    const struct vsm_mend_eye *signs, const struct vsm_mend_planes *planes,
+                    struct vsm_parallel *pool)
 {
-    struct blend b = {grid, signs, mend->share[eye], consensus->share[eye], planes};
+    struct blend b = {grid, signs, mend->share[eye], planes};
 
     vsm_parallel_for(pool, (grid->height + ROWS - 1) / ROWS, blend_rows, &b);
     for (size_t i = 0; i < (size_t)grid->width * (size_t)grid->height; i++) {

@@ -171,6 +171,24 @@ static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
                                    pair->grid.height);
 }
 
+/* What brings the eyes to a common value, into their weights. */
+static void find_common(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                        const struct vsm_mend_eye signs[2], const double gain[3])
+{
+    struct vsm_consensus_eyes eyes = {.width = pair->grid.width, .height = pair->grid.height};
+    const int m = pair->options.master == VSM_RIGHT;
+
+    for (int eye = 0; eye < 2; eye++) {
+        eyes.maps[eye] = &pair->map[eye];
+        eyes.rgb[eye] = frame->rgb[eye];
+        eyes.own[eye] = signs[eye].own;
+        eyes.settled[eye] = signs[eye].settled;
+        for (int c = 0; c < 3; c++)
+            eyes.gain[eye][c] = (float)(eye == m ? gain[c] : 1.0 / gain[c]);
+    }
+    vsm_consensus_find(&pair->consensus, &eyes, pair->target, pair->weight, pair->options.pool);
+}
+
 static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                  struct vsm_stereo_pair_result *result)
 {
@@ -190,13 +208,13 @@ static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_fram
         result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye]);
     }
     common = vsm_consensus_judge(&pair->consensus, maps, mended);
+    if (result->taken[0] <= 0.0f && result->taken[1] <= 0.0f && common <= 0.0f)
+        return;
+    find_common(pair, frame, signs, result->alignment.gain);
     for (int eye = 0; eye < 2; eye++) {
         const struct vsm_mend_planes planes = {frame->alpha[eye], pair->target[eye], pair->weight[eye]};
 
-        if (result->taken[eye] <= 0.0f && common <= 0.0f)
-            continue;
-        if (!vsm_mend_blend(&pair->mend, &pair->consensus, eye, &pair->grid, &signs[eye], &planes,
-                            pair->options.pool))
+        if (!vsm_mend_blend(&pair->mend, eye, &pair->grid, &signs[eye], &planes, pair->options.pool))
             continue;
         result->weight[eye] = pair->weight[eye];
         result->target[eye] = pair->target[eye];

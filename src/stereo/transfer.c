@@ -46,8 +46,7 @@ static void find_landings(const struct vsm_disparity_map *map, struct landing *l
     }
 }
 
-/* Bilinear at continuous (x, y); pixel centres lie at halves. Outside: the border repeated. */
-static float sample(const float *plane, int width, int height, float x, float y)
+float vsm_transfer_sample(const float *plane, int width, int height, float x, float y)
 {
     const float fx = fminf(fmaxf(x - 0.5f, 0.0f), (float)(width - 1));
     const float fy = fminf(fmaxf(y - 0.5f, 0.0f), (float)(height - 1));
@@ -70,7 +69,7 @@ static float arriving(const struct vsm_disparity_map *map, const float *from, in
         return 0.0f;
     if (x - u < 0.0f || y - v < 0.0f || x - u >= (float)width || y - v >= (float)height)
         return -1.0f;
-    return sample(from, width, height, x - u, y - v);
+    return vsm_transfer_sample(from, width, height, x - u, y - v);
 }
 
 /* Whoever is nearest hides the rest, and is as opaque: the largest alpha is what is seen. */
@@ -91,8 +90,8 @@ static bool hidden(const struct landing *landing, const float *from, int width, 
         for (int k = 0; k <= 2; k++) {
             const float part = 0.5f * (float)k;
 
-            if (part < 1.0f &&
-                sample(from, width, height, x - part * landing->du[i], y - part * landing->dv[i]) > HIDDEN)
+            if (part < 1.0f && vsm_transfer_sample(from, width, height, x - part * landing->du[i],
+                                                   y - part * landing->dv[i]) > HIDDEN)
                 return true;
         }
     }
@@ -180,7 +179,7 @@ void vsm_transfer_settle(const float *moved, const float *own, int width, int he
 /* A cell's value at the middle of a plane's pixel, between cells. */
 static float share_at(const struct vsm_disparity_map *map, const float *share, float x, float y)
 {
-    return sample(share, map->columns, map->rows, x / (float)map->side, y / (float)map->side);
+    return vsm_transfer_sample(share, map->columns, map->rows, x / (float)map->side, y / (float)map->side);
 }
 
 void vsm_transfer_planes(const struct vsm_disparity_map *map, int grid_width, const float *from, int width,
@@ -201,8 +200,8 @@ void vsm_transfer_planes(const struct vsm_disparity_map *map, int grid_width, co
             if (!vsm_disparity_map_at(map, gx, gy, &du, &dv))
                 du = dv = 0.0f;
             for (int c = 0; c < channels; c++) {
-                const float there =
-                    sample(from + (size_t)c * plane, width, height, (gx + du) / scale, (gy + dv) / scale);
+                const float there = vsm_transfer_sample(from + (size_t)c * plane, width, height,
+                                                        (gx + du) / scale, (gy + dv) / scale);
 
                 to[(size_t)c * plane + at] += part * (there - to[(size_t)c * plane + at]);
             }

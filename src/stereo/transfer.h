@@ -15,6 +15,9 @@
 void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, const float *there, int width,
                         int height, float *to, struct vsm_parallel *pool);
 
+/* A plane's value at continuous (x, y), pixel centres at halves: bilinear, the border repeated. */
+float vsm_transfer_sample(const float *plane, int width, int height, float x, float y);
+
 /* What of `moved` (vsm_transfer_alpha()) contradicts `own`, the alpha that is there: `settled` is own where own lies
  * between the least and the largest moved alpha within one pixel, else the nearer of the two; negative where the pixel is
  * not known. Borders that lie within a pixel of each other are equal that way: disparity is no more exact, and the eye

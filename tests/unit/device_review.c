@@ -111,7 +111,7 @@ static void test_a_good_frame_is_left_alone(void)
 
         put_alpha(frame);
         CHECK_INT(vsm_device_review_run(r, frame, edits, edited), VSM_OK);
-        CHECK(replaced(0, edited) < 0.01 && replaced(1, edited) < 0.01); /* a corner at most */
+        CHECK(!edited[0] && !edited[1]);
         vsm_frame_destroy(&frame);
     }
     CHECK(vsm_stereo_manager_mean(m) > 950000);
