@@ -281,10 +281,10 @@ static void test_resume_across_changes(void)
     vsm_state_destroy(&state);
 }
 
-/* Nobody, somebody on the left from frame 20 on, and another one on the right from frame 30 on. */
+/* Nobody, somebody on the left from frame 20 on, and another one on the right from frame 48 on. */
 static void add_people(struct vsm_frame *frame)
 {
-    const int count = frame->seq < 20 ? 0 : frame->seq < 30 ? 1 : 2;
+    const int count = frame->seq < 20 ? 0 : frame->seq < 48 ? 1 : 2;
 
     frame->people = (struct vsm_people){.known = true, .count = count};
     for (int i = 0; i < count; i++) {
@@ -314,12 +314,11 @@ static bool same_views(const struct vsm_frame *a, const struct vsm_frame *b)
     return same;
 }
 
-/* The grid rises while direct views fade into one view an eye (frame 28 is the first on the second rung, the fade
- * begun in frame 20 ends in 27), and while that fades into two (from frame 49 to 56; the third rung begins in 56).
- * Interrupted in both fades. */
+/* Direct views fade into one view an eye in frames 20 to 27, and the grid rises in frame 28; that fades into two in frames
+ * 52 to 59, and the grid rises meanwhile, in 56. Interrupted in both fades. */
 static void test_turned_views_follow(void)
 {
-    static const int stops[] = {24, 51};
+    static const int stops[] = {24, 54};
     struct vsm_frame *frames[FRAMES] = {NULL};
     struct vsm_state *states[2];
 
@@ -415,7 +414,8 @@ static void test_out_of_memory(void)
     CHECK(smaller > 0);
 }
 
-/* The same in the frame in which views turn and direct ones begin to fade out: all are of the smaller grid. */
+/* The same, of every seventh, in the frame in which views turn and direct ones begin to fade out: all are of the smaller
+ * grid. */
 static void test_out_of_memory_while_fading(void)
 {
     unsigned long hits = 1;
@@ -423,7 +423,7 @@ static void test_out_of_memory_while_fading(void)
 
     if (no_model())
         return;
-    for (unsigned long n = 1; hits >= n; n++) {
+    for (unsigned long n = 1; hits > 0; n += 7) {
         struct vsm_view_director *director = NULL;
         struct vsm_matte_stage *made = make_stage(2, &director);
         struct vsm_stage stage = vsm_matte_stage_describe(made);
