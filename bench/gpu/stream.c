@@ -5,7 +5,7 @@
  * Usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] [interval FRAMES] [flight FRAMES]
  * [threads COUNT]
  * interval: between two looks for people; flight: most frames between the file and the end, 0 without a limit; threads: for
- * comparing, as many as that, which do not wait awake. */
+ * comparing, as many as that. */
 #include "app/gpu_plan.h"
 #include "base/clock.h"
 #include "base/scratch.h"

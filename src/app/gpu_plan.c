@@ -101,12 +101,7 @@ double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan)
 
 struct vsm_parallel *vsm_gpu_plan_create_pool(int threads)
 {
-    struct vsm_parallel *pool =
-        vsm_parallel_create(threads < VSM_GPU_PLAN_THREADS ? threads : VSM_GPU_PLAN_THREADS);
-
-    if (pool && threads > VSM_GPU_PLAN_THREADS)
-        vsm_parallel_linger(pool, VSM_GPU_PLAN_LINGER_NS);
-    return pool;
+    return vsm_parallel_create(threads < VSM_GPU_PLAN_THREADS ? threads : VSM_GPU_PLAN_THREADS);
 }
 
 int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells)

@@ -25,10 +25,9 @@ double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan);
 #define VSM_GPU_PLAN_FLIGHT_BYTES  ((size_t)700 << 20)
 int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells);
 
-/* The threads that compare eyes and people beside the device: few, for their loops are short, and awake between them. NULL
- * on failure (message set). */
-#define VSM_GPU_PLAN_THREADS   6
-#define VSM_GPU_PLAN_LINGER_NS 300000
+/* The threads that compare eyes and people beside the device: few, for their loops are short. NULL on failure
+ * (message set). */
+#define VSM_GPU_PLAN_THREADS 6
 struct vsm_parallel *vsm_gpu_plan_create_pool(int threads) VSM_NODISCARD;
 
 /* Most frames in a queue: the decoder on the device has a fixed set of pictures. */

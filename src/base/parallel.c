@@ -1,6 +1,5 @@
 #include "base/parallel.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 
 #include <pthread.h>
@@ -17,11 +16,9 @@ struct vsm_parallel {
     pthread_mutex_t caller; /* held for a whole loop */
     pthread_mutex_t lock;   /* guards what follows, except next */
     pthread_cond_t start, finished;
-    atomic_ulong loop; /* number of the current loop */
-    bool open;         /* workers may still join it */
-    atomic_int joined; /* workers in it */
+    unsigned long loop; /* number of the current loop */
+    int busy;           /* threads that have not finished it */
     bool quit;
-    uint64_t linger_ns;
     int count;
     void (*body)(void *context, int index, int worker);
     void *context;
@@ -38,40 +35,6 @@ static void run_loop(struct vsm_parallel *pool, int worker)
         pool->body(pool->context, index, worker);
 }
 
-/* Waking costs the waker more than a short loop takes: each wakes two, who wake others while there is work left. */
-static void wake_two(struct vsm_parallel *pool)
-{
-    if (atomic_load_explicit(&pool->next, memory_order_relaxed) >= pool->count)
-        return;
-    pthread_cond_signal(&pool->start);
-    pthread_cond_signal(&pool->start);
-}
-
-static void pause_briefly(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
-/* Waits awake for a loop after the `seen`th. */
-static void await_loop(struct vsm_parallel *pool, unsigned long seen)
-{
-    const uint64_t until = vsm_clock_ns() + pool->linger_ns;
-
-    while (atomic_load(&pool->loop) == seen && vsm_clock_ns() < until)
-        pause_briefly();
-}
-
-/* Waits awake until no worker is in the loop. */
-static void await_workers(struct vsm_parallel *pool)
-{
-    const uint64_t until = vsm_clock_ns() + pool->linger_ns;
-
-    while (atomic_load(&pool->joined) && vsm_clock_ns() < until)
-        pause_briefly();
-}
-
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
@@ -80,23 +43,16 @@ static void *worker_main(void *argument)
 
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (!pool->quit && (!pool->open || pool->loop == seen))
+        while (!pool->quit && pool->loop == seen)
             pthread_cond_wait(&pool->start, &pool->lock);
         if (pool->quit)
             break;
         seen = pool->loop;
-        pool->joined++;
-        wake_two(pool);
         pthread_mutex_unlock(&pool->lock);
         run_loop(pool, worker->number);
         pthread_mutex_lock(&pool->lock);
-        if (--pool->joined == 0)
+        if (--pool->busy == 0)
             pthread_cond_signal(&pool->finished);
-        if (pool->linger_ns && !pool->quit) {
-            pthread_mutex_unlock(&pool->lock);
-            await_loop(pool, seen);
-            pthread_mutex_lock(&pool->lock);
-        }
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -119,8 +75,6 @@ struct vsm_parallel *vsm_parallel_create(int threads)
     pthread_cond_init(&pool->start, NULL);
     pthread_cond_init(&pool->finished, NULL);
     atomic_init(&pool->next, 0);
-    atomic_init(&pool->loop, 0);
-    atomic_init(&pool->joined, 0);
     for (int i = 0; i < threads - 1; i++) {
         struct worker *worker = &pool->workers[i];
 
@@ -135,13 +89,6 @@ struct vsm_parallel *vsm_parallel_create(int threads)
         pool->started++;
     }
     return pool;
-}
-
-void vsm_parallel_linger(struct vsm_parallel *pool, uint64_t ns)
-{
-    pthread_mutex_lock(&pool->lock);
-    pool->linger_ns = ns;
-    pthread_mutex_unlock(&pool->lock);
 }
 
 void vsm_parallel_destroy(struct vsm_parallel *pool)
@@ -180,17 +127,14 @@ void vsm_parallel_for(struct vsm_parallel *pool, int count,
     pool->body = body;
     pool->context = context;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    pool->open = true;
+    pool->busy = pool->started;
     pool->loop++;
-    if (pool->started && count > 1)
-        wake_two(pool);
+    if (pool->started)
+        pthread_cond_broadcast(&pool->start);
     pthread_mutex_unlock(&pool->lock);
     run_loop(pool, 0);
-    if (pool->linger_ns)
-        await_workers(pool);
     pthread_mutex_lock(&pool->lock);
-    pool->open = false; /* who has not come yet need not */
-    while (pool->joined)
+    while (pool->busy)
         pthread_cond_wait(&pool->finished, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
     pthread_mutex_unlock(&pool->caller);

@@ -9,8 +9,6 @@
 
 #include "base/status.h"
 
-#include <stdint.h>
-
 #define VSM_PARALLEL_MAX_THREADS 256
 
 struct vsm_parallel;
@@ -18,10 +16,6 @@ struct vsm_parallel;
 /* `threads` 1..VSM_PARALLEL_MAX_THREADS count the calling thread, so 1 starts none. NULL on
  * failure (message set). */
 struct vsm_parallel *vsm_parallel_create(int threads) VSM_NODISCARD;
-
-/* From the next loop on threads wait that long awake for another loop before they sleep. For a few threads beside a device,
- * whose short loops follow each other faster than a virtual processor wakes. Before the first loop. */
-void vsm_parallel_linger(struct vsm_parallel *pool, uint64_t ns);
 
 /* Ends the threads. NULL is allowed. No loop may be running. */
 void vsm_parallel_destroy(struct vsm_parallel *pool);
