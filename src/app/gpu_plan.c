@@ -41,6 +41,8 @@ static const char *misfit(const struct vsm_plan *plan)
         if (plan->views[i].source.x % 2 || plan->views[i].source.y % 2)
             return "an eye begins at an odd position";
     }
+    if (plan->config->processing.adaptive_scaling && plan->config->matting.view != VSM_CONFIG_VIEW_DIRECT)
+        return "adaptive scaling does not resize turned views there";
     return misfit_of_settings(plan->config);
 }
 

@@ -91,14 +91,14 @@ static int plan_scaling(struct vsm_plan *plan)
     if (!plan->gpu && config->processing.target_fps <= 0)
         return vsm_fail(VSM_E_USAGE,
                         "processing.adaptive_scaling: on the CPU it holds processing.target_fps, which is "
-                        "not set; set it, or switch adaptive_scaling off");
+                        "not set; set it, or switch adaptive_scaling off (%.200s)",
+                        plan->provider);
     if (config->matting.model != VSM_CONFIG_MODEL_RVM)
         return vsm_fail(VSM_E_USAGE,
                         "processing.adaptive_scaling: works with matting.model rvm only; set that, or "
                         "switch it off");
     for (int i = 0; i < plan->view_count; i++)
-        if (plan->views[i].kind != VSM_VIEW_DIRECT || plan->layout.eyes[i].width != eye.width ||
-            plan->layout.eyes[i].height != eye.height)
+        if (plan->layout.eyes[i].width != eye.width || plan->layout.eyes[i].height != eye.height)
             return vsm_fail(VSM_E_USAGE,
                             "processing.adaptive_scaling: works on whole eyes of equal size only; switch "
                             "it off");

@@ -208,6 +208,8 @@ int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_dire
 {
     const int64_t dims[] = {VSM_COEFFICIENT_MAPS, stage->digest_height, stage->digest_width};
 
+    if (stage->adaptive)
+        return vsm_fail(VSM_E_INTERNAL, "GPU stage: adaptive scaling does not resize turned views");
     stage->director = director;
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         stage->shown[i] = vsm_tensor_create(VSM_F32, 3, dims);

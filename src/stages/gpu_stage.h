@@ -37,8 +37,8 @@ struct vsm_gpu_stage_options {
 /* VSM_E_DEVICE without a usable device, VSM_E_USAGE for pictures that only the CPU path takes, VSM_E_NOMEM. */
 int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options,
                          struct vsm_gpu_stage **stage) VSM_NODISCARD;
-/* Views that are chosen frame by frame; wants a digest. Before the pipeline runs and before restore; borrowed.
- * VSM_E_NOMEM. */
+/* Views that are chosen frame by frame; wants a digest and a grid that stays. Before the pipeline runs and before restore;
+ * borrowed. VSM_E_NOMEM, VSM_E_INTERNAL with scaling. */
 int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director) VSM_NODISCARD;
 void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage);
 int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
