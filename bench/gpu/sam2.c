@@ -2,8 +2,8 @@
  *
  *   bench_gpu_sam2 WEIGHTS SIZE FRAMES [float] [offload] [PEOPLE] [cache=FOLDER]
  *
- * WEIGHTS: a checkpoint or a recipe of the reference data. FOLDER: stored networks (nn/graph_cache.h), also to be written. Whole frames: from pictures in host memory to masks in host
- * memory, median after the memory has filled; parts: encoder (with the upload), the rest. Networks: back to back, played from
+ * WEIGHTS: a checkpoint or a recipe of the reference data. FOLDER: stored networks (nn/graph_cache.h), also to be written.
+ * Whole frames: from pictures in host memory to masks in host memory, median after the memory has filled; parts: encoder (with the upload), the rest. Networks: back to back, played from
  * recordings, at a full memory. */
 #include "../../tests/golden/sam2_weights.h"
 #include "base/clock.h"

@@ -47,8 +47,9 @@ bool vsm_graph_cache_is_whole(const struct vsm_graph_cache *cache);
 /* Whether networks can be written to it. False for NULL. */
 bool vsm_graph_cache_is_ready(const struct vsm_graph_cache *cache);
 
-/* As vsm_session_create() on any device, by way of the entry: reads this very graph (nn/graph_hash.h) from a whole one, or writes it to an
- * unfinished one. Names of graphs: letters, digits and "_". VSM_E_MODEL if a whole entry has another graph of that name. */
+/* As vsm_session_create() on any device, by way of the entry: reads this very graph (nn/graph_hash.h) from a whole one, or
+ * writes it to an unfinished one. Names of graphs: letters, digits and "_". VSM_E_MODEL if a whole entry has another graph of
+ * that name. Cost, with half precision: the graph is converted for its hash alone, and once more where it is written. */
 int vsm_graph_cache_session(const struct vsm_graph_cache *cache, const struct vsm_graph *graph,
                             const struct vsm_session_options *options,
                             struct vsm_session **session) VSM_NODISCARD;

@@ -37,8 +37,8 @@ int vsm_device_review_create(const struct vsm_device_review_options *options,
                              struct vsm_device_review **review) VSM_NODISCARD;
 void vsm_device_review_destroy(struct vsm_device_review *review);
 
-/* For a frame with a digest, through its views. edits: room for [VSM_MAX_VIEWS, height, width, 4] floats as of vsm_cuda_review_edit(), of the
- * digest's size; edited[view] tells where there is one, else its part is left as it was. */
+/* For a frame with a digest, through its views. edits: room for [VSM_MAX_VIEWS, height, width, 4] floats as of
+ * vsm_cuda_review_edit(), of the digest's size; edited[view] tells where there is one, else its part is left as it was. */
 int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
                           bool edited[VSM_MAX_VIEWS]) VSM_NODISCARD;
 

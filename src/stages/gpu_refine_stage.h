@@ -3,7 +3,8 @@
  *
  * "refine", for frames whose source and maps are on the device: lets the host look at the digest and change the maps
  * (stages/device_review.h) while the network is at the next frame, refines into every output's picture and begins its
- * copy into the frame's page-locked host pictures. "download" waits for the copies and gives source and maps back. Outputs for an encoder on the device stay there.
+ * copy into the frame's page-locked host pictures. "download" waits for the copies and gives source and maps back. Outputs
+ * for an encoder on the device stay there.
  * While views replace others, the maps of the old ones are mixed in (image/view_fade_cuda.h), after that look.
  * Refining and copying have a stream each; no wait is for the whole device.
  *
