@@ -81,7 +81,9 @@ struct vsm_plan_track {
 struct vsm_plan_eyes {
     bool looked;    /* else the rest is unknown */
     bool exchanged; /* the layout's eyes were the wrong way round and have been put right */
-    struct vsm_alignment_result alignment; /* as the file has them; offset in pixels of an eye */
+    /* Of the left eye as master and the right one as slave, after the exchange, but for their order, which is the file's.
+     * Offset in pixels of an eye. */
+    struct vsm_alignment_result alignment;
 };
 
 struct vsm_plan {

@@ -157,6 +157,21 @@ static json_t *stereo_json(const struct vsm_stereo_tally *t)
                      t->largest_offset, "swapped_scenes", (json_int_t)t->swapped_scenes);
 }
 
+/* How the eyes stand to each other, as --dry-run says it; null where that was not looked at. */
+static json_t *alignment_json(const struct vsm_plan_eyes *eyes)
+{
+    static const char *const orders[] = {"unknown", "straight", "swapped"};
+    const struct vsm_alignment_result *a = &eyes->alignment;
+
+    if (!eyes->looked)
+        return json_null();
+    if (a->unrelated)
+        return json_pack("{s:b}", "unrelated", 1);
+    return json_pack("{s:b, s:s, s:b, s:f, s:f, s:[f, f, f]}", "unrelated", 0, "order", orders[a->eyes],
+                     "exchanged", eyes->exchanged, "right_too_low_pixels", a->offset, "right_too_low_degrees",
+                     a->pitch * 180.0 / M_PI, "right_gain", a->gain[0], a->gain[1], a->gain[2]);
+}
+
 /* null where the grid was fixed. */
 static json_t *scaling_json(const struct vsm_scaling *s)
 {
@@ -191,16 +206,17 @@ static json_t *report_json(const struct vsm_report *r)
     for (int i = 0; i < r->stage_count; i++)
         json_array_append_new(stages, stage_json(&r->stats[i]));
     return json_pack("{s:s, s:o*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, "
-                     "s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                      "result", r->result, "error", r->error ? text_json(r->error) : NULL, "program",
                      VSM_VERSION, "onnxruntime", vsm_session_backend_version(), "ffmpeg", vsm_media_version(),
                      "frames", "made", (json_int_t)r->frames, "resumed", (json_int_t)r->resumed_frames,
                      "scene_cuts", (json_int_t)r->scene_cuts, "state_resets", (json_int_t)r->state_resets,
                      "repeated", (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns,
                      "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings,
-                     "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "people",
-                     people_json(r->people), "views", views_json(r->views), "track", track_json(r->track),
-                     "stereo", stereo_json(r->stereo), "scaling", scaling_json(r->scaling), "stages", stages);
+                     "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "eyes",
+                     alignment_json(&r->plan->eyes), "people", people_json(r->people), "views",
+                     views_json(r->views), "track", track_json(r->track), "stereo", stereo_json(r->stereo),
+                     "scaling", scaling_json(r->scaling), "stages", stages);
 }
 
 static char *report_path(const struct vsm_plan *plan)

@@ -37,19 +37,30 @@ stereo() {
     tr -d ' \n' <report | sed 's/.*"stereo":{//; s/"scaling":.*//' | grep -Eo "$1"
 }
 
-# How the eyes stand to each other is told before the job: of the true eyes, also if they were exchanged.
-told() { # NAME, SCENE, WORDS...
-    told=$1
+# The report's "eyes", likewise.
+eyes() {
+    tr -d ' \n' <report | grep -Eo '"eyes":\{[^}]*\}' | cut -d: -f2-
+}
+
+# How the eyes stand to each other is told before the job and in its report: of the true eyes, also if they were exchanged.
+told() { # NAME, SCENE, "eyes" OF THE REPORT, WORDS...
+    told=$1 reported=$3
     film e 4 "$2" --eye 512
-    shift 2
+    shift 3
     "$program" e.source.mkv -o out.mkv --dry-run >dry 2>&1
     for words in "$@"; do
         grep -Eq "$words" dry || { not_ok "$told" "no \"$words\": $(grep -A1 ^eyes dry)"; return; }
     done
     ok "$told"
+    run e.source.mkv told.mkv "" --max-frames 1 && eyes | grep -Eq "^.\"unrelated\":false,$reported" &&
+        ok "$told, in the report" ||
+        not_ok "$told, in the report" "$(eyes) $(cat stderr)"
 }
-told "exchanged eyes and their offset" two-swapped "^eyes +the wrong way round, exchanged" "\(0\.(19|2.) degrees\) too low"
-told "offset and exposure" two-crossing-tilted "^eyes +the right way round" "\(0\.(39|4.) degrees\) too high, its light 1\.(09|1.) "
+low='"right_too_low_pixels":' degrees='[0-9.]*,"right_too_low_degrees":' gain=',"right_gain":\['
+told "exchanged eyes and their offset" two-swapped "\"order\":\"swapped\",\"exchanged\":true,$low${degrees}0\.(1[89]|2)[0-9]*$gain" \
+    "^eyes +the wrong way round, exchanged" "\(0\.(19|2.) degrees\) too low"
+told "offset and exposure" two-crossing-tilted "\"order\":\"straight\",\"exchanged\":false,$low-${degrees}-0\.(3[89]|4)[0-9]*${gain}1\.(09|1)[0-9]*," \
+    "^eyes +the right way round" "\(0\.(39|4.) degrees\) too high, its light 1\.(09|1.) "
 
 # Half a picture of one video beside half of the other.
 ffmpeg -v error -i a.source.mkv -i b.source.mkv \
@@ -60,8 +71,8 @@ strangers="--set input.layout=sbs --set input.projection=half_equirect"
 grep -q "show different things" dry && ok "unrelated eyes are told before the job" ||
     not_ok "unrelated eyes are told before the job" "$(grep eyes dry)"
 if run strangers.mkv out.mkv "" $strangers && grep -q "the eyes show different things in 5 frames" stderr &&
-    stereo '"unrelated":5' >/dev/null && run strangers.mkv alone.mkv "" $strangers --set stereo.disparity_correction=false &&
-    cmp -s out.mkv alone.mkv; then
+    stereo '"unrelated":5' >/dev/null && [ "$(eyes)" = '{"unrelated":true}' ] &&
+    run strangers.mkv alone.mkv "" $strangers --set stereo.disparity_correction=false && cmp -s out.mkv alone.mkv; then
     ok "unrelated eyes are told in the report and left alone"
 else
     not_ok "unrelated eyes are told in the report and left alone" "$(cat stderr)"
