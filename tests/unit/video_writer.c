@@ -1,10 +1,12 @@
 #include "media/video_writer.h"
 
 #include "base/file.h"
+#include "base/parallel.h"
 #include "media/ff.h"
 #include "media/vr_boxes.h"
 #include "media/vr_boxes_write.h"
 #include "media_source.h"
+#include "stages/write_stage.h"
 #include "tap.h"
 
 #include <sys/stat.h>
@@ -180,6 +182,44 @@ static void test_uncopyable_streams_are_named(void)
 }
 
 /* From 0.5 s to 1 s of a source of 1.5 s. */
+/* Outputs side by side: the first that fails is told, in whichever thread it did; pictures that were not taken stay the
+ * frame's. */
+static void test_failures_side_by_side(void)
+{
+    static const int widths[][2] = {{WIDTH, 34}, {36, WIDTH}, {38, 40}, {WIDTH, WIDTH}};
+    static const char *const words[] = {"34x32", "36x32", "38x32"};
+    struct vsm_write_stage stage = {.count = 2, .pool = vsm_parallel_create(2)};
+    const struct vsm_stage described = vsm_write_stage_describe(&stage);
+
+    CHECK(stage.pool != NULL);
+    for (int i = 0; i < 2; i++) {
+        const char *path = media_source_path(i ? "beside.mkv" : "side.mkv");
+        const struct vsm_video_writer_options options = options_of(path, "ffv1", NULL);
+
+        unlink(path);
+        CHECK_INT(vsm_video_writer_open(&options, &stage.writers[i]), VSM_OK);
+    }
+    for (int n = 0; n < 40; n++) {
+        struct vsm_frame *frame = vsm_frame_create();
+        const int kind = n % 4;
+
+        frame->seq = stage.next_seq;
+        frame->pts = pts_of(n);
+        for (int i = 0; i < 2; i++)
+            frame->outputs[i] = media_source_picture(yuv420, widths[kind][i], HEIGHT, n);
+        CHECK_INT(described.run(described.self, frame), kind < 3 ? VSM_E_INTERNAL : VSM_OK);
+        for (int i = 0; i < 2; i++)
+            CHECK((frame->outputs[i] == NULL) == (widths[kind][i] == WIDTH));
+        if (kind < 3)
+            CHECK_HAS(vsm_error_message(), words[kind]);
+        vsm_frame_destroy(&frame);
+    }
+    CHECK_INT(stage.next_seq, 10);
+    vsm_video_writer_close(stage.writers[0], false);
+    vsm_video_writer_close(stage.writers[1], false);
+    vsm_parallel_destroy(stage.pool);
+}
+
 static void test_trimming(void)
 {
     static const struct media_source_audio aac = {"aac", 48000, 2};
@@ -360,6 +400,7 @@ static void test_vr_boxes_refuse_other_files(void)
 int main(void)
 {
     RUN(test_uncopyable_streams_are_named);
+    RUN(test_failures_side_by_side);
     RUN(test_trimming);
     RUN(test_containers_refuse_what_they_cannot_hold);
     RUN(test_output_folder_missing);
