@@ -9,7 +9,7 @@
 #include "stages/view_director.h"
 
 /* Sets plan->turned, turned_sides and turned_why from matting.view, after plan->views, plan->gpu and plan->detector_path.
- * VSM_E_USAGE if the settings contradict each other or the device. */
+ * VSM_E_USAGE if the settings contradict each other. */
 int vsm_view_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
 /* Whether k + 1 turned views an eye have the grid of the direct ones, and so their network. */

@@ -22,7 +22,7 @@ void vsm_scratch_begin(void);
 void vsm_scratch_end(void);
 
 /* From here on nobody waits for a turn. For a process whose users of this memory work beside each other because something
- * else sets the pace (a GPU): it costs the sum of what they need. Before the first turn. */
+ * else sets the pace (a GPU): it costs the sum of what they need. While nobody has a turn. */
 void vsm_scratch_share(void);
 
 /* count * size bytes, aligned as of base/mem.h, not zeroed. NULL with a message on overflow or exhaustion; count or size

@@ -31,7 +31,7 @@
 #define VSM_VIEW_DIRECTOR_HASTE     5.0  /* degrees: 50 a second */
 #define VSM_VIEW_DIRECTOR_PACE      3    /* frames: 20 degrees a second at 30 frames a second */
 #define VSM_VIEW_DIRECTOR_PATIENCE  20   /* frames */
-#define VSM_VIEW_DIRECTOR_HURRY     5    /* frames: two looks of the detector, every fourth */
+#define VSM_VIEW_DIRECTOR_HURRY     5    /* frames: less than between two looks of the detector */
 #define VSM_VIEW_DIRECTOR_FADE      8    /* frames */
 #define VSM_VIEW_DIRECTOR_STRETCHES 32   /* listed at most, like the stereo tally's ranges */
 
