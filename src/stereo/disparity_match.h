@@ -1,4 +1,4 @@
-/* Weighted normalised cross-correlation of windows: the inner loop of stereo/disparity.c.
+/* Weighted normalised cross-correlation of windows: the inner loop of stereo/cell_match.c.
  *
  * Source of the measure: zero-mean normalised cross-correlation, e.g. Lewis, "Fast Template Matching", 1995, equation
  * 1, with a weight for each pixel of the template.
