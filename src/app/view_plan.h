@@ -8,7 +8,7 @@
 #include "stages/matte_stage.h"
 #include "stages/view_director.h"
 
-/* Sets plan->turned, turned_sides and turned_why from matting.view, after plan->views, plan->gpu and plan->detector_path.
+/* Sets plan->turned, turned_sides and turned_why from matting.view, after plan->views and plan->detector_path.
  * VSM_E_USAGE if the settings contradict each other. */
 int vsm_view_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 

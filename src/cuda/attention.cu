@@ -448,15 +448,15 @@ static int make_map(const struct vsm_cuda_attention *a, CUtensorMap *map, const 
 
 static int reserve(struct vsm_cuda_attention *a, size_t bytes)
 {
+    int status;
+
     if (a->bytes >= bytes)
         return VSM_OK;
     cudaFree(a->partial);
     a->partial = NULL;
-    a->bytes = 0;
-    if (vsm_cuda_status(cudaMalloc((void **)&a->partial, bytes), "memory for attention"))
-        return VSM_E_NOMEM;
-    a->bytes = bytes;
-    return VSM_OK;
+    status = vsm_cuda_status(cudaMalloc((void **)&a->partial, bytes), "memory for attention");
+    a->bytes = status ? 0 : bytes;
+    return status;
 }
 
 int vsm_cuda_attention_run(struct vsm_cuda_attention *attention, int64_t batch, int64_t queries, int64_t keys,

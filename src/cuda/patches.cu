@@ -1,16 +1,11 @@
 #include "cuda/check.cuh"
+#include "cuda/eight.cuh"
 #include "cuda/patches.h"
 
 #define BLOCK 256
-#define EIGHT 8
 #define SIDE  7 /* of depthwise kernels */
 #define STRIP 4 /* pixels in a row that a thread computes of them */
 #define MOST  36
-
-struct __align__(16) eight
-{
-    __half2 v[EIGHT / 2];
-};
 
 /* A thread writes eight columns of a row. */
 __global__ static void __launch_bounds__(BLOCK)

@@ -1,14 +1,9 @@
 #include "cuda/check.cuh"
+#include "cuda/eight.cuh"
 #include "cuda/planes.h"
 
 #define BLOCK    256
-#define EIGHT    8
 #define SQRT_1_2 0.70710678f
-
-struct __align__(16) eight
-{
-    __half2 v[EIGHT / 2];
-};
 
 __device__ static float finish(float v, float bias, bool gelu)
 {

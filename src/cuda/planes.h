@@ -18,7 +18,7 @@ struct vsm_cuda_planes {
     int gelu; /* by erf */
 };
 
-/* out = gelu(x + bias) + residual; bias [channels], residual like x or NULL. `out` may be x. */
+/* out = gelu(x + bias) + residual; bias [channels], residual like x or NULL. `out` must be none of them. */
 int vsm_cuda_planes_finish(const struct vsm_cuda_planes *planes, const void *x, const void *bias,
                            const void *residual, void *out, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 

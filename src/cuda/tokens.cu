@@ -1,13 +1,8 @@
 #include "cuda/check.cuh"
+#include "cuda/eight.cuh"
 #include "cuda/tokens.h"
 
 #define BLOCK 256
-#define EIGHT 8
-
-struct __align__(16) eight
-{
-    __half2 v[EIGHT / 2];
-};
 
 struct __align__(8) four
 {

@@ -38,8 +38,8 @@ struct vsm_tensor *vsm_device_pool_tensor(struct vsm_device_pool *pool, enum vsm
 struct vsm_tensor *vsm_device_pool_host_tensor(const struct vsm_device_pool *pool, enum vsm_dtype dtype,
                                                int rank, const int64_t *dims) VSM_NODISCARD;
 
-/* Copies between any two places, in the stream's order. Host memory may be reused at once if it is read; if it is
- * written, after vsm_device_pool_wait(). */
+/* Copies between any two places, in the stream's order. Host memory that is read may be reused at once, unless it is of
+ * vsm_device_pool_host_tensor(); that, and what is written, after vsm_device_pool_wait(). */
 void vsm_device_pool_copy(struct vsm_device_pool *pool, void *to, const void *from, size_t bytes);
 
 /* Waits for the stream; VSM_OK or the first failure since the pool was made. */
