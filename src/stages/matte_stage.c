@@ -3,26 +3,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "geometry/view_map.h"
 #include "image/preprocess.h"
 #include "image/view_fade.h"
-#include "models/rvm_turn.h"
+#include "stages/matte_views.h"
 
 #include <pthread.h>
-#include <string.h>
-
-/* Views that are run together; all have the same grid. */
-struct view_set {
-    int count;
-    struct vsm_view views[VSM_MAX_VIEWS];
-    struct vsm_rvm_state states[VSM_MAX_VIEWS];
-};
 
 struct vsm_matte_stage {
     struct vsm_rvm *rvm;
     struct vsm_parallel *pool;
-    int batch, eyes;          /* eyes: number of direct views */
-    struct view_set now, old; /* old ones are run while a director fades them out; count 0: none */
+    int batch, eyes; /* eyes: number of direct views */
+    struct vsm_matte_views views;
     struct vsm_matte_counters counters;
     struct vsm_tensor *rgb; /* all views one after the other: [3, height, width] each */
 
@@ -32,10 +23,8 @@ struct vsm_matte_stage {
     uint64_t done_ns;               /* when the last frame was done; 0 = none yet */
     pthread_mutex_t lock;           /* over changes of rvm, for interrupt() */
     bool interrupted;
-    struct vsm_matte_review review;     /* run NULL: none */
-    struct vsm_view_director *director; /* NULL: all views are direct, always the same ones */
+    struct vsm_matte_review review; /* run NULL: none */
     struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX];
-    const struct vsm_view_choice *choice; /* of this frame */
 };
 
 /* Room for the direct views, which no others exceed. */
@@ -59,9 +48,9 @@ int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view
     s->rvm = rvm;
     s->pool = pool;
     s->batch = batch;
-    s->now.count = s->eyes = view_count;
+    s->views.now.count = s->eyes = view_count;
     for (int i = 0; i < view_count; i++)
-        s->now.views[i] = views[i];
+        s->views.now.views[i] = views[i];
     if (make_grids(s, views[0].width, views[0].height) != VSM_OK) {
         vsm_matte_stage_destroy(s);
         return VSM_E_NOMEM;
@@ -85,12 +74,6 @@ void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_
     stage->review = *review;
 }
 
-static void reset_states(struct view_set *set)
-{
-    for (int i = 0; i < set->count; i++)
-        vsm_rvm_state_reset(&set->states[i]);
-}
-
 void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
                                   struct vsm_view_director *director)
 {
@@ -99,7 +82,7 @@ void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm 
         if (stage->adaptive)
             turned[k] = NULL;
     }
-    stage->director = director;
+    stage->views.director = director;
 }
 
 static void destroy_matters(struct vsm_matte_stage *stage)
@@ -115,8 +98,7 @@ void vsm_matte_stage_destroy(struct vsm_matte_stage *stage)
         return;
     if (stage->adaptive)
         destroy_matters(stage);
-    reset_states(&stage->now);
-    reset_states(&stage->old);
+    vsm_matte_views_finish(&stage->views);
     vsm_tensor_unref(&stage->rgb);
     pthread_mutex_destroy(&stage->lock);
     vsm_mem_free(stage);
@@ -132,7 +114,7 @@ const struct vsm_scaling *vsm_matte_stage_scaling(const struct vsm_matte_stage *
     return stage->adaptive ? &stage->scaling : NULL;
 }
 
-static float *view_rgb(const struct vsm_matte_stage *stage, const struct view_set *set, int view)
+static float *view_rgb(const struct vsm_matte_stage *stage, const struct vsm_matte_view_set *set, int view)
 {
     return vsm_tensor_f32(stage->rgb) +
            3 * (ptrdiff_t)set->views[0].width * (ptrdiff_t)set->views[0].height * view;
@@ -143,16 +125,16 @@ static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
     const float *rgb[VSM_MAX_VIEWS];
     int status = VSM_OK;
 
-    for (int i = 0; i < stage->now.count; i++)
-        rgb[i] = view_rgb(stage, &stage->now, i);
+    for (int i = 0; i < stage->views.now.count; i++)
+        rgb[i] = view_rgb(stage, &stage->views.now, i);
     if (stage->review.run)
-        status = stage->review.run(stage->review.self, frame, rgb, stage->now.states);
-    if (status == VSM_OK && stage->director)
-        status = vsm_view_director_note(stage->director, frame, rgb);
+        status = stage->review.run(stage->review.self, frame, rgb, stage->views.now.states);
+    if (status == VSM_OK && stage->views.director)
+        status = vsm_view_director_note(stage->views.director, frame, rgb);
     return status;
 }
 
-static struct vsm_rvm *matter(const struct vsm_matte_stage *stage, const struct view_set *set)
+static struct vsm_rvm *matter(const struct vsm_matte_stage *stage, const struct vsm_matte_view_set *set)
 {
     const bool two = set->count > 2 || (set->count == 2 && set->views[0].eye == set->views[1].eye);
 
@@ -162,7 +144,8 @@ static struct vsm_rvm *matter(const struct vsm_matte_stage *stage, const struct 
 }
 
 /* Runs views first .. first + batch - 1. */
-static int run_batch(struct vsm_matte_stage *stage, struct view_set *set, int first, struct vsm_matte *mattes)
+static int run_batch(struct vsm_matte_stage *stage, struct vsm_matte_view_set *set, int first,
+                     struct vsm_matte *mattes)
 {
     struct vsm_tensor input = *stage->rgb; /* a window of the stage's own tensor */
     struct vsm_tensor *coefficients[VSM_MAX_VIEWS] = {0};
@@ -182,53 +165,6 @@ static int run_batch(struct vsm_matte_stage *stage, struct view_set *set, int fi
         mattes[first + i] =
             (struct vsm_matte){.view = set->views[first + i], .coefficients = coefficients[i]};
     return VSM_OK;
-}
-
-/* The state of a new view, from those of the old views of its eye. */
-static int turn_state(const struct view_set *set, const struct vsm_view *view, struct vsm_rvm_state *state)
-{
-    const struct vsm_rvm_state *from[VSM_MAX_VIEWS];
-    struct vsm_view_map maps[VSM_MAX_VIEWS], map;
-    int count = 0, status = vsm_view_map_init(&map, view);
-
-    for (int i = 0; i < set->count && status == VSM_OK; i++) {
-        if (set->views[i].eye != view->eye)
-            continue;
-        from[count] = &set->states[i];
-        status = vsm_view_map_init(&maps[count++], &set->views[i]);
-    }
-    return status == VSM_OK ? vsm_rvm_state_turn(from, maps, count, &map, state) : status;
-}
-
-static int turn_states(struct vsm_matte_stage *stage, const struct vsm_view_choice *choice)
-{
-    struct view_set next = {.count = choice->now.count};
-    int status = VSM_OK;
-
-    for (int i = 0; i < next.count && status == VSM_OK; i++) {
-        next.views[i] = choice->now.views[i];
-        status = turn_state(&stage->now, &next.views[i], &next.states[i]);
-    }
-    reset_states(choice->replaced ? &stage->old : &stage->now);
-    if (choice->replaced)
-        stage->old = stage->now;
-    stage->now = next;
-    return status;
-}
-
-static int choose_views(struct vsm_matte_stage *stage, const struct vsm_frame *frame)
-{
-    int status = VSM_OK;
-
-    if (stage->director)
-        status = vsm_view_director_next(stage->director, frame, frame->scene_cut, &stage->choice);
-    if (status == VSM_OK && stage->choice && stage->choice->changed)
-        status = turn_states(stage, stage->choice);
-    if (stage->choice && stage->choice->old.count == 0) {
-        reset_states(&stage->old);
-        stage->old.count = 0;
-    }
-    return status;
 }
 
 /* Puts a matter where interrupt() finds it. */
@@ -262,29 +198,6 @@ static int add_matter(struct vsm_matte_stage *stage, struct vsm_rvm **place, int
     return status;
 }
 
-static void resize_views(struct view_set *set, struct vsm_scaling_grid grid)
-{
-    for (int i = 0; i < set->count; i++) {
-        set->views[i].width = grid.width;
-        set->views[i].height = grid.height;
-    }
-}
-
-static int resize_directed(struct vsm_matte_stage *stage, struct vsm_scaling_grid grid, const int sides[])
-{
-    const struct vsm_view_choice *choice = vsm_view_director_choice(stage->director);
-    int status = vsm_view_director_resize(stage->director, grid.width, grid.height, sides);
-
-    if (status != VSM_OK)
-        return status;
-    if (choice->now.count > 0)
-        memcpy(stage->now.views, choice->now.views, sizeof(stage->now.views));
-    else
-        resize_views(&stage->now, grid);
-    memcpy(stage->old.views, choice->old.views, sizeof(stage->old.views));
-    return VSM_OK;
-}
-
 /* Matters for the controller's grid; the old ones go first, for there may not be memory for both. */
 static int build_matters(struct vsm_matte_stage *stage)
 {
@@ -296,25 +209,14 @@ static int build_matters(struct vsm_matte_stage *stage)
         drop_matter(stage, &stage->turned[k]);
         sides[k] = vsm_view_place_side((int64_t)grid.width * grid.height, k + 1, VSM_RVM_GRID);
     }
-    if (!stage->director)
-        resize_views(&stage->now, grid);
-    status = stage->director ? resize_directed(stage, grid, sides) : VSM_OK;
+    status = vsm_matte_views_resize(&stage->views, grid, sides);
     if (status == VSM_OK)
         status = make_grids(stage, grid.width, grid.height);
     if (status == VSM_OK)
         status = add_matter(stage, &stage->rvm, grid.width, grid.height);
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX && stage->director && status == VSM_OK; k++)
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX && stage->views.director && status == VSM_OK; k++)
         if (sides[k] != grid.width || sides[k] != grid.height)
             status = add_matter(stage, &stage->turned[k], sides[k], sides[k]);
-    return status;
-}
-
-static int resample_states(struct view_set *set)
-{
-    int status = VSM_OK;
-
-    for (int i = 0; i < set->count && status == VSM_OK; i++)
-        status = vsm_rvm_state_resample(&set->states[i], set->views[i].width, set->views[i].height);
     return status;
 }
 
@@ -330,14 +232,13 @@ static int change_grid(struct vsm_matte_stage *stage, int64_t frame)
             vsm_log(VSM_LOG_INFO, "scaling", "%s", text);
         status = build_matters(stage);
         if (status == VSM_OK)
-            status = resample_states(&stage->now);
-        if (status == VSM_OK)
-            status = resample_states(&stage->old);
+            status = vsm_matte_views_resample(&stage->views);
     } while (status == VSM_E_NOMEM && vsm_scaling_out_of_memory(&stage->scaling, frame));
     return status;
 }
 
-static int average(struct vsm_matte_stage *stage, const struct view_set *set, const struct vsm_image *source)
+static int average(struct vsm_matte_stage *stage, const struct vsm_matte_view_set *set,
+                   const struct vsm_image *source)
 {
     int status = VSM_OK;
 
@@ -346,7 +247,8 @@ static int average(struct vsm_matte_stage *stage, const struct view_set *set, co
     return status;
 }
 
-static int run_network(struct vsm_matte_stage *stage, struct view_set *set, struct vsm_matte *mattes)
+static int run_network(struct vsm_matte_stage *stage, struct vsm_matte_view_set *set,
+                       struct vsm_matte *mattes)
 {
     int status = VSM_OK;
 
@@ -364,19 +266,19 @@ static void free_mattes(struct vsm_matte *mattes)
 /* Through the views of this frame, and those that are faded out; frame->mattes and `old` are the caller's to free. */
 static int see(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
 {
-    int status = average(stage, &stage->old, frame->source);
+    int status = average(stage, &stage->views.old, frame->source);
 
     if (status == VSM_OK)
-        status = run_network(stage, &stage->old, old);
+        status = run_network(stage, &stage->views.old, old);
     if (status == VSM_OK)
-        status = average(stage, &stage->now, frame->source);
-    return status == VSM_OK ? run_network(stage, &stage->now, frame->mattes) : status;
+        status = average(stage, &stage->views.now, frame->source);
+    return status == VSM_OK ? run_network(stage, &stage->views.now, frame->mattes) : status;
 }
 
 /* The frame keeps the views that see more; the others are mixed into them. */
 static int fade(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
 {
-    const struct vsm_view_choice *choice = stage->choice;
+    const struct vsm_view_choice *choice = stage->views.choice;
     const float keep = choice->keep_old ? 1.0f - choice->weight : choice->weight;
     int status = VSM_OK;
 
@@ -387,10 +289,11 @@ static int fade(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct v
         old[i] = matte;
     }
     if (choice->keep_old)
-        frame->view_count = stage->old.count;
+        frame->view_count = stage->views.old.count;
     for (int i = 0; i < frame->view_count && status == VSM_OK; i++)
-        status = vsm_view_fade(&frame->mattes[i], keep, old,
-                               choice->keep_old ? stage->now.count : stage->old.count, stage->pool);
+        status =
+            vsm_view_fade(&frame->mattes[i], keep, old,
+                          choice->keep_old ? stage->views.now.count : stage->views.old.count, stage->pool);
     return status;
 }
 
@@ -408,34 +311,28 @@ static void add_tables(const struct vsm_view_choice *choice, struct vsm_frame *f
     }
 }
 
-static void share_states(struct vsm_rvm_state *to, const struct vsm_rvm_state *from)
-{
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_rvm_state_share(&to[i], &from[i]);
-}
-
 /* Batches that were done have moved their states on: all go back to where the frame began. */
 static int see_adaptive(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
 {
-    struct view_set now = {.count = stage->now.count}, before = {.count = stage->old.count};
+    struct vsm_matte_views *views = &stage->views;
+    struct vsm_matte_views before = {0};
     int status;
 
-    share_states(now.states, stage->now.states);
-    share_states(before.states, stage->old.states);
+    vsm_matte_views_share(&before.now, &views->now);
+    vsm_matte_views_share(&before.old, &views->old);
     for (;;) {
         status = see(stage, frame, old);
         if (status != VSM_E_NOMEM || !vsm_scaling_out_of_memory(&stage->scaling, frame->seq))
             break;
         free_mattes(frame->mattes);
         free_mattes(old);
-        share_states(stage->now.states, now.states);
-        share_states(stage->old.states, before.states);
+        vsm_matte_views_share(&views->now, &before.now);
+        vsm_matte_views_share(&views->old, &before.old);
         status = change_grid(stage, frame->seq);
         if (status != VSM_OK)
             break;
     }
-    reset_states(&now);
-    reset_states(&before);
+    vsm_matte_views_finish(&before);
     return status;
 }
 
@@ -458,14 +355,14 @@ static int run_views(struct vsm_matte_stage *stage, struct vsm_frame *frame)
     int status = stage->adaptive ? see_adaptive(stage, frame, old) : see(stage, frame, old);
 
     if (status == VSM_OK) {
-        frame->view_count = stage->now.count;
+        frame->view_count = stage->views.now.count;
         status = review(stage, frame);
     }
-    if (status == VSM_OK && stage->old.count > 0)
+    if (status == VSM_OK && stage->views.old.count > 0)
         status = fade(stage, frame, old);
     free_mattes(old);
     if (status == VSM_OK)
-        add_tables(stage->choice, frame);
+        add_tables(stage->views.choice, frame);
     return status;
 }
 
@@ -476,8 +373,8 @@ static int run(void *self, struct vsm_frame *frame)
     int status;
 
     if (frame->scene_cut)
-        reset_states(&stage->now);
-    status = choose_views(stage, frame);
+        vsm_matte_views_reset(&stage->views.now);
+    status = vsm_matte_views_choose(&stage->views, frame);
     if (status == VSM_OK)
         status = run_views(stage, frame);
     return status == VSM_OK && stage->adaptive ? adapt(stage, frame->seq, start) : status;
@@ -495,10 +392,10 @@ static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
     if (status != VSM_OK)
         return status;
     vsm_matte_record_begin(&stage->counters, &out);
-    if (stage->director)
-        vsm_view_director_save(stage->director, &out);
-    vsm_matte_record_put_states(stage->now.states, stage->now.count, &out);
-    vsm_matte_record_put_states(stage->old.states, stage->old.count, &out);
+    if (stage->views.director)
+        vsm_view_director_save(stage->views.director, &out);
+    vsm_matte_record_put_states(stage->views.now.states, stage->views.now.count, &out);
+    vsm_matte_record_put_states(stage->views.old.states, stage->views.old.count, &out);
     status = vsm_matte_record_end(&out, state);
     return status == VSM_OK && stage->review.barrier ? stage->review.barrier(stage->review.self, state)
                                                      : status;
@@ -512,24 +409,6 @@ static int restore_scaling(struct vsm_matte_stage *stage, const struct vsm_state
     return status == VSM_OK && stage->scaling.current != first ? build_matters(stage) : status;
 }
 
-/* The director's views are the stage's from here on. */
-static int restore_views(struct vsm_matte_stage *stage, struct vsm_bytes_in *in)
-{
-    const struct vsm_view_choice *choice = vsm_view_director_choice(stage->director);
-    int status = vsm_view_director_load(stage->director, in);
-
-    if (status != VSM_OK || choice->now.count == 0)
-        return status;
-    stage->choice = choice;
-    stage->now.count = choice->now.count;
-    stage->old.count = choice->old.count;
-    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
-        stage->now.views[i] = choice->now.views[i];
-        stage->old.views[i] = choice->old.views[i];
-    }
-    return VSM_OK;
-}
-
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state)
 {
     struct vsm_bytes_in in;
@@ -538,12 +417,14 @@ int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_stat
     if (status != VSM_OK)
         return status;
     in = vsm_matte_record_open(state, &stage->counters);
-    if (stage->director)
-        status = restore_views(stage, &in);
+    if (stage->views.director)
+        status = vsm_matte_views_load(&stage->views, &in);
     if (status == VSM_OK)
-        status = vsm_matte_record_get_states(stage->now.states, stage->now.views, stage->now.count, &in);
+        status = vsm_matte_record_get_states(stage->views.now.states, stage->views.now.views,
+                                             stage->views.now.count, &in);
     if (status == VSM_OK)
-        status = vsm_matte_record_get_states(stage->old.states, stage->old.views, stage->old.count, &in);
+        status = vsm_matte_record_get_states(stage->views.old.states, stage->views.old.views,
+                                             stage->views.old.count, &in);
     return status == VSM_OK ? vsm_matte_record_close(&in) : status;
 }
 
