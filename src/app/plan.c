@@ -9,7 +9,7 @@
 #include "app/view_plan.h"
 #include "base/mem.h"
 #include "build_config.h"
-#include "geometry/alpha_pack.h"
+#include "geometry/reprojection.h"
 
 #include <limits.h>
 #include <string.h>
@@ -163,7 +163,7 @@ static size_t packing_bytes(const struct vsm_plan_output *output, const struct v
 
     if (!output->packed)
         return 0;
-    return vsm_alpha_pack_bytes(output->packing.height) +
+    return vsm_reprojection_bytes(output->packing.height) +
            vsm_format_bytes(output->format, info->width, info->height) +
            vsm_format_bytes(matte, info->width, info->height);
 }

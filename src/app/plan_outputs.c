@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/naming.h"
-#include "geometry/alpha_pack.h"
+#include "geometry/reprojection.h"
 #include "media/capability.h"
 #include "media/muxer.h"
 
@@ -82,7 +82,7 @@ static int set_packing(const struct vsm_plan *plan, const struct wish *wish, str
 
     if (status != VSM_OK)
         return status;
-    packing.height = vsm_alpha_pack_height(plan->layout.eyes[VSM_LEFT].height);
+    packing.height = vsm_reprojection_height(plan->layout.eyes[VSM_LEFT].height);
     output->packed = true;
     output->packing = packing;
     output->height = output->packing.height;
@@ -93,7 +93,7 @@ static int set_packing(const struct vsm_plan *plan, const struct wish *wish, str
 /* Size of the file's pictures: what eyes and chroma divide evenly. */
 static void set_size(const struct wish *wish, struct vsm_plan_output *output)
 {
-    int unit = output->packed ? VSM_ALPHA_PACK_ALIGNMENT : 4;
+    int unit = output->packed ? VSM_REPROJECTION_ALIGNMENT : 4;
     double scale = wish->config->output.resize;
 
     output->file_width = output->width;

@@ -4,7 +4,7 @@
  * the table holds the exact source point at every VSM_CIRCLE_MAP_STEP-th sample border, and between two of them the
  * mapping is taken as straight. Half-equirect pictures bend too sharply for that near their poles: at n samples from
  * one a place would be off by 8/n samples of the circle, so up to VSM_CIRCLE_MAP_POLE samples from it each sample has
- * its own entry. What remains is below 0.1 samples (measured: tests/unit/alpha_pack.c).
+ * its own entry. What remains is below 0.1 samples (measured: tests/unit/reprojection.c).
  */
 #ifndef VSM_GEOMETRY_CIRCLE_MAP_H
 #define VSM_GEOMETRY_CIRCLE_MAP_H

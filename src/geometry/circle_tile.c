@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#define BLOCK VSM_ALPHA_PACK_BLOCK
+#define BLOCK VSM_REPROJECTION_BLOCK
 #define POLAR (VSM_CIRCLE_MAP_POLE / BLOCK)
-#define UNIT  ((float)(1 << VSM_ALPHA_PACK_WEIGHT_BITS))
+#define UNIT  ((float)(1 << VSM_REPROJECTION_WEIGHT_BITS))
 
 _Static_assert(VSM_CIRCLE_MAP_POLE % BLOCK == 0, "a block is near a pole or not");
-_Static_assert(VSM_CIRCLE_MAP_STEP == VSM_ALPHA_PACK_BLOCK, "a block lies between two nodes");
+_Static_assert(VSM_CIRCLE_MAP_STEP == VSM_REPROJECTION_BLOCK, "a block lies between two nodes");
 
 struct vsm_circle_lens vsm_circle_lens(const struct vsm_image *image, int plane, int planes,
                                        const struct vsm_rect eyes[2], const double centre[2])
@@ -43,11 +43,11 @@ static int within(int value, int last)
 
 /* Asks for the two rows of every source where a block begins; the next block's beginning is where it ends.
  * Inline: for gcc 12 a function that only asks for memory does nothing, and calls of it are dropped. */
-static inline __attribute__((always_inline)) void prefetch_block(const struct vsm_alpha_pack_window *w,
-                                                                 const struct vsm_alpha_pack_block *block)
+static inline __attribute__((always_inline)) void prefetch_block(const struct vsm_reprojection_window *w,
+                                                                 const struct vsm_reprojection_block *block)
 {
-    int x = within((int)block->u >> VSM_ALPHA_PACK_WEIGHT_BITS, w->right);
-    int y = within((int)block->v >> VSM_ALPHA_PACK_WEIGHT_BITS, w->bottom - 1);
+    int x = within((int)block->u >> VSM_REPROJECTION_WEIGHT_BITS, w->right);
+    int y = within((int)block->v >> VSM_REPROJECTION_WEIGHT_BITS, w->bottom - 1);
     ptrdiff_t at = y * w->stride + ((ptrdiff_t)x << (w->depth > 8));
 
     for (int i = 0; i < w->sources; i++) {
@@ -70,7 +70,7 @@ static void place_blocks(struct vsm_circle_run *run, const struct vsm_circle_map
     u = across[node] * (run->from < 0 ? -lens->scale_x : lens->scale_x) * UNIT;
     v = down[node] * side_y;
     for (int b = run->from; b < run->to; b++) {
-        struct vsm_alpha_pack_block *block = &run->blocks[b - run->begin];
+        struct vsm_reprojection_block *block = &run->blocks[b - run->begin];
         float side_x = (b < 0 ? -lens->scale_x : lens->scale_x) * UNIT, next_u, next_v;
 
         node = b < 0 ? -b - 1 : b + 1;
@@ -107,7 +107,7 @@ void vsm_circle_run_place(struct vsm_circle_run *run, const struct vsm_circle_ma
 }
 
 /* The outputs from block `begin` on. */
-static void skip_to(const struct vsm_circle_run *run, const struct vsm_alpha_pack_window *window, int begin,
+static void skip_to(const struct vsm_circle_run *run, const struct vsm_reprojection_window *window, int begin,
                     uint8_t *const *out, uint8_t **from)
 {
     ptrdiff_t skip = (ptrdiff_t)(begin - run->begin) * BLOCK * (window->depth > 8 ? 2 : 1);
@@ -118,16 +118,16 @@ static void skip_to(const struct vsm_circle_run *run, const struct vsm_alpha_pac
 
 /* Samples blocks begin..end-1 of a row near a pole, where each sample has a place of its own. */
 static void sample_polar(const struct vsm_circle_run *run, const struct vsm_circle_map *map,
-                         const struct vsm_circle_lens *lens, const struct vsm_alpha_pack_kernels *kernels,
+                         const struct vsm_circle_lens *lens, const struct vsm_reprojection_kernels *kernels,
                          int begin, int end, uint8_t *const *out)
 {
     int row = run->row, mirrored = row < 0 ? -1 - row : row;
     ptrdiff_t start = (ptrdiff_t)(mirrored - map->first_polar) * VSM_CIRCLE_MAP_POLE;
-    struct vsm_alpha_pack_points points[VSM_CIRCLE_TILE_BLOCKS];
-    uint8_t *from[VSM_ALPHA_PACK_SOURCES];
+    struct vsm_reprojection_points points[VSM_CIRCLE_TILE_BLOCKS];
+    uint8_t *from[VSM_REPROJECTION_SOURCES];
 
     for (int i = begin * BLOCK; i < end * BLOCK; i++) {
-        struct vsm_alpha_pack_points *p = &points[(i - begin * BLOCK) / BLOCK];
+        struct vsm_reprojection_points *p = &points[(i - begin * BLOCK) / BLOCK];
         ptrdiff_t at = start + (i < 0 ? -1 - i : i);
         float across = i < 0 ? -map->polar_across[at] : map->polar_across[at];
         float down = row < 0 ? -map->polar_down[at] : map->polar_down[at];
@@ -140,17 +140,17 @@ static void sample_polar(const struct vsm_circle_run *run, const struct vsm_circ
 }
 
 static void sample_straight(const struct vsm_circle_run *run, const struct vsm_circle_lens *lens,
-                            const struct vsm_alpha_pack_kernels *kernels, int begin, int end,
+                            const struct vsm_reprojection_kernels *kernels, int begin, int end,
                             uint8_t *const *out)
 {
-    uint8_t *from[VSM_ALPHA_PACK_SOURCES];
+    uint8_t *from[VSM_REPROJECTION_SOURCES];
 
     skip_to(run, &lens->window, begin, out, from);
     kernels->sample(&lens->window, run->blocks + (begin - run->begin), end - begin, from);
 }
 
 void vsm_circle_run_sample(const struct vsm_circle_run *run, const struct vsm_circle_map *map,
-                           const struct vsm_circle_lens *lens, const struct vsm_alpha_pack_kernels *kernels,
+                           const struct vsm_circle_lens *lens, const struct vsm_reprojection_kernels *kernels,
                            uint8_t *const *out)
 {
     int mirrored = run->row < 0 ? -1 - run->row : run->row, first = run->from, last = run->to;

@@ -7,17 +7,17 @@
 #define VSM_GEOMETRY_CIRCLE_TILE_H
 
 #include "frame/image.h"
-#include "geometry/alpha_pack_kernels.h"
 #include "geometry/circle_map.h"
+#include "geometry/reprojection_kernels.h"
 
 #include <stdbool.h>
 
 #define VSM_CIRCLE_TILE_BLOCKS  32
-#define VSM_CIRCLE_TILE_SAMPLES (VSM_CIRCLE_TILE_BLOCKS * VSM_ALPHA_PACK_BLOCK)
+#define VSM_CIRCLE_TILE_SAMPLES (VSM_CIRCLE_TILE_BLOCKS * VSM_REPROJECTION_BLOCK)
 
 /* Where a plane's samples lie in both eyes. */
 struct vsm_circle_lens {
-    struct vsm_alpha_pack_window window;
+    struct vsm_reprojection_window window;
     float centre_x, centre_y; /* of the eye, where the first sample's middle is (0, 0) */
     float scale_x, scale_y;   /* samples a luma pixel */
 };
@@ -27,7 +27,7 @@ struct vsm_circle_run {
     int row, begin;  /* the tile's first block */
     int from, to;    /* blocks that see something; none if from >= to */
     int first, last; /* samples that do: first..last-1 */
-    struct vsm_alpha_pack_block blocks[VSM_CIRCLE_TILE_BLOCKS];
+    struct vsm_reprojection_block blocks[VSM_CIRCLE_TILE_BLOCKS];
 };
 
 /* `eyes`: left and right in `image`, of one size, in luma pixels; `centre`: x and y from their corners. `planes`: 1, or 2 for `plane` and the next one, which
@@ -42,7 +42,7 @@ void vsm_circle_run_place(struct vsm_circle_run *run, const struct vsm_circle_ma
 /* Samples all sources, `first` and what follows it at the same place of each `out` as in the tile (room for all of its
  * samples, 16-byte aligned; what lies around them may be written too). */
 void vsm_circle_run_sample(const struct vsm_circle_run *run, const struct vsm_circle_map *map,
-                           const struct vsm_circle_lens *lens, const struct vsm_alpha_pack_kernels *kernels,
+                           const struct vsm_circle_lens *lens, const struct vsm_reprojection_kernels *kernels,
                            uint8_t *const *out);
 
 #endif

@@ -1,7 +1,7 @@
 #include "stages/composite_stage.h"
 
 #include "base/mem.h"
-#include "geometry/alpha_pack.h"
+#include "geometry/reprojection.h"
 #include "image/colour.h"
 
 /* One target, and where its pictures come from. A packed one is drawn from a foreground and a matte as the
@@ -9,7 +9,7 @@
 struct target {
     struct vsm_composite_target wanted;
     struct vsm_image_pool *pool;
-    struct vsm_alpha_pack *pack; /* NULL: refined straight into its picture */
+    struct vsm_reprojection *reprojection; /* NULL: refined straight into its picture */
     struct vsm_image_pool *foregrounds, *mattes;
 };
 
@@ -32,7 +32,7 @@ static int create_pack(struct target *target, int width, int height)
     static const struct vsm_format gray = {.planes = VSM_PLANES_GRAY, .depth = 16};
     const struct vsm_composite_target *wanted = &target->wanted;
     const struct vsm_composite_packing *packing = wanted->packing;
-    struct vsm_alpha_pack_options options = {
+    struct vsm_reprojection_options options = {
         .lens = packing->lens,
         .eyes = {packing->eyes[0], packing->eyes[1]},
         .half_equirect = packing->half_equirect,
@@ -56,7 +56,7 @@ static int create_pack(struct target *target, int width, int height)
         target->mattes = vsm_image_pool_create(gray, width, height, full);
     if (!target->foregrounds || (packing->mattes && !target->mattes))
         return VSM_E_NOMEM;
-    return vsm_alpha_pack_create(&options, &target->pack);
+    return vsm_reprojection_create(&options, &target->reprojection);
 }
 
 static int create_target(struct target *target, int width, int height)
@@ -105,7 +105,7 @@ void vsm_composite_stage_destroy(struct vsm_composite_stage *stage)
         vsm_image_pool_destroy(stage->targets[i].pool);
         vsm_image_pool_destroy(stage->targets[i].foregrounds);
         vsm_image_pool_destroy(stage->targets[i].mattes);
-        vsm_alpha_pack_destroy(stage->targets[i].pack);
+        vsm_reprojection_destroy(stage->targets[i].reprojection);
     }
     vsm_mem_free(stage);
 }
@@ -130,7 +130,7 @@ static int prepare(const struct vsm_composite_stage *stage, struct vsm_frame *fr
         frame->outputs[i] = vsm_image_pool_get(target->pool);
         if (!frame->outputs[i])
             return VSM_E_NOMEM;
-        if (!target->pack) {
+        if (!target->reprojection) {
             status = add_work(work, target, target->wanted.kind, frame->outputs[i]);
         } else {
             work->foregrounds[i] = vsm_image_pool_get(target->foregrounds);
@@ -160,9 +160,9 @@ static int run(void *self, struct vsm_frame *frame)
     for (int i = 0; i < frame->view_count; i++)
         vsm_tensor_unref(&frame->mattes[i].coefficients);
     for (int i = 0; i < stage->count; i++) {
-        if (stage->targets[i].pack && status == VSM_OK)
-            status = vsm_alpha_pack_draw(stage->targets[i].pack, work.foregrounds[i], work.mattes[i],
-                                         frame->outputs[i], stage->pool);
+        if (stage->targets[i].reprojection && status == VSM_OK)
+            status = vsm_reprojection_draw(stage->targets[i].reprojection, work.foregrounds[i],
+                                           work.mattes[i], frame->outputs[i], stage->pool);
         vsm_image_unref(&work.foregrounds[i]);
         vsm_image_unref(&work.mattes[i]);
     }

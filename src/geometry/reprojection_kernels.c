@@ -1,8 +1,8 @@
-#include "geometry/alpha_pack_kernels.h"
+#include "geometry/reprojection_kernels.h"
 
 #include <string.h>
 
-#define BITS VSM_ALPHA_PACK_WEIGHT_BITS
+#define BITS VSM_REPROJECTION_WEIGHT_BITS
 #define ONE  (1 << BITS)
 
 /* A place on one axis: the first of two neighbouring samples and the weight of the second, 0..ONE. */
@@ -22,7 +22,7 @@ static struct place place_of(float at, int last)
 }
 
 /* Two neighbouring samples mixed, to 15 bits or 16 with `bias` taken off. */
-static int mix_pair(const uint8_t *from, const struct vsm_alpha_pack_window *w, int weight, int bias,
+static int mix_pair(const uint8_t *from, const struct vsm_reprojection_window *w, int weight, int bias,
                     int shift)
 {
     int a = from[0], b = from[1];
@@ -37,7 +37,7 @@ static int mix_pair(const uint8_t *from, const struct vsm_alpha_pack_window *w, 
     return ((a - bias) * (ONE - weight) + (b - bias) * weight + (1 << shift >> 1)) >> shift;
 }
 
-static int sample_at(const struct vsm_alpha_pack_window *w, int source, struct place x, struct place y)
+static int sample_at(const struct vsm_reprojection_window *w, int source, struct place x, struct place y)
 {
     int extra = w->depth < 16 ? 15 - w->depth : 0, bias = w->depth < 16 ? 0 : 1 << 15;
     const uint8_t *from = w->data[source] + y.first * w->stride + (ptrdiff_t)x.first * (w->depth > 8 ? 2 : 1);
@@ -48,7 +48,7 @@ static int sample_at(const struct vsm_alpha_pack_window *w, int source, struct p
            bias;
 }
 
-static void put(const struct vsm_alpha_pack_window *w, int value, int i, uint8_t *to)
+static void put(const struct vsm_reprojection_window *w, int value, int i, uint8_t *to)
 {
     uint16_t word = (uint16_t)value;
 
@@ -58,7 +58,7 @@ static void put(const struct vsm_alpha_pack_window *w, int value, int i, uint8_t
         to[i] = (uint8_t)value;
 }
 
-static void sample_all(const struct vsm_alpha_pack_window *window, float u, float v, int i,
+static void sample_all(const struct vsm_reprojection_window *window, float u, float v, int i,
                        uint8_t *const *out)
 {
     struct place x = place_of(u, window->right), y = place_of(v, window->bottom);
@@ -67,24 +67,24 @@ static void sample_all(const struct vsm_alpha_pack_window *window, float u, floa
         put(window, sample_at(window, k, x, y), i, out[k]);
 }
 
-static void sample(const struct vsm_alpha_pack_window *window, const struct vsm_alpha_pack_block *blocks,
+static void sample(const struct vsm_reprojection_window *window, const struct vsm_reprojection_block *blocks,
                    int count, uint8_t *const *out)
 {
-    for (int i = 0; i < count * VSM_ALPHA_PACK_BLOCK; i++) {
-        const struct vsm_alpha_pack_block *b = &blocks[i / VSM_ALPHA_PACK_BLOCK];
-        float step = (float)(i % VSM_ALPHA_PACK_BLOCK);
+    for (int i = 0; i < count * VSM_REPROJECTION_BLOCK; i++) {
+        const struct vsm_reprojection_block *b = &blocks[i / VSM_REPROJECTION_BLOCK];
+        float step = (float)(i % VSM_REPROJECTION_BLOCK);
 
         sample_all(window, b->u + b->du * step, b->v + b->dv * step, i, out);
     }
 }
 
-static void sample_points(const struct vsm_alpha_pack_window *window,
-                          const struct vsm_alpha_pack_points *points, int count, uint8_t *const *out)
+static void sample_points(const struct vsm_reprojection_window *window,
+                          const struct vsm_reprojection_points *points, int count, uint8_t *const *out)
 {
-    for (int i = 0; i < count * VSM_ALPHA_PACK_BLOCK; i++) {
-        const struct vsm_alpha_pack_points *p = &points[i / VSM_ALPHA_PACK_BLOCK];
+    for (int i = 0; i < count * VSM_REPROJECTION_BLOCK; i++) {
+        const struct vsm_reprojection_points *p = &points[i / VSM_REPROJECTION_BLOCK];
 
-        sample_all(window, p->u[i % VSM_ALPHA_PACK_BLOCK], p->v[i % VSM_ALPHA_PACK_BLOCK], i, out);
+        sample_all(window, p->u[i % VSM_REPROJECTION_BLOCK], p->v[i % VSM_REPROJECTION_BLOCK], i, out);
     }
 }
 
@@ -94,4 +94,4 @@ static void halve(const uint16_t *a, const uint16_t *b, int n, uint16_t *out)
         out[i] = (uint16_t)((a[2 * i] + a[2 * i + 1] + b[2 * i] + b[2 * i + 1] + 2) >> 2);
 }
 
-const struct vsm_alpha_pack_kernels vsm_alpha_pack_kernels_c = {sample, sample_points, halve};
+const struct vsm_reprojection_kernels vsm_reprojection_kernels_c = {sample, sample_points, halve};

@@ -1,4 +1,4 @@
-#include "geometry/alpha_pack.h"
+#include "geometry/reprojection.h"
 #include "base/cpu.h"
 #include "geometry/circle_map.h"
 #include "geometry/projection.h"
@@ -67,9 +67,9 @@ static struct vsm_image *draw_flat(int size, int luma, int chroma)
     return image;
 }
 
-static struct vsm_alpha_pack_options options_of(int size, int height, double view)
+static struct vsm_reprojection_options options_of(int size, int height, double view)
 {
-    return (struct vsm_alpha_pack_options){
+    return (struct vsm_reprojection_options){
         .lens = {.projection = VSM_HALF_EQUIRECT},
         .eyes = {{0, 0, size, size}, {size, 0, size, size}},
         .field_of_view = view,
@@ -81,15 +81,16 @@ static struct vsm_alpha_pack_options options_of(int size, int height, double vie
     };
 }
 
-static struct vsm_image *pack(const struct vsm_alpha_pack_options *options, const struct vsm_image *matte)
+static struct vsm_image *draw_frame(const struct vsm_reprojection_options *options,
+                                    const struct vsm_image *matte)
 {
     struct vsm_image *picture = draw_flat(options->eyes[0].width, 200, 90);
     struct vsm_image *frame = vsm_image_create(yuv420, 2 * options->height, options->height, bt709);
-    struct vsm_alpha_pack *packer = NULL;
+    struct vsm_reprojection *reprojection = NULL;
 
-    CHECK_INT(vsm_alpha_pack_create(options, &packer), VSM_OK);
-    CHECK_INT(vsm_alpha_pack_draw(packer, picture, matte, frame, NULL), VSM_OK);
-    vsm_alpha_pack_destroy(packer);
+    CHECK_INT(vsm_reprojection_create(options, &reprojection), VSM_OK);
+    CHECK_INT(vsm_reprojection_draw(reprojection, picture, matte, frame, NULL), VSM_OK);
+    vsm_reprojection_destroy(reprojection);
     vsm_image_unref(&picture);
     return frame;
 }
@@ -151,8 +152,8 @@ static double read_error(const struct vsm_image *frame, matte_function *function
 
 static void check_round_trip(int size, int height)
 {
-    struct vsm_alpha_pack_options options = options_of(size, height, 180);
-    struct vsm_image *matte = draw_matte(wave, size, 180), *frame = pack(&options, matte);
+    struct vsm_reprojection_options options = options_of(size, height, 180);
+    struct vsm_image *matte = draw_matte(wave, size, 180), *frame = draw_frame(&options, matte);
     double squared, worst = read_error(frame, wave, NULL, &squared);
 
     printf("# H %d: worst %.2f/255, %.1f dB\n", height, 255 * worst, -10 * log10(squared));
@@ -177,7 +178,7 @@ static void test_matte_comes_back_at_8k(void)
 static void test_matte_of_a_fisheye_source(void)
 {
     const double x = 500.5, y = 530.25, r = 450;
-    struct vsm_alpha_pack_options options = options_of(1024, 1024, 190);
+    struct vsm_reprojection_options options = options_of(1024, 1024, 190);
     struct vsm_image *matte = vsm_image_create(gray16, 2048, 1024, bt709), *frame;
     double squared, worst;
 
@@ -187,7 +188,7 @@ static void test_matte_of_a_fisheye_source(void)
                 (uint16_t)lrint(65535 * wave(i / 1024, 0.5 + 0.5 * (i % 1024 + 0.5 - x) / r,
                                              0.5 + 0.5 * (row + 0.5 - y) / r));
     options.lens = (struct vsm_lens){VSM_FISHEYE, 190, x, y, r};
-    frame = pack(&options, matte);
+    frame = draw_frame(&options, matte);
     worst = read_error(frame, wave, NULL, &squared);
     printf("# worst %.2f/255, %.1f dB\n", 255 * worst, -10 * log10(squared));
     CHECK(255 * worst < 1.5);
@@ -206,11 +207,11 @@ static void check_unrolled(double view, int height)
 {
     const int size = 1024;
     const struct vsm_lens lens = {VSM_FISHEYE, view, 500.5, 530.25, 450};
-    struct vsm_alpha_pack_options options = options_of(size, height, 180);
+    struct vsm_reprojection_options options = options_of(size, height, 180);
     struct vsm_image *picture = vsm_image_create(gray16, 2 * size, size, bt709);
     struct vsm_image *frame = vsm_image_create(gray16, 2 * height, height, bt709);
     struct vsm_projection_eye source, square;
-    struct vsm_alpha_pack *packer = NULL;
+    struct vsm_reprojection *reprojection = NULL;
     double worst = 0, d[3] = {0};
     int lost = 0;
 
@@ -227,8 +228,8 @@ static void check_unrolled(double view, int height)
             ((uint16_t *)(picture->data[0] + row * picture->stride[0]))[x] =
                 seen ? (uint16_t)lrint(65535 * sky(x / size, d)) : 0;
         }
-    CHECK_INT(vsm_alpha_pack_create(&options, &packer), VSM_OK);
-    CHECK_INT(vsm_alpha_pack_draw(packer, picture, NULL, frame, NULL), VSM_OK);
+    CHECK_INT(vsm_reprojection_create(&options, &reprojection), VSM_OK);
+    CHECK_INT(vsm_reprojection_draw(reprojection, picture, NULL, frame, NULL), VSM_OK);
     for (int row = 0; row < height; row++)
         for (int x = 0; x < 2 * height; x++) {
             const int value = ((uint16_t *)(frame->data[0] + row * frame->stride[0]))[x];
@@ -245,7 +246,7 @@ static void check_unrolled(double view, int height)
     printf("# %g degrees to H %d: worst %.2f/255\n", view, height, 255 * worst);
     CHECK(255 * worst < 0.5); /* 0.1 pixels off are 0.9 of 255 */
     CHECK_INT(lost, 0);
-    vsm_alpha_pack_destroy(packer);
+    vsm_reprojection_destroy(reprojection);
     vsm_image_unref(&picture);
     vsm_image_unref(&frame);
 }
@@ -260,14 +261,14 @@ static void test_fisheyes_become_half_equirect(void)
 /* Circle from the picture, discs from the matte, and nothing else; black lies between them. */
 static void check_places(int height, double view)
 {
-    struct vsm_alpha_pack_options options = options_of(256, height, view);
+    struct vsm_reprojection_options options = options_of(256, height, view);
     struct vsm_image *matte = vsm_image_create(gray16, 512, 256, bt709), *frame;
     double reach = 0.5 * height * fmin(1, 180 / view);
     int wrong = 0;
 
     for (int row = 0; row < 256; row++)
         memset(matte->data[0] + row * matte->stride[0], 0xff, 1024);
-    frame = pack(&options, matte);
+    frame = draw_frame(&options, matte);
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < 2 * height; x++) {
             double dx = x + 0.5 - (x / height + 0.5) * height, dy = y + 0.5 - 0.5 * height;
@@ -296,11 +297,11 @@ static void test_discs_do_not_touch_circles(void)
 
 static void test_red(void)
 {
-    struct vsm_alpha_pack_options options = options_of(128, 256, 180);
+    struct vsm_reprojection_options options = options_of(128, 256, 180);
     struct vsm_image *matte = draw_matte(person, 128, 180), *frame;
 
     memcpy(options.alpha_one, (const int[4]){63, 102, 240}, sizeof(options.alpha_one));
-    frame = pack(&options, matte);
+    frame = draw_frame(&options, matte);
     CHECK_INT(frame->data[0][2 * frame->stride[0] + 256], 63); /* the left eye's lower middle */
     CHECK_INT(frame->data[1][1 * frame->stride[1] + 128], 102);
     CHECK_INT(frame->data[2][1 * frame->stride[2] + 128], 240);
@@ -311,7 +312,7 @@ static void test_red(void)
 
 static void check_encoder(int height)
 {
-    struct vsm_alpha_pack_options options = options_of(height / 2, height, 180);
+    struct vsm_reprojection_options options = options_of(height / 2, height, 180);
     struct vsm_video_writer_options target = {
         .path = media_source_path("alpha.mp4"),
         .encoder = {.codec = "libx265",
@@ -327,7 +328,7 @@ static void check_encoder(int height)
                     .sample_aspect = {1, 1}},
         .end_pts = INT64_MAX,
     };
-    struct vsm_image *matte = draw_matte(person, height / 2, 180), *frame = pack(&options, matte);
+    struct vsm_image *matte = draw_matte(person, height / 2, 180), *frame = draw_frame(&options, matte);
     struct vsm_video_reader_options reading = {.threads = 1};
     struct vsm_video_writer *writer = NULL;
     struct vsm_video_reader *reader = NULL;
@@ -434,22 +435,22 @@ static int count_differences(const struct vsm_image *a, const struct vsm_image *
 /* C and AVX2, one thread and three. */
 static void check_same_bits(struct vsm_format format, double view, bool with_matte, int one)
 {
-    struct vsm_alpha_pack_options options = options_of(192, 208, view);
+    struct vsm_reprojection_options options = options_of(192, 208, view);
     struct vsm_image *picture = draw_noise(format, 192), *matte = draw_noise(gray16, 192);
     struct vsm_image *plain = vsm_image_create(format, 416, 208, bt709);
     struct vsm_image *fast = vsm_image_create(format, 416, 208, bt709);
     struct vsm_parallel *pool = vsm_parallel_create(3);
-    struct vsm_alpha_pack *packer = NULL;
+    struct vsm_reprojection *reprojection = NULL;
 
     options.format = format;
     options.alpha_one[1] = one;
-    CHECK_INT(vsm_alpha_pack_create(&options, &packer), VSM_OK);
-    CHECK_INT(vsm_alpha_pack_draw(packer, picture, with_matte ? matte : NULL, fast, pool), VSM_OK);
+    CHECK_INT(vsm_reprojection_create(&options, &reprojection), VSM_OK);
+    CHECK_INT(vsm_reprojection_draw(reprojection, picture, with_matte ? matte : NULL, fast, pool), VSM_OK);
     vsm_cpu_force_c(true);
-    CHECK_INT(vsm_alpha_pack_draw(packer, picture, with_matte ? matte : NULL, plain, NULL), VSM_OK);
+    CHECK_INT(vsm_reprojection_draw(reprojection, picture, with_matte ? matte : NULL, plain, NULL), VSM_OK);
     vsm_cpu_force_c(false);
     CHECK_INT(count_differences(plain, fast), 0);
-    vsm_alpha_pack_destroy(packer);
+    vsm_reprojection_destroy(reprojection);
     vsm_parallel_destroy(pool);
     vsm_image_unref(&picture);
     vsm_image_unref(&matte);
@@ -483,16 +484,16 @@ static void test_large_ones_through_the_encoder(void)
 
 static void test_refusals(void)
 {
-    struct vsm_alpha_pack_options options = options_of(128, 250, 180);
-    struct vsm_alpha_pack *packer = NULL;
+    struct vsm_reprojection_options options = options_of(128, 250, 180);
+    struct vsm_reprojection *reprojection = NULL;
 
-    CHECK_INT(vsm_alpha_pack_create(&options, &packer), VSM_E_INTERNAL);
+    CHECK_INT(vsm_reprojection_create(&options, &reprojection), VSM_E_INTERNAL);
     CHECK_HAS(vsm_error_message(), "250");
     options = options_of(128, 256, 400);
-    CHECK_INT(vsm_alpha_pack_create(&options, &packer), VSM_E_USAGE);
-    CHECK_INT(vsm_alpha_pack_height(1080), 1088);
-    CHECK_INT(vsm_alpha_pack_height(4096), 4096);
-    CHECK_INT(vsm_alpha_pack_height(2), 64);
+    CHECK_INT(vsm_reprojection_create(&options, &reprojection), VSM_E_USAGE);
+    CHECK_INT(vsm_reprojection_height(1080), 1088);
+    CHECK_INT(vsm_reprojection_height(4096), 4096);
+    CHECK_INT(vsm_reprojection_height(2), 64);
 }
 
 int main(int argc, char **argv)

@@ -1,9 +1,9 @@
-#include "geometry/alpha_pack_kernels.h"
+#include "geometry/reprojection_kernels.h"
 
 #include <immintrin.h>
 #include <stdbool.h>
 
-#define BITS         VSM_ALPHA_PACK_WEIGHT_BITS
+#define BITS         VSM_REPROJECTION_WEIGHT_BITS
 #define ONE          (1 << BITS)
 #define ROWS         4 /* of a patch */
 #define NARROW_EXTRA 7 /* bits that rows of bytes are kept with beyond their own */
@@ -21,7 +21,7 @@ struct state {
     bool wide, patches;
 };
 
-INLINE struct state begin(const struct vsm_alpha_pack_window *w, bool wide)
+INLINE struct state begin(const struct vsm_reprojection_window *w, bool wide)
 {
     int extra = w->depth < 16 ? 15 - w->depth : 0, across = wide ? 8 : 16;
 
@@ -194,11 +194,11 @@ INLINE void put_block(const struct state *s, const struct pairs *pairs, const st
     _mm_store_si128((__m128i *)(void *)to, _mm_xor_si128(packed, _mm256_castsi256_si128(s->bias)));
 }
 
-INLINE void sample_block(const struct state *s, const struct vsm_alpha_pack_window *window, int sources,
+INLINE void sample_block(const struct state *s, const struct vsm_reprojection_window *window, int sources,
                          __m256 at_u, __m256 at_v, ptrdiff_t skip, uint8_t *const *out)
 {
     struct places at = find(s, at_u, at_v);
-    struct pairs pairs[VSM_ALPHA_PACK_SOURCES];
+    struct pairs pairs[VSM_REPROJECTION_SOURCES];
     struct patch patch;
 
     if (s->patches && find_patch(s, &at, &patch)) {
@@ -212,15 +212,15 @@ INLINE void sample_block(const struct state *s, const struct vsm_alpha_pack_wind
         put_block(s, &pairs[k], &at, out[k] + skip);
 }
 
-INLINE void sample_blocks(const struct vsm_alpha_pack_window *window, bool wide, int sources,
-                          const struct vsm_alpha_pack_block *blocks, int count, uint8_t *const *out)
+INLINE void sample_blocks(const struct vsm_reprojection_window *window, bool wide, int sources,
+                          const struct vsm_reprojection_block *blocks, int count, uint8_t *const *out)
 {
     const __m256 steps = _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7);
     const struct state s = begin(window, wide);
-    ptrdiff_t size = wide ? 2 * VSM_ALPHA_PACK_BLOCK : VSM_ALPHA_PACK_BLOCK;
+    ptrdiff_t size = wide ? 2 * VSM_REPROJECTION_BLOCK : VSM_REPROJECTION_BLOCK;
 
     for (int i = 0; i < count; i++) {
-        const struct vsm_alpha_pack_block *b = &blocks[i];
+        const struct vsm_reprojection_block *b = &blocks[i];
         __m256 u = _mm256_add_ps(_mm256_set1_ps(b->u), _mm256_mul_ps(_mm256_set1_ps(b->du), steps));
         __m256 v = _mm256_add_ps(_mm256_set1_ps(b->v), _mm256_mul_ps(_mm256_set1_ps(b->dv), steps));
 
@@ -228,7 +228,7 @@ INLINE void sample_blocks(const struct vsm_alpha_pack_window *window, bool wide,
     }
 }
 
-static void sample(const struct vsm_alpha_pack_window *window, const struct vsm_alpha_pack_block *blocks,
+static void sample(const struct vsm_reprojection_window *window, const struct vsm_reprojection_block *blocks,
                    int count, uint8_t *const *out)
 {
     if (window->sources > 2 && window->depth > 8)
@@ -241,12 +241,12 @@ static void sample(const struct vsm_alpha_pack_window *window, const struct vsm_
         sample_blocks(window, false, 2, blocks, count, out);
 }
 
-static void sample_points(const struct vsm_alpha_pack_window *window,
-                          const struct vsm_alpha_pack_points *points, int count, uint8_t *const *out)
+static void sample_points(const struct vsm_reprojection_window *window,
+                          const struct vsm_reprojection_points *points, int count, uint8_t *const *out)
 {
     bool wide = window->depth > 8;
     const struct state s = begin(window, wide);
-    ptrdiff_t size = wide ? 2 * VSM_ALPHA_PACK_BLOCK : VSM_ALPHA_PACK_BLOCK;
+    ptrdiff_t size = wide ? 2 * VSM_REPROJECTION_BLOCK : VSM_REPROJECTION_BLOCK;
 
     for (int i = 0; i < count; i++) {
         __m256 u = _mm256_loadu_ps(points[i].u), v = _mm256_loadu_ps(points[i].v);
@@ -277,7 +277,7 @@ static void halve(const uint16_t *a, const uint16_t *b, int n, uint16_t *out)
 
         _mm256_storeu_si256((__m256i *)(void *)(out + i), _mm256_permute4x64_epi64(packed, 0xd8));
     }
-    vsm_alpha_pack_kernels_c.halve(a + 2 * (ptrdiff_t)i, b + 2 * (ptrdiff_t)i, n - i, out + i);
+    vsm_reprojection_kernels_c.halve(a + 2 * (ptrdiff_t)i, b + 2 * (ptrdiff_t)i, n - i, out + i);
 }
 
-const struct vsm_alpha_pack_kernels vsm_alpha_pack_kernels_avx2 = {sample, sample_points, halve};
+const struct vsm_reprojection_kernels vsm_reprojection_kernels_avx2 = {sample, sample_points, halve};

@@ -1,13 +1,13 @@
 /* Draw one alpha-packed frame of 8192x4096 from a foreground picture and a 16-bit matte, one thread. Target: at most
  * 6 times memcpy of the bytes that must be read and written: picture, matte and frame. */
-#include "geometry/alpha_pack.h"
+#include "geometry/reprojection.h"
 #include "base/cpu.h"
 #include "measure.h"
 
 #define HEIGHT 4096
 
 struct context {
-    struct vsm_alpha_pack *pack;
+    struct vsm_reprojection *reprojection;
     struct vsm_image *picture, *matte, *frame;
 };
 
@@ -15,7 +15,7 @@ static int draw(void *argument)
 {
     struct context *c = argument;
 
-    return vsm_alpha_pack_draw(c->pack, c->picture, c->matte, c->frame, NULL);
+    return vsm_reprojection_draw(c->reprojection, c->picture, c->matte, c->frame, NULL);
 }
 
 static struct vsm_image *create(struct vsm_format format)
@@ -36,7 +36,7 @@ static struct vsm_image *create(struct vsm_format format)
 static void run(const char *name, struct vsm_format format, int view)
 {
     static const struct vsm_format gray = {.planes = VSM_PLANES_GRAY, .depth = 16};
-    struct vsm_alpha_pack_options options = {
+    struct vsm_reprojection_options options = {
         .lens = {.projection = VSM_HALF_EQUIRECT},
         .eyes = {{0, 0, HEIGHT, HEIGHT}, {HEIGHT, 0, HEIGHT, HEIGHT}},
         .field_of_view = view,
@@ -49,13 +49,13 @@ static void run(const char *name, struct vsm_format format, int view)
     struct context c = {.picture = create(format), .matte = create(gray), .frame = create(format)};
     char title[80];
 
-    if (vsm_alpha_pack_create(&options, &c.pack))
+    if (vsm_reprojection_create(&options, &c.reprojection))
         exit(1);
     snprintf(title, sizeof(title), "alpha_packed %s, %d degrees", name, view);
     measure(title,
             2 * vsm_format_bytes(format, 2 * HEIGHT, HEIGHT) + vsm_format_bytes(gray, 2 * HEIGHT, HEIGHT),
             draw, &c);
-    vsm_alpha_pack_destroy(c.pack);
+    vsm_reprojection_destroy(c.reprojection);
     vsm_image_unref(&c.picture);
     vsm_image_unref(&c.matte);
     vsm_image_unref(&c.frame);

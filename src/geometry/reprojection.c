@@ -1,4 +1,4 @@
-#include "geometry/alpha_pack.h"
+#include "geometry/reprojection.h"
 
 #include "base/cpu.h"
 #include "base/mem.h"
@@ -6,13 +6,13 @@
 
 #include <string.h>
 
-#define BAND    VSM_ALPHA_PACK_ALIGNMENT /* luma rows a job */
-#define BLOCK   VSM_ALPHA_PACK_BLOCK
+#define BAND    VSM_REPROJECTION_ALIGNMENT /* luma rows a job */
+#define BLOCK   VSM_REPROJECTION_BLOCK
 #define BLOCKS  VSM_CIRCLE_TILE_BLOCKS
 #define SAMPLES VSM_CIRCLE_TILE_SAMPLES
 
-struct vsm_alpha_pack {
-    struct vsm_alpha_pack_options options;
+struct vsm_reprojection {
+    struct vsm_reprojection_options options;
     struct vsm_circle_map luma, chroma; /* the circles; chroma: if its samples are fewer */
     struct vsm_circle_map disc;
     double centre[2]; /* of what an eye sees, luma pixels from its corner */
@@ -21,8 +21,8 @@ struct vsm_alpha_pack {
 };
 
 struct draw {
-    const struct vsm_alpha_pack *pack;
-    const struct vsm_alpha_pack_kernels *kernels;
+    const struct vsm_reprojection *reprojection;
+    const struct vsm_reprojection_kernels *kernels;
     const struct vsm_image *picture, *matte;
     struct vsm_image *frame, *half; /* half: the matte at half size, or NULL */
 };
@@ -54,48 +54,49 @@ static int chroma_y_of(struct vsm_format format, int plane)
     return plane == 1 || plane == 2 ? format.chroma_y : 0;
 }
 
-static int create_mapping(struct vsm_alpha_pack *pack)
+static int create_mapping(struct vsm_reprojection *reprojection)
 {
-    const struct vsm_alpha_pack_options *o = &pack->options;
+    const struct vsm_reprojection_options *o = &reprojection->options;
     struct vsm_circle circle = {.half_equirect = o->half_equirect,
                                 .field_of_view = o->field_of_view,
                                 .radius = 0.5 * o->height};
     struct vsm_projection_eye source;
     int status = vsm_projection_lens(&o->lens, o->eyes[0].width, o->eyes[0].height, &source);
 
-    pack->centre[0] = source.centre_u;
-    pack->centre[1] = source.centre_v;
+    reprojection->centre[0] = source.centre_u;
+    reprojection->centre[1] = source.centre_v;
     if (status == VSM_OK)
-        status = vsm_circle_map_create(&source, &circle, &pack->luma);
+        status = vsm_circle_map_create(&source, &circle, &reprojection->luma);
     circle.chroma_x = o->format.chroma_x;
     circle.chroma_y = o->format.chroma_y;
     if (status == VSM_OK && (circle.chroma_x || circle.chroma_y))
-        status = vsm_circle_map_create(&source, &circle, &pack->chroma);
+        status = vsm_circle_map_create(&source, &circle, &reprojection->chroma);
     circle = (struct vsm_circle){.field_of_view = o->field_of_view, .radius = 0.2 * o->height};
-    return status == VSM_OK ? vsm_circle_map_create(&source, &circle, &pack->disc) : status;
+    return status == VSM_OK ? vsm_circle_map_create(&source, &circle, &reprojection->disc) : status;
 }
 
 /* A disc's pixel covers more than two samples of the matte across and down, so that half of them are enough. */
-static int create_halves(struct vsm_alpha_pack *pack)
+static int create_halves(struct vsm_reprojection *reprojection)
 {
     static const struct vsm_format gray = {.planes = VSM_PLANES_GRAY, .depth = 16};
-    const struct vsm_rect *eye = &pack->options.eyes[0];
+    const struct vsm_rect *eye = &reprojection->options.eyes[0];
 
-    if (eye->height < 0.8 * pack->options.height)
+    if (eye->height < 0.8 * reprojection->options.height)
         return VSM_OK;
-    pack->halves = vsm_image_pool_create(gray, eye->width, eye->height / 2, (struct vsm_colour){0});
-    return pack->halves ? VSM_OK : VSM_E_NOMEM;
+    reprojection->halves = vsm_image_pool_create(gray, eye->width, eye->height / 2, (struct vsm_colour){0});
+    return reprojection->halves ? VSM_OK : VSM_E_NOMEM;
 }
 
-int vsm_alpha_pack_height(int eye_height)
+int vsm_reprojection_height(int eye_height)
 {
-    int height = eye_height < VSM_ALPHA_PACK_MAX ? eye_height : VSM_ALPHA_PACK_MAX;
+    int height = eye_height < VSM_REPROJECTION_MAX ? eye_height : VSM_REPROJECTION_MAX;
 
-    height = (height + VSM_ALPHA_PACK_ALIGNMENT - 1) / VSM_ALPHA_PACK_ALIGNMENT * VSM_ALPHA_PACK_ALIGNMENT;
-    return height < VSM_ALPHA_PACK_MIN ? VSM_ALPHA_PACK_MIN : height;
+    height =
+        (height + VSM_REPROJECTION_ALIGNMENT - 1) / VSM_REPROJECTION_ALIGNMENT * VSM_REPROJECTION_ALIGNMENT;
+    return height < VSM_REPROJECTION_MIN ? VSM_REPROJECTION_MIN : height;
 }
 
-size_t vsm_alpha_pack_bytes(int height)
+size_t vsm_reprojection_bytes(int height)
 {
     return (size_t)height * (size_t)height * 3 / 2;
 }
@@ -106,18 +107,19 @@ static bool is_drawable(struct vsm_format format)
                              format.planes == VSM_PLANES_YUVA);
 }
 
-int vsm_alpha_pack_create(const struct vsm_alpha_pack_options *options, struct vsm_alpha_pack **pack)
+int vsm_reprojection_create(const struct vsm_reprojection_options *options,
+                            struct vsm_reprojection **reprojection)
 {
     const struct vsm_rect *left = &options->eyes[0], *right = &options->eyes[1];
-    struct vsm_alpha_pack *p;
+    struct vsm_reprojection *p;
     int status;
 
     if (options->lens.projection == VSM_RECTILINEAR || left->width != right->width ||
         left->height != right->height || left->width < 32 || left->height < 32 ||
-        left->width > VSM_ALPHA_PACK_MAX || left->height > VSM_ALPHA_PACK_MAX ||
+        left->width > VSM_REPROJECTION_MAX || left->height > VSM_REPROJECTION_MAX ||
         (left->x | left->y | right->x | right->y | left->width | left->height) % 2 ||
-        options->height < VSM_ALPHA_PACK_MIN || options->height > VSM_ALPHA_PACK_MAX ||
-        options->height % VSM_ALPHA_PACK_ALIGNMENT || !is_drawable(options->format))
+        options->height < VSM_REPROJECTION_MIN || options->height > VSM_REPROJECTION_MAX ||
+        options->height % VSM_REPROJECTION_ALIGNMENT || !is_drawable(options->format))
         return vsm_fail(VSM_E_INTERNAL,
                         "alpha-packed: eyes of %dx%d and %dx%d cannot become circles of %d lines",
                         left->width, left->height, right->width, right->height, options->height);
@@ -129,22 +131,22 @@ int vsm_alpha_pack_create(const struct vsm_alpha_pack_options *options, struct v
     if (status == VSM_OK)
         status = create_halves(p);
     if (status != VSM_OK) {
-        vsm_alpha_pack_destroy(p);
+        vsm_reprojection_destroy(p);
         return status;
     }
-    *pack = p;
+    *reprojection = p;
     return VSM_OK;
 }
 
-void vsm_alpha_pack_destroy(struct vsm_alpha_pack *pack)
+void vsm_reprojection_destroy(struct vsm_reprojection *reprojection)
 {
-    if (!pack)
+    if (!reprojection)
         return;
-    vsm_circle_map_finish(&pack->luma);
-    vsm_circle_map_finish(&pack->chroma);
-    vsm_circle_map_finish(&pack->disc);
-    vsm_image_pool_destroy(pack->halves);
-    vsm_mem_free(pack);
+    vsm_circle_map_finish(&reprojection->luma);
+    vsm_circle_map_finish(&reprojection->chroma);
+    vsm_circle_map_finish(&reprojection->disc);
+    vsm_image_pool_destroy(reprojection->halves);
+    vsm_mem_free(reprojection);
 }
 
 static uint8_t *sample_address(struct vsm_image *frame, int plane, int x, int y)
@@ -170,7 +172,7 @@ static void draw_background(const struct draw *d, const struct vsm_circle_map *m
                             int radius, int middle)
 {
     int at = row - middle, reach = map->reach[at < 0 ? -1 - at : at];
-    int code = d->pack->options.background[plane];
+    int code = d->reprojection->options.background[plane];
 
     fill(d->frame, plane, row, 0, radius - reach, code);
     fill(d->frame, plane, row, radius + reach, 3 * radius - reach, code);
@@ -181,7 +183,7 @@ static void draw_circle_run(const struct draw *d, const struct circles *c, const
                             int plane, int row)
 {
     int bytes = vsm_format_bytes_per_sample(d->frame->format);
-    _Alignas(32) uint8_t samples[VSM_ALPHA_PACK_SOURCES][2 * SAMPLES];
+    _Alignas(32) uint8_t samples[VSM_REPROJECTION_SOURCES][2 * SAMPLES];
     uint8_t *const out[] = {samples[0], samples[1], samples[2], samples[3]};
 
     if (run->first == run->last)
@@ -196,11 +198,12 @@ static void draw_circle_run(const struct draw *d, const struct circles *c, const
 /* Draws `planes` planes, beginning with that of `rows`. A run is placed for the next tile as soon as it is drawn. */
 static void draw_circles(const struct draw *d, struct rows rows, int planes)
 {
-    const struct vsm_alpha_pack_options *o = &d->pack->options;
+    const struct vsm_reprojection_options *o = &d->reprojection->options;
     int cx = chroma_x_of(o->format, rows.plane), cy = chroma_y_of(o->format, rows.plane);
     int middle = o->height / 2 >> cy;
-    struct circles c = {.map = cx || cy ? &d->pack->chroma : &d->pack->luma,
-                        .lens = vsm_circle_lens(d->picture, rows.plane, planes, o->eyes, d->pack->centre),
+    struct circles c = {.map = cx || cy ? &d->reprojection->chroma : &d->reprojection->luma,
+                        .lens =
+                            vsm_circle_lens(d->picture, rows.plane, planes, o->eyes, d->reprojection->centre),
                         .radius = o->height / 2 >> cx};
     struct vsm_circle_run runs[BAND];
     int first = -round_up(c.radius) / BLOCK, end = c.radius / BLOCK + 1;
@@ -224,7 +227,7 @@ static void draw_circles(const struct draw *d, struct rows rows, int planes)
 static void put_codes(const struct draw *d, const int32_t *sums, int begin, int from, int to, int plane,
                       int row, int centre)
 {
-    const struct vsm_alpha_pack_options *o = &d->pack->options;
+    const struct vsm_reprojection_options *o = &d->reprojection->options;
     int shift = chroma_x_of(o->format, plane) + chroma_y_of(o->format, plane);
     float zero = (float)o->alpha_zero[plane] + 0.5f;
     float gain = (float)(o->alpha_one[plane] - o->alpha_zero[plane]) / (65535.0f * (float)(1 << shift));
@@ -249,7 +252,7 @@ static void add_pixels(const struct draw *d, const struct vsm_circle_lens *lens,
     uint8_t *const out[2] = {(uint8_t *)pixels[0], (uint8_t *)pixels[1]};
     int begin = run->begin * BLOCK;
 
-    vsm_circle_run_sample(run, &d->pack->disc, lens, d->kernels, out);
+    vsm_circle_run_sample(run, &d->reprojection->disc, lens, d->kernels, out);
     for (int eye = 0; eye < 2; eye++)
         for (int i = run->first - begin; i < run->last - begin; i++)
             sums[eye][i] += pixels[eye][i];
@@ -268,9 +271,9 @@ static int disc_reach(const struct vsm_circle_map *disc, int y, int cx, int cy)
 static void draw_disc_row(const struct draw *d, const struct vsm_circle_lens *lens, int plane, int row,
                           const struct vsm_circle_run *runs)
 {
-    const struct vsm_alpha_pack_options *o = &d->pack->options;
+    const struct vsm_reprojection_options *o = &d->reprojection->options;
     int cx = chroma_x_of(o->format, plane), cy = chroma_y_of(o->format, plane), width = o->height >> cx;
-    int reach = disc_reach(&d->pack->disc, runs[0].row, cx, cy);
+    int reach = disc_reach(&d->reprojection->disc, runs[0].row, cx, cy);
     int first = runs[0].begin * BLOCK / (1 << cx), last = first + (SAMPLES >> cx);
     int from = first > -reach ? first : -reach, to = last < reach ? last : reach;
     int32_t sums[2][SAMPLES] = {{0}};
@@ -289,13 +292,13 @@ static void draw_disc_row(const struct draw *d, const struct vsm_circle_lens *le
 
 static struct vsm_circle_lens matte_lens(const struct draw *d)
 {
-    const struct vsm_rect *eyes = d->pack->options.eyes;
+    const struct vsm_rect *eyes = d->reprojection->options.eyes;
     struct vsm_rect left = {0, 0, eyes[0].width / 2, eyes[0].height / 2}, right = left;
-    const double centre[2] = {0.5 * d->pack->centre[0], 0.5 * d->pack->centre[1]};
+    const double centre[2] = {0.5 * d->reprojection->centre[0], 0.5 * d->reprojection->centre[1]};
     struct vsm_circle_lens lens;
 
     if (!d->half)
-        return vsm_circle_lens(d->matte, 0, 1, eyes, d->pack->centre);
+        return vsm_circle_lens(d->matte, 0, 1, eyes, d->reprojection->centre);
     right.x = left.width;
     lens = vsm_circle_lens(d->half, 0, 1, (const struct vsm_rect[2]){left, right}, centre);
     lens.scale_x = lens.scale_y = 0.5f;
@@ -304,9 +307,9 @@ static struct vsm_circle_lens matte_lens(const struct draw *d)
 
 static void draw_discs(const struct draw *d, struct rows rows)
 {
-    const struct vsm_alpha_pack_options *o = &d->pack->options;
+    const struct vsm_reprojection_options *o = &d->reprojection->options;
     int cy = chroma_y_of(o->format, rows.plane), height = o->height >> cy, reach = height / 5 + 2;
-    int end = round_up(d->pack->disc.rows) / BLOCK, pixels = 1 << cy;
+    int end = round_up(d->reprojection->disc.rows) / BLOCK, pixels = 1 << cy;
     int y = (rows.first << cy) - (2 * rows.first < height ? 0 : o->height);
     struct vsm_circle_lens lens = matte_lens(d);
     struct vsm_circle_run runs[BAND];
@@ -321,7 +324,7 @@ static void draw_discs(const struct draw *d, struct rows rows)
             if (next > -end)
                 draw_disc_row(d, &lens, rows.plane, row, &runs[first]);
             for (int i = first; next < end && i < first + pixels; i++)
-                vsm_circle_run_place(&runs[i], &d->pack->disc, &lens, y + i, next);
+                vsm_circle_run_place(&runs[i], &d->reprojection->disc, &lens, y + i, next);
         }
 }
 
@@ -350,7 +353,7 @@ static void draw_band(void *context, int index, int worker)
 static void halve_band(void *context, int index, int worker)
 {
     const struct draw *d = context;
-    const struct vsm_rect *eyes = d->pack->options.eyes;
+    const struct vsm_rect *eyes = d->reprojection->options.eyes;
     int last = (index + 1) * BAND < d->half->height ? (index + 1) * BAND : d->half->height;
 
     (void)worker;
@@ -369,9 +372,9 @@ static void halve_band(void *context, int index, int worker)
 
 static int halve_matte(struct draw *d, struct vsm_parallel *pool)
 {
-    if (!d->matte || !d->pack->halves)
+    if (!d->matte || !d->reprojection->halves)
         return VSM_OK;
-    d->half = vsm_image_pool_get(d->pack->halves);
+    d->half = vsm_image_pool_get(d->reprojection->halves);
     if (!d->half)
         return VSM_E_NOMEM;
     vsm_parallel_for(pool, (d->half->height + BAND - 1) / BAND, halve_band, d);
@@ -392,20 +395,20 @@ static bool is_small(const struct vsm_image *image)
     return true;
 }
 
-static const struct vsm_alpha_pack_kernels *choose_kernels(const struct draw *d)
+static const struct vsm_reprojection_kernels *choose_kernels(const struct draw *d)
 {
 #if defined(__x86_64__)
     if (vsm_cpu_has_avx2() && is_small(d->picture) && (!d->matte || is_small(d->matte)))
-        return &vsm_alpha_pack_kernels_avx2;
+        return &vsm_reprojection_kernels_avx2;
 #endif
-    return &vsm_alpha_pack_kernels_c;
+    return &vsm_reprojection_kernels_c;
 }
 
-int vsm_alpha_pack_draw(const struct vsm_alpha_pack *pack, const struct vsm_image *picture,
-                        const struct vsm_image *matte, struct vsm_image *frame, struct vsm_parallel *pool)
+int vsm_reprojection_draw(const struct vsm_reprojection *reprojection, const struct vsm_image *picture,
+                          const struct vsm_image *matte, struct vsm_image *frame, struct vsm_parallel *pool)
 {
-    struct draw draw = {.pack = pack, .picture = picture, .matte = matte, .frame = frame};
-    const struct vsm_alpha_pack_options *o = &pack->options;
+    struct draw draw = {.reprojection = reprojection, .picture = picture, .matte = matte, .frame = frame};
+    const struct vsm_reprojection_options *o = &reprojection->options;
     int status;
 
     if (!vsm_format_equal(picture->format, o->format) || !vsm_format_equal(frame->format, o->format) ||
