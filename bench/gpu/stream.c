@@ -290,7 +290,7 @@ int main(int argc, char **argv)
     if (!usable) {
         fprintf(stderr,
                 "usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] "
-                "[interval FRAMES] [flight FRAMES]\n");
+                "[interval FRAMES] [flight FRAMES] [threads COUNT]\n");
         return 1;
     }
     check(vsm_video_reader_open(a.input, &reading, &s.reader));

@@ -182,8 +182,8 @@ static int provide_sessions(struct vsm_sam2_net *net, const struct vsm_sam2_net_
 
     if (vsm_graph_cache_is_whole(cache)) {
         status = make_sessions(net, options, cache);
-        if (status == VSM_OK || status == VSM_E_NOMEM)
-            return status;
+        if (status == VSM_OK || status == VSM_E_NOMEM || status == VSM_E_DEVICE)
+            return status; /* not the entry's fault */
         vsm_graph_cache_reject(cache);
     }
     status = vsm_weights_verify(net->weights);
