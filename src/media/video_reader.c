@@ -3,9 +3,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "media/demux.h"
-#include "media/device_decode.h"
 #include "media/picture_slots.h"
-#include "media/video_convert.h"
+#include "media/video_decoder.h"
+#include "media/video_describe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,10 +21,9 @@ struct vsm_video_reader {
     char *path;
     atomic_bool interrupt;
     struct vsm_demux *demux;
-    AVCodecContext *codec;
+    struct vsm_video_decoder decoder;
     AVPacket *packet;
     AVFrame *frame;
-    struct vsm_video_convert *convert; /* NULL while pictures need none */
     struct vsm_picture_slots slots;
     struct vsm_image *held; /* decoded, not yet given: belongs to the slot behind `missing` others */
     int64_t missing;        /* slots at the head whose pictures will not come */
@@ -39,77 +38,8 @@ struct vsm_video_reader {
     bool warned;  /* that the file ends too early */
     struct vsm_video_info info;
     struct vsm_ff_static_data static_data;
-    struct vsm_device_decode_pool *pinned; /* NULL: pictures are in ordinary memory, or on the device */
-    char not_on_device[200];               /* why not */
+    char not_on_device[200]; /* why not */
 };
-
-/* On the device one thread hands pictures out; more would only hold more of them. */
-static int set_memory(struct vsm_video_reader *r, enum vsm_video_reader_memory memory)
-{
-    if (memory == VSM_READER_PLAIN)
-        return VSM_OK;
-    if (memory == VSM_READER_PINNED)
-        return vsm_device_decode_pin(r->codec, &r->pinned);
-    r->codec->thread_count = 1;
-    return vsm_device_decode_ask(r->codec);
-}
-
-static int open_decoder(struct vsm_video_reader *r, int threads, enum vsm_video_reader_memory memory)
-{
-    const AVCodecParameters *par = vsm_demux_stream(r->demux)->codecpar;
-    const AVCodec *decoder = avcodec_find_decoder(par->codec_id);
-    const AVCodecDescriptor *descriptor = avcodec_descriptor_get(par->codec_id);
-    int error;
-
-    if (!decoder)
-        return vsm_fail(VSM_E_INPUT,
-                        "%s: this FFmpeg has no decoder for %s; convert the video to H.264 or HEVC first",
-                        r->path, avcodec_get_name(par->codec_id));
-    r->codec = avcodec_alloc_context3(decoder);
-    if (!r->codec)
-        return vsm_fail_nomem("decoder", sizeof(*r->codec));
-    error = avcodec_parameters_to_context(r->codec, par);
-    if (error < 0)
-        return vsm_ff_fail(VSM_E_INPUT, error, "%s: decoder %s cannot be set up", r->path, decoder->name);
-    r->codec->max_pixels = VSM_FF_MAX_PIXELS;
-    r->codec->thread_count = threads;
-    r->codec->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
-    r->codec->flags |= AV_CODEC_FLAG_UNALIGNED; /* crop exactly, also where planes then begin unaligned */
-    /* Where every picture stands alone, one with an error is left out; elsewhere decoders flag
-     * what they conceal. */
-    if (descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY))
-        r->codec->err_recognition |= AV_EF_CRCCHECK | AV_EF_EXPLODE;
-    error = set_memory(r, memory);
-    if (error)
-        return error;
-    error = avcodec_open2(r->codec, decoder, NULL);
-    if (error < 0)
-        return vsm_ff_fail(VSM_E_INPUT, error, "%s: decoder %s cannot be opened", r->path, decoder->name);
-    return VSM_OK;
-}
-
-/* A decoded picture as an image of a format that the pipeline takes. Takes r->frame over or leaves it. */
-static int make_image(struct vsm_video_reader *r, struct vsm_image **image)
-{
-    int status = VSM_OK;
-
-    vsm_ff_stream_crop(vsm_demux_stream(r->demux), r->frame);
-    if (r->frame->format == AV_PIX_FMT_CUDA || !vsm_video_convert_needed(r->frame->format)) {
-        AVFrame *frame = av_frame_alloc();
-
-        if (!frame)
-            return vsm_fail_nomem("frame", sizeof(*frame));
-        av_frame_move_ref(frame, r->frame);
-        *image = vsm_ff_image_wrap(&frame);
-        av_frame_free(&frame);
-        return *image ? VSM_OK : VSM_E_NOMEM;
-    }
-    if (av_frame_apply_cropping(r->frame, AV_FRAME_CROP_UNALIGNED) < 0)
-        return vsm_fail(VSM_E_INPUT, "%s: pictures are cropped to nothing", r->path);
-    if (!r->convert)
-        status = vsm_video_convert_open(r->frame, &r->convert);
-    return status ? status : vsm_video_convert_run(r->convert, r->frame, image);
-}
 
 /* Pictures of another size or format than the first are refused unless the decoder says that
  * they are damaged. */
@@ -143,7 +73,7 @@ static int accept_frame(struct vsm_video_reader *r)
     if (status == VSM_OK && r->info.width == 0)
         status = vsm_ff_static_data_add(&r->static_data, vsm_demux_stream(r->demux), r->frame);
     if (status == VSM_OK)
-        status = make_image(r, &image);
+        status = vsm_video_decoder_image(&r->decoder, vsm_demux_stream(r->demux), r->frame, &image);
     if (status == VSM_OK)
         status = check_alike(r, image);
     if (status != VSM_OK) {
@@ -180,7 +110,7 @@ static int feed(struct vsm_video_reader *r)
     int status = vsm_demux_read(r->demux, r->packet, &entry), error;
 
     if (status == VSM_EOF) {
-        error = avcodec_send_packet(r->codec, NULL);
+        error = avcodec_send_packet(r->decoder.codec, NULL);
     } else if (status == VSM_OK) {
         r->sent = entry.number + 1;
         if (entry.pts == AV_NOPTS_VALUE) {
@@ -195,7 +125,7 @@ static int feed(struct vsm_video_reader *r)
             return status;
         /* The decoder hands these through: they tell which packet a picture comes from. */
         r->packet->pts = r->packet->dts = entry.number;
-        error = avcodec_send_packet(r->codec, r->packet);
+        error = avcodec_send_packet(r->decoder.codec, r->packet);
     } else {
         return status;
     }
@@ -213,7 +143,7 @@ static int decode(struct vsm_video_reader *r)
     int errors = 0;
 
     while (!r->held && !r->drained) {
-        int error = avcodec_receive_frame(r->codec, r->frame), status = VSM_OK;
+        int error = avcodec_receive_frame(r->decoder.codec, r->frame), status = VSM_OK;
 
         if (atomic_load_explicit(&r->interrupt, memory_order_relaxed))
             return vsm_fail(VSM_E_CANCELLED, "%s: reading was interrupted", r->path);
@@ -304,7 +234,7 @@ int vsm_video_reader_next(struct vsm_video_reader *r, struct vsm_frame *frame)
 /* Forgets everything on the way and begins again at key packet `number`, which `shown` slots precede. */
 static int restart(struct vsm_video_reader *r, int64_t number, int64_t shown, bool rewind)
 {
-    avcodec_flush_buffers(r->codec);
+    avcodec_flush_buffers(r->decoder.codec);
     vsm_picture_slots_clear(&r->slots);
     vsm_image_unref(&r->held);
     vsm_image_unref(&r->last);
@@ -409,62 +339,6 @@ int vsm_video_reader_seek(struct vsm_video_reader *r, int64_t index)
     return known >= 0 && slot >= known ? VSM_EOF : seek_by_table(r, slot);
 }
 
-static void count_frames(struct vsm_video_reader *r)
-{
-    const AVStream *stream = vsm_demux_stream(r->demux);
-    const AVFormatContext *format = vsm_demux_format(r->demux);
-    struct vsm_video_info *info = &r->info;
-    int64_t indexed = vsm_demux_indexed(r->demux), duration = stream->duration;
-    AVRational rate = stream->avg_frame_rate;
-
-    info->frames = -1;
-    if (vsm_demux_is_still(r->demux)) {
-        info->frames = 1;
-        info->frames_exact = true;
-    } else if (indexed >= 0) {
-        info->frames = indexed - r->lead;
-        info->frames_exact = true;
-    } else if (stream->nb_frames > 0) {
-        info->frames = stream->nb_frames;
-    } else if (rate.num > 0 && rate.den > 0) {
-        if (duration <= 0 && format->duration > 0)
-            duration = av_rescale_q(format->duration, AV_TIME_BASE_Q, stream->time_base);
-        if (duration > 0)
-            info->frames = av_rescale_q(duration, stream->time_base, av_inv_q(rate));
-    }
-}
-
-static void describe(struct vsm_video_reader *r)
-{
-    const AVStream *stream = vsm_demux_stream(r->demux);
-    const AVFormatContext *format = vsm_demux_format(r->demux);
-    AVRational aspect = av_guess_sample_aspect_ratio(NULL, (AVStream *)stream, NULL);
-    struct vsm_video_info *info = &r->info;
-
-    snprintf(info->container, sizeof(info->container), "%.*s", (int)strcspn(format->iformat->name, ","),
-             format->iformat->name);
-    snprintf(info->codec, sizeof(info->codec), "%s", avcodec_get_name(stream->codecpar->codec_id));
-    info->width = r->held->width;
-    info->height = r->held->height;
-    info->format = r->held->format;
-    info->colour = r->held->colour;
-    info->rotation = vsm_ff_stream_rotation(stream);
-    info->time_base = vsm_ff_rational_from(stream->time_base);
-    info->frame_rate =
-        vsm_ff_rational_from(stream->avg_frame_rate.num > 0 ? stream->avg_frame_rate : stream->r_frame_rate);
-    info->sample_aspect = vsm_ff_rational_from(aspect);
-    info->start_pts = r->slots.items[r->slots.head].pts;
-    for (unsigned i = 0; i < format->nb_streams; i++) {
-        enum AVMediaType type = format->streams[i]->codecpar->codec_type;
-
-        info->audio_streams += type == AVMEDIA_TYPE_AUDIO;
-        info->data_streams += type == AVMEDIA_TYPE_DATA || type == AVMEDIA_TYPE_SUBTITLE;
-    }
-    info->hdr = r->static_data.has_mastering || r->static_data.has_light;
-    info->boxes = vsm_demux_boxes(r->demux)->boxes;
-    count_frames(r);
-}
-
 /* Decodes the first picture: only it tells the true size, format and colour. */
 static int decode_first(struct vsm_video_reader *r)
 {
@@ -475,16 +349,18 @@ static int decode_first(struct vsm_video_reader *r)
             VSM_E_INPUT,
             "%s: contains no picture that can be decoded (%s): it is cut off, damaged, or larger than "
             "%dx%d",
-            r->path, r->codec->codec->name, VSM_FF_MAX_SIDE, VSM_FF_MAX_SIDE);
+            r->path, r->decoder.codec->codec->name, VSM_FF_MAX_SIDE, VSM_FF_MAX_SIDE);
     if (status)
         return status;
     r->lead = r->slot;
-    describe(r);
+    r->info.start_pts = r->slots.items[r->slots.head].pts;
+    r->info.hdr = r->static_data.has_mastering || r->static_data.has_light;
+    vsm_video_describe(r->demux, r->held, r->lead, &r->info);
     return VSM_OK;
 }
 
-static int open_parts(struct vsm_video_reader *r, const char *path, int threads,
-                      enum vsm_video_reader_memory memory)
+static int open_parts(struct vsm_video_reader *r, const char *path,
+                      const struct vsm_video_reader_options *options)
 {
     const AVCodecParameters *par;
     int status;
@@ -509,7 +385,7 @@ static int open_parts(struct vsm_video_reader *r, const char *path, int threads,
     if (par->width != 0 || par->height != 0)
         status = vsm_ff_check_size(path, par->width, par->height);
     if (status == VSM_OK)
-        status = open_decoder(r, threads, memory);
+        status = vsm_video_decoder_open(&r->decoder, r->path, vsm_demux_stream(r->demux), options);
     return status == VSM_OK ? decode_first(r) : status;
 }
 
@@ -524,7 +400,7 @@ static int open_in(const char *path, int threads, enum vsm_video_reader_memory m
     atomic_init(&r->interrupt, false);
     r->error_slot = INT64_MAX;
     r->last_pts = INT64_MIN;
-    status = open_parts(r, path, threads, memory);
+    status = open_parts(r, path, &(const struct vsm_video_reader_options){threads, memory});
     if (status) {
         vsm_video_reader_close(r);
         return status;
@@ -584,7 +460,7 @@ int vsm_video_reader_open(const char *path, const struct vsm_video_reader_option
 bool vsm_video_reader_on_device(const struct vsm_video_reader *r, const char **why)
 {
     *why = r->not_on_device;
-    return r->codec->pix_fmt == AV_PIX_FMT_CUDA;
+    return r->decoder.codec->pix_fmt == AV_PIX_FMT_CUDA;
 }
 
 void vsm_video_reader_close(struct vsm_video_reader *r)
@@ -593,11 +469,9 @@ void vsm_video_reader_close(struct vsm_video_reader *r)
         return;
     vsm_image_unref(&r->held);
     vsm_image_unref(&r->last);
-    avcodec_free_context(&r->codec);
-    vsm_device_decode_unpin(r->pinned);
+    vsm_video_decoder_close(&r->decoder);
     av_packet_free(&r->packet);
     av_frame_free(&r->frame);
-    vsm_video_convert_close(r->convert);
     vsm_picture_slots_finish(&r->slots);
     vsm_ff_static_data_finish(&r->static_data);
     vsm_demux_close(r->demux);
