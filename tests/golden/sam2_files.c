@@ -148,41 +148,34 @@ static bool write_rounded(const char *path, bool half, bool extra)
     return fclose(f) == 0;
 }
 
-static void test_half_precision(void)
+/* Rounded weights as they are, against the same stored in half precision or with extra tensors beside them. */
+static void check_same_answer(bool halves, bool extra)
 {
     static float a[SIZE / 4 * (SIZE / 4)], b[SIZE / 4 * (SIZE / 4)];
-    struct vsm_sam2_net *whole = NULL, *half = NULL;
+    struct vsm_sam2_net *plain = NULL, *stored = NULL;
 
-    CHECK(write_rounded(other, false, false) && write_rounded(damaged, true, false));
-    whole = open_net(other, SIZE);
-    half = open_net(damaged, SIZE);
-    CHECK(whole && half);
-    if (whole && half) {
-        run(whole, a);
-        run(half, b);
+    CHECK(write_rounded(other, false, false) && write_rounded(damaged, halves, extra));
+    plain = open_net(other, SIZE);
+    stored = open_net(damaged, SIZE);
+    CHECK(plain && stored);
+    if (plain && stored) {
+        run(plain, a);
+        run(stored, b);
         CHECK(memcmp(a, b, sizeof(a)) == 0);
     }
-    vsm_sam2_net_destroy(whole);
-    vsm_sam2_net_destroy(half);
+    vsm_sam2_net_destroy(plain);
+    vsm_sam2_net_destroy(stored);
+}
+
+static void test_half_precision(void)
+{
+    check_same_answer(true, false);
 }
 
 /* A training checkpoint, say: what nobody asks for is left alone. */
 static void test_extra_tensors(void)
 {
-    static float a[SIZE / 4 * (SIZE / 4)], b[SIZE / 4 * (SIZE / 4)];
-    struct vsm_sam2_net *whole = NULL, *more = NULL;
-
-    CHECK(write_rounded(other, false, false) && write_rounded(damaged, false, true));
-    whole = open_net(other, SIZE);
-    more = open_net(damaged, SIZE);
-    CHECK(whole && more);
-    if (whole && more) {
-        run(whole, a);
-        run(more, b);
-        CHECK(memcmp(a, b, sizeof(a)) == 0);
-    }
-    vsm_sam2_net_destroy(whole);
-    vsm_sam2_net_destroy(more);
+    check_same_answer(false, true);
 }
 
 static void test_refused(void)
