@@ -24,9 +24,9 @@
 #define LEAST (-0.6f)
 #define MOST  1.5f
 
-/* Best confidence and mean alpha among a cell and its neighbours in both eyes. Measured over the scenes of
- * tools/truth_scenes.h at a grid of 512: without the first, shifts that are filled in mix up people and background in five
- * scenes; without the second, people whom neither eye sees well fade in both. */
+/* Best confidence and mean alpha among a cell and its neighbours in both eyes. Chosen with the
+ * scenes of tools/truth_scenes.h at a grid of 512: the first keeps shifts that are only filled in from mixing people with
+ * background, the second keeps people whom neither eye sees well from fading in both. */
 #define MATCHED 0.3f
 #define SOLID   0.7f
 
