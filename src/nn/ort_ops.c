@@ -3,92 +3,27 @@
 #include "base/mem.h"
 #include "cuda/attention.h"
 #include "cuda/linear.h"
-#include "cuda/norm.h"
-#include "cuda/patches.h"
-#include "cuda/planes.h"
-#include "cuda/tokens.h"
-#include "nn/ops_reference.h"
+#include "nn/own_ops.h"
 
 #include <string.h>
 
-#define MAX_INPUTS 4
-
-enum kind {
-    LINEAR_HALF,
-    LINEAR_FULL,
-    NORM_FULL,
-    NORM_HALF,
-    FINISH_PLANES,
-    PLANE_MEANS,
-    POOL_TOKENS,
-    ROTATE,
-    ATTENTION,
-    UNFOLD,
-    SMALL_CONV,
-    DEPTHWISE_TOKENS,
-    KINDS
-};
-
-struct kernel;
-struct operand;
-
-/* Whether the inputs fit; the result's shape goes to `out`. */
-typedef bool infer_function(const struct kernel *k, const struct operand *in, struct operand *out);
-typedef int run_function(const struct kernel *k, const struct operand *in, void *out, void *stream);
-
-static infer_function infer_linear, infer_same, infer_planes, infer_means, infer_pool, infer_rotate,
-    infer_attention, infer_unfold, infer_small, infer_depthwise;
-static run_function run_linear, run_norm, run_finish, run_means, run_pool, run_rotate, run_attention,
-    run_unfold, run_small, run_depthwise;
-
-/* H float16, F float32; those from `needed` on may be missing. */
-static const struct {
-    const char *name, *inputs;
-    size_t needed;
-    char output;
-    infer_function *infer;
-    run_function *run;
-} shapes[KINDS] = {
-    [LINEAR_HALF] = {"LinearHalf", "HHH", 2, 'H', infer_linear, run_linear},
-    [LINEAR_FULL] = {"LinearFull", "HHFF", 2, 'F', infer_linear, run_linear},
-    [NORM_FULL] = {"NormFull", "FHH", 3, 'H', infer_same, run_norm},
-    [NORM_HALF] = {"NormHalf", "HHH", 3, 'H', infer_same, run_norm},
-    [FINISH_PLANES] = {"FinishPlanes", "HHH", 2, 'H', infer_planes, run_finish},
-    [PLANE_MEANS] = {"PlaneMeans", "H", 1, 'H', infer_means, run_means},
-    [POOL_TOKENS] = {"PoolTokens", "H", 1, 'H', infer_pool, run_pool},
-    [ROTATE] = {"Rotate", "HHHH", 3, 'H', infer_rotate, run_rotate},
-    [ATTENTION] = {"Attention", "HHH", 3, 'H', infer_attention, run_attention},
-    [UNFOLD] = {"Unfold", "H", 1, 'H', infer_unfold, run_unfold},
-    [SMALL_CONV] = {"SmallConv", "HHH", 3, 'H', infer_small, run_small},
-    [DEPTHWISE_TOKENS] = {"DepthwiseTokens", "HHH", 3, 'H', infer_depthwise, run_depthwise},
-};
-
 struct op {
     OrtCustomOp base; /* first: the library hands this address back */
-    enum kind kind;
+    const struct vsm_own_ops_operator *own;
     struct vsm_ort_ops *ops;
 };
 
 struct vsm_ort_ops {
     const OrtApi *api;
     OrtCustomOpDomain *domain;
-    struct vsm_cuda_linear *linear;       /* NULL on the CPU */
-    struct vsm_cuda_attention *attention; /* likewise, and where it is not available */
-    bool cuda;
-    struct op op[KINDS];
+    struct vsm_own_ops_device device;
+    struct op op[]; /* as many as vsm_own_ops */
 };
 
 /* A node of a session. */
 struct kernel {
-    const struct op *op;
-    int64_t act, by_columns, gelu, kernel, stride, pad, planar, columns;
-    float epsilon;
-};
-
-struct operand {
-    const void *data; /* NULL: missing */
-    size_t rank;
-    int64_t dims[VSM_TENSOR_MAX_RANK];
+    const OrtApi *api;
+    struct vsm_own_ops_node node;
 };
 
 static const struct op *op_of(const OrtCustomOp *base)
@@ -98,12 +33,12 @@ static const struct op *op_of(const OrtCustomOp *base)
 
 static const char *get_name(const OrtCustomOp *base)
 {
-    return shapes[op_of(base)->kind].name;
+    return op_of(base)->own->name;
 }
 
 static const char *get_provider(const OrtCustomOp *base)
 {
-    return op_of(base)->ops->cuda ? "CUDAExecutionProvider" : NULL;
+    return op_of(base)->ops->device.cuda ? "CUDAExecutionProvider" : NULL;
 }
 
 static ONNXTensorElementDataType type_of(char letter)
@@ -113,12 +48,12 @@ static ONNXTensorElementDataType type_of(char letter)
 
 static size_t get_input_count(const OrtCustomOp *base)
 {
-    return strlen(shapes[op_of(base)->kind].inputs);
+    return strlen(op_of(base)->own->inputs);
 }
 
 static ONNXTensorElementDataType get_input_type(const OrtCustomOp *base, size_t index)
 {
-    return type_of(shapes[op_of(base)->kind].inputs[index]);
+    return type_of(op_of(base)->own->inputs[index]);
 }
 
 static size_t get_output_count(const OrtCustomOp *base)
@@ -130,12 +65,12 @@ static size_t get_output_count(const OrtCustomOp *base)
 static ONNXTensorElementDataType get_output_type(const OrtCustomOp *base, size_t index)
 {
     (void)index;
-    return type_of(shapes[op_of(base)->kind].output);
+    return type_of(op_of(base)->own->output);
 }
 
 static OrtCustomOpInputOutputCharacteristic get_input_need(const OrtCustomOp *base, size_t index)
 {
-    return index < shapes[op_of(base)->kind].needed ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
+    return index < op_of(base)->own->needed ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
 }
 
 static OrtCustomOpInputOutputCharacteristic get_output_need(const OrtCustomOp *base, size_t index)
@@ -168,21 +103,18 @@ static int get_last_version(const OrtCustomOp *base)
     return INT32_MAX;
 }
 
-/* The attributes whose names are in `wanted`. */
-static OrtStatus *read_ints(const OrtApi *api, const OrtKernelInfo *info, struct kernel *k,
-                            const char *wanted)
+static OrtStatus *read_attributes(const OrtApi *api, const OrtKernelInfo *info, struct vsm_own_ops_node *node)
 {
-    const struct {
-        const char *name;
-        int64_t *to;
-    } all[] = {{"act", &k->act},       {"by_columns", &k->by_columns}, {"gelu", &k->gelu},
-               {"kernel", &k->kernel}, {"stride", &k->stride},         {"pad", &k->pad},
-               {"planar", &k->planar}, {"depth", &k->columns}};
     OrtStatus *result = NULL;
 
-    for (size_t i = 0; !result && i < sizeof(all) / sizeof(all[0]); i++)
-        if (strstr(wanted, all[i].name))
-            result = api->KernelInfoGetAttribute_int64(info, all[i].name, all[i].to);
+    for (int i = 0; !result && i < VSM_OWN_OPS_ATTRIBUTES; i++)
+        if (node->op->attributes & 1u << i)
+            result =
+                api->KernelInfoGetAttribute_int64(info,
+                                                  vsm_own_ops_attribute_name((enum vsm_own_ops_attribute)i),
+                                                  &node->attributes[i]);
+    if (!result && node->op->epsilon)
+        result = api->KernelInfoGetAttribute_float(info, "epsilon", &node->epsilon);
     return result;
 }
 
@@ -195,15 +127,9 @@ static OrtStatus *create_kernel(const OrtCustomOp *base, const OrtApi *api, cons
 
     if (!k)
         return api->CreateStatus(ORT_RUNTIME_EXCEPTION, "out of memory");
-    k->op = op;
-    if (shapes[op->kind].run == run_linear)
-        result = read_ints(api, info, k, "act by_columns");
-    else if (shapes[op->kind].run == run_norm || shapes[op->kind].run == run_finish)
-        result = read_ints(api, info, k, "gelu");
-    else if (shapes[op->kind].run == run_unfold)
-        result = read_ints(api, info, k, "kernel stride pad planar depth");
-    if (!result && shapes[op->kind].run == run_norm)
-        result = api->KernelInfoGetAttribute_float(info, "epsilon", &k->epsilon);
+    k->api = op->ops->api;
+    k->node = (struct vsm_own_ops_node){.op = op->own, .device = &op->ops->device};
+    result = read_attributes(api, info, &k->node);
     if (result) {
         vsm_mem_free(k);
         return result;
@@ -218,7 +144,7 @@ static void destroy_kernel(void *kernel)
 }
 
 static OrtStatus *get_input(const OrtApi *api, const OrtKernelContext *context, size_t index,
-                            struct operand *in)
+                            struct vsm_own_ops_operand *in)
 {
     const OrtValue *value = NULL;
     OrtTensorTypeAndShapeInfo *info = NULL;
@@ -239,361 +165,82 @@ static OrtStatus *get_input(const OrtApi *api, const OrtKernelContext *context, 
     return result;
 }
 
-static int64_t count_of(const struct operand *o)
-{
-    int64_t n = 1;
-
-    for (size_t i = 0; i < o->rank; i++)
-        n *= o->dims[i];
-    return n;
-}
-
-static bool on_cuda(const struct kernel *k)
-{
-    return k->op->ops->cuda;
-}
-
-static struct vsm_cuda_linear_layer layer_of(const struct kernel *k, const struct operand *in)
-{
-    const size_t inner = k->by_columns ? 0 : 1;
-
-    return (struct vsm_cuda_linear_layer){.rows = count_of(&in[0]) / in[1].dims[inner],
-                                          .in = in[1].dims[inner],
-                                          .out = in[1].dims[1 - inner],
-                                          .by_columns = k->by_columns != 0,
-                                          .full = k->op->kind == LINEAR_FULL,
-                                          .act = (enum vsm_cuda_linear_act)k->act};
-}
-
-static bool infer_linear(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    const size_t inner = k->by_columns ? 0 : 1;
-    struct vsm_cuda_linear_layer layer;
-
-    if (in[0].rank < 1 || in[1].rank != 2 || in[1].dims[inner] == 0 ||
-        in[0].dims[in[0].rank - 1] != in[1].dims[inner])
-        return false;
-    layer = layer_of(k, in);
-    *out = in[0];
-    out->dims[in[0].rank - 1] = layer.out;
-    return (!in[2].data || count_of(&in[2]) == layer.out) &&
-           (!in[3].data || count_of(&in[3]) == layer.rows * layer.out);
-}
-
-static int run_linear(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const struct vsm_cuda_linear_layer layer = layer_of(k, in);
-
-    if (on_cuda(k))
-        return vsm_cuda_linear_run(k->op->ops->linear, &layer, in[0].data, in[1].data, in[2].data, in[3].data,
-                                   out, stream);
-    vsm_ops_reference_linear(&layer, in[0].data, in[1].data, in[2].data, in[3].data, out);
-    return VSM_OK;
-}
-
-static bool infer_same(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    (void)k;
-    *out = in[0];
-    return in[0].rank > 0 && count_of(&in[1]) == in[0].dims[in[0].rank - 1] &&
-           count_of(&in[2]) == count_of(&in[1]);
-}
-
-static int run_norm(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const struct vsm_cuda_norm norm = {.rows = count_of(&in[0]) / count_of(&in[1]),
-                                       .channels = (int)count_of(&in[1]),
-                                       .full = k->op->kind == NORM_FULL,
-                                       .gelu = k->gelu != 0,
-                                       .epsilon = k->epsilon};
-
-    if (on_cuda(k))
-        return vsm_cuda_norm_run(&norm, in[0].data, in[1].data, in[2].data, out, stream);
-    vsm_ops_reference_norm(&norm, in[0].data, in[1].data, in[2].data, out);
-    return VSM_OK;
-}
-
-static bool infer_planes(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    (void)k;
-    *out = in[0];
-    return in[0].rank == 4 && count_of(&in[1]) == in[0].dims[1] &&
-           (!in[2].data || count_of(&in[2]) == count_of(&in[0]));
-}
-
-static struct vsm_cuda_planes planes_of(const struct kernel *k, const struct operand *in)
-{
-    return (struct vsm_cuda_planes){.batch = in->dims[0],
-                                    .channels = in->dims[1],
-                                    .pixels = in->dims[2] * in->dims[3],
-                                    .gelu = k->gelu != 0};
-}
-
-static int run_finish(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const struct vsm_cuda_planes planes = planes_of(k, in);
-
-    if (on_cuda(k))
-        return vsm_cuda_planes_finish(&planes, in[0].data, in[1].data, in[2].data, out, stream);
-    vsm_ops_reference_finish(&planes, in[0].data, in[1].data, in[2].data, out);
-    return VSM_OK;
-}
-
-static bool infer_means(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    (void)k;
-    *out = in[0];
-    out->dims[2] = out->dims[3] = 1;
-    return in[0].rank == 4;
-}
-
-static int run_means(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const struct vsm_cuda_planes planes = planes_of(k, in);
-
-    if (on_cuda(k))
-        return vsm_cuda_planes_mean(&planes, in[0].data, out, stream);
-    vsm_ops_reference_means(&planes, in[0].data, out);
-    return VSM_OK;
-}
-
-static bool infer_pool(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    (void)k;
-    *out = in[0];
-    out->dims[1] /= 2;
-    out->dims[2] /= 2;
-    return in[0].rank == 4 && in[0].dims[1] % 2 == 0 && in[0].dims[2] % 2 == 0;
-}
-
-static int run_pool(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const int64_t *d = in[0].dims;
-
-    if (on_cuda(k))
-        return vsm_cuda_tokens_pool(d[0], d[1], d[2], d[3], in[0].data, out, stream);
-    vsm_ops_reference_pool(d[0], d[1], d[2], d[3], in[0].data, out);
-    return VSM_OK;
-}
-
-static struct vsm_cuda_tokens_rotation rotation_of(const struct operand *in)
-{
-    const int64_t batch = in[0].dims[0], channels = in[0].dims[in[0].rank - 1];
-
-    return (struct vsm_cuda_tokens_rotation){.batch = batch,
-                                             .rows = count_of(&in[0]) / batch / channels,
-                                             .period = in[1].dims[0],
-                                             .still = in[3].data ? in[3].dims[1] : 0,
-                                             .channels = channels};
-}
-
-static bool infer_rotate(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    struct vsm_cuda_tokens_rotation r;
-
-    (void)k;
-    if (in[0].rank < 3 || in[1].rank != 2 || in[1].dims[0] == 0 || count_of(&in[0]) == 0 ||
-        (in[3].data && in[3].rank != 3))
-        return false;
-    r = rotation_of(in);
-    *out = (struct operand){.rank = 3, .dims = {r.batch, r.rows + r.still, r.channels}};
-    return count_of(&in[1]) == r.period * r.channels / 2 && count_of(&in[2]) == count_of(&in[1]) &&
-           (!in[3].data || count_of(&in[3]) == r.batch * r.still * r.channels);
-}
-
-static int run_rotate(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const struct vsm_cuda_tokens_rotation r = rotation_of(in);
-
-    if (on_cuda(k))
-        return vsm_cuda_tokens_rotate(&r, in[0].data, in[1].data, in[2].data, in[3].data, out, stream);
-    vsm_ops_reference_rotate(&r, in[0].data, in[1].data, in[2].data, in[3].data, out);
-    return VSM_OK;
-}
-
-static bool infer_attention(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    (void)k;
-    *out = in[0];
-    out->dims[2] = VSM_CUDA_ATTENTION_VALUES;
-    return in[0].rank == 3 && in[1].rank == 3 && in[2].rank == 3 && in[0].dims[2] == VSM_CUDA_ATTENTION_DIM &&
-           in[1].dims[2] == VSM_CUDA_ATTENTION_DIM && in[2].dims[2] == VSM_CUDA_ATTENTION_VALUES &&
-           in[1].dims[0] == in[0].dims[0] && in[2].dims[0] == in[0].dims[0] &&
-           in[2].dims[1] == in[1].dims[1] && in[1].dims[1] > 0;
-}
-
-static int run_attention(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const int64_t batch = in[0].dims[0], queries = in[0].dims[1], keys = in[1].dims[1];
-
-    if (!on_cuda(k))
-        return vsm_ops_reference_attention(batch, queries, keys, in[0].data, in[1].data, in[2].data, out);
-    if (!k->op->ops->attention)
-        return vsm_fail(VSM_E_DEVICE, "CUDA: no narrow attention on this device");
-    return vsm_cuda_attention_run(k->op->ops->attention, batch, queries, keys, in[0].data, in[1].data,
-                                  in[2].data, out, stream);
-}
-
-static struct vsm_cuda_patches patches_of(const struct kernel *k, const struct operand *in)
-{
-    const int shift = k->planar ? 1 : 0;
-
-    return (struct vsm_cuda_patches){.batch = in->dims[0],
-                                     .height = in->dims[1 + shift],
-                                     .width = in->dims[2 + shift],
-                                     .channels = in->dims[k->planar ? 1 : 3],
-                                     .kernel = (int)k->kernel,
-                                     .stride = (int)k->stride,
-                                     .pad = (int)k->pad,
-                                     .planar = k->planar != 0,
-                                     .columns = k->columns};
-}
-
-static int64_t patch_count(const struct vsm_cuda_patches *p)
-{
-    return p->batch * vsm_cuda_patches_along(p, p->height) * vsm_cuda_patches_along(p, p->width);
-}
-
-static bool infer_unfold(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    const struct vsm_cuda_patches p = patches_of(k, in);
-
-    if (in[0].rank != 4 || p.stride < 1 || p.kernel < 1)
-        return false;
-    *out = (struct operand){.rank = 2, .dims = {patch_count(&p), p.columns}};
-    return p.columns >= (int64_t)p.kernel * p.kernel * p.channels;
-}
-
-static int run_unfold(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const struct vsm_cuda_patches p = patches_of(k, in);
-
-    if (on_cuda(k))
-        return vsm_cuda_patches_unfold(&p, in[0].data, out, stream);
-    vsm_ops_reference_unfold(&p, in[0].data, out);
-    return VSM_OK;
-}
-
-static struct vsm_cuda_patches small_of(const struct operand *in)
-{
-    const struct kernel k = {.kernel = 3, .stride = 2, .pad = 1, .columns = 9 * in[0].dims[3]};
-
-    return patches_of(&k, in);
-}
-
-static bool infer_small(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    struct vsm_cuda_patches p;
-
-    (void)k;
-    if (in[0].rank != 4 || in[1].rank != 2)
-        return false;
-    p = small_of(in);
-    *out = (struct operand){.rank = 2, .dims = {patch_count(&p), in[1].dims[0]}};
-    return in[1].dims[1] == p.columns && count_of(&in[2]) == in[1].dims[0];
-}
-
-static int run_small(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const struct vsm_cuda_patches p = small_of(in);
-
-    if (on_cuda(k))
-        return vsm_cuda_patches_small(&p, in[1].dims[0], in[0].data, in[1].data, in[2].data, out, stream);
-    vsm_ops_reference_small(&p, in[1].dims[0], in[0].data, in[1].data, in[2].data, out);
-    return VSM_OK;
-}
-
-static bool infer_depthwise(const struct kernel *k, const struct operand *in, struct operand *out)
-{
-    (void)k;
-    *out = in[0];
-    return in[0].rank == 4 && in[1].rank == 2 && in[1].dims[0] == 49 && in[1].dims[1] == in[0].dims[3] &&
-           count_of(&in[2]) == in[0].dims[3];
-}
-
-static int run_depthwise(const struct kernel *k, const struct operand *in, void *out, void *stream)
-{
-    const int64_t *d = in[0].dims;
-
-    if (on_cuda(k))
-        return vsm_cuda_patches_depthwise(d[0], d[1], d[2], d[3], in[0].data, in[1].data, in[2].data, out,
-                                          stream);
-    vsm_ops_reference_depthwise(d[0], d[1], d[2], d[3], in[0].data, in[1].data, in[2].data, out);
-    return VSM_OK;
-}
-
 static OrtStatus *compute(void *kernel, OrtKernelContext *context)
 {
     const struct kernel *k = kernel;
-    const OrtApi *api = k->op->ops->api;
-    struct operand in[MAX_INPUTS] = {{0}}, out = {0};
+    const struct vsm_own_ops_node *node = &k->node;
+    const OrtApi *api = k->api;
+    struct vsm_own_ops_operand in[VSM_OWN_OPS_MAX_INPUTS] = {{0}}, out = {0};
     OrtValue *value = NULL;
     void *data = NULL, *stream = NULL;
     size_t given = 0;
     OrtStatus *result = api->KernelContext_GetInputCount(context, &given);
 
-    for (size_t i = 0; !result && i < given && i < MAX_INPUTS; i++)
+    for (size_t i = 0; !result && i < given && i < VSM_OWN_OPS_MAX_INPUTS; i++)
         result = get_input(api, context, i, &in[i]);
-    if (!result && on_cuda(k))
+    if (!result && node->device->cuda)
         result = api->KernelContext_GetGPUComputeStream(context, &stream);
     if (result)
         return result;
-    if (!shapes[k->op->kind].infer(k, in, &out))
+    if (!node->op->infer(node, in, &out))
         return api->CreateStatus(ORT_INVALID_ARGUMENT, "shapes of inputs do not fit");
     result = api->KernelContext_GetOutput(context, 0, out.dims, out.rank, &value);
     if (!result)
         result = api->GetTensorMutableData(value, &data);
-    if (result || count_of(&out) == 0)
+    if (result || vsm_own_ops_count(&out) == 0)
         return result;
-    return shapes[k->op->kind].run(k, in, data, stream) ? api->CreateStatus(ORT_FAIL, vsm_error_message())
-                                                        : NULL;
+    return node->op->run(node, in, data, stream) ? api->CreateStatus(ORT_FAIL, vsm_error_message()) : NULL;
 }
 
-static void describe(struct vsm_ort_ops *ops, enum kind kind)
+static struct op describe(struct vsm_ort_ops *ops, const struct vsm_own_ops_operator *own)
 {
-    ops->op[kind] = (struct op){.kind = kind,
-                                .ops = ops,
-                                .base = {.version = ORT_API_VERSION,
-                                         .GetName = get_name,
-                                         .GetExecutionProviderType = get_provider,
-                                         .GetInputType = get_input_type,
-                                         .GetInputTypeCount = get_input_count,
-                                         .GetOutputType = get_output_type,
-                                         .GetOutputTypeCount = get_output_count,
-                                         .KernelDestroy = destroy_kernel,
-                                         .GetInputCharacteristic = get_input_need,
-                                         .GetOutputCharacteristic = get_output_need,
-                                         .GetInputMemoryType = get_input_place,
-                                         .GetVariadicInputMinArity = get_arity,
-                                         .GetVariadicInputHomogeneity = get_arity,
-                                         .GetVariadicOutputMinArity = get_arity,
-                                         .GetVariadicOutputHomogeneity = get_arity,
-                                         .CreateKernelV2 = create_kernel,
-                                         .KernelComputeV2 = compute,
-                                         .GetStartVersion = get_first_version,
-                                         .GetEndVersion = get_last_version}};
+    return (struct op){.own = own,
+                       .ops = ops,
+                       .base = {.version = ORT_API_VERSION,
+                                .GetName = get_name,
+                                .GetExecutionProviderType = get_provider,
+                                .GetInputType = get_input_type,
+                                .GetInputTypeCount = get_input_count,
+                                .GetOutputType = get_output_type,
+                                .GetOutputTypeCount = get_output_count,
+                                .KernelDestroy = destroy_kernel,
+                                .GetInputCharacteristic = get_input_need,
+                                .GetOutputCharacteristic = get_output_need,
+                                .GetInputMemoryType = get_input_place,
+                                .GetVariadicInputMinArity = get_arity,
+                                .GetVariadicInputHomogeneity = get_arity,
+                                .GetVariadicOutputMinArity = get_arity,
+                                .GetVariadicOutputHomogeneity = get_arity,
+                                .CreateKernelV2 = create_kernel,
+                                .KernelComputeV2 = compute,
+                                .GetStartVersion = get_first_version,
+                                .GetEndVersion = get_last_version}};
 }
 
 int vsm_ort_ops_create(const OrtApi *api, bool cuda, struct vsm_ort_ops **ops)
 {
-    struct vsm_ort_ops *o = vsm_mem_alloc("network operators", 1, sizeof(*o));
-    int status = o ? VSM_OK : VSM_E_NOMEM;
+    struct vsm_ort_ops *o;
+    size_t count = 0;
+    int status = VSM_OK;
 
     *ops = NULL;
-    if (status)
-        return status;
+    while (vsm_own_ops[count].name)
+        count++;
+    o = vsm_mem_alloc("network operators", 1, sizeof(*o) + count * sizeof(o->op[0]));
+    if (!o)
+        return VSM_E_NOMEM;
     o->api = api;
-    o->cuda = cuda;
+    o->device.cuda = cuda;
     if (cuda)
-        status = vsm_cuda_linear_create(&o->linear);
+        status = vsm_cuda_linear_create(&o->device.linear);
     if (!status && cuda && vsm_cuda_attention_available())
-        status = vsm_cuda_attention_create(&o->attention);
+        status = vsm_cuda_attention_create(&o->device.attention);
     if (!status)
         status = vsm_ort_api_check(api->CreateCustomOpDomain("vsm", &o->domain), VSM_E_DEVICE, "operators");
-    for (int i = 0; !status && i < KINDS; i++) {
-        describe(o, (enum kind)i);
+    for (size_t i = 0; !status && i < count; i++) {
+        o->op[i] = describe(o, &vsm_own_ops[i]);
         status = vsm_ort_api_check(api->CustomOpDomain_Add(o->domain, &o->op[i].base), VSM_E_DEVICE,
-                                   shapes[i].name);
+                                   vsm_own_ops[i].name);
     }
     if (status) {
         vsm_ort_ops_destroy(o);
@@ -609,8 +256,8 @@ void vsm_ort_ops_destroy(struct vsm_ort_ops *ops)
         return;
     if (ops->domain)
         ops->api->ReleaseCustomOpDomain(ops->domain);
-    vsm_cuda_attention_destroy(ops->attention);
-    vsm_cuda_linear_destroy(ops->linear);
+    vsm_cuda_attention_destroy(ops->device.attention);
+    vsm_cuda_linear_destroy(ops->device.linear);
     vsm_mem_free(ops);
 }
 
