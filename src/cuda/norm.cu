@@ -1,8 +1,8 @@
 #include "cuda/check.cuh"
+#include "cuda/gelu.cuh"
 #include "cuda/norm.h"
 
-#define BLOCK    256
-#define SQRT_1_2 0.70710678f
+#define BLOCK 256
 
 struct four {
     __half2 low, high;
@@ -24,7 +24,7 @@ __device__ static float4 load(const __half *at)
 __device__ static float finish(float v, float mean, float factor, float scale, float bias, bool gelu)
 {
     v = (v - mean) * factor * scale + bias;
-    return gelu ? 0.5f * v * (1 + erff(v * SQRT_1_2)) : v;
+    return gelu ? vsm_cuda_gelu(v) : v;
 }
 
 /* `lanes` threads, a power of two up to 32, share a row; each has N groups of four channels. */

@@ -1,14 +1,14 @@
 #include "cuda/check.cuh"
 #include "cuda/eight.cuh"
+#include "cuda/gelu.cuh"
 #include "cuda/planes.h"
 
-#define BLOCK    256
-#define SQRT_1_2 0.70710678f
+#define BLOCK 256
 
 __device__ static float finish(float v, float bias, bool gelu)
 {
     v += bias;
-    return gelu ? 0.5f * v * (1 + erff(v * SQRT_1_2)) : v;
+    return gelu ? vsm_cuda_gelu(v) : v;
 }
 
 __global__ static void __launch_bounds__(BLOCK)

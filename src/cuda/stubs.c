@@ -15,6 +15,8 @@
 #include "cuda/review.h"
 #include "cuda/tokens.h"
 
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
 #define NO_CUDA vsm_fail(VSM_E_DEVICE, "CUDA: this program was built without it")
 
 int vsm_cuda_built(void)
@@ -24,364 +26,218 @@ int vsm_cuda_built(void)
 
 int vsm_cuda_device_info(struct vsm_cuda_info *info)
 {
-    (void)info;
     return NO_CUDA;
 }
 
 int vsm_cuda_memory_free(size_t *bytes)
 {
-    (void)bytes;
     return NO_CUDA;
 }
 
 int vsm_cuda_context(void **context)
 {
-    (void)context;
     return NO_CUDA;
 }
 
 int vsm_cuda_alloc(const char *what, size_t bytes, void **memory)
 {
-    (void)what;
-    (void)bytes;
-    (void)memory;
     return NO_CUDA;
 }
 
 void vsm_cuda_free(void *memory)
 {
-    (void)memory;
 }
 
 int vsm_cuda_alloc_host(const char *what, size_t bytes, void **memory)
 {
-    (void)what;
-    (void)bytes;
-    (void)memory;
     return NO_CUDA;
 }
 
 void vsm_cuda_free_host(void *memory)
 {
-    (void)memory;
 }
 
 int vsm_cuda_stream_create(struct vsm_cuda_stream **stream)
 {
-    (void)stream;
     return NO_CUDA;
 }
 
 void vsm_cuda_stream_destroy(struct vsm_cuda_stream *stream)
 {
-    (void)stream;
 }
 
 int vsm_cuda_stream_wait(struct vsm_cuda_stream *stream)
 {
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_event_create(int timed, struct vsm_cuda_event **event)
 {
-    (void)timed;
-    (void)event;
     return NO_CUDA;
 }
 
 void vsm_cuda_event_destroy(struct vsm_cuda_event *event)
 {
-    (void)event;
 }
 
 int vsm_cuda_event_record(struct vsm_cuda_event *event, struct vsm_cuda_stream *stream)
 {
-    (void)event;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_event_hold(struct vsm_cuda_event *event, struct vsm_cuda_stream *stream)
 {
-    (void)event;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_event_wait(struct vsm_cuda_event *event)
 {
-    (void)event;
     return NO_CUDA;
 }
 
 int vsm_cuda_event_ms(struct vsm_cuda_event *begin, struct vsm_cuda_event *end, float *ms)
 {
-    (void)begin;
-    (void)end;
-    (void)ms;
     return NO_CUDA;
 }
 
 int vsm_cuda_copy(void *to, const void *from, size_t bytes, struct vsm_cuda_stream *stream)
 {
-    (void)to;
-    (void)from;
-    (void)bytes;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_copy_rows(void *to, ptrdiff_t to_stride, const void *from, ptrdiff_t from_stride, size_t width,
                        size_t rows, struct vsm_cuda_stream *stream)
 {
-    (void)to;
-    (void)to_stride;
-    (void)from;
-    (void)from_stride;
-    (void)width;
-    (void)rows;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_clear(void *memory, size_t bytes, struct vsm_cuda_stream *stream)
 {
-    (void)memory;
-    (void)bytes;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_graph_begin(struct vsm_cuda_stream *stream)
 {
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_graph_end(struct vsm_cuda_stream *stream, struct vsm_cuda_graph **graph)
 {
-    (void)stream;
-    (void)graph;
     return NO_CUDA;
 }
 
 int vsm_cuda_graph_launch(struct vsm_cuda_graph *graph, struct vsm_cuda_stream *stream)
 {
-    (void)graph;
-    (void)stream;
     return NO_CUDA;
 }
 
 void vsm_cuda_graph_destroy(struct vsm_cuda_graph *graph)
 {
-    (void)graph;
 }
 
 size_t vsm_cuda_conv_weight_bytes(int size, int in_channels, int out_channels)
 {
-    (void)size;
-    (void)in_channels;
-    (void)out_channels;
     return 0;
 }
 
 void vsm_cuda_conv_pack(int size, int in_channels, int out_channels, const float *weights, void *packed)
 {
-    (void)size;
-    (void)in_channels;
-    (void)out_channels;
-    (void)weights;
-    (void)packed;
 }
 
 int vsm_cuda_conv_scale_weights(const void *packed, int in_channels, int out_channels, const float *gain,
                                 int batch, void *scaled, struct vsm_cuda_stream *stream)
 {
-    (void)packed;
-    (void)in_channels;
-    (void)out_channels;
-    (void)gain;
-    (void)batch;
-    (void)scaled;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_conv_run(const struct vsm_cuda_conv *conv, struct vsm_cuda_stream *stream)
 {
-    (void)conv;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_dense_mean(struct vsm_cuda_view in, int batch, int cells, float *partial,
                         struct vsm_cuda_stream *stream)
 {
-    (void)in;
-    (void)batch;
-    (void)cells;
-    (void)partial;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_dense_run(const float *in, int parts, int batch, int channels, int outputs, const float *weights,
                        const float *bias, enum vsm_cuda_act act, float *out, struct vsm_cuda_stream *stream)
 {
-    (void)in;
-    (void)parts;
-    (void)batch;
-    (void)channels;
-    (void)outputs;
-    (void)weights;
-    (void)bias;
-    (void)act;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_depthwise_run(const struct vsm_cuda_depthwise *depthwise, struct vsm_cuda_stream *stream)
 {
-    (void)depthwise;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_fit_run(const float *rgb, const float *matte, int batch, int height, int width, float eps,
                      float *fit, struct vsm_cuda_stream *stream)
 {
-    (void)rgb;
-    (void)matte;
-    (void)batch;
-    (void)height;
-    (void)width;
-    (void)eps;
-    (void)fit;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_preprocess_run(const struct vsm_cuda_preprocess *preprocess, struct vsm_cuda_stream *stream)
 {
-    (void)preprocess;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_preprocess_turn_run(const struct vsm_cuda_preprocess_turn *turn, struct vsm_cuda_stream *stream)
 {
-    (void)turn;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_refine_fade(const struct vsm_cuda_refine_view *view, float keep, float *fit,
                          struct vsm_cuda_stream *stream)
 {
-    (void)view;
-    (void)keep;
-    (void)fit;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_refine_run(const struct vsm_cuda_refine *refine, struct vsm_cuda_stream *stream)
 {
-    (void)refine;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_resample_image(const float *rgb, int batch, int cells, const float mean[3], const float gain[3],
                             struct vsm_cuda_view out, struct vsm_cuda_stream *stream)
 {
-    (void)rgb;
-    (void)batch;
-    (void)cells;
-    (void)mean;
-    (void)gain;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_resample_halve(struct vsm_cuda_view in, int batch, int height, int width,
                             struct vsm_cuda_view out, struct vsm_cuda_stream *stream)
 {
-    (void)in;
-    (void)batch;
-    (void)height;
-    (void)width;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_resample_join(const struct vsm_cuda_view *parts, const int *doubled, int count, int batch,
                            int height, int width, struct vsm_cuda_view out, struct vsm_cuda_stream *stream)
 {
-    (void)parts;
-    (void)doubled;
-    (void)count;
-    (void)batch;
-    (void)height;
-    (void)width;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_resample_pack(const float *planes, int batch, int channels, int cells, struct vsm_cuda_view out,
                            struct vsm_cuda_stream *stream)
 {
-    (void)planes;
-    (void)batch;
-    (void)channels;
-    (void)cells;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_resample_planes(const float *pixels, int batch, int channels, int cells, float *planes,
                              struct vsm_cuda_stream *stream)
 {
-    (void)pixels;
-    (void)batch;
-    (void)channels;
-    (void)cells;
-    (void)planes;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int height, int width,
                            float *digest, int small_height, int small_width, struct vsm_cuda_stream *stream)
 {
-    (void)rgb;
-    (void)fit;
-    (void)batch;
-    (void)height;
-    (void)width;
-    (void)digest;
-    (void)small_height;
-    (void)small_width;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_review_edit(const float *edit, int small_height, int small_width, float *fit, int height,
                          int width, struct vsm_cuda_stream *stream)
 {
-    (void)edit;
-    (void)small_height;
-    (void)small_width;
-    (void)fit;
-    (void)height;
-    (void)width;
-    (void)stream;
     return NO_CUDA;
 }
 
@@ -393,33 +249,18 @@ int vsm_cuda_linear_create(struct vsm_cuda_linear **linear)
 
 void vsm_cuda_linear_destroy(struct vsm_cuda_linear *linear)
 {
-    (void)linear;
 }
 
 int vsm_cuda_linear_run(struct vsm_cuda_linear *linear, const struct vsm_cuda_linear_layer *layer,
                         const void *x, const void *weights, const void *bias, const float *residual,
                         void *out, struct vsm_cuda_stream *stream)
 {
-    (void)linear;
-    (void)layer;
-    (void)x;
-    (void)weights;
-    (void)bias;
-    (void)residual;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_norm_run(const struct vsm_cuda_norm *norm, const void *x, const void *scale, const void *bias,
                       void *out, struct vsm_cuda_stream *stream)
 {
-    (void)norm;
-    (void)x;
-    (void)scale;
-    (void)bias;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
@@ -436,93 +277,48 @@ int vsm_cuda_attention_create(struct vsm_cuda_attention **attention)
 
 void vsm_cuda_attention_destroy(struct vsm_cuda_attention *attention)
 {
-    (void)attention;
 }
 
 int vsm_cuda_attention_run(struct vsm_cuda_attention *attention, int64_t batch, int64_t queries, int64_t keys,
                            const void *q, const void *k, const void *v, void *out,
                            struct vsm_cuda_stream *stream)
 {
-    (void)attention;
-    (void)batch;
-    (void)queries;
-    (void)keys;
-    (void)q;
-    (void)k;
-    (void)v;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_planes_finish(const struct vsm_cuda_planes *planes, const void *x, const void *bias,
                            const void *residual, void *out, struct vsm_cuda_stream *stream)
 {
-    (void)planes;
-    (void)x;
-    (void)bias;
-    (void)residual;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_planes_mean(const struct vsm_cuda_planes *planes, const void *x, void *out,
                          struct vsm_cuda_stream *stream)
 {
-    (void)planes;
-    (void)x;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_tokens_pool(int64_t batch, int64_t height, int64_t width, int64_t channels, const void *x,
                          void *out, struct vsm_cuda_stream *stream)
 {
-    (void)batch;
-    (void)height;
-    (void)width;
-    (void)channels;
-    (void)x;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_tokens_rotate(const struct vsm_cuda_tokens_rotation *rotation, const void *x, const void *cosine,
                            const void *sine, const void *still, void *out, struct vsm_cuda_stream *stream)
 {
-    (void)rotation;
-    (void)x;
-    (void)cosine;
-    (void)sine;
-    (void)still;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_patches_unfold(const struct vsm_cuda_patches *patches, const void *x, void *out,
                             struct vsm_cuda_stream *stream)
 {
-    (void)patches;
-    (void)x;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
 int vsm_cuda_patches_small(const struct vsm_cuda_patches *patches, int64_t outputs, const void *x,
                            const void *weights, const void *bias, void *out, struct vsm_cuda_stream *stream)
 {
-    (void)patches;
-    (void)outputs;
-    (void)x;
-    (void)weights;
-    (void)bias;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
 
@@ -530,14 +326,5 @@ int vsm_cuda_patches_depthwise(int64_t batch, int64_t height, int64_t width, int
                                const void *weights, const void *bias, void *out,
                                struct vsm_cuda_stream *stream)
 {
-    (void)batch;
-    (void)height;
-    (void)width;
-    (void)channels;
-    (void)x;
-    (void)weights;
-    (void)bias;
-    (void)out;
-    (void)stream;
     return NO_CUDA;
 }
