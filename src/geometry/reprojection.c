@@ -120,10 +120,9 @@ int vsm_reprojection_create(const struct vsm_reprojection_options *options,
         (left->x | left->y | right->x | right->y | left->width | left->height) % 2 ||
         options->height < VSM_REPROJECTION_MIN || options->height > VSM_REPROJECTION_MAX ||
         options->height % VSM_REPROJECTION_ALIGNMENT || !is_drawable(options->format))
-        return vsm_fail(VSM_E_INTERNAL,
-                        "alpha-packed: eyes of %dx%d and %dx%d cannot become circles of %d lines",
+        return vsm_fail(VSM_E_INTERNAL, "reprojection: eyes of %dx%d and %dx%d cannot be drawn %d lines high",
                         left->width, left->height, right->width, right->height, options->height);
-    p = vsm_mem_alloc("alpha-packed layout", 1, sizeof(*p));
+    p = vsm_mem_alloc("reprojection", 1, sizeof(*p));
     if (!p)
         return VSM_E_NOMEM;
     p->options = *options;
@@ -416,7 +415,7 @@ int vsm_reprojection_draw(const struct vsm_reprojection *reprojection, const str
         (matte && (matte->format.planes != VSM_PLANES_GRAY || matte->format.depth != 16 ||
                    matte->width != picture->width || matte->height != picture->height)) ||
         !contains(picture, o->eyes[0]) || !contains(picture, o->eyes[1]))
-        return vsm_fail(VSM_E_INTERNAL, "alpha-packed: pictures of %dx%d and %dx%d do not fit the layout",
+        return vsm_fail(VSM_E_INTERNAL, "reprojection: pictures of %dx%d and %dx%d do not fit the layout",
                         picture->width, picture->height, frame->width, frame->height);
     draw.kernels = choose_kernels(&draw);
     status = halve_matte(&draw, pool);
