@@ -1,13 +1,16 @@
-/* The kernels behind nn/ort_ops.h against plain loops (nn/ops_reference.h). "time" as argument also times the narrow attention
+/* The kernels behind nn/own_ops.h against their plain loops. "time" as argument also times the narrow attention
  * at the shape of SAM 2.1 at 1024 with two eyes. */
+#include "cuda/attention.h"
 #include "cuda/device.h"
+#include "cuda/linear.h"
 #include "nn/graph_half.h"
 #include "nn/half.h"
-#include "nn/ops_reference.h"
+#include "nn/own_ops.h"
 #include "tap.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MOST 8 /* buffers of a test */
 
@@ -91,195 +94,118 @@ static void check(int status)
         tap_fail_check(__FILE__, __LINE__, "%s", vsm_error_message());
 }
 
-static void test_linear(void)
+/* Of an input: the numbers lie between -scale and scale. */
+struct operand {
+    int64_t dims[4]; /* 0 from the rank on */
+    float scale;
+};
+
+struct example {
+    const char *op;
+    struct operand in[VSM_OWN_OPS_MAX_INPUTS];
+    double tolerance;
+    int64_t attributes[VSM_OWN_OPS_ATTRIBUTES];
+    float epsilon;
+};
+
+#define ACT(act)   [VSM_OWN_OPS_ACT] = VSM_CUDA_LINEAR_##act
+#define BY_COLUMNS [VSM_OWN_OPS_BY_COLUMNS] = 1
+#define GELU       [VSM_OWN_OPS_GELU] = 1
+#define PLANAR     [VSM_OWN_OPS_PLANAR] = 1
+#define WINDOW(kernel, stride, pad, depth)                                                                   \
+    [VSM_OWN_OPS_KERNEL] = kernel, [VSM_OWN_OPS_STRIDE] = stride, [VSM_OWN_OPS_PAD] = pad,                   \
+    [VSM_OWN_OPS_DEPTH] = depth
+
+static const struct example examples[] = {
+    {"LinearHalf", {{{300, 96}, 1}, {{384, 96}, 0.2f}, {{384}, 1}}, 2e-3, {ACT(GELU)}},
+    {"LinearHalf", {{{16, 256}, 1}, {{256, 2048}, 0.2f}, {{2048}, 1}}, 2e-3, {ACT(RELU), BY_COLUMNS}},
+    {"LinearHalf", {{{1000, 64}, 1}, {{256, 64}, 0.2f}, {{256}, 1}}, 2e-3},
+    {"LinearFull", {{{513, 384}, 1}, {{96, 384}, 0.2f}, {{96}, 1}, {{513, 96}, 3}}, 2e-5},
+    {"LinearFull", {{{7, 256}, 1}, {{256, 256}, 0.2f}, {{256}, 1}, {{7, 256}, 3}}, 2e-5, {BY_COLUMNS}},
+    {"NormHalf", {{{1001, 4}, 5}, {{4}, 2}, {{4}, 1}}, 2e-3, {GELU}, 1e-6f},
+    {"NormFull", {{{333, 96}, 5}, {{96}, 2}, {{96}, 1}}, 2e-3, {0}, 1e-6f},
+    {"NormFull", {{{77, 256}, 5}, {{256}, 2}, {{256}, 1}}, 2e-3, {0}, 1e-5f},
+    {"NormFull", {{{50, 768}, 5}, {{768}, 2}, {{768}, 1}}, 2e-3, {0}, 1e-6f},
+    {"NormHalf", {{{65, 1152}, 5}, {{1152}, 2}, {{1152}, 1}}, 2e-3, {0}, 1e-6f},
+    {"NormHalf", {{{65, 112}, 5}, {{112}, 2}, {{112}, 1}}, 2e-3, {GELU}, 1e-6f},
+    {"FinishPlanes", {{{2, 48, 8, 8}, 3}, {{48}, 1}, {{2, 48, 8, 8}, 2}}, 2e-3, {GELU}},
+    {"FinishPlanes", {{{1, 5, 7, 7}, 3}, {{5}, 1}, {{1, 5, 7, 7}, 2}}, 2e-3},
+    {"PlaneMeans", {{{2, 48, 8, 8}, 3}}, 1e-3},
+    {"PlaneMeans", {{{1, 5, 7, 7}, 3}}, 1e-3},
+    {"PoolTokens", {{{3, 8, 6, 16}, 3}}, 0},
+    {"Rotate", {{{2, 60, 256}, 2}, {{20, 128}, 1}, {{20, 128}, 1}, {{2, 3, 256}, 2}}, 2e-3},
+    {"Attention", {{{1, 128, 256}, 1.5f}, {{1, 128, 256}, 1.5f}, {{1, 128, 64}, 2}}, 3e-3},
+    {"Attention", {{{2, 256, 256}, 1.5f}, {{2, 300, 256}, 1.5f}, {{2, 300, 64}, 2}}, 3e-3},
+    {"Attention", {{{3, 200, 256}, 1.5f}, {{3, 1000, 256}, 1.5f}, {{3, 1000, 64}, 2}}, 3e-3},
+    {"Attention", {{{1, 64, 256}, 1.5f}, {{1, 17, 256}, 1.5f}, {{1, 17, 64}, 2}}, 3e-3},
+    {"Attention", {{{1, 4096, 256}, 1.5f}, {{1, 640, 256}, 1.5f}, {{1, 640, 64}, 2}}, 3e-3},
+    {"Unfold", {{{2, 3, 20, 28}, 2}}, 0, {WINDOW(7, 4, 3, 152), PLANAR}},
+    {"Unfold", {{{1, 6, 10, 16}, 2}}, 0, {WINDOW(3, 2, 1, 144)}},
+    {"SmallConv", {{{2, 18, 10, 4}, 2}, {{16, 36}, 1}, {{16}, 1}}, 2e-3},
+    {"DepthwiseTokens", {{{2, 9, 11, 16}, 2}, {{49, 16}, 1}, {{16}, 1}}, 2e-3},
+};
+
+static const struct vsm_own_ops_operator *find(const char *name)
 {
-    static const struct vsm_cuda_linear_layer layers[] = {
-        {.rows = 300, .in = 96, .out = 384, .act = VSM_CUDA_LINEAR_GELU},
-        {.rows = 16, .in = 256, .out = 2048, .by_columns = 1, .act = VSM_CUDA_LINEAR_RELU},
-        {.rows = 1000, .in = 64, .out = 256},
-        {.rows = 513, .in = 384, .out = 96, .full = 1},
-        {.rows = 7, .in = 256, .out = 256, .by_columns = 1, .full = 1},
-    };
-    struct vsm_cuda_linear *linear = NULL;
+    const struct vsm_own_ops_operator *op = vsm_own_ops;
 
-    check(vsm_cuda_linear_create(&linear));
-    for (size_t i = 0; linear && i < sizeof(layers) / sizeof(layers[0]); i++) {
-        const struct vsm_cuda_linear_layer *l = &layers[i];
-        struct buffers b = {0};
-        const int x = add(&b, l->rows * l->in, true, 1), w = add(&b, l->in * l->out, true, 0.2f),
-                  bias = add(&b, l->out, !l->full, 1), residual = add(&b, l->rows * l->out, !l->full, 3),
-                  out = add(&b, l->rows * l->out, !l->full, 9);
-        const int64_t count = l->rows * l->out;
+    while (op->name && strcmp(op->name, name) != 0)
+        op++;
+    return op;
+}
 
-        for (int with = 0; with < 2; with++) { /* without bias and residual, and with */
-            const float *more = with && l->full ? b.host[residual] : NULL,
-                        *there = more ? b.device[residual] : NULL;
+/* The first `given` inputs of the example, on both sides: the plain loops write the result here, the kernel there. */
+static void run_example(const struct example *e, const struct vsm_own_ops_operator *op, size_t given,
+                        const struct vsm_own_ops_device *cuda)
+{
+    const struct vsm_own_ops_device cpu = {0};
+    struct vsm_own_ops_node node = {.op = op, .device = &cpu, .epsilon = e->epsilon};
+    struct vsm_own_ops_operand here[VSM_OWN_OPS_MAX_INPUTS] = {{0}}, there[VSM_OWN_OPS_MAX_INPUTS], out;
+    struct buffers b = {0};
+    int64_t count;
 
-            vsm_ops_reference_linear(l, b.host[x], b.host[w], with ? b.host[bias] : NULL, more, b.host[out]);
-            check(vsm_cuda_linear_run(linear, l, b.device[x], b.device[w], with ? b.device[bias] : NULL,
-                                      there, b.device[out], stream));
-            compare(&b, out, count, !l->full, l->full ? 2e-5 : 2e-3, "linear layer");
+    memcpy(node.attributes, e->attributes, sizeof(node.attributes));
+    for (size_t i = 0; i < given; i++) {
+        while (here[i].rank < 4 && e->in[i].dims[here[i].rank]) {
+            here[i].dims[here[i].rank] = e->in[i].dims[here[i].rank];
+            here[i].rank++;
         }
-        drop(&b);
+        here[i].data = b.host[add(&b, vsm_own_ops_count(&here[i]), op->inputs[i] == 'H', e->in[i].scale)];
     }
-    vsm_cuda_linear_destroy(linear);
-}
-
-static void test_norm(void)
-{
-    static const struct vsm_cuda_norm norms[] = {
-        {.rows = 1001, .channels = 4, .gelu = 1, .epsilon = 1e-6f},
-        {.rows = 333, .channels = 96, .full = 1, .epsilon = 1e-6f},
-        {.rows = 77, .channels = 256, .full = 1, .epsilon = 1e-5f},
-        {.rows = 50, .channels = 768, .full = 1, .epsilon = 1e-6f},
-        {.rows = 65, .channels = 1152, .epsilon = 1e-6f},
-        {.rows = 65, .channels = 112, .gelu = 1, .epsilon = 1e-6f},
-    };
-
-    for (size_t i = 0; i < sizeof(norms) / sizeof(norms[0]); i++) {
-        const struct vsm_cuda_norm *n = &norms[i];
-        struct buffers b = {0};
-        const int x = add(&b, n->rows * n->channels, !n->full, 5), scale = add(&b, n->channels, true, 2),
-                  bias = add(&b, n->channels, true, 1), out = add(&b, n->rows * n->channels, true, 9);
-
-        vsm_ops_reference_norm(n, b.host[x], b.host[scale], b.host[bias], b.host[out]);
-        check(vsm_cuda_norm_run(n, b.device[x], b.device[scale], b.device[bias], b.device[out], stream));
-        compare(&b, out, n->rows * n->channels, true, 2e-3, "norm");
-        drop(&b);
+    memcpy(there, here, sizeof(there));
+    for (size_t i = 0; i < given; i++)
+        there[i].data = b.device[i];
+    if (op->infer(&node, here, &out)) {
+        count = vsm_own_ops_count(&out);
+        add(&b, count, op->output == 'H', 9);
+        check(op->run(&node, here, b.host[given], NULL));
+        node.device = cuda;
+        check(op->run(&node, there, b.device[given], stream));
+        compare(&b, (int)given, count, op->output == 'H', e->tolerance, op->name);
+    } else {
+        tap_fail_check(__FILE__, __LINE__, "%s: shapes do not fit", e->op);
     }
-}
-
-static void test_planes(void)
-{
-    static const struct vsm_cuda_planes cases[] = {{.batch = 2, .channels = 48, .pixels = 64, .gelu = 1},
-                                                   {.batch = 1, .channels = 5, .pixels = 49}};
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct vsm_cuda_planes *p = &cases[i];
-        const int64_t maps = p->batch * p->channels, count = maps * p->pixels;
-        struct buffers b = {0};
-        const int x = add(&b, count, true, 3), bias = add(&b, p->channels, true, 1),
-                  more = add(&b, count, true, 2), out = add(&b, count, true, 9),
-                  means = add(&b, maps, true, 9);
-
-        vsm_ops_reference_finish(p, b.host[x], b.host[bias], b.host[more], b.host[out]);
-        check(vsm_cuda_planes_finish(p, b.device[x], b.device[bias], b.device[more], b.device[out], stream));
-        compare(&b, out, count, true, 2e-3, "bias, GELU and residual");
-        vsm_ops_reference_means(p, b.host[x], b.host[means]);
-        check(vsm_cuda_planes_mean(p, b.device[x], b.device[means], stream));
-        compare(&b, means, maps, true, 1e-3, "means of maps");
-        drop(&b);
-    }
-}
-
-static void test_tokens(void)
-{
-    const struct vsm_cuda_tokens_rotation r = {
-        .batch = 2, .rows = 60, .period = 20, .still = 3, .channels = 256};
-    const int64_t all = r.batch * (r.rows + r.still) * r.channels;
-    struct buffers b = {0};
-    int x = add(&b, 3 * 8 * 6 * 16, true, 3), out = add(&b, 3 * 4 * 3 * 16, true, 9), c, s, still;
-
-    vsm_ops_reference_pool(3, 8, 6, 16, b.host[x], b.host[out]);
-    check(vsm_cuda_tokens_pool(3, 8, 6, 16, b.device[x], b.device[out], stream));
-    compare(&b, out, 3 * 4 * 3 * 16, true, 0, "maxima of tokens");
-    x = add(&b, r.batch * r.rows * r.channels, true, 2);
-    c = add(&b, r.period * r.channels / 2, true, 1);
-    s = add(&b, r.period * r.channels / 2, true, 1);
-    still = add(&b, r.batch * r.still * r.channels, true, 2);
-    out = add(&b, all, true, 9);
-    vsm_ops_reference_rotate(&r, b.host[x], b.host[c], b.host[s], b.host[still], b.host[out]);
-    check(vsm_cuda_tokens_rotate(&r, b.device[x], b.device[c], b.device[s], b.device[still], b.device[out],
-                                 stream));
-    compare(&b, out, all, true, 2e-3, "rotary positions");
     drop(&b);
 }
 
-static void test_patches(void)
+static void test_examples(void)
 {
-    static const struct vsm_cuda_patches cases[] = {
-        {.batch = 2,
-         .height = 20,
-         .width = 28,
-         .channels = 3,
-         .kernel = 7,
-         .stride = 4,
-         .pad = 3,
-         .planar = 1,
-         .columns = 152},
-        {.batch = 1,
-         .height = 6,
-         .width = 10,
-         .channels = 16,
-         .kernel = 3,
-         .stride = 2,
-         .pad = 1,
-         .columns = 144},
-    };
-    const struct vsm_cuda_patches small = {.batch = 2,
-                                           .height = 18,
-                                           .width = 10,
-                                           .channels = 4,
-                                           .kernel = 3,
-                                           .stride = 2,
-                                           .pad = 1,
-                                           .columns = 36};
-    struct buffers b = {0};
-    int x, w, bias, out;
+    struct vsm_own_ops_device cuda = {.cuda = true};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct vsm_cuda_patches *p = &cases[i];
-        const int64_t rows =
-            p->batch * vsm_cuda_patches_along(p, p->height) * vsm_cuda_patches_along(p, p->width);
+    check(vsm_cuda_linear_create(&cuda.linear));
+    if (vsm_cuda_attention_available())
+        check(vsm_cuda_attention_create(&cuda.attention));
+    for (size_t i = 0; cuda.linear && i < sizeof(examples) / sizeof(examples[0]); i++) {
+        const struct vsm_own_ops_operator *op = find(examples[i].op);
 
-        x = add(&b, p->batch * p->height * p->width * p->channels, true, 2);
-        out = add(&b, rows * p->columns, true, 9);
-        vsm_ops_reference_unfold(p, b.host[x], b.host[out]);
-        check(vsm_cuda_patches_unfold(p, b.device[x], b.device[out], stream));
-        compare(&b, out, rows * p->columns, true, 0, "patches");
-        drop(&b);
+        if (strcmp(examples[i].op, "Attention") == 0 && !cuda.attention)
+            continue;
+        run_example(&examples[i], op, strlen(op->inputs), &cuda);
+        if (op->needed < strlen(op->inputs))
+            run_example(&examples[i], op, op->needed, &cuda);
     }
-    x = add(&b, 2 * 18 * 10 * 4, true, 2);
-    w = add(&b, 16 * 36, true, 1);
-    bias = add(&b, 16, true, 1);
-    out = add(&b, 2 * 9 * 5 * 16, true, 9);
-    vsm_ops_reference_small(&small, 16, b.host[x], b.host[w], b.host[bias], b.host[out]);
-    check(
-        vsm_cuda_patches_small(&small, 16, b.device[x], b.device[w], b.device[bias], b.device[out], stream));
-    compare(&b, out, 2 * 9 * 5 * 16, true, 2e-3, "small convolution");
-    drop(&b);
-    x = add(&b, 2 * 9 * 11 * 16, true, 2);
-    w = add(&b, 49 * 16, true, 1);
-    bias = add(&b, 16, true, 1);
-    out = add(&b, 2 * 9 * 11 * 16, true, 9);
-    vsm_ops_reference_depthwise(2, 9, 11, 16, b.host[x], b.host[w], b.host[bias], b.host[out]);
-    check(vsm_cuda_patches_depthwise(2, 9, 11, 16, b.device[x], b.device[w], b.device[bias], b.device[out],
-                                     stream));
-    compare(&b, out, 2 * 9 * 11 * 16, true, 2e-3, "depthwise convolution");
-    drop(&b);
-}
-
-static void test_attention(void)
-{
-    static const struct {
-        int64_t batch, queries, keys;
-    } cases[] = {{1, 128, 128}, {2, 256, 300}, {3, 200, 1000}, {1, 64, 17}, {1, 4096, 640}};
-    struct vsm_cuda_attention *attention = NULL;
-
-    check(vsm_cuda_attention_create(&attention));
-    for (size_t i = 0; attention && i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const int64_t n = cases[i].batch, queries = cases[i].queries, keys = cases[i].keys;
-        struct buffers b = {0};
-        const int q = add(&b, n * queries * 256, true, 1.5f), k = add(&b, n * keys * 256, true, 1.5f),
-                  v = add(&b, n * keys * 64, true, 2), out = add(&b, n * queries * 64, true, 9);
-
-        check(vsm_ops_reference_attention(n, queries, keys, b.host[q], b.host[k], b.host[v], b.host[out]));
-        check(vsm_cuda_attention_run(attention, n, queries, keys, b.device[q], b.device[k], b.device[v],
-                                     b.device[out], stream));
-        compare(&b, out, n * queries * 64, true, 3e-3, "narrow attention");
-        drop(&b);
-    }
-    vsm_cuda_attention_destroy(attention);
+    vsm_cuda_attention_destroy(cuda.attention);
+    vsm_cuda_linear_destroy(cuda.linear);
 }
 
 static void time_attention(int64_t keys)
@@ -320,13 +246,7 @@ int main(int argc, char **argv)
         printf("1..0 # SKIP %s\n", vsm_error_message());
         return 0;
     }
-    RUN(test_linear);
-    RUN(test_norm);
-    RUN(test_planes);
-    RUN(test_tokens);
-    RUN(test_patches);
-    if (vsm_cuda_attention_available())
-        RUN(test_attention);
+    RUN(test_examples);
     if (argc > 1 && strcmp(argv[1], "time") == 0) {
         time_attention(28736);
         time_attention(3648);
