@@ -31,6 +31,10 @@ struct vsm_people {
         detected; /* the detector ran on this very frame; otherwise positions are carried on from earlier ones */
     int32_t count;
     struct vsm_person person[VSM_MAX_PEOPLE];
+    /* Out of sight, but remembered (people/rivals.h): where they may still be, for parting mattes (people/gate.h) and
+     * for nothing else. */
+    int32_t rival_count;
+    struct vsm_person rival[VSM_MAX_PEOPLE];
 };
 
 #endif

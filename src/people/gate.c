@@ -25,13 +25,19 @@ struct vsm_gate {
     int16_t *distance;
 };
 
-bool vsm_gate_box_of(const struct vsm_view_map *map, int width, int height, const struct vsm_person *person,
-                     enum vsm_eye eye, struct vsm_gate_box *box)
+/* false: the view sees nothing of it. */
+static bool box_of(const struct vsm_view_map *map, int width, int height, const struct vsm_person *person,
+                   enum vsm_eye eye, struct vsm_gate_box *box)
 {
     const struct vsm_person_box *from = &person->box[eye];
     bool any = false;
 
-    *box = (struct vsm_gate_box){INFINITY, INFINITY, -INFINITY, -INFINITY, person->parallax, person->chosen};
+    *box = (struct vsm_gate_box){.left = INFINITY,
+                                 .top = INFINITY,
+                                 .right = -INFINITY,
+                                 .bottom = -INFINITY,
+                                 .parallax = person->parallax,
+                                 .chosen = person->chosen};
     for (int i = 0; i <= BOX_STEPS; i++) {
         for (int k = 0; k <= BOX_STEPS; k++) {
             const double u = (double)from->left + (double)(from->right - from->left) * i / BOX_STEPS;
@@ -49,6 +55,20 @@ bool vsm_gate_box_of(const struct vsm_view_map *map, int width, int height, cons
     }
     return any && box->right > 0.0f && box->bottom > 0.0f && box->left < (float)map->width &&
            box->top < (float)map->height;
+}
+
+int vsm_gate_boxes_of(const struct vsm_view_map *map, int width, int height, const struct vsm_people *people,
+                      enum vsm_eye eye, struct vsm_gate_box boxes[VSM_GATE_BOXES])
+{
+    int count = 0;
+
+    for (int i = 0; i < people->count; i++)
+        count += box_of(map, width, height, &people->person[i], eye, &boxes[count]);
+    for (int i = 0; i < people->rival_count; i++) {
+        if (box_of(map, width, height, &people->rival[i], eye, &boxes[count]))
+            boxes[count++].rival = true;
+    }
+    return count;
 }
 
 int vsm_gate_create(int width, int height, struct vsm_gate **gate)
@@ -122,6 +142,7 @@ static float from_middle(const struct vsm_gate_box *b, float x)
 static int body_at(const struct vsm_gate_box *boxes, int count, float x, float y)
 {
     int inside = 0, only = NOBODY, front = NOBODY;
+    bool seen = false;
 
     for (int i = 0; i < count; i++) {
         const struct vsm_gate_box *b = &boxes[i];
@@ -129,6 +150,9 @@ static int body_at(const struct vsm_gate_box *boxes, int count, float x, float y
         if (!holds(b, x, y, 0.0f))
             continue;
         inside++;
+        if (b->rival && seen)
+            continue;
+        seen = !b->rival;
         only = i;
         if (from_middle(b, x) < MIDDLE && (front < 0 || b->parallax > boxes[front].parallax))
             front = i;
@@ -142,8 +166,9 @@ static int box_round(const struct vsm_gate_box *boxes, int count, float x, float
     int best = NOBODY;
 
     for (int i = 0; i < count; i++) {
-        if (holds(&boxes[i], x, y, GROWN) &&
-            (best < 0 || from_middle(&boxes[i], x) < from_middle(&boxes[best], x)))
+        if (!holds(&boxes[i], x, y, GROWN) || (boxes[i].rival && best >= 0 && !boxes[best].rival))
+            continue;
+        if (best < 0 || from_middle(&boxes[i], x) < from_middle(&boxes[best], x))
             best = i;
     }
     return best;
@@ -264,8 +289,8 @@ void vsm_gate_make(struct vsm_gate *gate, const float *alpha, const struct vsm_g
                    float *open)
 {
     shrink(gate, alpha);
-    if (count > VSM_MAX_PEOPLE)
-        count = VSM_MAX_PEOPLE;
+    if (count > VSM_GATE_BOXES)
+        count = VSM_GATE_BOXES;
     share_out(gate, boxes, count);
     for (int i = 0; i < gate->columns * gate->rows; i++)
         gate->open[i] = gate->owner[i] != NOBODY && boxes[gate->owner[i]].chosen ? 1.0f : 0.0f;

@@ -31,7 +31,7 @@
 static bool plausible(const struct vsm_roster_person *person)
 {
     return person->id > 0 && person->unseen >= 0 && person->missed >= 0 && person->seen >= 0 &&
-           person->frames >= 0;
+           person->frames >= 0 && person->hidden >= 0;
 }
 
 static float clamp(float v, float low, float high)
@@ -94,13 +94,13 @@ static void move(struct vsm_roster_person *p, const struct vsm_drift_move *seen)
     p->match *= MATCH_FADING;
     p->unseen++;
     p->frames += p->in_sight;
+    p->hidden = p->in_sight ? 0 : p->hidden + 1;
 }
 
-/* Nobody can be seen in a box that lies outside the eye. */
-static bool outside(const struct vsm_roster_person *p)
+bool vsm_roster_outside(const struct vsm_roster_person *person)
 {
-    return p->edge[2] < SMALLEST || p->edge[3] < SMALLEST || p->edge[0] > 1.0f - SMALLEST ||
-           p->edge[1] > 1.0f - SMALLEST;
+    return person->edge[2] < SMALLEST || person->edge[3] < SMALLEST || person->edge[0] > 1.0f - SMALLEST ||
+           person->edge[1] > 1.0f - SMALLEST;
 }
 
 static void drop(struct vsm_roster *roster, int index)
@@ -116,7 +116,7 @@ void vsm_roster_step(struct vsm_roster *roster, const struct vsm_drift_move *mov
         struct vsm_roster_person *p = &roster->person[i];
 
         move(p, moves ? &moves[k] : NULL);
-        if (outside(p))
+        if (vsm_roster_outside(p))
             p->in_sight = false;
         if (!p->in_sight && p->unseen > VSM_ROSTER_MEMORY)
             drop(roster, i);
@@ -235,7 +235,7 @@ static void seen(struct vsm_roster_person *p, const struct vsm_roster_sighting *
         start(p, s, guess);
     learn(p, s);
     p->score = s->score;
-    p->unseen = p->missed = 0;
+    p->unseen = p->missed = p->hidden = 0;
     p->seen++;
     p->in_sight = true;
 }
@@ -310,6 +310,7 @@ static void save_person(const struct vsm_roster_person *p, struct vsm_bytes_out 
     vsm_bytes_put_le32(out, (uint32_t)p->missed);
     vsm_bytes_put_le32(out, (uint32_t)p->seen);
     vsm_bytes_put_le32(out, (uint32_t)p->frames);
+    vsm_bytes_put_le32(out, (uint32_t)p->hidden);
     vsm_bytes_put_u8(out, p->in_sight);
     vsm_bytes_put_u8(out, p->chosen);
     vsm_bytes_put_u8(out, p->drifting);
@@ -332,6 +333,7 @@ static bool load_person(struct vsm_roster_person *p, struct vsm_bytes_in *in)
     p->missed = (int32_t)vsm_bytes_get_le32(in);
     p->seen = (int32_t)vsm_bytes_get_le32(in);
     p->frames = (int32_t)vsm_bytes_get_le32(in);
+    p->hidden = (int32_t)vsm_bytes_get_le32(in);
     p->in_sight = vsm_bytes_get_u8(in) != 0;
     p->chosen = vsm_bytes_get_u8(in) != 0;
     p->drifting = vsm_bytes_get_u8(in) != 0;

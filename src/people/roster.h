@@ -47,6 +47,7 @@ struct vsm_roster_person {
     int32_t missed; /* detections since */
     int32_t seen;   /* detections that saw them */
     int32_t frames; /* in which they were in sight */
+    int32_t hidden; /* frames since they were in sight */
     bool in_sight;
     bool chosen; /* the caller's; new people are not */
     float score;
@@ -81,6 +82,9 @@ void vsm_roster_clear(struct vsm_roster *roster);
 
 /* The person's box now, within the eye. */
 struct vsm_person_box vsm_roster_box(const struct vsm_roster_person *person);
+
+/* Whether nobody can be seen in the person's box, because it lies outside the eye. */
+bool vsm_roster_outside(const struct vsm_roster_person *person);
 
 /* Intersection by union of two boxes, 0..1. */
 float vsm_roster_overlap(const struct vsm_person_box *a, const struct vsm_person_box *b);

@@ -194,12 +194,10 @@ static int compare_eyes(struct vsm_device_review *r, const struct vsm_frame *fra
 static void close_to_others(struct vsm_device_review *r, const struct vsm_frame *frame, int view)
 {
     const struct vsm_view *v = &r->views[view];
-    struct vsm_gate_box boxes[VSM_MAX_PEOPLE];
-    int count = 0;
+    struct vsm_gate_box boxes[VSM_GATE_BOXES];
+    const int count =
+        vsm_gate_boxes_of(&r->maps[view], v->source.width, v->source.height, &frame->people, v->eye, boxes);
 
-    for (int i = 0; i < frame->people.count; i++)
-        count += vsm_gate_box_of(&r->maps[view], v->source.width, v->source.height, &frame->people.person[i],
-                                 v->eye, &boxes[count]);
     vsm_coefficients_fill_alpha(maps_of(r, view), digest_of(r, frame, view), r->cells, r->open);
     vsm_gate_make(r->gate, r->open, boxes, count, r->open);
 }

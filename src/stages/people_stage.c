@@ -5,6 +5,7 @@
 #include "image/scene_cut.h"
 #include "people/choice.h"
 #include "people/drift.h"
+#include "people/rivals.h"
 #include "people/roster.h"
 #include "stereo/box_transfer.h"
 
@@ -146,7 +147,7 @@ static int look(struct vsm_people_stage *s)
                                          .parallax = matches[i].parallax,
                                          .rise = matches[i].rise,
                                          .match = matches[i].confidence,
-                                         .looks = vsm_looks_at(s->rgb[s->options.master], view->width,
+                                         .looks = vsm_looks_at(s->eye[s->options.master], view->width,
                                                                view->height, boxes, count, i)};
     vsm_roster_see(&s->roster, sightings, count, guess, s->looked ? VSM_DETECTOR_NEW : VSM_DETECTOR_FIRST);
     s->numbers.detections++;
@@ -191,6 +192,15 @@ static void tell(const struct vsm_people_stage *s, struct vsm_people *people)
             people->person[k] = people->person[k + 1];
         people->person[people->count - 1] = person_of(s, &s->roster.person[i]);
     }
+}
+
+static void tell_rivals(const struct vsm_people_stage *s, struct vsm_people *people)
+{
+    const struct vsm_roster_person *rivals[VSM_ROSTER_SIZE];
+    const int count = vsm_rivals_find(&s->roster, rivals);
+
+    for (int i = 0; i < count && people->rival_count < VSM_MAX_PEOPLE; i++)
+        people->rival[people->rival_count++] = person_of(s, rivals[i]);
 }
 
 static void begin_scene(struct vsm_people_stage *s)
@@ -258,6 +268,7 @@ static int follow(struct vsm_people_stage *s, struct vsm_people *people)
         people->count = 0;
         tell(s, people);
     }
+    tell_rivals(s, people);
     count_people(s, people);
     return VSM_OK;
 }

@@ -80,10 +80,10 @@ static int own(struct vsm_tensor **tensor)
 static int gate_view(struct vsm_select_stage *stage, const struct vsm_frame *frame, struct vsm_matte *matte)
 {
     const size_t n = (size_t)matte->view.width * (size_t)matte->view.height;
-    struct vsm_gate_box boxes[VSM_MAX_PEOPLE];
+    struct vsm_gate_box boxes[VSM_GATE_BOXES];
     struct vsm_view_map map;
     float *a, *b;
-    int count = 0, status = own(&matte->coefficients);
+    int count, status = own(&matte->coefficients);
 
     if (status == VSM_OK)
         status = fit(stage, matte->view.width, matte->view.height);
@@ -93,9 +93,8 @@ static int gate_view(struct vsm_select_stage *stage, const struct vsm_frame *fra
         status = vsm_preprocess(frame->source, &matte->view, stage->rgb, stage->pool);
     if (status != VSM_OK)
         return status;
-    for (int i = 0; i < frame->people.count; i++)
-        count += vsm_gate_box_of(&map, matte->view.source.width, matte->view.source.height,
-                                 &frame->people.person[i], matte->view.eye, &boxes[count]);
+    count = vsm_gate_boxes_of(&map, matte->view.source.width, matte->view.source.height, &frame->people,
+                              matte->view.eye, boxes);
     a = vsm_tensor_f32(matte->coefficients) + VSM_COEFFICIENT_ALPHA_A * n;
     b = vsm_tensor_f32(matte->coefficients) + VSM_COEFFICIENT_ALPHA_B * n;
     vsm_coefficients_fill_alpha(vsm_tensor_f32(matte->coefficients), stage->rgb, n, stage->open);

@@ -1,5 +1,6 @@
 /* The people stage on real footage: who is there, where scenes begin, and going on from any barrier. */
 #include "build_config.h"
+#include "image/preprocess.h"
 #include "media/video_reader.h"
 #include "people/roster.h"
 #include "shared_data.h"
@@ -40,7 +41,7 @@ static bool load(void)
     return true;
 }
 
-static struct vsm_people_stage *create(void)
+static struct vsm_people_stage *create_looking(int interval)
 {
     struct vsm_people_stage_options options = {.detector = detector,
                                                .eyes = {{0, 0, 1280, 720}},
@@ -48,13 +49,18 @@ static struct vsm_people_stage *create(void)
                                                .projection = VSM_RECTILINEAR,
                                                .field_of_view = 65,
                                                .baseline = 0.06,
-                                               .interval = 6,
+                                               .interval = interval,
                                                .correction = 300,
                                                .rule = {.kind = VSM_PEOPLE_LARGEST, .count = 1}};
     struct vsm_people_stage *stage = NULL;
 
     CHECK_INT(vsm_people_stage_create(&options, &stage), VSM_OK);
     return stage;
+}
+
+static struct vsm_people_stage *create(void)
+{
+    return create_looking(6);
 }
 
 static void run(struct vsm_people_stage *stage, int seq)
@@ -125,6 +131,115 @@ static void test_resume(void)
     }
 }
 
+/* A frame as it comes from a device: small grids in place of the picture, in which `hidden` is a flat grey. */
+static void run_on_thumbnails(struct vsm_people_stage *stage, int seq, const struct vsm_person_box *hidden)
+{
+    const struct vsm_rect eye = {0, 0, 1280, 720};
+    struct vsm_tensor *t;
+    struct vsm_view views[2];
+    float *rgb;
+    int w, h;
+
+    vsm_people_stage_views(&eye, 1, views);
+    w = views[0].width;
+    h = views[0].height;
+    t = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, h, w});
+    rgb = vsm_tensor_f32(t);
+    CHECK_INT(vsm_preprocess(frames[seq]->source, &views[0], rgb, NULL), VSM_OK);
+    for (int i = 0; hidden && i < w * h; i++) {
+        const float x = (float)(i % w) / (float)w, y = (float)(i / w) / (float)h;
+
+        if (x > hidden->left && x < hidden->right && y > hidden->top && y < hidden->bottom)
+            rgb[i] = rgb[w * h + i] = rgb[2 * w * h + i] = 0.4f;
+    }
+    frames[seq]->thumbnails = t;
+    run(stage, seq);
+    CHECK(frames[seq]->thumbnails == NULL);
+}
+
+/* Nobody can tell from the state where the pictures came from. */
+static void test_thumbnails(void)
+{
+    struct vsm_people_stage *stages[2] = {create(), create()};
+    struct vsm_state *states[2] = {vsm_state_create(), vsm_state_create()};
+
+    for (int k = 0; k < 2; k++) {
+        const struct vsm_stage s = vsm_people_stage_describe(stages[k]);
+
+        for (int i = 0; i < 8; i++) {
+            if (k == 0)
+                run(stages[k], i);
+            else
+                run_on_thumbnails(stages[k], i, NULL);
+        }
+        CHECK_INT(s.barrier(s.self, 7, states[k]), VSM_OK);
+    }
+    CHECK_INT(states[0]->count, states[1]->count);
+    for (size_t i = 0; i < states[0]->count; i++) {
+        const struct vsm_state_record *a = &states[0]->records[i], *b = &states[1]->records[i];
+
+        CHECK(a->size == b->size && memcmp(a->data, b->data, a->size) == 0);
+    }
+    for (int k = 0; k < 2; k++) {
+        vsm_state_destroy(&states[k]);
+        vsm_people_stage_destroy(stages[k]);
+    }
+}
+
+#define HIDDEN 4 /* first frame in which the person is behind a board */
+#define RIVAL  9 /* first frame behind the second look that misses them */
+
+static void hide(struct vsm_people_stage *stage, int seq)
+{
+    const struct vsm_person_box *b = &want[0].person[0].box[0];
+    const struct vsm_person_box board = {b->left - 0.05f, b->top - 0.05f, b->right + 0.05f,
+                                         b->bottom + 0.05f};
+
+    run_on_thumbnails(stage, seq, seq >= HIDDEN && seq < CUT ? &board : NULL);
+}
+
+/* Who is missed twice is nobody's number any more, but a rival until the cut; also when going on from a barrier. */
+static void test_rivals(void)
+{
+    struct vsm_people_stage *stage = create_looking(3);
+    struct vsm_people seen[FRAMES];
+
+    for (int i = 0; i < FRAMES; i++) {
+        const struct vsm_people *p = &frames[i]->people;
+
+        hide(stage, i);
+        seen[i] = *p;
+        CHECK_INT(frames[i]->scene_cut, i == CUT);
+        CHECK_INT(p->rival_count, i >= RIVAL && i < CUT);
+        CHECK_INT(p->count, i < RIVAL || i >= CUT);
+        if (p->rival_count) {
+            CHECK_INT(p->rival[0].id, want[0].person[0].id);
+            CHECK(p->rival[0].chosen);
+            CHECK(vsm_roster_overlap(&p->rival[0].box[0], &want[0].person[0].box[0]) > 0.7f);
+        }
+    }
+    CHECK_INT(vsm_people_stage_numbers(stage).most_at_once, 1);
+    CHECK_INT(vsm_people_stage_numbers(stage).listed[0].frames, RIVAL);
+    vsm_people_stage_destroy(stage);
+    for (int stop = RIVAL - 2; stop <= CUT; stop++) {
+        struct vsm_people_stage *before = create_looking(3), *after = create_looking(3);
+        const struct vsm_stage s = vsm_people_stage_describe(before);
+        struct vsm_state *state = vsm_state_create();
+
+        for (int i = 0; i <= stop; i++)
+            hide(before, i);
+        CHECK_INT(s.barrier(s.self, stop, state), VSM_OK);
+        CHECK_INT(vsm_people_stage_restore(after, state), VSM_OK);
+        for (int i = stop + 1; i < CUT + 2; i++) {
+            hide(after, i);
+            CHECK(memcmp(&frames[i]->people, &seen[i], sizeof(seen[i])) == 0);
+        }
+        vsm_state_destroy(&state);
+        vsm_people_stage_destroy(before);
+        vsm_people_stage_destroy(after);
+    }
+}
+
 static void test_damaged_states(void)
 {
     struct vsm_people_stage *stage = create();
@@ -166,6 +281,8 @@ int main(void)
     } else {
         RUN(test_undisturbed);
         RUN(test_resume);
+        RUN(test_thumbnails);
+        RUN(test_rivals);
         RUN(test_damaged_states);
         RUN(test_without_detector);
     }

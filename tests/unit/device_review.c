@@ -182,6 +182,33 @@ static void test_others_are_left_out(void)
     vsm_device_review_destroy(r);
 }
 
+/* Somebody out of sight holds half of the body against the chosen one, in both eyes. */
+static void test_rivals_are_left_out(void)
+{
+    const struct vsm_device_review_options options = {.views = views, .view_count = 2, .select = true};
+    const struct vsm_person_box left_half = {0.3f, 0.3f, 0.5f, 0.7f}, right_half = {0.5f, 0.3f, 0.7f, 0.7f};
+    struct vsm_device_review *r = NULL;
+    bool edited[VSM_MAX_VIEWS] = {false};
+
+    make_views();
+    CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+    for (int rivals = 0; rivals < 2; rivals++) {
+        struct vsm_frame *frame = make_frame(0);
+
+        put_alpha(frame);
+        frame->people = (struct vsm_people){.known = true, .count = 1, .rival_count = rivals};
+        frame->people.person[0] = (struct vsm_person){.id = 1, .box = {left_half, left_half}, .chosen = true};
+        frame->people.rival[0] = (struct vsm_person){.id = 2, .box = {right_half, right_half}};
+        CHECK_INT(vsm_device_review_run(r, frame, edits, edited), VSM_OK);
+        for (int eye = 0; eye < 2; eye++) {
+            CHECK_NEAR(edited_alpha(eye, 64 * SIDE + 50), 1, 1e-6);
+            CHECK_NEAR(edited_alpha(eye, 64 * SIDE + 74), !rivals, 1e-6);
+        }
+        vsm_frame_destroy(&frame);
+    }
+    vsm_device_review_destroy(r);
+}
+
 static void test_unknown_people_all_stay(void)
 {
     const struct vsm_device_review_options options = {.views = views, .view_count = 2, .select = true};
@@ -204,6 +231,7 @@ int main(void)
     RUN(test_a_good_frame_is_left_alone);
     RUN(test_a_lost_person_is_mended);
     RUN(test_others_are_left_out);
+    RUN(test_rivals_are_left_out);
     RUN(test_unknown_people_all_stay);
     return tap_done();
 }

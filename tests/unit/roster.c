@@ -244,6 +244,7 @@ static void test_state(void)
     look(&r, 3, s, 1);
     r.person[1].looks = looks_of(blue, 1.0f);
     r.person[1].side = 0.25f;
+    r.person[1].hidden = 7;
     vsm_roster_step(&r, NULL);
     vsm_roster_save(&r, &out);
     in = vsm_bytes_in_of(out.data, out.size);

@@ -2,6 +2,7 @@
 #include "config/people_rule.h"
 #include "people/choice.h"
 #include "people/gate.h"
+#include "people/rivals.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -215,6 +216,134 @@ static void test_gate_of_loose_parts(void)
     CHECK_NEAR(gate_at(60, 100), 0, 0);
 }
 
+/* Two who touch; the right one is missed. */
+static struct vsm_roster_sighting seen(float left, float right)
+{
+    return (struct vsm_roster_sighting){.box = {left / W, 60.0f / H, right / W, 220.0f / H}, .score = 0.6f};
+}
+
+/* The gate for who is in sight and for the rivals, the left eye's grid W x H; the first person of the roster is chosen. */
+static int gate_of(const struct vsm_roster *roster)
+{
+    const struct vsm_roster_person *rivals[VSM_ROSTER_SIZE];
+    struct vsm_gate_box boxes[VSM_GATE_BOXES];
+    const int rival_count = vsm_rivals_find(roster, rivals);
+    int count = 0;
+
+    for (int i = 0; i < roster->count + rival_count; i++) {
+        const bool rival = i >= roster->count;
+        const struct vsm_roster_person *p = rival ? rivals[i - roster->count] : &roster->person[i];
+        const struct vsm_person_box b = vsm_roster_box(p);
+
+        if (rival || p->in_sight)
+            boxes[count++] = (struct vsm_gate_box){.left = b.left * W,
+                                                   .top = b.top * H,
+                                                   .right = b.right * W,
+                                                   .bottom = b.bottom * H,
+                                                   .chosen = p->id == 1,
+                                                   .rival = rival};
+    }
+    make_gate(boxes, count);
+    return rival_count;
+}
+
+static void look(struct vsm_roster *roster, int frames, const struct vsm_roster_sighting *sightings,
+                 int count)
+{
+    static const float guess[VSM_ROSTER_SIZE];
+
+    for (int i = 0; i < frames; i++)
+        vsm_roster_step(roster, NULL);
+    vsm_roster_see(roster, sightings, count, guess, 0.2f);
+}
+
+/* Whose matte hangs together with the chosen one's does not become hers by being missed, until it is too long ago. */
+static void test_a_missed_neighbour_keeps_the_matte(void)
+{
+    const struct vsm_roster_sighting two[] = {seen(40, 140), seen(120, 220)};
+    struct vsm_roster roster = {0};
+    int frames = 0, rivals;
+
+    memset(alpha, 0, sizeof(alpha));
+    paint(44, 64, 216, 216, 1.0f);
+    look(&roster, 0, two, 2);
+    look(&roster, 8, two, 2);
+    CHECK_INT(gate_of(&roster), 0);
+    look(&roster, 8, two, 1);
+    CHECK_INT(gate_of(&roster), 0);
+    CHECK_NEAR(gate_at(170, 140), 0, 1e-6);
+    look(&roster, 8, two, 1);
+    CHECK(!roster.person[1].in_sight);
+    do {
+        rivals = gate_of(&roster);
+        CHECK_NEAR(gate_at(90, 140), 1, 1e-6);
+        if (rivals) {
+            CHECK_NEAR(gate_at(170, 140), 0, 1e-6);
+            CHECK(gate_at(110, 140) > 0.9f && gate_at(150, 140) < 0.1f);
+        }
+        frames += rivals;
+        look(&roster, 1, two, 1);
+    } while (rivals);
+    CHECK_INT(frames, VSM_RIVALS_FRAMES);
+    CHECK_NEAR(gate_at(170, 140), 1, 1e-6);
+    CHECK_INT(roster.last_id, 2);
+}
+
+/* Who is seen again, or was seen once only, is no rival; a cut forgets them. */
+static void test_who_is_no_rival(void)
+{
+    const struct vsm_roster_sighting two[] = {seen(40, 140), seen(120, 220)};
+    const struct vsm_roster_person *rivals[VSM_ROSTER_SIZE];
+    struct vsm_roster roster = {0};
+
+    look(&roster, 0, two, 2);
+    look(&roster, 8, two, 1);
+    look(&roster, 8, two, 1);
+    CHECK(roster.count == 2 && !roster.person[1].in_sight);
+    CHECK_INT(vsm_rivals_find(&roster, rivals), 0);
+    look(&roster, 1, two, 2);
+    CHECK_INT(vsm_rivals_find(&roster, rivals), 0);
+    look(&roster, 8, two, 1);
+    look(&roster, 8, two, 1);
+    CHECK_INT(vsm_rivals_find(&roster, rivals), 1);
+    CHECK(rivals[0] == &roster.person[1]);
+    look(&roster, 1, two, 2);
+    CHECK_INT(vsm_rivals_find(&roster, rivals), 0);
+    look(&roster, 8, two, 1);
+    look(&roster, 8, two, 1);
+    CHECK_INT(vsm_rivals_find(&roster, rivals), 1);
+    vsm_roster_clear(&roster);
+    CHECK_INT(vsm_rivals_find(&roster, rivals), 0);
+}
+
+/* The neighbour has really gone: the chosen one may walk where they were, arms first, and keeps all of her matte. */
+static void test_walking_over_the_place_of_a_rival(void)
+{
+    const struct vsm_roster_sighting two[] = {seen(40, 140), seen(180, 280)};
+    struct vsm_roster roster = {0};
+    bool met = false;
+
+    look(&roster, 0, two, 2);
+    look(&roster, 8, two, 2);
+    look(&roster, 8, two, 1);
+    look(&roster, 8, two, 1);
+    for (int x = 40; x <= 180; x += 5) {
+        const struct vsm_roster_sighting one = seen((float)x, (float)x + 100.0f);
+
+        look(&roster, 1, &one, 1);
+        memset(alpha, 0, sizeof(alpha));
+        paint(x + 35, 64, x + 65, 216, 1.0f);
+        paint(x + 4, 120, x + 96, 130, 1.0f); /* both arms */
+        met = gate_of(&roster) > 0 || met;
+        CHECK_NEAR(gate_at(x + 50, 140), 1, 1e-6);
+        CHECK_NEAR(gate_at(x + 50, 210), 1, 1e-6);
+        CHECK_NEAR(gate_at(x + 8, 125), 1, 1e-6);
+        CHECK_NEAR(gate_at(x + 85, 125), 1, 1e-6);
+    }
+    CHECK(met);
+    CHECK_INT(gate_of(&roster), 0);
+}
+
 static void test_boxes_in_views(void)
 {
     const struct vsm_view direct = {.kind = VSM_VIEW_DIRECT,
@@ -230,20 +359,27 @@ static void test_boxes_in_views(void)
     const struct vsm_person person = {.box = {{0.4f, 0.45f, 0.6f, 0.55f}, {0.0f, 0.45f, 0.1f, 0.55f}},
                                       .parallax = 0.25f,
                                       .chosen = true};
+    const struct vsm_people one = {.count = 1, .person = {person}},
+                            both = {.count = 1, .person = {person}, .rival_count = 1, .rival = {person}};
     struct vsm_view_map map;
-    struct vsm_gate_box box;
+    struct vsm_gate_box box, boxes[VSM_GATE_BOXES];
 
     CHECK_INT(vsm_view_map_init(&map, &direct), VSM_OK);
-    CHECK(vsm_gate_box_of(&map, 1000, 800, &person, VSM_LEFT, &box));
+    CHECK(vsm_gate_boxes_of(&map, 1000, 800, &one, VSM_LEFT, boxes) == 1);
+    box = boxes[0];
     CHECK_NEAR(box.left, 0.4 * W, 1e-2);
     CHECK_NEAR(box.bottom, 0.55 * H, 1e-2);
     CHECK(box.chosen);
     CHECK_NEAR(box.parallax, 0.25, 0);
     CHECK_INT(vsm_view_map_init(&map, &turned), VSM_OK);
-    CHECK(vsm_gate_box_of(&map, 1000, 800, &person, VSM_LEFT, &box));
+    CHECK(vsm_gate_boxes_of(&map, 1000, 800, &one, VSM_LEFT, boxes) == 1);
+    box = boxes[0];
     CHECK_NEAR(box.left + box.right, W, 1e-2);
     CHECK_NEAR(box.right - box.left, W * 0.3249, 0.5); /* tan 18 degrees */
-    CHECK(!vsm_gate_box_of(&map, 1000, 800, &person, VSM_RIGHT, &box));
+    CHECK(vsm_gate_boxes_of(&map, 1000, 800, &one, VSM_RIGHT, boxes) == 0);
+    CHECK_INT(vsm_gate_boxes_of(&map, 1000, 800, &both, VSM_LEFT, boxes), 2);
+    CHECK(!boxes[0].rival && boxes[1].rival && boxes[1].chosen);
+    CHECK_NEAR(boxes[1].right - boxes[1].left, W * 0.3249, 0.5);
 }
 
 int main(void)
@@ -255,6 +391,9 @@ int main(void)
     RUN(test_gate_of_two_apart);
     RUN(test_gate_of_two_touching);
     RUN(test_gate_of_loose_parts);
+    RUN(test_a_missed_neighbour_keeps_the_matte);
+    RUN(test_who_is_no_rival);
+    RUN(test_walking_over_the_place_of_a_rival);
     RUN(test_boxes_in_views);
     return tap_done();
 }
