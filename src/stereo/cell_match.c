@@ -350,8 +350,8 @@ static void compare_cell(void *context, int index, int worker)
         if (other.score > best.score)
             best = other;
     }
-    if (best.score > own.score + OTHER_GAIN)
-        settle_match(m, index, &window, best, &m->map->cells[index]);
+    if (best.score > own.score + OTHER_GAIN && !settle_match(m, index, &window, best, &m->map->cells[index]))
+        m->map->cells[index].confidence = 0.0f;
 }
 
 static void choose_windows(struct matching *m)

@@ -15,6 +15,14 @@ static const float *row_at(const struct vsm_disparity_match_plane *plane, struct
     return plane->origin + (at.y + down) * plane->stride + at.x;
 }
 
+/* Whether rows of `length` pixels from -reach to reach round a place lie within the margin. */
+static bool lies_within(const struct vsm_disparity_match_plane *plane, struct vsm_disparity_match_place at,
+                        int reach, int length)
+{
+    return at.x - reach >= -plane->margin && at.x - reach + length <= plane->width + plane->margin &&
+           at.y - reach >= -plane->margin && at.y + reach < plane->height + plane->margin;
+}
+
 bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
                              struct vsm_disparity_match_place at,
                              const struct vsm_disparity_match_plane *weights,
@@ -24,6 +32,8 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
     const int across = 2 * reach + 1;
     float mean = 0.0f, sum = 0.0f;
 
+    if (!lies_within(picture, at, reach, across) || !lies_within(weights, weights_at, reach, across))
+        return false;
     window->reach = reach;
     window->step = step;
     window->row_count = (across + step - 1) / step;
@@ -64,6 +74,8 @@ float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
     float sum[LANES] = {0}, square[LANES] = {0}, product[LANES] = {0};
     float s = 0.0f, ss = 0.0f, p = 0.0f, variance;
 
+    if (!lies_within(picture, (struct vsm_disparity_match_place){x, y}, window->reach, window->row_length))
+        return -1.0f;
     for (int r = 0; r < window->row_count; r++) {
         const float *from =
             picture->origin + (y - window->reach + r * window->step) * picture->stride + x - window->reach;

@@ -33,14 +33,14 @@ struct vsm_disparity_match_place {
 };
 
 /* Cuts a window round `at`, with the weights that lie round `weights_at` of their plane. false: too little weight
- * (under a quarter of the pixels) or no texture (a standard deviation under 1/100) to be matched. */
+ * (under a quarter of the pixels) or no texture (a standard deviation under 1/100) to be matched, or beyond the margin. */
 bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
                              struct vsm_disparity_match_place at,
                              const struct vsm_disparity_match_plane *weights,
                              struct vsm_disparity_match_place weights_at, int reach, int step,
                              struct vsm_disparity_match_window *window);
 
-/* Correlation with the picture round (x, y), -1..1. The window and its row padding must lie within the margin. */
+/* Correlation with the picture round (x, y), -1..1; -1 where the window leaves the margin. */
 float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
                                 const struct vsm_disparity_match_plane *picture, int x, int y);
 

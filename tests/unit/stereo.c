@@ -1,4 +1,5 @@
 #include "stereo/alignment.h"
+#include "stereo/disparity_match.h"
 
 #include "tap.h"
 
@@ -76,6 +77,43 @@ static void check_projection(enum vsm_projection kind, double field_of_view)
            level);
     CHECK(close > map.matched * 8 / 10 && level > map.matched * 8 / 10);
     vsm_disparity_destroy(d);
+}
+
+/* Exactly to the margin, and not a pixel beyond, in each direction; a whole plane, so that a checker of memory sees it. */
+static void test_windows_at_the_margin(void)
+{
+    enum { MARGIN = 20, REACH = 5, ROW = 16, STRIDE = 32 + 2 * MARGIN };
+    static const int sides[][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}};
+    struct vsm_disparity_match_window *window = malloc(sizeof(*window));
+    float *values = malloc(sizeof(*values) * STRIDE * STRIDE),
+          *ones = malloc(sizeof(*ones) * STRIDE * STRIDE);
+    struct vsm_disparity_match_plane plane = {.stride = STRIDE, .width = 32, .height = 32, .margin = MARGIN};
+    struct vsm_disparity_match_plane weights = plane;
+
+    for (int i = 0; window && values && ones && i < STRIDE * STRIDE; i++) {
+        values[i] = (float)(i * 7919 % 1009) / 1009;
+        ones[i] = 1;
+    }
+    plane.origin = values + MARGIN * (STRIDE + 1);
+    weights.origin = ones + MARGIN * (STRIDE + 1);
+    for (int i = 0; window && values && ones && i < 4; i++) {
+        const int dx = sides[i][0], dy = sides[i][1];
+        const int far = dx < 0 || dy < 0 ? MARGIN - REACH : 31 + MARGIN - REACH;
+        const struct vsm_disparity_match_place last = {dx ? dx * far : 16, dy ? dy * far : 16};
+        const struct vsm_disparity_match_place beyond = {last.x + dx, last.y + dy};
+        const struct vsm_disparity_match_place scored = {dx > 0 ? last.x - (ROW - 2 * REACH - 1) : last.x,
+                                                         last.y};
+
+        CHECK(!vsm_disparity_match_cut(&plane, beyond, &weights, last, REACH, 1, window));
+        CHECK(!vsm_disparity_match_cut(&plane, last, &weights, beyond, REACH, 1, window));
+        CHECK(vsm_disparity_match_cut(&plane, last, &weights, last, REACH, 1, window));
+        CHECK(vsm_disparity_match_cut(&plane, scored, &weights, scored, REACH, 1, window));
+        CHECK_NEAR(vsm_disparity_match_score(window, &plane, scored.x, scored.y), 1, 1e-4);
+        CHECK_NEAR(vsm_disparity_match_score(window, &plane, scored.x + dx, scored.y + dy), -1, 0);
+    }
+    free(ones);
+    free(values);
+    free(window);
 }
 
 static void test_projections(void)
@@ -198,6 +236,7 @@ static void test_options_are_checked(void)
 
 int main(void)
 {
+    RUN(test_windows_at_the_margin);
     RUN(test_projections);
     RUN(test_swapped_eyes_and_gain);
     RUN(test_eyes_become_strangers);
