@@ -119,6 +119,7 @@ static void look_at_device(struct doctor *d)
 static void look_at_codecs(const struct doctor *d)
 {
     static const char *const encoders[] = {"h264_nvenc", "hevc_nvenc"};
+    const struct vsm_format format = {.planes = VSM_PLANES_NV, .depth = 8, .chroma_x = 1, .chroma_y = 1};
 
     if (!d->driver && !d->device) {
         tell("NVDEC, NVENC", "not looked for: they need the driver");
@@ -130,7 +131,7 @@ static void look_at_codecs(const struct doctor *d)
         tell_missing("NVDEC", "decoding is done in software; install the driver's video libraries and an "
                               "FFmpeg with cuda");
     for (size_t i = 0; i < sizeof(encoders) / sizeof(encoders[0]); i++) {
-        if (vsm_capability_nvenc(encoders[i]) == VSM_OK)
+        if (vsm_capability_nvenc(encoders[i], format, NULL) == VSM_OK)
             tell(encoders[i], "opens");
         else
             tell_missing(encoders[i], "other encoders are used; some cards have no NVENC");

@@ -191,7 +191,7 @@ static int settle_nvenc(const struct vsm_plan *plan, struct vsm_plan_output *out
 
     if (strcmp(wanted, "h264_nvenc") != 0 && strcmp(wanted, "hevc_nvenc") != 0)
         return VSM_OK;
-    status = vsm_capability_nvenc(wanted);
+    status = vsm_capability_nvenc(wanted, encoder->format, encoder->pix_fmt);
     if (status == VSM_OK) {
         feed_on_device(plan, output);
         return VSM_OK;

@@ -58,7 +58,7 @@ int vsm_capability_nvdec(void)
     return status ? status : look_for_library();
 }
 
-int vsm_capability_nvenc(const char *name)
+int vsm_capability_nvenc(const char *name, struct vsm_format format, const char *pix_fmt)
 {
     const struct vsm_video_encoder_options options = {
         .codec = name,
@@ -66,7 +66,8 @@ int vsm_capability_nvenc(const char *name)
         .threads = 1,
         .width = TRIAL_WIDTH,
         .height = TRIAL_HEIGHT,
-        .format = {.planes = VSM_PLANES_NV, .depth = 8, .chroma_x = 1, .chroma_y = 1},
+        .pix_fmt = pix_fmt,
+        .format = format,
         .time_base = {1, 30},
         .frame_rate = {30, 1},
     };

@@ -3,6 +3,7 @@
 #define VSM_MEDIA_CAPABILITY_H
 
 #include "base/status.h"
+#include "frame/image.h"
 
 #include <stdbool.h>
 
@@ -13,7 +14,8 @@ bool vsm_capability_encoder(const char *name);
  * the driver's decoder library. What streams it takes shows only when one is decoded. Cost: starts the driver. */
 int vsm_capability_nvdec(void) VSM_NODISCARD;
 
-/* Opens the NVENC encoder `name` for a small picture, and closes it. VSM_E_DEVICE says why it does not open. */
-int vsm_capability_nvenc(const char *name) VSM_NODISCARD;
+/* Opens the NVENC encoder `name` for a small picture of this format, and closes it: not each card takes 10 bits.
+ * `pix_fmt`: as in media/video_encoder.h. VSM_E_DEVICE says why it does not open. */
+int vsm_capability_nvenc(const char *name, struct vsm_format format, const char *pix_fmt) VSM_NODISCARD;
 
 #endif

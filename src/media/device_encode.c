@@ -6,6 +6,7 @@
 #include "media/ff.h"
 
 #include <libavutil/hwcontext.h>
+#include <libavutil/pixdesc.h>
 
 #define SPARE 4 /* frames that are ready at the start; the pool grows */
 
@@ -72,8 +73,14 @@ int vsm_device_encode_ask(const struct vsm_device_encode *encode, AVCodecContext
 
 static int copy(struct vsm_device_encode *encode, const struct vsm_image *image, const AVFrame *frame)
 {
+    const AVHWFramesContext *frames = (const AVHWFramesContext *)(void *)encode->frames->data;
     int status = VSM_OK;
 
+    if (image->place != VSM_PLACE_CUDA || vsm_ff_format_to(image->format) != frames->sw_format ||
+        image->width != frames->width || image->height != frames->height)
+        return vsm_fail(VSM_E_INTERNAL, "NVENC: a picture of %dx%d does not fit frames of %dx%d in %s",
+                        image->width, image->height, frames->width, frames->height,
+                        av_get_pix_fmt_name(frames->sw_format));
     for (int p = 0; p < vsm_format_plane_count(image->format) && !status; p++)
         status = vsm_cuda_copy_rows(frame->data[p], frame->linesize[p], image->data[p], image->stride[p],
                                     (size_t)vsm_format_plane_width(image->format, p, image->width) *

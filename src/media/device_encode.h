@@ -20,7 +20,8 @@ void vsm_device_encode_destroy(struct vsm_device_encode *encode);
 /* Before avcodec_open2(): the encoder shall take these frames. */
 int vsm_device_encode_ask(const struct vsm_device_encode *encode, AVCodecContext *context) VSM_NODISCARD;
 
-/* A frame with a copy of the picture, which is taken and goes at once. Without time stamps; the caller's. */
+/* A frame with a copy of the picture, which is taken and goes at once. Without time stamps; the caller's. VSM_E_INTERNAL for a
+ * picture of another size, format or place. */
 int vsm_device_encode_make(struct vsm_device_encode *encode, struct vsm_image **image,
                            AVFrame **frame) VSM_NODISCARD;
 

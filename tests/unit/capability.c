@@ -18,15 +18,24 @@ static void test_encoders_are_told_apart(void)
 /* With a device or without: either it opens, or the message says which part does not. */
 static void test_what_does_not_open_is_named(void)
 {
+    static const struct vsm_format formats[2] = {
+        {.planes = VSM_PLANES_NV, .depth = 8, .chroma_x = 1, .chroma_y = 1},
+        {.planes = VSM_PLANES_NV, .depth = 10, .shift = 6, .chroma_x = 1, .chroma_y = 1}};
     struct vsm_cuda_info info;
     int status;
 
-    CHECK_INT(vsm_capability_nvenc("libnothing"), VSM_E_DEVICE);
+    CHECK_INT(vsm_capability_nvenc("libnothing", formats[0], NULL), VSM_E_DEVICE);
     CHECK_HAS(vsm_error_message(), "NVENC: the linked FFmpeg was built without libnothing");
-    status = vsm_capability_nvenc("hevc_nvenc");
-    CHECK(status == VSM_OK || status == VSM_E_DEVICE);
-    if (status)
-        CHECK_HAS(vsm_error_message(), "NVENC: ");
+    for (int i = 0; i < 2; i++) {
+        status = vsm_capability_nvenc("hevc_nvenc", formats[i], NULL);
+        CHECK(status == VSM_OK || status == VSM_E_DEVICE);
+        if (status)
+            CHECK_HAS(vsm_error_message(), "NVENC: ");
+    }
+    /* The trial is made in the job's own format. */
+    CHECK_INT(vsm_capability_nvenc("ffv1", formats[1], NULL), VSM_OK);
+    CHECK_INT(vsm_capability_nvenc("ffv1", formats[1], "nothing"), VSM_E_DEVICE);
+    CHECK_HAS(vsm_error_message(), "nothing");
     if (vsm_cuda_device_info(&info) == VSM_OK) {
         tap_skip("a device is here");
         return;
