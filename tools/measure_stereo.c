@@ -146,10 +146,10 @@ static int move_left(const struct options *o, float *alpha[2], const float *cons
 {
     struct vsm_stereo_pair_options options = {.baseline = VSM_TRUTH_FILM_BASELINE, .threshold = o->threshold};
     const struct vsm_stereo_pair_frame frame = {.rgb = {rgb[0], rgb[1]}, .alpha = {alpha[0], alpha[1]}};
-    struct vsm_stereo_pair_result result;
+    struct vsm_stereo_pair_look *look = vsm_mem_alloc("stereo pair", 1, sizeof(*look));
     struct vsm_stereo_pair *pair = NULL;
     void *lent = NULL;
-    int status = VSM_OK;
+    int status = look ? VSM_OK : VSM_E_NOMEM;
 
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
         const struct vsm_view view = {.eye = (enum vsm_eye)eye,
@@ -163,12 +163,18 @@ static int move_left(const struct options *o, float *alpha[2], const float *cons
         status = vsm_stereo_pair_create(&options, &pair);
     if (status == VSM_OK && !(lent = vsm_mem_alloc("stereo pair", 1, vsm_stereo_pair_bytes(pair))))
         status = VSM_E_NOMEM;
+    if (status == VSM_OK &&
+        !(look->planes = vsm_mem_alloc("stereo pair", vsm_stereo_pair_look_floats(pair), sizeof(float))))
+        status = VSM_E_NOMEM;
     if (status == VSM_OK) {
         vsm_stereo_pair_lend(pair, lent);
-        vsm_stereo_pair_run(pair, &frame, &result);
-        memcpy(moved, result.moved[1], pixels_of(o) * sizeof(float));
+        vsm_stereo_pair_look(pair, &frame, look);
+        memcpy(moved, look->moved[1], pixels_of(o) * sizeof(float));
     }
     vsm_stereo_pair_destroy(pair);
+    if (look)
+        vsm_mem_free(look->planes);
+    vsm_mem_free(look);
     vsm_mem_free(lent);
     return status;
 }

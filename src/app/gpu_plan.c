@@ -12,6 +12,7 @@
 
 /* The decoder on the device has a fixed set of pictures: media/device_decode.h. */
 #define DEVICE_BUFFER_FRAMES 1
+#define HOST_BUFFER_FRAMES   (VSM_DEVICE_REVIEW_AHEAD - 3)
 
 /* NULL, or what these settings want that the device path does not do. */
 static const char *misfit_of_settings(const struct vsm_config *config)
@@ -118,10 +119,11 @@ int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan)
 {
     const int wanted = plan->config->streaming.buffer_frames;
     const char *why;
+    int most = wanted;
 
-    if (!plan->gpu || !vsm_video_reader_on_device(plan->reader, &why) || wanted < DEVICE_BUFFER_FRAMES)
-        return wanted;
-    return DEVICE_BUFFER_FRAMES;
+    if (plan->gpu)
+        most = vsm_video_reader_on_device(plan->reader, &why) ? DEVICE_BUFFER_FRAMES : HOST_BUFFER_FRAMES;
+    return wanted < most ? wanted : most;
 }
 
 bool vsm_gpu_plan_reviews(const struct vsm_plan *plan, struct vsm_view small[VSM_MAX_VIEWS])
@@ -184,10 +186,12 @@ int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manag
                                                       .view_count = plan->view_count,
                                                       .select = plan->people.kind != VSM_PEOPLE_ALL,
                                                       .stereo = stereo,
-                                                      .pool = pool};
+                                                      .pool = pool,
+                                                      .look_threads = vsm_parallel_threads(pool)};
     int status;
 
     vsm_device_review_views(plan->views, plan->view_count, small);
+    stages->compares = stereo != NULL;
     status = vsm_device_review_create(&options, &stages->review);
     return status == VSM_OK ? vsm_gpu_refine_stage_set_review(stages->refine, stages->review, small) : status;
 }
@@ -210,6 +214,8 @@ int vsm_gpu_plan_describe_stages(const struct vsm_gpu_stages *stages, struct vsm
     if (people)
         described[count++] = vsm_people_stage_describe(people);
     described[count++] = vsm_gpu_stage_describe(stages->network);
+    if (stages->compares)
+        described[count++] = vsm_gpu_refine_stage_describe_compare(stages->refine);
     described[count++] = vsm_gpu_refine_stage_describe(stages->refine);
     described[count++] = vsm_gpu_refine_stage_describe_download(stages->refine);
     return count;

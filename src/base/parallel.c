@@ -17,7 +17,8 @@ struct vsm_parallel {
     pthread_mutex_t lock;   /* guards what follows, except next */
     pthread_cond_t start, finished;
     unsigned long loop; /* number of the current loop */
-    int busy;           /* threads that have not finished it */
+    bool open;          /* threads may still join it */
+    int joined;         /* threads in it */
     bool quit;
     int count;
     void (*body)(void *context, int index, int worker);
@@ -43,15 +44,16 @@ static void *worker_main(void *argument)
 
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (!pool->quit && pool->loop == seen)
+        while (!pool->quit && (!pool->open || pool->loop == seen))
             pthread_cond_wait(&pool->start, &pool->lock);
         if (pool->quit)
             break;
         seen = pool->loop;
+        pool->joined++;
         pthread_mutex_unlock(&pool->lock);
         run_loop(pool, worker->number);
         pthread_mutex_lock(&pool->lock);
-        if (--pool->busy == 0)
+        if (--pool->joined == 0)
             pthread_cond_signal(&pool->finished);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -127,14 +129,15 @@ void vsm_parallel_for(struct vsm_parallel *pool, int count,
     pool->body = body;
     pool->context = context;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    pool->busy = pool->started;
+    pool->open = true;
     pool->loop++;
-    if (pool->started)
-        pthread_cond_broadcast(&pool->start);
+    for (int i = 0; i < pool->started && i < count - 1; i++)
+        pthread_cond_signal(&pool->start);
     pthread_mutex_unlock(&pool->lock);
     run_loop(pool, 0);
     pthread_mutex_lock(&pool->lock);
-    while (pool->busy)
+    pool->open = false; /* nothing is left for threads that wake now */
+    while (pool->joined)
         pthread_cond_wait(&pool->finished, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
     pthread_mutex_unlock(&pool->caller);

@@ -27,7 +27,7 @@ int vsm_parallel_threads(const struct vsm_parallel *pool);
  * when all have returned. worker is in 0..threads-1 and no two running bodies share it. The caller works
  * too, as worker 0. NULL pool: a plain loop. Loops of several callers on one pool run one after the other; a
  * body must not start another loop on the same pool. Cannot fail: bodies note their failures in the context.
- * Cost: two wake-ups. */
+ * Cost: two wake-ups; a thread that wakes when all is done is not waited for. */
 void vsm_parallel_for(struct vsm_parallel *pool, int count,
                       void (*body)(void *context, int index, int worker), void *context);
 

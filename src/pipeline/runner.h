@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VSM_MAX_STAGES 8
+#define VSM_MAX_STAGES 10
 
 /* Times up to the last call that ended; a wait that still goes on is not counted yet. */
 struct vsm_stage_stats {

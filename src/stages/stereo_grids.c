@@ -65,8 +65,10 @@ static int open_pair(const struct vsm_stereo_grids *grids, const struct vsm_view
 int vsm_stereo_grids_begin(struct vsm_stereo_grids_pair *pair)
 {
     const size_t pixels = pair->pixels;
+    const size_t looking = vsm_stereo_pair_look_floats(pair->stereo);
     float *planes =
-        vsm_scratch_alloc("stereo", 5 * pixels * sizeof(float) + vsm_stereo_pair_bytes(pair->stereo), 1);
+        vsm_scratch_alloc("stereo",
+                          (5 * pixels + looking) * sizeof(float) + vsm_stereo_pair_bytes(pair->stereo), 1);
 
     if (!planes)
         return VSM_E_NOMEM;
@@ -75,7 +77,8 @@ int vsm_stereo_grids_begin(struct vsm_stereo_grids_pair *pair)
     pair->alpha[1] = planes + pixels;
     pair->own = planes + 2 * pixels;
     pair->fitted = planes + 3 * pixels;
-    vsm_stereo_pair_lend(pair->stereo, planes + 5 * pixels);
+    pair->looking = planes + 5 * pixels;
+    vsm_stereo_pair_lend(pair->stereo, pair->looking + looking);
     return VSM_OK;
 }
 

@@ -30,7 +30,8 @@ struct vsm_stereo_manager {
     struct vsm_eye_health health;
     struct vsm_stereo_tally tally;
     struct vsm_stereo_list list;
-    atomic_int mean; /* for vsm_stereo_manager_mean() */
+    struct vsm_stereo_look look; /* of run() */
+    atomic_int mean;             /* for vsm_stereo_manager_mean() */
 };
 
 bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count)
@@ -124,28 +125,33 @@ static void repair_state(const struct vsm_stereo_grids_pair *pair, int eye, bool
     }
 }
 
-static void review_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pair *pair,
-                        struct vsm_matte *mattes, const float *const rgb[2],
-                        const enum vsm_eye_health_fault faults[2], bool scene_cut,
-                        struct vsm_rvm_state *states)
+static struct vsm_stereo_pair_frame frame_of(const struct vsm_stereo_grids_pair *pair,
+                                             const struct vsm_frame *frame, int k, const float *const rgb[],
+                                             const struct vsm_stereo_look *look)
 {
-    const struct vsm_stereo_pair_frame frame = {.rgb = {rgb[0], rgb[1]},
-                                                .alpha = {pair->alpha[0], pair->alpha[1]},
-                                                .faults = {faults[0], faults[1]},
-                                                .scene_cut = scene_cut};
+    for (int eye = 0; eye < 2; eye++)
+        vsm_coefficients_fill_alpha(vsm_tensor_f32(frame->mattes[2 * k + eye].coefficients), rgb[2 * k + eye],
+                                    pair->pixels, pair->alpha[eye]);
+    return (struct vsm_stereo_pair_frame){.rgb = {rgb[2 * k], rgb[2 * k + 1]},
+                                          .alpha = {pair->alpha[0], pair->alpha[1]},
+                                          .faults = {look->faults[0], look->faults[1]},
+                                          .scene_cut = frame->scene_cut};
+}
+
+static void settle_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pair *pair,
+                        const struct vsm_stereo_pair_frame *frame, struct vsm_matte *mattes,
+                        struct vsm_rvm_state *states, struct vsm_stereo_pair_look *look)
+{
     const struct vsm_stereo_pair_result *r = &pair->result;
 
-    for (int eye = 0; eye < 2; eye++)
-        vsm_coefficients_fill_alpha(vsm_tensor_f32(mattes[eye].coefficients), rgb[eye], pair->pixels,
-                                    pair->alpha[eye]);
-    vsm_stereo_pair_run(pair->stereo, &frame, &pair->result);
+    vsm_stereo_pair_settle(pair->stereo, frame, look, &pair->result);
     for (int eye = 0; eye < 2; eye++) {
         float *maps = vsm_tensor_f32(mattes[eye].coefficients);
-        const bool whole = r->taken[eye] > REPAIR_WHOLE || faults[eye] == VSM_EYE_HEALTH_BLACK;
+        const bool whole = r->taken[eye] > REPAIR_WHOLE || frame->faults[eye] == VSM_EYE_HEALTH_BLACK;
 
         if (r->weight[eye]) {
-            vsm_coefficients_fill_alpha(maps, rgb[eye], pair->pixels, pair->own);
-            replace_maps(pair, rgb[eye], r->target[eye], r->weight[eye], maps, m->options.pool);
+            vsm_coefficients_fill_alpha(maps, frame->rgb[eye], pair->pixels, pair->own);
+            replace_maps(pair, frame->rgb[eye], r->target[eye], r->weight[eye], maps, m->options.pool);
         }
         if (r->taken[eye] > REPAIR)
             repair_state(pair, eye, whole, &states[!eye], &states[eye]);
@@ -184,33 +190,99 @@ static int follow_views(struct vsm_stereo_manager *m, const struct vsm_frame *fr
     return status;
 }
 
-static int run(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states)
+static int begin_look(struct vsm_stereo_manager *m, const struct vsm_frame *frame, const float *const rgb[],
+                      struct vsm_stereo_look *look)
 {
-    struct vsm_stereo_manager *m = self;
-    struct vsm_stereo_grids_pair *pairs = m->grids.pairs;
-    enum vsm_eye_health_fault faults[2];
-    bool comparable;
-    int status = follow_views(m, frame, &comparable);
+    const struct vsm_view *view = &m->grids.pairs[0].views[0];
+    int status = follow_views(m, frame, &look->comparable);
 
-    if (status != VSM_OK || !comparable)
+    if (status != VSM_OK || !look->comparable)
         return status;
     if (frame->scene_cut)
         m->health = (struct vsm_eye_health){0};
-    vsm_eye_health_next(&m->health, rgb, pairs[0].views[0].width, pairs[0].views[0].height, faults);
+    vsm_eye_health_next(&m->health, rgb, view->width, view->height, look->faults);
+    look->health = m->health;
+    return VSM_OK;
+}
+
+int vsm_stereo_manager_look(struct vsm_stereo_manager *manager, const struct vsm_frame *frame,
+                            const float *const rgb[], struct vsm_stereo_look *look)
+{
+    struct vsm_stereo_grids_pair *pairs = manager->grids.pairs;
+    int status = begin_look(manager, frame, rgb, look);
+
+    if (status != VSM_OK || !look->comparable)
+        return status;
     vsm_scratch_begin();
-    for (int k = 0; k < m->grids.pair_count && status == VSM_OK; k++) {
+    for (int k = 0; k < manager->grids.pair_count && status == VSM_OK; k++) {
+        struct vsm_stereo_pair_frame f;
+
         status = vsm_stereo_grids_begin(&pairs[k]);
         if (status != VSM_OK)
             break;
-        review_pair(m, &pairs[k], &frame->mattes[2 * k], &rgb[2 * k], faults, frame->scene_cut,
-                    &states[2 * k]);
-        vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, faults, &pairs[k].result);
-        status = vsm_stereo_list_add(&m->list, frame->index, k, faults, &pairs[k].result);
+        f = frame_of(&pairs[k], frame, k, rgb, look);
+        vsm_stereo_pair_look(pairs[k].stereo, &f, &look->pairs[k]);
+        vsm_stereo_grids_end(&pairs[k]);
+    }
+    vsm_scratch_end();
+    return status;
+}
+
+/* look: of another manager, or, with `own`, begun by this one. */
+static int settle(struct vsm_stereo_manager *m, struct vsm_frame *frame, const float *const rgb[],
+                  struct vsm_rvm_state *states, struct vsm_stereo_look *look, bool own)
+{
+    struct vsm_stereo_grids_pair *pairs = m->grids.pairs;
+    int status = VSM_OK;
+
+    vsm_scratch_begin();
+    for (int k = 0; k < m->grids.pair_count && status == VSM_OK; k++) {
+        struct vsm_stereo_pair_frame f;
+
+        status = vsm_stereo_grids_begin(&pairs[k]);
+        if (status != VSM_OK)
+            break;
+        f = frame_of(&pairs[k], frame, k, rgb, look);
+        if (own) {
+            look->pairs[k].planes = pairs[k].looking;
+            vsm_stereo_pair_look(pairs[k].stereo, &f, &look->pairs[k]);
+        }
+        settle_pair(m, &pairs[k], &f, &frame->mattes[2 * k], &states[2 * k], &look->pairs[k]);
+        vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, look->faults, &pairs[k].result);
+        status = vsm_stereo_list_add(&m->list, frame->index, k, look->faults, &pairs[k].result);
         vsm_stereo_grids_end(&pairs[k]);
     }
     vsm_scratch_end();
     publish_mean(m);
     return status;
+}
+
+int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
+                              const float *const rgb[], struct vsm_stereo_look *look)
+{
+    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0}; /* none that could be repaired */
+    bool comparable;
+    int status = look->comparable ? follow_views(manager, frame, &comparable) : VSM_OK;
+
+    if (status != VSM_OK || !look->comparable)
+        return status;
+    manager->health = look->health;
+    return settle(manager, frame, rgb, states, look, false);
+}
+
+static int run(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states)
+{
+    struct vsm_stereo_manager *m = self;
+    int status = begin_look(m, frame, rgb, &m->look);
+
+    return status == VSM_OK && m->look.comparable ? settle(m, frame, rgb, states, &m->look, true) : status;
+}
+
+static void save(const struct vsm_stereo_manager *m, struct vsm_bytes_out *out)
+{
+    vsm_eye_health_save(&m->health, out);
+    vsm_stereo_tally_save(&m->tally, out);
+    vsm_stereo_grids_save(&m->grids, out);
 }
 
 static int barrier(void *self, struct vsm_state *state)
@@ -223,10 +295,48 @@ static int barrier(void *self, struct vsm_state *state)
     if (status != VSM_OK)
         return status;
     vsm_bytes_put_le64(&out, (uint64_t)size);
-    vsm_eye_health_save(&m->health, &out);
-    vsm_stereo_tally_save(&m->tally, &out);
-    vsm_stereo_grids_save(&m->grids, &out);
+    save(m, &out);
     return vsm_state_add_bytes(state, RECORD, &out);
+}
+
+static int load(struct vsm_stereo_manager *m, struct vsm_bytes_in *in)
+{
+    int status = vsm_eye_health_load(&m->health, in);
+
+    if (status == VSM_OK && !vsm_stereo_tally_load(&m->tally, in))
+        status =
+            vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
+    return status == VSM_OK ? vsm_stereo_grids_load(&m->grids, m->eyes, in) : status;
+}
+
+int vsm_stereo_manager_twin(const struct vsm_stereo_manager *manager, struct vsm_parallel *pool,
+                            struct vsm_stereo_manager **twin)
+{
+    struct vsm_stereo_manager *t = vsm_mem_alloc("stereo manager", 1, sizeof(*t));
+    struct vsm_bytes_out out = {0};
+    struct vsm_bytes_in in;
+    int status;
+
+    if (!t)
+        return VSM_E_NOMEM;
+    t->options = manager->options;
+    t->options.list = NULL;
+    t->options.pool = pool;
+    t->eyes[0] = manager->eyes[0];
+    t->eyes[1] = manager->eyes[1];
+    t->grids.options = manager->grids.options;
+    t->grids.options.pool = pool;
+    atomic_init(&t->mean, -1);
+    save(manager, &out);
+    in = vsm_bytes_in_of(out.data, out.size);
+    status = out.failed ? VSM_E_NOMEM : load(t, &in);
+    vsm_bytes_out_finish(&out);
+    if (status != VSM_OK) {
+        vsm_stereo_manager_destroy(t);
+        return status;
+    }
+    *twin = t;
+    return VSM_OK;
 }
 
 int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager, const struct vsm_state *state)
@@ -236,12 +346,7 @@ int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager, const struct 
     int status;
 
     manager->list.size = (int64_t)vsm_bytes_get_le64(&in);
-    status = vsm_eye_health_load(&manager->health, &in);
-    if (status == VSM_OK && !vsm_stereo_tally_load(&manager->tally, &in))
-        status =
-            vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
-    if (status == VSM_OK)
-        status = vsm_stereo_grids_load(&manager->grids, manager->eyes, &in);
+    status = load(manager, &in);
     if (status == VSM_OK && vsm_bytes_left(&in) != 0)
         status = vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is too long; start again with "
                                        "--restart");

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "frame/frame.h"
 #include "stages/matte_stage.h"
+#include "stages/stereo_grids.h"
 #include "stages/stereo_tally.h"
 
 #include <stdbool.h>
@@ -51,6 +52,26 @@ int vsm_stereo_manager_mean(const struct vsm_stereo_manager *manager);
 /* What it found in the last frame, of a pair of views. For the thread that has it review frames, or when none does. */
 const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_stereo_manager *manager,
                                                              int pair);
+
+/* What looking at a frame's eyes found. All zero but for the pairs' planes, which are the caller's: 4 * pixels floats. */
+struct vsm_stereo_look {
+    bool comparable; /* else nothing more */
+    enum vsm_eye_health_fault faults[2];
+    struct vsm_eye_health health;
+    struct vsm_stereo_pair_look pairs[VSM_STEREO_GRIDS_PAIRS];
+};
+
+/* The review in two halves, for frames without states of a network on the host: looking changes nothing of the frame and
+ * may be a twin's, on another thread, some frames ahead. All frames in order through both. What is saved is the state of
+ * the manager that settles, which knows all that the twin knew after that frame. */
+int vsm_stereo_manager_look(struct vsm_stereo_manager *manager, const struct vsm_frame *frame,
+                            const float *const rgb[], struct vsm_stereo_look *look) VSM_NODISCARD;
+int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
+                              const float *const rgb[], struct vsm_stereo_look *look) VSM_NODISCARD;
+
+/* Another manager of the same options, but for the pool, that knows as much and keeps no list. While the first is idle. */
+int vsm_stereo_manager_twin(const struct vsm_stereo_manager *manager, struct vsm_parallel *pool,
+                            struct vsm_stereo_manager **twin) VSM_NODISCARD;
 
 struct vsm_matte_review vsm_stereo_manager_review(struct vsm_stereo_manager *manager);
 

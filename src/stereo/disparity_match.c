@@ -1,5 +1,7 @@
 #include "stereo/disparity_match.h"
 
+#include "base/cpu.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -68,17 +70,12 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
     return window->energy > MIN_VARIANCE * sum;
 }
 
-float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
-                                const struct vsm_disparity_match_plane *picture, int x, int y)
+void vsm_disparity_match_sum_plain(const struct vsm_disparity_match_window *window, const float *from,
+                                   ptrdiff_t stride, struct vsm_disparity_match_sums *sums)
 {
-    float sum[LANES] = {0}, square[LANES] = {0}, product[LANES] = {0};
-    float s = 0.0f, ss = 0.0f, p = 0.0f, variance;
+    struct vsm_disparity_match_sums s = {0};
 
-    if (!lies_within(picture, (struct vsm_disparity_match_place){x, y}, window->reach, window->row_length))
-        return -1.0f;
-    for (int r = 0; r < window->row_count; r++) {
-        const float *from =
-            picture->origin + (y - window->reach + r * window->step) * picture->stride + x - window->reach;
+    for (int r = 0; r < window->row_count; r++, from += window->step * stride) {
         const float *weight = window->weight + r * window->row_length;
         const float *centred = window->product + r * window->row_length;
 
@@ -86,16 +83,38 @@ float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
             for (int k = 0; k < LANES; k++) {
                 const float b = from[i + k], wb = weight[i + k] * b;
 
-                sum[k] += wb;
-                square[k] += wb * b;
-                product[k] += centred[i + k] * b;
+                s.value[k] += wb;
+                s.square[k] += wb * b;
+                s.product[k] += centred[i + k] * b;
             }
         }
     }
+    *sums = s;
+}
+
+static vsm_disparity_match_sum *sum_function(void)
+{
+#if defined(__x86_64__)
+    if (vsm_cpu_has_avx2())
+        return vsm_disparity_match_sum_avx2;
+#endif
+    return vsm_disparity_match_sum_plain;
+}
+
+float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
+                                const struct vsm_disparity_match_plane *picture, int x, int y)
+{
+    struct vsm_disparity_match_sums sums;
+    float s = 0.0f, ss = 0.0f, p = 0.0f, variance;
+
+    if (!lies_within(picture, (struct vsm_disparity_match_place){x, y}, window->reach, window->row_length))
+        return -1.0f;
+    sum_function()(window, picture->origin + (y - window->reach) * picture->stride + x - window->reach,
+                   picture->stride, &sums);
     for (int k = 0; k < LANES; k++) {
-        s += sum[k];
-        ss += square[k];
-        p += product[k];
+        s += sums.value[k];
+        ss += sums.square[k];
+        p += sums.product[k];
     }
     variance = ss - s * s / window->weight_sum;
     if (!(variance > MIN_VARIANCE2 * window->weight_sum))

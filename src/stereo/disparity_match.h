@@ -40,6 +40,19 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
                              struct vsm_disparity_match_place weights_at, int reach, int step,
                              struct vsm_disparity_match_window *window);
 
+/* Sums over a window, of pixels eight apart: of weighted values, of their squares, and of products with the window. Rows
+ * are taken one after the other, so that vectors of eight give the same bits as plain C. */
+struct vsm_disparity_match_sums {
+    float value[8], square[8], product[8];
+};
+
+typedef void vsm_disparity_match_sum(const struct vsm_disparity_match_window *window, const float *from,
+                                     ptrdiff_t stride, struct vsm_disparity_match_sums *sums);
+
+/* `from`: where the window's first pixel lies in the picture. The second is there on x86-64 only, where
+ * vsm_cpu_has_avx2(). */
+vsm_disparity_match_sum vsm_disparity_match_sum_plain, vsm_disparity_match_sum_avx2;
+
 /* Correlation with the picture round (x, y), -1..1; -1 where the window leaves the margin. */
 float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
                                 const struct vsm_disparity_match_plane *picture, int x, int y);

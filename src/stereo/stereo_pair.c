@@ -17,14 +17,14 @@ struct vsm_stereo_pair {
     struct vsm_mend_grid grid;
     struct vsm_disparity *disparity[2]; /* measured from each eye */
     struct vsm_disparity_memory memory[2];
-    struct vsm_disparity_map map[2];
     struct vsm_disparity_known known;
     struct vsm_alignment alignment;
     struct vsm_mend mend;
     struct vsm_consensus consensus;
     uint8_t need[VSM_MEND_CELLS];
-    float *moved[2], *settled[2], *target[2]; /* into each eye; lent */
-    float *weight[2];                         /* own: read after the frame; NULL unless mending */
+    const struct vsm_stereo_pair_look *settled; /* the last one; borrowed */
+    float *target[2];                           /* lent */
+    float *weight[2];                           /* own: read after the frame; NULL unless mending */
 };
 
 static int make_weights(struct vsm_stereo_pair *pair)
@@ -84,7 +84,7 @@ void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair)
 size_t vsm_stereo_pair_bytes(const struct vsm_stereo_pair *pair)
 {
     return vsm_disparity_bytes(pair->disparity[0]) +
-           6 * (size_t)pair->grid.width * (size_t)pair->grid.height * sizeof(float);
+           2 * (size_t)pair->grid.width * (size_t)pair->grid.height * sizeof(float);
 }
 
 void vsm_stereo_pair_lend(struct vsm_stereo_pair *pair, void *memory)
@@ -92,21 +92,15 @@ void vsm_stereo_pair_lend(struct vsm_stereo_pair *pair, void *memory)
     const size_t pixels = (size_t)pair->grid.width * (size_t)pair->grid.height;
     float *planes = memory;
 
-    for (int eye = 0; eye < 2; eye++, planes += 3 * pixels) {
-        pair->moved[eye] = planes;
-        pair->settled[eye] = planes + pixels;
-        pair->target[eye] = planes + 2 * pixels;
-    }
+    for (int eye = 0; eye < 2; eye++, planes += pixels)
+        pair->target[eye] = planes;
     vsm_disparity_lend(pair->disparity[0], planes);
     vsm_disparity_lend(pair->disparity[1], NULL);
 }
 
-static void begin_scene(struct vsm_stereo_pair *pair)
+size_t vsm_stereo_pair_look_floats(const struct vsm_stereo_pair *pair)
 {
-    memset(pair->memory, 0, sizeof(pair->memory));
-    memset(&pair->alignment, 0, sizeof(pair->alignment));
-    memset(&pair->mend, 0, sizeof(pair->mend));
-    memset(&pair->consensus, 0, sizeof(pair->consensus));
+    return 4 * (size_t)pair->grid.width * (size_t)pair->grid.height;
 }
 
 /* Cells where the slave shows people that the master's do not reach. Returns their number. */
@@ -141,68 +135,120 @@ static bool lost(enum vsm_eye_health_fault fault)
     return fault == VSM_EYE_HEALTH_BLACK || fault == VSM_EYE_HEALTH_FROZEN;
 }
 
-static void measure_from_slave(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int m,
-                               struct vsm_disparity_search search)
+static void move(const struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                 struct vsm_stereo_pair_look *look, int from)
+{
+    vsm_transfer_alpha(&look->map[from], frame->alpha[from], frame->alpha[!from], pair->grid.width,
+                       pair->grid.height, look->moved[!from], pair->options.pool);
+    vsm_transfer_settle(look->moved[!from], frame->alpha[!from], pair->grid.width, pair->grid.height,
+                        look->settled[!from], pair->options.pool);
+}
+
+static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
+                                    const struct vsm_stereo_pair_frame *frame,
+                                    const struct vsm_stereo_pair_look *look, int m)
+{
+    return vsm_consistency_measure(&look->map[m], look->settled[!m], frame->alpha[!m], pair->grid.width,
+                                   pair->grid.height);
+}
+
+/* Returns the search that it made. */
+static struct vsm_disparity_search measure_from_master(struct vsm_stereo_pair *pair,
+                                                       const struct vsm_stereo_pair_frame *frame,
+                                                       struct vsm_stereo_pair_look *look, int m)
+{
+    const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
+    const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
+    const bool usable = !lost(frame->faults[0]) && !lost(frame->faults[1]);
+    struct vsm_disparity_search search = {.memory = &pair->memory[m]};
+
+    look->alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height);
+    search.pitch = look->alignment.pitch;
+    search.both_ways = pair->alignment.frames < BOTH_WAYS || look->alignment.eyes == VSM_ALIGNMENT_SWAPPED;
+    vsm_disparity_measure(pair->disparity[m], &master, &slave, &search, &look->map[m]);
+    if (usable) {
+        vsm_alignment_add(&pair->alignment, pair->disparity[m], &look->map[m], &search, &master, &slave);
+        look->alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height);
+    }
+    return search;
+}
+
+static void measure_from_slave(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                               struct vsm_stereo_pair_look *look, int m, struct vsm_disparity_search search)
 {
     const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
     const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
 
-    vsm_disparity_map_invert(&pair->map[m], &pair->known);
-    find_needs(pair, slave.alpha, pair->moved[!m]);
+    vsm_disparity_map_invert(&look->map[m], &pair->known);
+    find_needs(pair, slave.alpha, look->moved[!m]);
     search.pitch = -search.pitch;
     search.only = pair->need;
     search.known = &pair->known;
     search.memory = &pair->memory[!m];
-    vsm_disparity_measure(pair->disparity[!m], &slave, &master, &search, &pair->map[!m]);
+    vsm_disparity_measure(pair->disparity[!m], &slave, &master, &search, &look->map[!m]);
 }
 
-static void move(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int from)
+void vsm_stereo_pair_look(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                          struct vsm_stereo_pair_look *look)
 {
-    vsm_transfer_alpha(&pair->map[from], frame->alpha[from], frame->alpha[!from], pair->grid.width,
-                       pair->grid.height, pair->moved[!from], pair->options.pool);
-    vsm_transfer_settle(pair->moved[!from], frame->alpha[!from], pair->grid.width, pair->grid.height,
-                        pair->settled[!from], pair->options.pool);
-}
+    const size_t pixels = (size_t)pair->grid.width * (size_t)pair->grid.height;
+    const int m = pair->options.master == VSM_RIGHT;
+    const bool frozen =
+        frame->faults[0] == VSM_EYE_HEALTH_FROZEN || frame->faults[1] == VSM_EYE_HEALTH_FROZEN;
+    struct vsm_disparity_search search;
 
-static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
-                                    const struct vsm_stereo_pair_frame *frame, int m)
-{
-    return vsm_consistency_measure(&pair->map[m], pair->settled[!m], frame->alpha[!m], pair->grid.width,
-                                   pair->grid.height);
+    if (frame->scene_cut) {
+        memset(pair->memory, 0, sizeof(pair->memory));
+        memset(&pair->alignment, 0, sizeof(pair->alignment));
+    }
+    for (size_t eye = 0; eye < 2; eye++) {
+        look->moved[eye] = look->planes + 2 * eye * pixels;
+        look->settled[eye] = look->moved[eye] + pixels;
+    }
+    search = measure_from_master(pair, frame, look, m);
+    move(pair, frame, look, m);
+    look->agreement = agree(pair, frame, look, m);
+    look->measured = !look->alignment.unrelated && !frozen;
+    if (look->measured && pair->options.mend) {
+        measure_from_slave(pair, frame, look, m, search);
+        move(pair, frame, look, !m);
+    }
+    memcpy(look->memory, pair->memory, sizeof(look->memory));
+    look->evidence = pair->alignment;
 }
 
 /* What brings the eyes to a common value, into their weights. */
 static void find_common(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                        const struct vsm_mend_eye signs[2], const double gain[3])
+                        const struct vsm_stereo_pair_look *look, const struct vsm_mend_eye signs[2])
 {
     struct vsm_consensus_eyes eyes = {.width = pair->grid.width, .height = pair->grid.height};
     const int m = pair->options.master == VSM_RIGHT;
 
     for (int eye = 0; eye < 2; eye++) {
-        eyes.maps[eye] = &pair->map[eye];
+        eyes.maps[eye] = &look->map[eye];
         eyes.rgb[eye] = frame->rgb[eye];
         eyes.own[eye] = signs[eye].own;
         eyes.settled[eye] = signs[eye].settled;
         for (int c = 0; c < 3; c++)
-            eyes.gain[eye][c] = (float)(eye == m ? gain[c] : 1.0 / gain[c]);
+            eyes.gain[eye][c] = (float)(eye == m ? look->alignment.gain[c] : 1.0 / look->alignment.gain[c]);
     }
     vsm_consensus_find(&pair->consensus, &eyes, pair->target, pair->weight, pair->options.pool);
 }
 
 static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                 struct vsm_stereo_pair_result *result)
+                 const struct vsm_stereo_pair_look *look, struct vsm_stereo_pair_result *result)
 {
     const float doubt =
         (float)((frame->faults[1] != VSM_EYE_HEALTH_GOOD) - (frame->faults[0] != VSM_EYE_HEALTH_GOOD));
-    const struct vsm_disparity_map *const maps[2] = {&pair->map[0], &pair->map[1]};
+    const struct vsm_disparity_map *const maps[2] = {&look->map[0], &look->map[1]};
     const float *const mended[2] = {pair->mend.share[0], pair->mend.share[1]};
     struct vsm_mend_eye signs[2];
     float common;
 
     for (int eye = 0; eye < 2; eye++) {
         signs[eye] = (struct vsm_mend_eye){.own = frame->alpha[eye],
-                                           .moved = pair->moved[eye],
-                                           .settled = pair->settled[eye],
+                                           .moved = look->moved[eye],
+                                           .settled = look->settled[eye],
                                            .doubt = eye == 1 ? doubt : -doubt,
                                            .least = (float)pair->options.threshold};
         result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye]);
@@ -210,7 +256,7 @@ static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_fram
     common = vsm_consensus_judge(&pair->consensus, maps, mended);
     if (result->taken[0] <= 0.0f && result->taken[1] <= 0.0f && common <= 0.0f)
         return;
-    find_common(pair, frame, signs, result->alignment.gain);
+    find_common(pair, frame, look, signs);
     for (int eye = 0; eye < 2; eye++) {
         const struct vsm_mend_planes planes = {frame->alpha[eye], pair->target[eye], pair->weight[eye]};
 
@@ -221,44 +267,31 @@ static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_fram
     }
 }
 
-void vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                         struct vsm_stereo_pair_result *result)
+void vsm_stereo_pair_settle(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                            struct vsm_stereo_pair_look *look, struct vsm_stereo_pair_result *result)
 {
     const int m = pair->options.master == VSM_RIGHT;
-    const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
-    const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
-    const bool usable = !lost(frame->faults[0]) && !lost(frame->faults[1]);
-    const bool frozen =
-        frame->faults[0] == VSM_EYE_HEALTH_FROZEN || frame->faults[1] == VSM_EYE_HEALTH_FROZEN;
-    struct vsm_disparity_search search = {.memory = &pair->memory[m]};
 
-    if (frame->scene_cut)
-        begin_scene(pair);
-    *result = (struct vsm_stereo_pair_result){
-        .alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height),
-        .scene_frames = pair->mend.frames,
-        .moved = {pair->moved[0], pair->moved[1]},
-    };
-    search.pitch = result->alignment.pitch;
-    search.both_ways = pair->alignment.frames < BOTH_WAYS || result->alignment.eyes == VSM_ALIGNMENT_SWAPPED;
-    vsm_disparity_measure(pair->disparity[m], &master, &slave, &search, &pair->map[m]);
-    if (usable) {
-        vsm_alignment_add(&pair->alignment, pair->disparity[m], &pair->map[m], &search, &master, &slave);
-        result->alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height);
+    if (frame->scene_cut) {
+        memset(&pair->mend, 0, sizeof(pair->mend));
+        memset(&pair->consensus, 0, sizeof(pair->consensus));
     }
-    move(pair, frame, m);
-    result->before = result->after = agree(pair, frame, m);
-    result->measured = !result->alignment.unrelated && !frozen;
-    if (result->measured && pair->options.mend) {
-        measure_from_slave(pair, frame, m, search);
-        move(pair, frame, !m);
-        mend(pair, frame, result);
+    pair->settled = look;
+    memcpy(pair->memory, look->memory, sizeof(pair->memory));
+    pair->alignment = look->evidence;
+    *result = (struct vsm_stereo_pair_result){.before = look->agreement,
+                                              .after = look->agreement,
+                                              .alignment = look->alignment,
+                                              .scene_frames = pair->mend.frames,
+                                              .measured = look->measured};
+    if (look->measured && pair->options.mend) {
+        mend(pair, frame, look, result);
         if (result->weight[0] || result->weight[1]) {
             /* From the eye that gave more: of people whom the master had lost it has no disparity. */
             const int giver = result->taken[m] > result->taken[!m] ? !m : m;
 
-            move(pair, frame, giver);
-            result->after = agree(pair, frame, giver);
+            move(pair, frame, look, giver);
+            result->after = agree(pair, frame, look, giver);
         }
     } else {
         vsm_mend_release(&pair->mend, 0);
@@ -276,7 +309,8 @@ void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_ey
 
     for (int i = 0; i < VSM_MEND_CELLS; i++)
         share[i] = whole ? 1.0f : pair->mend.share[to_eye][i];
-    vsm_transfer_planes(&pair->map[to_eye], pair->grid.width, from, width, height, channels, share, to);
+    vsm_transfer_planes(&pair->settled->map[to_eye], pair->grid.width, from, width, height, channels, share,
+                        to);
 }
 
 void vsm_stereo_pair_past(const struct vsm_stereo_pair *pair, struct vsm_stereo_past *past)

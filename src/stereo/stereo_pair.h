@@ -34,16 +34,27 @@ struct vsm_stereo_pair_frame {
     bool scene_cut;
 };
 
+/* What the first half of a frame's work found, for the second. */
+struct vsm_stereo_pair_look {
+    float *planes;                   /* room for vsm_stereo_pair_look_floats(); the caller's */
+    struct vsm_disparity_map map[2]; /* measured from each eye; from the slave's only while mending */
+    float *moved[2], *settled[2];    /* into each eye; in `planes` */
+    struct vsm_consistency agreement;
+    struct vsm_alignment_result alignment;
+    bool measured;
+    struct vsm_disparity_memory memory[2]; /* what is known of the scene from here on */
+    struct vsm_alignment evidence;
+};
+
 struct vsm_stereo_pair_result {
     struct vsm_consistency before, after; /* the same where nothing was mended */
     struct vsm_alignment_result alignment;
     uint32_t scene_frames; /* of this scene, before this one */
     bool measured;         /* the eyes belong together and both pictures are of this moment */
     float taken[2]; /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
-    /* On the grid: alpha as it was + weight * (target - that) is what it is now, NULL where nothing changed; and the other
-     * eye's alpha as it was compared last (stereo/transfer.h), of the slave's only while mending. The weight is valid until
-     * the next frame, the others as long as the lent memory. */
-    const float *weight[2], *target[2], *moved[2];
+    /* On the grid: alpha as it was + weight * (target - that) is what it is now, NULL where nothing changed. The weight is
+     * valid until the next frame, the target as long as the lent memory. */
+    const float *weight[2], *target[2];
 };
 
 struct vsm_stereo_pair;
@@ -53,15 +64,22 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options,
                            struct vsm_stereo_pair **pair) VSM_NODISCARD;
 void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair);
 
-/* The working memory of vsm_stereo_pair_run(), 39 bytes a grid pixel, and lending it before each run, aligned to floats
+/* The working memory of vsm_stereo_pair_look() and vsm_stereo_pair_settle(), 29 bytes a grid pixel, and lending it before each call, aligned to floats
  * with any content; the planes in its result lie there. */
 size_t vsm_stereo_pair_bytes(const struct vsm_stereo_pair *pair);
 void vsm_stereo_pair_lend(struct vsm_stereo_pair *pair, void *memory);
 
-void vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                         struct vsm_stereo_pair_result *result);
+size_t vsm_stereo_pair_look_floats(const struct vsm_stereo_pair *pair);
 
-/* Replaces what an eye has by what the other has at the same person, after vsm_stereo_pair_run(): planes of any
+/* The two halves of a frame's work: where things are, and what to do about it. The second may be another pair's of the
+ * same options and views, on another thread, which then knows as much of the scene as the first did after that frame;
+ * both must have all frames, in order. The look is unchanged but for its planes, and borrowed until the next. */
+void vsm_stereo_pair_look(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                          struct vsm_stereo_pair_look *look);
+void vsm_stereo_pair_settle(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                            struct vsm_stereo_pair_look *look, struct vsm_stereo_pair_result *result);
+
+/* Replaces what an eye has by what the other has at the same person, after vsm_stereo_pair_settle(): planes of any
  * resolution, as vsm_transfer_planes(). `whole`: everywhere, else where this frame was mended. */
 void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_eye, bool whole,
                           const float *from, int width, int height, int channels, float *to);
