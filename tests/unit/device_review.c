@@ -225,8 +225,126 @@ static void test_unknown_people_all_stay(void)
     vsm_device_review_destroy(r);
 }
 
+#define LONG 10
+#define LEAD 3 /* frames that looking is ahead */
+
+/* Frames of which one eye loses the person twice, and of two scenes. */
+static struct vsm_frame *make_eventful_frame(int number)
+{
+    struct vsm_frame *frame = make_frame(number);
+
+    frame->scene_cut = number == 0 || number == 6;
+    if (number == 3 || number == 4 || number == 9)
+        memset(alpha[number == 4 ? 0 : 1], 0, sizeof(alpha[1]));
+    put_alpha(frame);
+    return frame;
+}
+
+/* What frames became, and the state after each. */
+struct reviewed {
+    float edits[LONG][2 * EDITS];
+    bool edited[LONG][VSM_MAX_VIEWS];
+    struct vsm_state *states[LONG];
+};
+
+static void review(int threads, int first, const struct vsm_state *from, struct reviewed *reviewed)
+{
+    const struct vsm_stereo_manager_options stereo = {
+        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
+    struct vsm_device_review_options options = {.views = views, .view_count = 2, .look_threads = threads};
+    struct vsm_device_review *r = NULL;
+    struct vsm_stereo_manager *m = NULL;
+    struct vsm_frame *frames[LONG];
+
+    make_views();
+    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    if (from)
+        CHECK_INT(vsm_stereo_manager_restore(m, from), VSM_OK);
+    options.stereo = m;
+    CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+    for (int i = first; i < LONG + LEAD; i++) {
+        const int n = i - LEAD;
+
+        if (i < LONG) {
+            frames[i] = make_eventful_frame(i);
+            if (threads)
+                CHECK_INT(vsm_device_review_look(r, frames[i]), VSM_OK);
+        }
+        if (n < first)
+            continue;
+        CHECK_INT(vsm_device_review_run(r, frames[n], reviewed->edits[n], reviewed->edited[n]), VSM_OK);
+        reviewed->states[n] = vsm_state_create();
+        CHECK_INT(vsm_device_review_save(r, reviewed->states[n]), VSM_OK);
+        vsm_frame_destroy(&frames[n]);
+    }
+    vsm_device_review_destroy(r);
+    vsm_stereo_manager_destroy(m);
+}
+
+static bool same_state(const struct vsm_state *a, const struct vsm_state *b)
+{
+    const struct vsm_state_record *x = vsm_state_find(a, "stereo"), *y = vsm_state_find(b, "stereo");
+
+    return x && y && x->size == y->size && memcmp(x->data, y->data, x->size) == 0;
+}
+
+static void check_same(const struct reviewed *a, const struct reviewed *b, int first)
+{
+    for (int i = first; i < LONG; i++) {
+        CHECK(same_state(a->states[i], b->states[i]));
+        for (int eye = 0; eye < 2; eye++) {
+            CHECK_INT(a->edited[i][eye], b->edited[i][eye]);
+            CHECK(!a->edited[i][eye] ||
+                  memcmp(&a->edits[i][eye * EDITS], &b->edits[i][eye * EDITS], EDITS * sizeof(float)) == 0);
+        }
+    }
+}
+
+static void drop_states(struct reviewed *reviewed)
+{
+    for (int i = 0; i < LONG; i++)
+        vsm_state_destroy(&reviewed->states[i]);
+}
+
+static void test_looking_ahead_changes_nothing(void)
+{
+    static struct reviewed whole, ahead, resumed;
+
+    review(0, 0, NULL, &whole);
+    review(3, 0, NULL, &ahead);
+    CHECK(whole.edited[3][1] && whole.edited[4][0] && !whole.edited[2][1]);
+    check_same(&whole, &ahead, 0);
+    review(2, 5, ahead.states[4], &resumed);
+    check_same(&whole, &resumed, 5);
+    drop_states(&whole);
+    drop_states(&ahead);
+    drop_states(&resumed);
+}
+
+static void test_what_was_not_looked_at_is_refused(void)
+{
+    const struct vsm_stereo_manager_options stereo = {.views = views, .view_count = 2, .baseline = 0.064};
+    struct vsm_device_review_options options = {.views = views, .view_count = 2, .look_threads = 1};
+    struct vsm_device_review *r = NULL;
+    struct vsm_stereo_manager *m = NULL;
+    struct vsm_frame *frame = make_eventful_frame(0);
+    bool edited[VSM_MAX_VIEWS];
+
+    make_views();
+    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    options.stereo = m;
+    CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+    CHECK_INT(vsm_device_review_run(r, frame, edits, edited), VSM_E_INTERNAL);
+    CHECK_HAS(vsm_error_message(), "has not been looked at");
+    vsm_frame_destroy(&frame);
+    vsm_device_review_destroy(r);
+    vsm_stereo_manager_destroy(m);
+}
+
 int main(void)
 {
+    RUN(test_looking_ahead_changes_nothing);
+    RUN(test_what_was_not_looked_at_is_refused);
     RUN(test_small_views_keep_the_proportions);
     RUN(test_a_good_frame_is_left_alone);
     RUN(test_a_lost_person_is_mended);

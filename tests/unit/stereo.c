@@ -1,6 +1,7 @@
 #include "stereo/alignment.h"
 #include "stereo/disparity_match.h"
 
+#include "base/cpu.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -234,8 +235,36 @@ static void test_options_are_checked(void)
     CHECK_HAS(vsm_error_message(), "baseline");
 }
 
+static void test_sums_are_the_same_bits(void)
+{
+#if defined(__x86_64__)
+    static struct vsm_disparity_match_window window;
+    static float picture[64 * 100];
+    struct vsm_disparity_match_sums plain, vectors;
+
+    if (!vsm_cpu_has_avx2())
+        return;
+    for (int i = 0; i < VSM_DISPARITY_MATCH_ROW * VSM_DISPARITY_MATCH_ROW; i++) {
+        window.weight[i] = (float)(i * 7919 % 1000) / 999.0f;
+        window.product[i] = (float)(i * 104729 % 2001) / 1000.0f - 1.0f;
+    }
+    for (int i = 0; i < 64 * 100; i++)
+        picture[i] = (float)(i * 6151 % 4001) / 4000.0f;
+    for (int length = 8; length <= VSM_DISPARITY_MATCH_ROW; length += 8) {
+        window.step = length > 24 ? 2 : 1;
+        window.row_count = length - 1;
+        window.row_length = length;
+        vsm_disparity_match_sum_plain(&window, picture + length, 64, &plain);
+        vsm_disparity_match_sum_avx2(&window, picture + length, 64, &vectors);
+        CHECK(memcmp(&plain, &vectors, sizeof(plain)) == 0);
+        CHECK(plain.value[3] > 0.0f && plain.square[3] > 0.0f && plain.product[3] != 0.0f);
+    }
+#endif
+}
+
 int main(void)
 {
+    RUN(test_sums_are_the_same_bits);
     RUN(test_windows_at_the_margin);
     RUN(test_projections);
     RUN(test_swapped_eyes_and_gain);
