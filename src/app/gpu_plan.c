@@ -42,8 +42,6 @@ static const char *misfit(const struct vsm_plan *plan)
         if (plan->views[i].source.x % 2 || plan->views[i].source.y % 2)
             return "an eye begins at an odd position";
     }
-    if (plan->config->processing.adaptive_scaling && plan->config->matting.view != VSM_CONFIG_VIEW_DIRECT)
-        return "adaptive scaling does not resize turned views there";
     return misfit_of_settings(plan->config);
 }
 
@@ -99,7 +97,7 @@ int vsm_gpu_plan_choose(struct vsm_plan *plan)
 
 double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan)
 {
-    return NETWORK_BYTES_PER_CELL * plan->view_count;
+    return NETWORK_BYTES_PER_CELL * plan->view_count * (plan->turned ? 2 : 1);
 }
 
 struct vsm_parallel *vsm_gpu_plan_create_pool(int threads)
@@ -175,7 +173,15 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stage
     status = vsm_gpu_upload_stage_create(&source, plan->layout.eyes, plan->layout.eye_count, &stages->upload);
     if (status == VSM_OK)
         status = vsm_gpu_refine_stage_create(&options, &stages->refine);
-    return status == VSM_OK ? create_network(plan, &source, targets, &stages->network) : status;
+    if (status == VSM_OK)
+        status = create_network(plan, &source, targets, &stages->network);
+    if (status == VSM_OK) {
+        struct vsm_relief *relief = vsm_gpu_stage_relief(stages->network);
+
+        vsm_gpu_upload_stage_set_relief(stages->upload, relief);
+        vsm_gpu_refine_stage_set_relief(stages->refine, relief);
+    }
+    return status;
 }
 
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,

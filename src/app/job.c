@@ -136,7 +136,7 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
     if (status == VSM_OK && checkpoint)
         status = vsm_read_stage_restore(&job->read, checkpoint->state);
     if (status == VSM_OK && checkpoint)
-        status = plan->gpu    ? vsm_gpu_stage_restore(job->gpu.network, checkpoint->state)
+        status = plan->gpu ? vsm_gpu_stage_restore(job->gpu.network, checkpoint->state, checkpoint->next_seq)
                  : job->matte ? vsm_matte_stage_restore(job->matte, checkpoint->state)
                               : VSM_OK;
     if (status == VSM_OK && checkpoint && job->track)

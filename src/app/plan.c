@@ -107,7 +107,6 @@ static int plan_scaling(struct vsm_plan *plan)
                            (double)plan->views[0].width / eye.width, VSM_RVM_GRID, scaling);
     scaling->target_usage = plan->gpu ? config->processing.target_gpu_usage : 0;
     scaling->target_fps = config->processing.target_fps;
-    scaling->bytes_per_cell = plan->gpu ? vsm_gpu_plan_bytes_per_cell(plan) : 0;
     for (int i = 0; i < plan->view_count && status == VSM_OK; i++) {
         plan->views[i].width = scaling->rungs[scaling->first].width;
         plan->views[i].height = scaling->rungs[scaling->first].height;
@@ -316,6 +315,8 @@ static int resolve(struct vsm_plan *plan)
     status = vsm_people_plan_choose(plan, vsm_plan_models_folder(config->models.dir));
     if (status == VSM_OK)
         status = vsm_view_plan_choose(plan);
+    if (plan->adaptive && plan->gpu)
+        plan->scaling.bytes_per_cell = vsm_gpu_plan_bytes_per_cell(plan);
     if (status == VSM_OK)
         status = vsm_track_plan_choose(plan);
     if (status == VSM_OK)

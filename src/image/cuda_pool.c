@@ -54,6 +54,11 @@ struct vsm_cuda_pool *vsm_cuda_pool_create(enum vsm_place place, struct vsm_form
     return pool;
 }
 
+void vsm_cuda_pool_set_relief(struct vsm_cuda_pool *pool, struct vsm_relief *relief)
+{
+    vsm_cuda_slots_set_relief(pool->slots, relief);
+}
+
 int vsm_cuda_pool_get(struct vsm_cuda_pool *pool, struct vsm_image **image)
 {
     struct vsm_cuda_slot *slot;

@@ -1,8 +1,7 @@
 #include "image/cuda_slots.h"
 
-#include "base/fault.h"
 #include "base/mem.h"
-#include "cuda/device.h"
+#include "image/cuda_room.h"
 
 #include <pthread.h>
 
@@ -11,6 +10,7 @@ struct vsm_cuda_slots {
     const char *what;
     enum vsm_place place;
     size_t bytes;
+    struct vsm_relief *relief; /* borrowed */
     struct vsm_cuda_slot *free;
     int references; /* the owner's and one for each block in use */
 };
@@ -33,12 +33,14 @@ struct vsm_cuda_slots *vsm_cuda_slots_create(const char *what, enum vsm_place pl
     return slots;
 }
 
+void vsm_cuda_slots_set_relief(struct vsm_cuda_slots *slots, struct vsm_relief *relief)
+{
+    slots->relief = relief;
+}
+
 static void free_slot(const struct vsm_cuda_slots *slots, struct vsm_cuda_slot *slot)
 {
-    if (slots->place == VSM_PLACE_CUDA)
-        vsm_cuda_free(slot->memory);
-    else
-        vsm_cuda_free_host(slot->memory);
+    vsm_cuda_room_free(slots->place, slot->memory);
     vsm_mem_free(slot);
 }
 
@@ -66,12 +68,7 @@ static int make_slot(struct vsm_cuda_slots *slots, struct vsm_cuda_slot **made)
     if (!slot)
         return VSM_E_NOMEM;
     slot->slots = slots;
-    if (vsm_fault_hit("gpu.memory"))
-        status = vsm_fail(VSM_E_NOMEM, "CUDA: %s: out of memory", slots->what);
-    else if (slots->place == VSM_PLACE_CUDA)
-        status = vsm_cuda_alloc(slots->what, slots->bytes, &slot->memory);
-    else
-        status = vsm_cuda_alloc_host(slots->what, slots->bytes, &slot->memory);
+    status = vsm_cuda_room_make(slots->what, slots->place, slots->bytes, slots->relief, &slot->memory);
     if (status) {
         vsm_mem_free(slot);
         return status;

@@ -1,11 +1,12 @@
 /* Equally sized blocks for work with a CUDA device that are used again and again: in device memory, or in page-locked
  * host memory, which the device copies to and from without the host waiting. What pools of pictures (image/cuda_pool.h)
  * and of tensors (image/cuda_tensors.h) have in common: each block comes with the header that its users hold.
- * Never blocks, thread-safe; blocks outlive the list. Fault point "gpu.memory": there is no memory left.
+ * Never waits for a block, thread-safe; blocks outlive the list. Memory as of image/cuda_room.h.
  */
 #ifndef VSM_IMAGE_CUDA_SLOTS_H
 #define VSM_IMAGE_CUDA_SLOTS_H
 
+#include "base/relief.h"
 #include "base/status.h"
 #include "frame/image.h"
 #include "frame/tensor.h"
@@ -26,6 +27,8 @@ struct vsm_cuda_slot {
  * failure (message set). Nothing is allocated yet. */
 struct vsm_cuda_slots *vsm_cuda_slots_create(const char *what, enum vsm_place place,
                                              size_t bytes) VSM_NODISCARD;
+/* Whom to ask when there is no memory; borrowed until the last block was taken. Before the list is shared by threads. */
+void vsm_cuda_slots_set_relief(struct vsm_cuda_slots *slots, struct vsm_relief *relief);
 /* VSM_E_NOMEM or VSM_E_DEVICE, with *slot unchanged. */
 int vsm_cuda_slots_take(struct vsm_cuda_slots *slots, struct vsm_cuda_slot **slot) VSM_NODISCARD;
 void vsm_cuda_slots_give(struct vsm_cuda_slot *slot);

@@ -34,6 +34,11 @@ struct vsm_cuda_tensors *vsm_cuda_tensors_create(const char *what, enum vsm_plac
     return pool;
 }
 
+void vsm_cuda_tensors_set_relief(struct vsm_cuda_tensors *pool, struct vsm_relief *relief)
+{
+    vsm_cuda_slots_set_relief(pool->slots, relief);
+}
+
 int vsm_cuda_tensors_get(struct vsm_cuda_tensors *pool, struct vsm_tensor **tensor)
 {
     struct vsm_cuda_slot *slot;

@@ -3,6 +3,7 @@
 #ifndef VSM_IMAGE_CUDA_TENSORS_H
 #define VSM_IMAGE_CUDA_TENSORS_H
 
+#include "base/relief.h"
 #include "base/status.h"
 #include "frame/tensor.h"
 
@@ -12,6 +13,8 @@ struct vsm_cuda_tensors;
  * failure (message set). */
 struct vsm_cuda_tensors *vsm_cuda_tensors_create(const char *what, enum vsm_place place, int rank,
                                                  const int64_t *dims) VSM_NODISCARD;
+/* As vsm_cuda_slots_set_relief(). */
+void vsm_cuda_tensors_set_relief(struct vsm_cuda_tensors *pool, struct vsm_relief *relief);
 /* VSM_E_NOMEM or VSM_E_DEVICE, with *tensor unchanged. */
 int vsm_cuda_tensors_get(struct vsm_cuda_tensors *pool, struct vsm_tensor **tensor) VSM_NODISCARD;
 /* Tensors outlive the pool. NULL is allowed. */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cuda/refine.h"
 #include "geometry/view_map.h"
+#include "image/cuda_room.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct table {
 
 struct vsm_view_fade_cuda {
     struct table tables[VSM_MAX_VIEWS][VSM_CUDA_REFINE_WARPS];
+    struct vsm_relief *relief; /* borrowed */
 };
 
 struct vsm_view_fade_cuda *vsm_view_fade_cuda_create(void)
@@ -36,6 +38,11 @@ void vsm_view_fade_cuda_destroy(struct vsm_view_fade_cuda *fade)
             vsm_cuda_free(fade->tables[i][k].device);
         }
     vsm_mem_free(fade);
+}
+
+void vsm_view_fade_cuda_set_relief(struct vsm_view_fade_cuda *fade, struct vsm_relief *relief)
+{
+    fade->relief = relief;
 }
 
 static int nodes_along(int cells)
@@ -62,8 +69,8 @@ static int fill_table(struct table *t)
     return status;
 }
 
-static int follow(struct table *t, const struct vsm_view *from, const struct vsm_view *to,
-                  struct vsm_cuda_stream *stream)
+static int follow(const struct vsm_view_fade_cuda *fade, struct table *t, const struct vsm_view *from,
+                  const struct vsm_view *to, struct vsm_cuda_stream *stream)
 {
     const size_t bytes =
         2 * sizeof(float) * (size_t)nodes_along(from->width) * (size_t)nodes_along(from->height);
@@ -80,7 +87,7 @@ static int follow(struct table *t, const struct vsm_view *from, const struct vsm
         vsm_cuda_free(t->device);
         t->device = NULL;
         t->bytes = 0;
-        status = vsm_cuda_alloc("fading views", bytes, &t->device);
+        status = vsm_cuda_room_make("fading views", VSM_PLACE_CUDA, bytes, fade->relief, &t->device);
         t->bytes = status ? 0 : bytes;
     }
     return status ? status : vsm_cuda_copy(t->device, t->nodes, bytes, stream);
@@ -102,7 +109,7 @@ int vsm_view_fade_cuda_run(struct vsm_view_fade_cuda *fade, int number, const st
         if (others.map_count == VSM_CUDA_REFINE_WARPS)
             return vsm_fail(VSM_E_INTERNAL, "fading views: more than %d views of an eye",
                             VSM_CUDA_REFINE_WARPS);
-        status = follow(table, view, &other[k].view, stream);
+        status = follow(fade, table, view, &other[k].view, stream);
         others.maps[others.map_count++] =
             (struct vsm_cuda_refine_maps){.fit = vsm_tensor_f32(other[k].coefficients),
                                           .grid_width = other[k].view.width,

@@ -3,6 +3,7 @@
 #ifndef VSM_IMAGE_VIEW_FADE_CUDA_H
 #define VSM_IMAGE_VIEW_FADE_CUDA_H
 
+#include "base/relief.h"
 #include "base/status.h"
 #include "cuda/device.h"
 #include "frame/frame.h"
@@ -11,6 +12,8 @@ struct vsm_view_fade_cuda;
 
 /* NULL on failure (message set). */
 struct vsm_view_fade_cuda *vsm_view_fade_cuda_create(void) VSM_NODISCARD;
+/* Whom to ask when there is no memory (image/cuda_room.h); borrowed. */
+void vsm_view_fade_cuda_set_relief(struct vsm_view_fade_cuda *fade, struct vsm_relief *relief);
 void vsm_view_fade_cuda_destroy(struct vsm_view_fade_cuda *fade);
 
 /* As vsm_view_fade(), with maps on the device; always in the same stream. `number` of the matte among a frame's: its tables

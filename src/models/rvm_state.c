@@ -2,6 +2,7 @@
 #include "models/rvm_graph.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 void vsm_rvm_state_reset(struct vsm_rvm_state *state)
@@ -125,10 +126,22 @@ static void resample_plane(const float *from, int64_t from_h, int64_t from_w, fl
     }
 }
 
+static bool is_for(const struct vsm_rvm_state *state, int width, int height)
+{
+    bool is = true;
+
+    for (int i = 0; state->r[0] && i < VSM_RVM_STATES; i++)
+        is = is && state->r[i]->dims[1] == vsm_rvm_graph_level(height, i + 1) &&
+             state->r[i]->dims[2] == vsm_rvm_graph_level(width, i + 1);
+    return is;
+}
+
 int vsm_rvm_state_resample(struct vsm_rvm_state *state, int width, int height)
 {
     struct vsm_rvm_state made = {0};
 
+    if (is_for(state, width, height))
+        return VSM_OK;
     for (int i = 0; state->r[0] && i < VSM_RVM_STATES; i++) {
         const struct vsm_tensor *from = state->r[i];
         const int64_t dims[3] = {from->dims[0], vsm_rvm_graph_level(height, i + 1),

@@ -5,6 +5,7 @@
 #include "cuda/device.h"
 #include "cuda/review.h"
 #include "image/cuda_pool.h"
+#include "image/cuda_room.h"
 #include "image/refine_cuda.h"
 #include "image/view_fade_cuda.h"
 
@@ -36,6 +37,7 @@ struct vsm_gpu_refine_stage {
     struct vsm_view_fade_cuda *fade;
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS];
     struct slot slots[SLOTS];
+    struct vsm_relief *relief; /* borrowed */
     struct vsm_device_review *review;
     int small_width, small_height;
 };
@@ -120,6 +122,14 @@ int vsm_gpu_refine_stage_create(const struct vsm_gpu_refine_stage_options *optio
     }
     *stage = s;
     return VSM_OK;
+}
+
+void vsm_gpu_refine_stage_set_relief(struct vsm_gpu_refine_stage *stage, struct vsm_relief *relief)
+{
+    stage->relief = relief;
+    vsm_view_fade_cuda_set_relief(stage->fade, relief);
+    for (int i = 0; i < stage->output_count; i++)
+        vsm_cuda_pool_set_relief(stage->pools[i], relief);
 }
 
 static size_t edit_floats(const struct vsm_gpu_refine_stage *stage)
@@ -221,7 +231,8 @@ static int fade(struct vsm_gpu_refine_stage *stage, struct vsm_frame *frame)
 }
 
 /* Earlier frames read the table in the same stream, so that it may be overwritten in it. */
-static int follow_table(struct table *table, struct vsm_tensor *inverse, struct vsm_cuda_stream *stream)
+static int follow_table(const struct vsm_gpu_refine_stage *stage, struct table *table,
+                        struct vsm_tensor *inverse)
 {
     const size_t bytes = vsm_tensor_bytes(inverse);
     int status = VSM_OK;
@@ -232,14 +243,15 @@ static int follow_table(struct table *table, struct vsm_tensor *inverse, struct 
         vsm_cuda_free(table->nodes);
         table->nodes = NULL;
         table->bytes = 0;
-        status = vsm_cuda_alloc("table of a turned view", bytes, &table->nodes);
+        status =
+            vsm_cuda_room_make("table of a turned view", VSM_PLACE_CUDA, bytes, stage->relief, &table->nodes);
     }
     if (status)
         return status;
     table->bytes = bytes > table->bytes ? bytes : table->bytes;
     vsm_tensor_unref(&table->inverse);
     table->inverse = vsm_tensor_ref(inverse);
-    return vsm_cuda_copy(table->nodes, inverse->data, bytes, stream);
+    return vsm_cuda_copy(table->nodes, inverse->data, bytes, stage->compute);
 }
 
 static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, struct vsm_frame *frame)
@@ -257,7 +269,7 @@ static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, struct 
         const struct vsm_matte *matte = &frame->mattes[i];
 
         if (matte->inverse)
-            status = follow_table(&stage->tables[i], matte->inverse, stage->compute);
+            status = follow_table(stage, &stage->tables[i], matte->inverse);
         views[i] = (struct vsm_refine_cuda_view){.view = &matte->view,
                                                  .fit = vsm_tensor_f32(matte->coefficients),
                                                  .inverse = matte->inverse,

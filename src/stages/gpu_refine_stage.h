@@ -14,6 +14,7 @@
 #ifndef VSM_STAGES_GPU_REFINE_STAGE_H
 #define VSM_STAGES_GPU_REFINE_STAGE_H
 
+#include "base/relief.h"
 #include "base/status.h"
 #include "stages/composite_stage.h"
 #include "stages/device_review.h"
@@ -33,6 +34,9 @@ struct vsm_gpu_refine_stage_options {
 int vsm_gpu_refine_stage_create(const struct vsm_gpu_refine_stage_options *options,
                                 struct vsm_gpu_refine_stage **stage) VSM_NODISCARD;
 void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage);
+
+/* Whom to ask when there is no memory for pictures and tables (image/cuda_room.h); borrowed. Before the pipeline runs. */
+void vsm_gpu_refine_stage_set_relief(struct vsm_gpu_refine_stage *stage, struct vsm_relief *relief);
 
 /* Frames' digests are reviewed; the review is borrowed, `view` is one of its views. Before the pipeline runs. */
 int vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review,

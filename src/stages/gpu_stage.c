@@ -4,15 +4,15 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/relief.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
-#include "geometry/view_map.h"
 #include "image/coefficients.h"
 #include "image/cuda_pool.h"
 #include "image/cuda_tensors.h"
-#include "models/rvm_turn.h"
-#include "stages/gpu_views.h"
+#include "stages/gpu_sets.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SENSES 8 /* frames between looks at the device's load and memory, which cost about a millisecond */
@@ -20,11 +20,12 @@
 struct vsm_gpu_stage {
     struct vsm_cuda_stream *compute;
     struct vsm_cuda_event *network_done;
-    struct vsm_gpu_views networks;
-    struct vsm_gpu_set now, old; /* old ones are run while a director fades them out */
+    struct vsm_relief
+        *relief;  /* its lock is held while the stage works, and while others have it step down */
+    int64_t next; /* seq of the frame that is worked on, or else of the next one */
+    struct vsm_gpu_sets sets;
     struct vsm_sha256 hash;
-    struct vsm_view direct[VSM_MAX_VIEWS];
-    int view_count, output_count; /* direct views */
+    int output_count;
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS]; /* page-locked */
     int digest_width, digest_height;              /* 0: none is wanted */
@@ -32,8 +33,6 @@ struct vsm_gpu_stage {
     struct vsm_cuda_tensors *digests[2];          /* its copies, of one batch and of two; page-locked */
     struct vsm_matte_counters counters;
 
-    struct vsm_view_director *director;   /* NULL: all views are direct, always the same ones */
-    const struct vsm_view_choice *choice; /* of this frame */
     struct vsm_tensor
         *shown[VSM_MAX_VIEWS]; /* for the director: maps on the digest's grid that are its alpha */
 
@@ -46,7 +45,7 @@ struct vsm_gpu_stage {
 
 static int create_digests(struct vsm_gpu_stage *s)
 {
-    int64_t dims[] = {s->view_count, 4, s->digest_height, s->digest_width};
+    int64_t dims[] = {s->sets.direct_count, 4, s->digest_height, s->digest_width};
     const size_t floats = 4 * (size_t)s->digest_width * (size_t)s->digest_height * VSM_MAX_VIEWS;
 
     for (int k = 0; k < 2; k++, dims[0] *= 2) {
@@ -59,10 +58,10 @@ static int create_digests(struct vsm_gpu_stage *s)
 
 static int create_room(struct vsm_gpu_stage *s)
 {
-    const struct vsm_image *source = &s->networks.source;
+    const struct vsm_image *source = &s->sets.networks.source;
     int status = vsm_cuda_stream_create(&s->compute);
 
-    s->networks.stream = s->compute;
+    s->sets.networks.stream = s->compute;
     if (!status)
         status = vsm_cuda_event_create(0, &s->network_done);
     for (int i = 0; i < s->output_count && !status; i++) {
@@ -75,50 +74,62 @@ static int create_room(struct vsm_gpu_stage *s)
     return !status && s->digest_width ? create_digests(s) : status;
 }
 
-static void destroy_networks(struct vsm_gpu_stage *s)
-{
-    vsm_gpu_views_close(&s->now);
-    vsm_gpu_views_close(&s->old);
-    vsm_gpu_views_clear(&s->networks);
-}
-
-/* For the direct views. */
-static int create_network(struct vsm_gpu_stage *s)
-{
-    if (vsm_fault_hit("gpu.memory"))
-        return vsm_fail(VSM_E_NOMEM, "CUDA: memory of the network: out of memory");
-    s->now.count = s->view_count;
-    for (int i = 0; i < s->view_count; i++)
-        s->now.views[i] = s->direct[i];
-    return vsm_gpu_views_open(&s->networks, &s->now);
-}
-
-static void set_grid(struct vsm_gpu_stage *s, struct vsm_scaling_grid grid)
-{
-    for (int i = 0; i < s->view_count; i++) {
-        s->direct[i].width = grid.width;
-        s->direct[i].height = grid.height;
-    }
-}
-
-/* A network for the controller's grid, or for the next smaller one that there is memory for. */
-static int create_adapted(struct vsm_gpu_stage *s, int64_t frame)
+static void tell(const struct vsm_gpu_stage *s, enum vsm_log_level level)
 {
     char text[160];
-    int status;
 
-    do {
-        if (s->adaptive)
-            set_grid(s, vsm_scaling_current(&s->scaling));
-        status = create_network(s);
-        if (status)
-            destroy_networks(s);
-        if (status != VSM_E_NOMEM || !s->adaptive || !vsm_scaling_out_of_memory(&s->scaling, frame))
-            break;
-        vsm_scaling_describe(&s->scaling, text, sizeof(text));
-        vsm_log(VSM_LOG_WARN, "scaling", "%s", text);
-    } while (true);
-    return status;
+    vsm_scaling_describe(&s->scaling, text, sizeof(text));
+    vsm_log(level, "scaling", "%s", text);
+}
+
+/* Adds to the message of what failed for want of memory what can be done. */
+static int advise(const struct vsm_gpu_stage *s)
+{
+    char message[256];
+
+    snprintf(message, sizeof(message), "%s", vsm_error_message());
+    return vsm_fail(VSM_E_NOMEM, "%s; %s", message,
+                    s->adaptive ? "the grid is the smallest one: lower processing.min_scale, or end other "
+                                  "programs that use the device"
+                                : "set processing.adaptive_scaling: true or a smaller "
+                                  "processing.scale_factor");
+}
+
+/* Networks for the views as they are, or for the next smaller grid that there is memory for. */
+static int wake(struct vsm_gpu_stage *s)
+{
+    int status = vsm_gpu_sets_wake(&s->sets);
+
+    while (status == VSM_E_NOMEM && s->adaptive && vsm_scaling_out_of_memory(&s->scaling, s->next)) {
+        tell(s, VSM_LOG_WARN);
+        status = vsm_gpu_sets_resize(&s->sets, vsm_scaling_current(&s->scaling));
+        if (!status)
+            status = vsm_gpu_sets_wake(&s->sets);
+    }
+    return status == VSM_E_NOMEM ? advise(s) : status;
+}
+
+/* Brings networks and states to the controller's grid. Frames on their way keep their maps. */
+static int change_grid(struct vsm_gpu_stage *s)
+{
+    int status = vsm_gpu_sets_rest(&s->sets);
+
+    if (!status)
+        status = vsm_gpu_sets_resize(&s->sets, vsm_scaling_current(&s->scaling));
+    return status ? status : wake(s);
+}
+
+/* Between frames, or before any of a frame's work: networks that nobody uses at present, else a step down. */
+static int give(void *self)
+{
+    struct vsm_gpu_stage *s = self;
+
+    if (vsm_gpu_sets_trim(&s->sets))
+        return VSM_OK;
+    if (!s->adaptive || !vsm_scaling_out_of_memory(&s->scaling, s->next))
+        return advise(s);
+    tell(s, VSM_LOG_WARN);
+    return change_grid(s);
 }
 
 static int create_parts(struct vsm_gpu_stage *s)
@@ -127,11 +138,15 @@ static int create_parts(struct vsm_gpu_stage *s)
     int status = vsm_cuda_device_info(&info);
 
     if (!status)
+        status = vsm_relief_create(give, s, &s->relief);
+    if (!status)
         status = create_room(s);
+    if (!status && s->adaptive)
+        status = vsm_gpu_sets_resize(&s->sets, vsm_scaling_current(&s->scaling));
     if (!status)
-        status = create_adapted(s, 0);
+        status = wake(s);
     if (!status)
-        s->hash = vsm_gpu_views_hash(&s->now);
+        s->hash = vsm_gpu_views_hash(&s->sets.now);
     return status;
 }
 
@@ -142,15 +157,16 @@ int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options, struct vsm
 
     if (!s)
         return VSM_E_NOMEM;
-    s->networks.options = *options->rvm;
-    s->networks.source = *options->source;
-    s->networks.source.place = VSM_PLACE_CUDA;
-    s->view_count = options->view_count;
+    s->sets.networks.options = *options->rvm;
+    s->sets.networks.source = *options->source;
+    s->sets.networks.source.place = VSM_PLACE_CUDA;
+    s->sets.direct_count = options->view_count;
     s->output_count = options->target_count;
     s->digest_width = options->digest ? options->digest->width : 0;
     s->digest_height = options->digest ? options->digest->height : 0;
-    for (int i = 0; i < s->view_count; i++)
-        s->direct[i] = options->views[i];
+    for (int i = 0; i < options->view_count; i++)
+        s->sets.direct[i] = options->views[i];
+    vsm_gpu_sets_begin(&s->sets);
     for (int i = 0; i < s->output_count; i++)
         s->targets[i] = options->targets[i];
     s->adaptive = options->scaling != NULL;
@@ -170,7 +186,7 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
 {
     if (!stage)
         return;
-    destroy_networks(stage);
+    vsm_gpu_sets_finish(&stage->sets);
     for (int i = 0; i < VSM_MAX_VIEWS; i++)
         vsm_tensor_unref(&stage->shown[i]);
     for (int i = 0; i < stage->output_count; i++)
@@ -180,6 +196,7 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
     vsm_cuda_tensors_destroy(stage->digests[1]);
     vsm_cuda_event_destroy(stage->network_done);
     vsm_cuda_stream_destroy(stage->compute);
+    vsm_relief_destroy(stage->relief);
     vsm_mem_free(stage);
 }
 
@@ -198,115 +215,31 @@ const struct vsm_scaling *vsm_gpu_stage_scaling(const struct vsm_gpu_stage *stag
     return stage->adaptive ? &stage->scaling : NULL;
 }
 
-static void reset(struct vsm_rvm_state states[VSM_MAX_VIEWS])
+struct vsm_relief *vsm_gpu_stage_relief(struct vsm_gpu_stage *stage)
 {
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_rvm_state_reset(&states[i]);
+    return stage->relief;
 }
 
 int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director)
 {
     const int64_t dims[] = {VSM_COEFFICIENT_MAPS, stage->digest_height, stage->digest_width};
 
-    if (stage->adaptive)
-        return vsm_fail(VSM_E_INTERNAL, "GPU stage: adaptive scaling does not resize turned views");
-    stage->director = director;
+    stage->sets.director = director;
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         stage->shown[i] = vsm_tensor_create(VSM_F32, 3, dims);
         if (!stage->shown[i])
             return VSM_E_NOMEM;
     }
-    return VSM_OK;
+    return stage->adaptive && stage->scaling.current != stage->scaling.options.first ? change_grid(stage)
+                                                                                     : VSM_OK;
 }
 
-/* The states of new views from those of the old views of the same eyes. */
-static int turn_states(const struct vsm_gpu_set *from, const struct vsm_rvm_state *states,
-                       const struct vsm_view_group *group, struct vsm_rvm_state *turned)
-{
-    int status = VSM_OK;
-
-    for (int i = 0; i < group->count && !status; i++) {
-        const struct vsm_rvm_state *old[VSM_MAX_VIEWS];
-        struct vsm_view_map maps[VSM_MAX_VIEWS], map;
-        int count = 0;
-
-        status = vsm_view_map_init(&map, &group->views[i]);
-        for (int k = 0; k < from->count && !status; k++) {
-            if (from->views[k].eye != group->views[i].eye)
-                continue;
-            old[count] = &states[k];
-            status = vsm_view_map_init(&maps[count++], &from->views[k]);
-        }
-        if (!status)
-            status = vsm_rvm_state_turn(old, maps, count, &map, &turned[i]);
-    }
-    return status;
-}
-
-static void set_of(struct vsm_gpu_set *set, const struct vsm_view_group *group)
-{
-    *set = (struct vsm_gpu_set){.count = group->count};
-    for (int i = 0; i < group->count; i++)
-        set->views[i] = group->views[i];
-}
-
-/* The director's views, with what the views so far remember of the same directions. */
-static int change_views(struct vsm_gpu_stage *stage, const struct vsm_view_choice *choice)
-{
-    struct vsm_rvm_state before[VSM_MAX_VIEWS] = {0}, after[VSM_MAX_VIEWS] = {0};
-    int status = vsm_gpu_views_get_states(&stage->now, before);
-
-    if (!status)
-        status = turn_states(&stage->now, before, &choice->now, after);
-    if (choice->replaced) {
-        vsm_gpu_views_close(&stage->old);
-        stage->old = stage->now;
-    } else {
-        vsm_gpu_views_close(&stage->now);
-    }
-    set_of(&stage->now, &choice->now);
-    if (!status)
-        status = vsm_gpu_views_open(&stage->networks, &stage->now);
-    else
-        stage->now.count = 0;
-    if (!status)
-        status = vsm_gpu_views_set_states(&stage->now, after);
-    reset(before);
-    reset(after);
-    return status;
-}
-
+/* Views whose networks found no memory beside all that was kept may find it now. */
 static int choose_views(struct vsm_gpu_stage *stage, const struct vsm_frame *frame)
 {
-    int status = VSM_OK;
+    int status = vsm_gpu_sets_choose(&stage->sets, frame);
 
-    if (stage->director)
-        status = vsm_view_director_next(stage->director, frame, frame->scene_cut, &stage->choice);
-    if (!status && stage->choice && stage->choice->changed)
-        status = change_views(stage, stage->choice);
-    if (stage->choice && stage->choice->old.count == 0)
-        vsm_gpu_views_close(&stage->old);
-    return status;
-}
-
-/* Brings network and states to the controller's grid. Frames on their way are waited for first. */
-static int change_grid(struct vsm_gpu_stage *stage, int64_t frame)
-{
-    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
-    char text[160];
-    int status = vsm_gpu_views_get_states(&stage->now, states);
-
-    vsm_scaling_describe(&stage->scaling, text, sizeof(text));
-    vsm_log(VSM_LOG_INFO, "scaling", "%s", text);
-    destroy_networks(stage);
-    if (!status)
-        status = create_adapted(stage, frame);
-    for (int i = 0; i < stage->view_count && !status; i++)
-        status = vsm_rvm_state_resample(&states[i], stage->direct[i].width, stage->direct[i].height);
-    if (!status)
-        status = vsm_gpu_views_set_states(&stage->now, states);
-    reset(states);
-    return status;
+    return status == VSM_E_NOMEM && stage->sets.resting ? wake(stage) : status;
 }
 
 /* Behind all networks' work: the digest is made and copied to the host, and all is waited for. */
@@ -315,7 +248,7 @@ static int finish(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     int status = VSM_OK;
 
     if (frame->digest)
-        status = vsm_gpu_views_digest(&stage->now, stage->device_digest, stage->digest_height,
+        status = vsm_gpu_views_digest(&stage->sets.now, stage->device_digest, stage->digest_height,
                                       stage->digest_width);
     if (!status && frame->digest)
         status = vsm_cuda_copy(frame->digest->data, stage->device_digest, vsm_tensor_bytes(frame->digest),
@@ -327,21 +260,22 @@ static int finish(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 
 static int run_networks(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
+    const struct vsm_gpu_set *now = &stage->sets.now, *old = &stage->sets.old;
     bool repeated = false, repeated_old = false;
-    int resets = 0, status = vsm_gpu_views_run(&stage->old, frame->source, frame->fading);
+    int resets = 0, status = vsm_gpu_views_run(old, frame->source, frame->fading);
 
     if (!status)
-        status = vsm_gpu_views_run(&stage->now, frame->source, frame->mattes);
+        status = vsm_gpu_views_run(now, frame->source, frame->mattes);
     if (!status)
         status = finish(stage, frame);
     if (!status)
-        status = vsm_gpu_views_check(&stage->old, &resets, &repeated_old);
+        status = vsm_gpu_views_check(old, &resets, &repeated_old);
     if (!status)
-        status = vsm_gpu_views_check(&stage->now, &resets, &repeated);
+        status = vsm_gpu_views_check(now, &resets, &repeated);
     if (!status && repeated_old)
-        status = vsm_gpu_views_collect(&stage->old, frame->fading);
+        status = vsm_gpu_views_collect(old, frame->fading);
     if (!status && repeated)
-        status = vsm_gpu_views_collect(&stage->now, frame->mattes);
+        status = vsm_gpu_views_collect(now, frame->mattes);
     if (!status && (repeated || repeated_old))
         status = finish(stage, frame);
     stage->counters.state_resets += resets;
@@ -356,14 +290,15 @@ static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
         if (!frame->outputs[i] && !stage->targets[i].on_device)
             status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
     if (!status)
-        status = vsm_gpu_views_take_room(&stage->now, frame->mattes);
+        status = vsm_gpu_views_take_room(&stage->sets.now, frame->mattes);
     if (!status)
-        status = vsm_gpu_views_take_room(&stage->old, frame->fading);
-    frame->view_count = stage->now.count;
-    frame->fading_count = stage->old.count;
+        status = vsm_gpu_views_take_room(&stage->sets.old, frame->fading);
+    frame->view_count = stage->sets.now.count;
+    frame->fading_count = stage->sets.old.count;
     vsm_tensor_unref(&frame->digest);
     return !status && stage->digest_width
-               ? vsm_cuda_tensors_get(stage->digests[stage->now.count > stage->view_count], &frame->digest)
+               ? vsm_cuda_tensors_get(stage->digests[frame->view_count > stage->sets.direct_count],
+                                      &frame->digest)
                : status;
 }
 
@@ -380,15 +315,16 @@ static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mat
 static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     const size_t cells = (size_t)stage->digest_width * (size_t)stage->digest_height;
+    const struct vsm_view_choice *choice = stage->sets.choice;
     struct vsm_frame shown = {.people = frame->people,
                               .index = frame->index,
                               .view_count = frame->view_count};
     const float *rgb[VSM_MAX_VIEWS];
 
-    add_tables(&stage->choice->now, frame->mattes);
-    add_tables(&stage->choice->old, frame->fading);
-    frame->fading_weight = stage->choice->weight;
-    frame->fading_stays = stage->choice->keep_old;
+    add_tables(&choice->now, frame->mattes);
+    add_tables(&choice->old, frame->fading);
+    frame->fading_weight = choice->weight;
+    frame->fading_stays = choice->keep_old;
     for (int i = 0; i < frame->view_count; i++) {
         shown.mattes[i].view = frame->mattes[i].view;
         shown.mattes[i].view.width = stage->digest_width;
@@ -398,19 +334,17 @@ static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
         memcpy(vsm_tensor_f32(stage->shown[i]) + VSM_COEFFICIENT_ALPHA_B * cells, rgb[i] + 3 * cells,
                cells * sizeof(float));
     }
-    return vsm_view_director_note(stage->director, &shown, rgb);
+    return vsm_view_director_note(stage->sets.director, &shown, rgb);
 }
 
 /* Pictures and maps that there is no memory for: a smaller grid makes room. */
 static int take_room_adapted(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    int status = take_room(stage, frame);
+    int status = take_room(stage, frame), given = VSM_OK;
 
-    while (status == VSM_E_NOMEM && stage->adaptive &&
-           vsm_scaling_out_of_memory(&stage->scaling, frame->seq)) {
-        status = change_grid(stage, frame->seq);
-        if (!status)
-            status = take_room(stage, frame);
+    while (status == VSM_E_NOMEM && !given) {
+        given = vsm_relief_give(stage->relief);
+        status = given ? given : take_room(stage, frame);
     }
     return status;
 }
@@ -425,9 +359,10 @@ static void look_at_device(struct vsm_gpu_stage *stage)
 }
 
 /* Tells the controller what the frame cost, and does what it says. */
-static int adapt(struct vsm_gpu_stage *stage, int64_t frame, uint64_t start)
+static int adapt(struct vsm_gpu_stage *stage, uint64_t start)
 {
     const uint64_t now = vsm_clock_ns(), before = stage->done_ns ? stage->done_ns : start;
+    const int64_t frame = stage->next++;
     struct vsm_scaling_sample sample;
 
     if (stage->noted++ % SENSES == 0)
@@ -436,16 +371,20 @@ static int adapt(struct vsm_gpu_stage *stage, int64_t frame, uint64_t start)
     sample.busy_ms = (double)(now - start) / 1e6;
     sample.period_ms = (double)(now - before) / 1e6;
     stage->done_ns = now;
-    return vsm_scaling_note(&stage->scaling, frame, &sample) ? change_grid(stage, frame + 1) : VSM_OK;
+    if (!vsm_scaling_note(&stage->scaling, frame, &sample))
+        return VSM_OK;
+    tell(stage, VSM_LOG_INFO);
+    return change_grid(stage);
 }
 
-static int run(void *self, struct vsm_frame *frame)
+static int run_locked(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    struct vsm_gpu_stage *stage = self;
     const uint64_t start = vsm_clock_ns();
-    const struct vsm_rvm_state fresh[VSM_MAX_VIEWS] = {0};
-    int status = frame->scene_cut ? vsm_gpu_views_set_states(&stage->now, fresh) : VSM_OK;
+    int status = stage->sets.resting ? wake(stage) : VSM_OK;
 
+    stage->next = frame->seq;
+    if (!status && frame->scene_cut)
+        status = vsm_gpu_sets_forget(&stage->sets);
     if (!status)
         status = choose_views(stage, frame);
     if (!status)
@@ -454,101 +393,73 @@ static int run(void *self, struct vsm_frame *frame)
         status = vsm_fail(VSM_E_DEVICE, "CUDA: work on the device: the device is lost");
     if (!status)
         status = run_networks(stage, frame);
-    if (!status && stage->director)
+    if (!status && stage->sets.director)
         status = follow_director(stage, frame);
-    if (status || !stage->adaptive)
+    if (status)
         return status;
-    return adapt(stage, frame->seq, start);
+    if (stage->adaptive)
+        return adapt(stage, start);
+    stage->next++;
+    return VSM_OK;
 }
 
-/* Appends a set's states. */
-static int put_states(const struct vsm_gpu_set *set, struct vsm_bytes_out *out)
+static int run(void *self, struct vsm_frame *frame)
 {
-    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
-    const int status = vsm_gpu_views_get_states(set, states);
+    struct vsm_gpu_stage *stage = self;
+    int status;
 
-    vsm_matte_record_put_states(states, set->count, out);
-    reset(states);
+    vsm_relief_lock(stage->relief);
+    status = run_locked(stage, frame);
+    vsm_relief_unlock(stage->relief);
+    return status;
+}
+
+static int save(struct vsm_gpu_stage *stage, struct vsm_state *state)
+{
+    struct vsm_bytes_out out = {0};
+    int status = stage->sets.resting ? wake(stage) : VSM_OK;
+
+    if (!status && stage->adaptive)
+        status = vsm_scaling_add_record(&stage->scaling, state);
+    if (status)
+        return status;
+    vsm_matte_record_begin(&stage->counters, &out);
+    status = vsm_gpu_sets_save(&stage->sets, &out);
+    if (!status)
+        return vsm_matte_record_end(&out, state);
+    vsm_bytes_out_finish(&out);
     return status;
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
 {
-    const struct vsm_gpu_stage *stage = self;
-    struct vsm_bytes_out out = {0};
-    int status = VSM_OK;
+    struct vsm_gpu_stage *stage = self;
+    int status;
 
     (void)after_seq;
-    if (stage->adaptive)
-        status = vsm_scaling_add_record(&stage->scaling, state);
-    vsm_matte_record_begin(&stage->counters, &out);
-    if (stage->director)
-        vsm_view_director_save(stage->director, &out);
-    if (!status)
-        status = put_states(&stage->now, &out);
-    if (!status)
-        status = put_states(&stage->old, &out);
-    if (status) {
-        vsm_bytes_out_finish(&out);
-        return status;
-    }
-    return vsm_matte_record_end(&out, state);
-}
-
-static int restore_scaling(struct vsm_gpu_stage *stage, const struct vsm_state *state)
-{
-    const int before = stage->scaling.current;
-    int status = vsm_scaling_restore(&stage->scaling, state);
-
-    if (status || stage->scaling.current == before)
-        return status;
-    destroy_networks(stage);
-    set_grid(stage, vsm_scaling_current(&stage->scaling));
-    return create_network(stage);
-}
-
-/* The director's views are the stage's from here on. */
-static int restore_views(struct vsm_gpu_stage *stage, struct vsm_bytes_in *in)
-{
-    const struct vsm_view_choice *choice = vsm_view_director_choice(stage->director);
-    int status = vsm_view_director_load(stage->director, in);
-
-    if (status || choice->now.count == 0)
-        return status;
-    stage->choice = choice;
-    vsm_gpu_views_close(&stage->now);
-    set_of(&stage->now, &choice->now);
-    set_of(&stage->old, &choice->old);
-    status = vsm_gpu_views_open(&stage->networks, &stage->now);
-    return status ? status : vsm_gpu_views_open(&stage->networks, &stage->old);
-}
-
-static int take_states(const struct vsm_gpu_set *set, struct vsm_bytes_in *in)
-{
-    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
-    int status = vsm_matte_record_get_states(states, set->views, set->count, in);
-
-    if (!status)
-        status = vsm_gpu_views_set_states(set, states);
-    reset(states);
+    vsm_relief_lock(stage->relief);
+    status = save(stage, state);
+    vsm_relief_unlock(stage->relief);
     return status;
 }
 
-int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state)
+int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state, int64_t next_seq)
 {
-    int status = stage->adaptive ? restore_scaling(stage, state) : VSM_OK;
+    int status = vsm_gpu_sets_rest(&stage->sets);
     struct vsm_bytes_in in;
 
+    stage->next = next_seq;
+    if (!status && stage->adaptive)
+        status = vsm_scaling_restore(&stage->scaling, state);
+    if (!status && stage->adaptive)
+        status = vsm_gpu_sets_resize(&stage->sets, vsm_scaling_current(&stage->scaling));
     if (status)
         return status;
     in = vsm_matte_record_open(state, &stage->counters);
-    if (stage->director)
-        status = restore_views(stage, &in);
+    status = vsm_gpu_sets_load(&stage->sets, &in);
     if (!status)
-        status = take_states(&stage->now, &in);
-    if (!status)
-        status = take_states(&stage->old, &in);
-    return status ? status : vsm_matte_record_close(&in);
+        status = vsm_matte_record_close(&in);
+    return status ? status : wake(stage);
 }
 
 struct vsm_stage vsm_gpu_stage_describe(struct vsm_gpu_stage *stage)

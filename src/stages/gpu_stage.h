@@ -5,8 +5,12 @@
  * every output, and the digest, if one is wanted. It waits for the network alone, whose states must be finite. What
  * follows, stages/gpu_refine_stage.h, works while the network is at the next frame.
  *
- * With a director, views are chosen frame by frame as in stages/matte_stage.h: states go over to new views on the host,
- * old views are run beside the new ones while they fade out, and stages/gpu_refine_stage.h mixes them.
+ * With a director, views are chosen frame by frame as in stages/matte_stage.h (stages/gpu_sets.h): states go over to new
+ * views on the host, old views are run beside the new ones while they fade out, and stages/gpu_refine_stage.h mixes them.
+ *
+ * With adaptive scaling, the grid of all views moves between frames, and where there is no memory, before the frame's
+ * work: the same frame is done on a smaller one. Other stages that find no memory have this one step down by
+ * vsm_gpu_stage_relief(), between its frames. Networks that are kept for views to come go first, also without scaling.
  *
  * Barrier record "matte": stages/matte_record.h; with adaptive scaling, "matte.scaling". Fault point "gpu.run": the
  * device is lost.
@@ -14,6 +18,7 @@
 #ifndef VSM_STAGES_GPU_STAGE_H
 #define VSM_STAGES_GPU_STAGE_H
 
+#include "base/relief.h"
 #include "base/status.h"
 #include "models/rvm.h"
 #include "stages/composite_stage.h"
@@ -37,11 +42,14 @@ struct vsm_gpu_stage_options {
 /* VSM_E_DEVICE without a usable device, VSM_E_USAGE for pictures that only the CPU path takes, VSM_E_NOMEM. */
 int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options,
                          struct vsm_gpu_stage **stage) VSM_NODISCARD;
-/* Views that are chosen frame by frame; wants a digest and a grid that stays. Before the pipeline runs and before restore;
- * borrowed. VSM_E_NOMEM, VSM_E_INTERNAL with scaling. */
+/* Views that are chosen frame by frame; wants a digest. Before the pipeline runs and before restore; borrowed. */
 int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director) VSM_NODISCARD;
 void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage);
-int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
+/* next_seq: of the first frame to come. */
+int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state,
+                          int64_t next_seq) VSM_NODISCARD;
+/* For other stages' memory; the stage's. */
+struct vsm_relief *vsm_gpu_stage_relief(struct vsm_gpu_stage *stage);
 struct vsm_sha256 vsm_gpu_stage_hash(const struct vsm_gpu_stage *stage);
 /* Only when the pipeline does not run. scaling: NULL if the grid stays. */
 struct vsm_matte_counters vsm_gpu_stage_counters(const struct vsm_gpu_stage *stage);

@@ -56,6 +56,12 @@ int vsm_gpu_upload_stage_create(const struct vsm_image *source, const struct vsm
     return VSM_OK;
 }
 
+void vsm_gpu_upload_stage_set_relief(struct vsm_gpu_upload_stage *stage, struct vsm_relief *relief)
+{
+    vsm_cuda_pool_set_relief(stage->pool, relief);
+    vsm_cuda_tensors_set_relief(stage->thumbnails, relief);
+}
+
 void vsm_gpu_upload_stage_destroy(struct vsm_gpu_upload_stage *stage)
 {
     if (!stage)

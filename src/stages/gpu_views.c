@@ -1,5 +1,6 @@
 #include "stages/gpu_views.h"
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "cuda/review.h"
 #include "image/cuda_tensors.h"
@@ -32,9 +33,12 @@ static void destroy_net(struct vsm_gpu_net *net)
 static int create_net(struct vsm_gpu_views *views, int width, int height, struct vsm_gpu_net **net)
 {
     const int64_t dims[] = {height, width, 8};
-    struct vsm_gpu_net *n = vsm_mem_alloc("network", 1, sizeof(*n));
+    struct vsm_gpu_net *n;
     int status;
 
+    if (vsm_fault_hit("gpu.memory"))
+        return vsm_fail(VSM_E_NOMEM, "CUDA: memory of the network: out of memory");
+    n = vsm_mem_alloc("network", 1, sizeof(*n));
     if (!n)
         return VSM_E_NOMEM;
     n->width = width;
@@ -132,6 +136,20 @@ void vsm_gpu_views_clear(struct vsm_gpu_views *views)
         destroy_net(views->nets[i]);
         views->nets[i] = NULL;
     }
+}
+
+bool vsm_gpu_views_trim(struct vsm_gpu_views *views)
+{
+    bool any = false;
+
+    for (int i = 0; i < VSM_GPU_VIEWS_NETS; i++) {
+        if (!views->nets[i] || views->nets[i]->used)
+            continue;
+        destroy_net(views->nets[i]);
+        views->nets[i] = NULL;
+        any = true;
+    }
+    return any;
 }
 
 struct vsm_sha256 vsm_gpu_views_hash(const struct vsm_gpu_set *set)

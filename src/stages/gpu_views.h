@@ -2,7 +2,7 @@
  *
  * A set's views have one grid. Every `batch` of them, one an eye, go through a network of their own, which holds their
  * recurrent states; a network that a set gives back serves the next one on the same grid. So two sets, one fading into
- * the other, do not disturb each other. Used by one thread.
+ * the other, do not disturb each other. Used by one thread at a time. Fault point "gpu.memory": no memory for a new network.
  */
 #ifndef VSM_STAGES_GPU_VIEWS_H
 #define VSM_STAGES_GPU_VIEWS_H
@@ -37,6 +37,8 @@ int vsm_gpu_views_open(struct vsm_gpu_views *views, struct vsm_gpu_set *set) VSM
 void vsm_gpu_views_close(struct vsm_gpu_set *set);
 /* Destroys all networks; no set may be open. */
 void vsm_gpu_views_clear(struct vsm_gpu_views *views);
+/* Destroys those that no set has; false: there were none. */
+bool vsm_gpu_views_trim(struct vsm_gpu_views *views);
 
 /* SHA-256 of the weights; of an open set. */
 struct vsm_sha256 vsm_gpu_views_hash(const struct vsm_gpu_set *set);
