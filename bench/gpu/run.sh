@@ -7,11 +7,14 @@
 #   sam2       SAM 2 and EdgeTAM through ONNX Runtime: reference data, networks, whole frames, attention kernels
 #   sam2peer   the same against the transformers library, 500 frames (both after libs with ort.tar.xz in LIBS)
 #   leaks      10,000 frames                        jobs       whole jobs, CPU against GPU, encoders
+#   adaptive   the grid follows the load, under direct and under turned views, and a resumed job knows its changes
 #   faults     device lost or full in a job (needs a build with -Dfault_points=true), and the CPU goes on from there
+#   full       no memory at each of the first places in turn (needs fault points), and with a card that another program fills
+#   fades      views that change in a job: CPU against GPU, killed within the change (needs fault points)
 #   resume     killed on the card and resumed there: the same bytes
 #   track      the same with EdgeTAM and the matter (after libs with ort.tar.xz in LIBS)
 #   sam2profile  the kernels of every network by their time
-# CLIP8K and CLIP2K are files beside this script.
+# CLIP8K and CLIP2K are files beside this script; fades wants what fade_clip.sh makes, as fades_LR_180_SBS.mp4.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 export LD_LIBRARY_PATH="/opt/vsm/lib:/usr/local/nvidia/lib64:/usr/local/nvidia/lib" VSM_SHARED="$here/shared"
@@ -26,6 +29,23 @@ job() { # NAME OPTIONS...: a whole job; prints its last lines and its stages
     shift
     echo "# $name: $*"
     "$here/vr180-streaming" "$@" --restart --progress none 2>&1 | tail -7
+}
+
+scaling() { # REPORT: what adaptive scaling did
+    tr -d ' \n' <"$1" | grep -Eo '"scaling":\{[^]]*\]' | cut -c1-700
+    tr -d ' \n' <"$1" | grep -Eo '"views":\{.*"track"' | cut -c1-300
+}
+
+hog() { # MIB: takes all of the device's memory but so much, until it is killed; writes "full" when it has
+    python3 -c "
+import ctypes, signal
+cuda = ctypes.CDLL('libcuda.so.1')
+context, memory, free, all = ctypes.c_void_p(), ctypes.c_uint64(), ctypes.c_size_t(), ctypes.c_size_t()
+assert not cuda.cuInit(0) and not cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0)
+assert not cuda.cuCtxSetCurrent(context) and not cuda.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(all))
+assert not cuda.cuMemAlloc_v2(ctypes.byref(memory), ctypes.c_size_t(free.value - ($1 << 20)))
+print('full', flush=True)
+signal.pause()"
 }
 
 use_ort() { # ONNX Runtime's own libraries, and NVIDIA's that it loads, from PyTorch's packages or the toolkit
@@ -68,6 +88,7 @@ for what; do
         ;;
     tests)
         "$here/oracle_gpu"
+        "$here/oracle_gpu_scaling"
         use_ort
         "$here/oracle_gpu_ops" time
         ;;
@@ -113,10 +134,21 @@ for what; do
         ;;
     adaptive)
         cd "$work"
-        job adaptive "$clip2k" -o a.mkv --set output.format=matte --set output.codec=ffv1 --set processing.device=cuda \
-            --set processing.adaptive_scaling=true --set processing.min_scale=0.25
-        grep -A40 '"scaling"' a.mkv.report.json | tr -d ' \n' | cut -c1-600
-        echo
+        common="--set output.format=matte --set output.codec=ffv1 --set processing.device=cuda
+            --set processing.adaptive_scaling=true --set processing.min_scale=0.25"
+        for view in direct auto; do
+            job $view "$clip2k" -o $view.mkv $common --set matting.view=$view
+            scaling $view.mkv.report.json
+        done
+        "$here/vr180-streaming" "$clip2k" -o killed.mkv $common --set matting.view=auto --set recovery.checkpoint_interval=20 \
+            --progress none >first 2>&1 &
+        until ls killed.mkv.vsmjob/ckpt-*60* >/dev/null 2>&1 || ! kill -0 $!; do sleep 0.02; done
+        kill -KILL $!
+        wait $!
+        grep "from frame" first
+        "$here/vr180-streaming" "$clip2k" -o killed.mkv $common --set matting.view=auto --set recovery.checkpoint_interval=20 2>&1 |
+            grep -E "resum|goes on|from frame"
+        scaling killed.mkv.report.json
         ;;
     faults)
         cd "$work"
@@ -126,6 +158,56 @@ for what; do
             echo "# VSM_FAULT=$fault"
             VSM_FAULT=$fault "$here/vr180-streaming" $common 2>&1 | tail -3
             "$here/vr180-streaming" $common --set processing.device=cpu --resume 2>&1 | grep -vE "^progress" | tail -6
+        done
+        ;;
+    full)
+        cd "$work"
+        common="$clip2k --set output.format=green+matte --set output.codec=ffv1 --set processing.device=cuda --max-frames 40"
+        for view in direct auto; do
+            for n in $(seq 1 24); do
+                rm -rf f.mkv* f_matte.mkv*
+                VSM_FAULT=gpu.memory:$n:12 "$here/vr180-streaming" $common -o f.mkv --set matting.view=$view \
+                    --set processing.adaptive_scaling=true --progress none >log 2>&1
+                echo "$view, place $n: exit $?, $(tr -d ' \n' <f.mkv.report.json | grep -o '"frames":[0-9]*' | head -1) $(grep -E "out of memory|memory is short" log | head -1)"
+            done
+        done
+        VSM_FAULT=gpu.memory:6:12 "$here/vr180-streaming" $common -o f.mkv --restart --progress none 2>&1 | grep -E "out of memory"
+        VSM_FAULT=gpu.memory:6:12:sticky "$here/vr180-streaming" $common -o f.mkv --set processing.adaptive_scaling=true --restart --progress none 2>&1 |
+            grep -E "out of memory|memory is short"
+        for left in 4000 2600 2200 1800 1500 1200 1000; do
+            rm -rf f.mkv* f_matte.mkv* hogged
+            hog $left >hogged &
+            hog=$!
+            until grep -q full hogged || ! kill -0 $hog; do sleep 0.1; done
+            "$here/vr180-streaming" ${common%--max*} -o f.mkv --set matting.view=auto --set processing.adaptive_scaling=true \
+                --progress none >log 2>&1
+            echo "$left MiB left by another program: exit $?, $(tr -d ' \n' <f.mkv.report.json | grep -o '"frames":[0-9]*' | head -1)"
+            grep -E "from frame|out of memory" log
+            kill $hog
+            wait $hog 2>/dev/null
+        done
+        ;;
+    fades)
+        cd "$work"
+        clip=$here/fades_LR_180_SBS.mp4
+        common="--set output.codec=ffv1 --set output.format=matte --set matting.view=auto --set recovery.checkpoint_interval=12 --progress none"
+        for mode in independent master_slave; do
+            for device in cuda cpu; do
+                job $device "$clip" -o $device.mkv $common --set stereo.mode=$mode --set processing.device=$device
+                scaling $device.mkv.report.json
+            done
+            "$here/evaluate" --difference cpu.mkv cuda.mkv
+        done
+        cp cuda.mkv whole.mkv
+        for device in cuda cpu; do # checkpoints are behind frames 11 and 23, each within a change of 8 frames
+            rm -rf killed.mkv*
+            for fault in ckpt.done:1:kill ckpt.done:1:kill ""; do
+                VSM_FAULT=$fault "$here/vr180-streaming" "$clip" -o killed.mkv $common --set stereo.mode=master_slave \
+                    --set processing.device=$device 2>&1 | grep -E "resum|goes on"
+                device=cuda
+            done
+            cmp whole.mkv killed.mkv && echo "killed twice within fades and resumed: the same bytes"
+            "$here/evaluate" --difference whole.mkv killed.mkv
         done
         ;;
     track)

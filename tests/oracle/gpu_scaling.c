@@ -1,0 +1,428 @@
+/* The matting stage on a CUDA device while its grid moves under turned views: nothing pops on a still scene, a job that is
+ * resumed across changes and fades goes on exactly, and out of memory costs size, not frames. Skipped without a device. */
+#include "base/fault.h"
+#include "cuda/device.h"
+#include "geometry/view_place.h"
+#include "npy.h"
+#include "stages/device_review.h"
+#include "stages/gpu_stage.h"
+#include "stages/gpu_upload_stage.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define MODEL VSM_MODELS_DIR "/rvm.json"
+#define SIDE  512 /* of an eye */
+
+static const struct vsm_format yuv = {VSM_PLANES_YUV, 8, 0, 1, 1};
+static const struct vsm_colour bt709 = {1, 1, 1, false, 0};
+
+/* A wish so modest that the grid rises after every window. */
+static const struct vsm_scaling_options ladder = {.rungs = {{256, 256}, {320, 320}, {384, 384}},
+                                                  .count = 3,
+                                                  .target_fps = 1e-3};
+
+static bool cannot(void)
+{
+    struct vsm_cuda_info info;
+
+    if (access(MODEL, R_OK) != 0) {
+        tap_skip("no model");
+        return true;
+    }
+    if (vsm_cuda_device_info(&info) == VSM_OK)
+        return false;
+    tap_skip(vsm_error_message());
+    return true;
+}
+
+struct line {
+    struct vsm_view_director *director;
+    struct vsm_gpu_upload_stage *upload;
+    struct vsm_gpu_stage *gpu;
+    struct vsm_stage stages[2];
+};
+
+static void direct(struct line *line, const struct vsm_view views[2])
+{
+    struct vsm_view_director_options wishes = {.direct = views,
+                                               .eye_count = 2,
+                                               .projection = VSM_RECTILINEAR,
+                                               .follow = true};
+
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
+        wishes.sides[k] = vsm_view_place_side((int64_t)views[0].width * views[0].height, k + 1, VSM_RVM_GRID);
+    CHECK_INT(vsm_view_director_create(&wishes, &line->director), VSM_OK);
+    CHECK_INT(vsm_gpu_stage_set_director(line->gpu, line->director), VSM_OK);
+}
+
+static struct line open_line(int first)
+{
+    const struct vsm_rect eyes[2] = {{0, 0, SIDE, SIDE}, {SIDE, 0, SIDE, SIDE}};
+    const struct vsm_image source = {.format = yuv, .colour = bt709, .width = 2 * SIDE, .height = SIDE};
+    const struct vsm_rvm_options rvm = {.graph_path = MODEL, .batch = 2};
+    struct vsm_view views[2] = {{0}}, small[VSM_MAX_VIEWS];
+    struct vsm_scaling_options scaling = ladder;
+    struct line line = {NULL};
+
+    scaling.first = first;
+    for (int e = 0; e < 2; e++) {
+        views[e].eye = e ? VSM_RIGHT : VSM_LEFT;
+        views[e].source = eyes[e];
+        views[e].width = ladder.rungs[first].width;
+        views[e].height = ladder.rungs[first].height;
+    }
+    vsm_device_review_views(views, 2, small);
+    CHECK_INT(vsm_gpu_upload_stage_create(&source, eyes, 2, &line.upload), VSM_OK);
+    CHECK_INT(vsm_gpu_stage_create(&(struct vsm_gpu_stage_options){.rvm = &rvm,
+                                                                   .views = views,
+                                                                   .view_count = 2,
+                                                                   .source = &source,
+                                                                   .digest = small,
+                                                                   .scaling = &scaling},
+                                   &line.gpu),
+              VSM_OK);
+    direct(&line, views);
+    line.stages[0] = vsm_gpu_upload_stage_describe(line.upload);
+    line.stages[1] = vsm_gpu_stage_describe(line.gpu);
+    vsm_gpu_upload_stage_set_relief(line.upload, vsm_gpu_stage_relief(line.gpu));
+    return line;
+}
+
+static void close_line(struct line *line)
+{
+    vsm_gpu_stage_destroy(line->gpu);
+    vsm_gpu_upload_stage_destroy(line->upload);
+    vsm_view_director_destroy(line->director);
+}
+
+static void add_people(struct vsm_frame *frame, int count)
+{
+    frame->people = (struct vsm_people){.known = true, .count = count};
+    for (int i = 0; i < count; i++) {
+        struct vsm_person *p = &frame->people.person[i];
+
+        p->chosen = true;
+        for (int e = 0; e < 2; e++)
+            p->box[e] = (struct vsm_person_box){0.05f + 0.7f * (float)i, 0.3f, 0.2f + 0.7f * (float)i, 0.7f};
+    }
+}
+
+static struct vsm_frame *run_line(const struct line *line, int seq, struct vsm_image *source, int people,
+                                  int *status)
+{
+    struct vsm_frame *frame = vsm_frame_create();
+
+    frame->seq = seq;
+    frame->source = source;
+    add_people(frame, people);
+    *status = line->stages[0].run(line->stages[0].self, frame);
+    if (*status == VSM_OK)
+        *status = line->stages[1].run(line->stages[1].self, frame);
+    return frame;
+}
+
+/* Someone large in the middle. */
+static void stand_in_the_middle(struct vsm_people *people)
+{
+    people->count = 1;
+    for (int e = 0; e < 2; e++)
+        people->person[0].box[e] = (struct vsm_person_box){0.3f, 0.2f, 0.7f, 0.8f};
+}
+
+static void test_pattern(struct vsm_image *image, int seq)
+{
+    for (int p = 0; p < 3; p++)
+        for (int y = 0; y < (p ? SIDE / 2 : SIDE); y++)
+            for (int x = 0; x < (p ? SIDE : 2 * SIDE); x++)
+                image->data[p][y * image->stride[p] + x] =
+                    (uint8_t)(128 + 60 * sin(0.03 * (x + seq) * (1 + p)) * cos(0.05 * y));
+}
+
+static struct vsm_image *picture(int seq)
+{
+    struct vsm_image *image = vsm_image_create(yuv, 2 * SIDE, SIDE, bt709);
+
+    test_pattern(image, seq);
+    return image;
+}
+
+/* The first picture of the footage in the middle of both eyes, grey round it. */
+static struct vsm_image *still(const struct vsm_tensor *footage)
+{
+    struct vsm_image *image = vsm_image_create(yuv, 2 * SIDE, SIDE, bt709);
+    const int h = (int)footage->dims[1], w = (int)footage->dims[2];
+
+    for (int p = 0; p < 3; p++)
+        for (int y = 0; y < (p ? SIDE / 2 : SIDE); y++)
+            memset(image->data[p] + y * image->stride[p], 128, p ? SIDE : 2 * SIDE);
+    for (int e = 0; e < 2; e++)
+        for (int y = 0; y < h; y++)
+            for (int x = 0; x < w && x < SIDE; x++) {
+                const uint8_t *c = (const uint8_t *)footage->data + 3 * (y * w + x);
+                const double l = 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2];
+                const int to_x = e * SIDE + x, to_y = (SIDE - h) / 2 + y;
+
+                image->data[0][to_y * image->stride[0] + to_x] = (uint8_t)(16 + l * 219 / 255);
+                image->data[1][to_y / 2 * image->stride[1] + to_x / 2] =
+                    (uint8_t)(128 + (c[2] - l) / 1.8556 * 224 / 255);
+                image->data[2][to_y / 2 * image->stride[2] + to_x / 2] =
+                    (uint8_t)(128 + (c[0] - l) / 1.5748 * 224 / 255);
+            }
+    return image;
+}
+
+/* Mean difference of two digests' alpha; of one alone its mean. */
+static double alpha_difference(const struct vsm_tensor *a, const struct vsm_tensor *b)
+{
+    const int64_t cells = a->dims[2] * a->dims[3];
+    double sum = 0;
+
+    for (int64_t view = 0; view < a->dims[0]; view++)
+        for (int64_t i = 0; i < cells; i++) {
+            const int64_t at = (view * 4 + 3) * cells + i;
+
+            sum += fabs((double)vsm_tensor_f32(a)[at] - (b ? (double)vsm_tensor_f32(b)[at] : 0));
+        }
+    return sum / (double)(cells * a->dims[0]);
+}
+
+static int out_of_memory_once(void *opaque)
+{
+    int *left = opaque;
+
+    return (*left)-- > 0 ? vsm_fail(VSM_E_NOMEM, "out of memory") : VSM_OK;
+}
+
+#define STILL_FRAMES 100
+#define SQUEEZE      70 /* frame before which memory runs out */
+
+/* Up in frames 28 and 56, and down in 70, through one turned view an eye. */
+static void test_still_scene(void)
+{
+    char path[512];
+    struct vsm_tensor *footage = NULL;
+    struct vsm_frame *before = NULL;
+    struct line line;
+    double worst = 0, usual = 0;
+
+    if (cannot())
+        return;
+    if (shared_path("golden/rvm/512x288_r0.375/src.npy.xz", path, sizeof(path)))
+        footage = npy_read(path);
+    if (!footage) {
+        tap_skip("no footage");
+        return;
+    }
+    line = open_line(0);
+    for (int seq = 0; seq < STILL_FRAMES; seq++) {
+        struct vsm_frame *frame = vsm_frame_create();
+        int short_once = 1;
+
+        if (seq == SQUEEZE)
+            CHECK_INT(vsm_relief_try(vsm_gpu_stage_relief(line.gpu), out_of_memory_once, &short_once),
+                      VSM_OK);
+        frame->seq = seq;
+        frame->source = still(footage);
+        add_people(frame, 1);
+        stand_in_the_middle(&frame->people);
+        CHECK_INT(line.stages[0].run(line.stages[0].self, frame), VSM_OK);
+        CHECK_INT(line.stages[1].run(line.stages[1].self, frame), VSM_OK);
+        CHECK_INT(frame->mattes[0].view.kind, VSM_VIEW_TURNED);
+        if (before && seq > 12) {
+            const double d = alpha_difference(frame->digest, before->digest);
+
+            if (frame->mattes[0].view.width != before->mattes[0].view.width) {
+                printf("# frame %d, grid %d to %d: alpha changes by %.5f in the mean, of %.4f\n", seq,
+                       before->mattes[0].view.width, frame->mattes[0].view.width, d,
+                       alpha_difference(frame->digest, NULL));
+                CHECK(d < 0.02);
+                CHECK(alpha_difference(frame->digest, NULL) > 0.02);
+                worst = fmax(worst, d);
+            } else {
+                usual = fmax(usual, d);
+            }
+        }
+        vsm_frame_destroy(&before);
+        before = frame;
+    }
+    printf("# without a change at most %.5f\n", usual);
+    CHECK(worst > 0);
+    CHECK_INT((intmax_t)vsm_gpu_stage_scaling(line.gpu)->change_count, 3);
+    CHECK_INT((intmax_t)vsm_gpu_stage_scaling(line.gpu)->changes[2].frame, SQUEEZE);
+    CHECK_INT(vsm_gpu_stage_scaling(line.gpu)->changes[2].reason, VSM_SCALING_MEMORY);
+    vsm_frame_destroy(&before);
+    close_line(&line);
+    vsm_tensor_unref(&footage);
+}
+
+static bool same_maps(const struct vsm_matte *a, const struct vsm_matte *b)
+{
+    const size_t bytes = vsm_tensor_bytes(a->coefficients);
+    uint8_t *x = malloc(bytes), *y = malloc(bytes);
+    bool same = bytes == vsm_tensor_bytes(b->coefficients) && a->view.width == b->view.width &&
+                a->view.yaw == b->view.yaw && !a->inverse == !b->inverse;
+
+    same = same && vsm_cuda_copy(x, a->coefficients->data, bytes, NULL) == VSM_OK &&
+           vsm_cuda_copy(y, b->coefficients->data, bytes, NULL) == VSM_OK &&
+           vsm_cuda_stream_wait(NULL) == VSM_OK && memcmp(x, y, bytes) == 0;
+    same = same &&
+           (!a->inverse || (vsm_tensor_bytes(a->inverse) == vsm_tensor_bytes(b->inverse) &&
+                            memcmp(a->inverse->data, b->inverse->data, vsm_tensor_bytes(a->inverse)) == 0));
+    free(x);
+    free(y);
+    return same;
+}
+
+/* All of the frame's mattes, and those that fade out. */
+static bool same_frames(const struct vsm_frame *a, const struct vsm_frame *b)
+{
+    bool same = a->view_count == b->view_count && a->fading_count == b->fading_count &&
+                a->fading_weight == b->fading_weight;
+
+    for (int i = 0; same && i < a->view_count; i++)
+        same = same_maps(&a->mattes[i], &b->mattes[i]);
+    for (int i = 0; same && i < a->fading_count; i++)
+        same = same_maps(&a->fading[i], &b->fading[i]);
+    return same;
+}
+
+#define FRAMES 64
+
+/* Nobody, somebody on the left from frame 20 on, and another one on the right from frame 48 on. */
+static int people_in(int seq)
+{
+    return seq < 20 ? 0 : seq < 48 ? 1 : 2;
+}
+
+/* Direct views fade into one view an eye in frames 20 to 27, and the grid rises in frame 28; that fades into two in frames
+ * 52 to 59, and the grid rises meanwhile, in 56. Interrupted in both fades, the second time right after the grid fell
+ * within the fade for want of memory. */
+static void test_resume_in_fades(void)
+{
+    static const int stops[] = {24, 57};
+    struct vsm_frame *frames[FRAMES] = {NULL};
+    struct vsm_state *states[2] = {NULL, NULL};
+
+    if (cannot())
+        return;
+    for (int part = 0; part < 3; part++) {
+        struct line line = open_line(0);
+        const struct vsm_view_choice *choice = vsm_view_director_choice(line.director);
+        int seq = part ? stops[part - 1] + 1 : 0, end = part == 1 ? seq + 8 : FRAMES, status;
+
+        if (part)
+            CHECK_INT(vsm_gpu_stage_restore(line.gpu, states[part - 1], seq), VSM_OK);
+        for (; seq < end; seq++) {
+            struct vsm_frame *frame = run_line(&line, seq, picture(seq), people_in(seq), &status);
+
+            CHECK_INT(status, VSM_OK);
+            CHECK(!part || same_frames(frame, frames[seq]));
+            vsm_frame_destroy(&frames[seq]);
+            frames[seq] = frame;
+            if (part == 0 && seq == stops[1]) {
+                int short_once = 1;
+
+                CHECK_INT(vsm_relief_try(vsm_gpu_stage_relief(line.gpu), out_of_memory_once, &short_once),
+                          VSM_OK);
+            }
+            for (int k = 0; k < 2 && !part; k++) {
+                if (seq != stops[k])
+                    continue;
+                CHECK(choice->old.count > 0);
+                states[k] = vsm_state_create();
+                CHECK_INT(line.stages[1].barrier(line.stages[1].self, seq, states[k]), VSM_OK);
+            }
+        }
+        if (part != 1) {
+            const struct vsm_scaling *scaling = vsm_gpu_stage_scaling(line.gpu);
+
+            CHECK(scaling->change_count == 3 || scaling->change_count == 2);
+            CHECK_INT(choice->now.count, 4);
+            printf("# %d: %d changes, the last for frame %d, grid %d\n", part, (int)scaling->change_count,
+                   (int)scaling->changes[scaling->change_count - 1].frame, choice->now.views[3].width);
+        }
+        close_line(&line);
+    }
+    CHECK_INT(frames[22]->fading[0].view.kind, VSM_VIEW_DIRECT);
+    CHECK_INT(frames[30]->mattes[1].view.kind, VSM_VIEW_TURNED);
+    CHECK_INT(frames[30]->mattes[1].view.width, vsm_view_place_side(320 * 320, 1, VSM_RVM_GRID));
+    for (int seq = 0; seq < FRAMES; seq++)
+        vsm_frame_destroy(&frames[seq]);
+    for (int k = 0; k < 2; k++)
+        vsm_state_destroy(&states[k]);
+}
+
+#ifdef VSM_FAULT_POINTS
+/* Each allocation of the frame in which views turn and direct ones begin to fade out fails for once: the frame is done all
+ * the same, on one grid; then it fails for good, and the message says what to do. */
+static void test_out_of_memory_while_fading(void)
+{
+    int smaller = 0, done = 0;
+    unsigned long hits = 1;
+
+    if (cannot())
+        return;
+    for (unsigned long n = 1; hits >= n; n++) {
+        struct line line = open_line(2);
+        struct vsm_frame *frame;
+        int status;
+
+        frame = run_line(&line, 19, picture(19), 0, &status);
+        CHECK_INT(status, VSM_OK);
+        vsm_fault_arm("gpu.memory", n, ENOMEM, 0);
+        vsm_frame_destroy(&frame);
+        frame = run_line(&line, 20, picture(20), 1, &status);
+        hits = vsm_fault_hits();
+        vsm_fault_arm(NULL, 0, 0, 0);
+        CHECK_INT(status, VSM_OK);
+        if (hits >= n && status == VSM_OK) {
+            const struct vsm_scaling *scaling = vsm_gpu_stage_scaling(line.gpu);
+            const int side = vsm_scaling_current(scaling).width;
+
+            done++;
+            smaller += scaling->change_count > 0;
+            CHECK_INT(frame->view_count, 2);
+            CHECK_INT(frame->fading_count, 2);
+            CHECK_INT(frame->mattes[0].view.width, vsm_view_place_side(side * side, 1, VSM_RVM_GRID));
+            CHECK_INT(frame->mattes[1].coefficients->dims[1], frame->mattes[1].view.width);
+            CHECK_INT(frame->fading[1].coefficients->dims[1], side);
+        }
+        vsm_frame_destroy(&frame);
+        close_line(&line);
+    }
+    printf("# %d allocations failed, %d of them led to a smaller grid\n", done, smaller);
+    CHECK(done > 3 && smaller > 0);
+}
+
+static void test_the_end_of_the_ladder(void)
+{
+    struct vsm_frame *frame;
+    struct line line;
+    int status;
+
+    if (cannot())
+        return;
+    line = open_line(2);
+    vsm_fault_arm("gpu.memory", 1, ENOMEM, 1);
+    frame = run_line(&line, 0, picture(0), 1, &status);
+    vsm_fault_arm(NULL, 0, 0, 0);
+    CHECK_INT(status, VSM_E_NOMEM);
+    CHECK_HAS(vsm_error_message(), "out of memory");
+    CHECK_HAS(vsm_error_message(), "lower processing.min_scale");
+    vsm_frame_destroy(&frame);
+    close_line(&line);
+}
+#endif
+
+int main(void)
+{
+    RUN(test_still_scene);
+    RUN(test_resume_in_fades);
+#ifdef VSM_FAULT_POINTS
+    RUN(test_out_of_memory_while_fading);
+    RUN(test_the_end_of_the_ladder);
+#endif
+    return tap_done();
+}
