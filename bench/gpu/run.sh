@@ -32,7 +32,7 @@ job() { # NAME OPTIONS...: a whole job; prints its last lines and its stages
 }
 
 scaling() { # REPORT: what adaptive scaling did
-    tr -d ' \n' <"$1" | grep -Eo '"scaling":\{[^]]*\]' | cut -c1-700
+    tr -d ' \n' <"$1" | grep -Eo '"scaling":\{.*' | cut -c1-600
     tr -d ' \n' <"$1" | grep -Eo '"views":\{.*"track"' | cut -c1-300
 }
 
@@ -142,7 +142,7 @@ for what; do
         done
         "$here/vr180-streaming" "$clip2k" -o killed.mkv $common --set matting.view=auto --set recovery.checkpoint_interval=20 \
             --progress none >first 2>&1 &
-        until ls killed.mkv.vsmjob/ckpt-*60* >/dev/null 2>&1 || ! kill -0 $!; do sleep 0.02; done
+        until ls killed.mkv.vsmjob/ckpt-*40* >/dev/null 2>&1 || ! kill -0 $!; do sleep 0.02; done
         kill -KILL $!
         wait $!
         grep "from frame" first
