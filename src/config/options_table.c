@@ -455,7 +455,8 @@ const struct vsm_option vsm_options_table[] = {
      .choices = NAMES("master_slave", "independent"),
      .in_hash = true,
      .help = "Where the eyes' mattes disagree, mend the one that is wrong from the other by disparity "
-             "(master_slave), or only measure how well they agree (independent). The report tells both."},
+             "(master_slave), or only measure how well they agree (independent). With matting.model sam2 "
+             "alone they are only measured. The report tells both."},
     {.key = "stereo.master_eye",
      .type = VSM_OPTIONS_CHOICE,
      .offset = FIELD(stereo.master_eye),
