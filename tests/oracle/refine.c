@@ -162,45 +162,33 @@ static struct difference measure(struct vsm_format format, double residual)
     return worst;
 }
 
+static void check(struct difference found, double luma, double chroma, double alpha)
+{
+    CHECK_NEAR(found.luma, 0, luma);
+    CHECK_NEAR(found.chroma, 0, chroma);
+    CHECK_NEAR(found.alpha, 0, alpha);
+}
+
 /* Without subsampling and clamps the two formulas are the same: half a code (rounding) plus float32. Snapping
  * moves alpha by at most 0.5/255, that is half an 8-bit step at most. */
 static void test_full_chroma_is_the_formula(void)
 {
-    struct difference d = measure((struct vsm_format){VSM_PLANES_YUV, 16, 0, 0, 0}, 0.05);
-
-    CHECK_NEAR(d.luma, 0, 0.51);
-    CHECK_NEAR(d.chroma, 0, 0.51);
-    CHECK_NEAR(d.alpha, 0, 0.51);
-    d = measure((struct vsm_format){VSM_PLANES_YUV, 8, 0, 0, 0}, 0.05);
-    CHECK_NEAR(d.luma, 0, 1.01);
-    CHECK_NEAR(d.chroma, 0, 1.01);
-    CHECK_NEAR(d.alpha, 0, 1.01);
+    check(measure((struct vsm_format){VSM_PLANES_YUV, 16, 0, 0, 0}, 0.05), 0.51, 0.51, 0.51);
+    check(measure((struct vsm_format){VSM_PLANES_YUV, 8, 0, 0, 0}, 0.05), 1.01, 1.01, 1.01);
 }
 
 static void test_subsampled_is_close(void)
 {
-    struct difference d = measure((struct vsm_format){VSM_PLANES_YUV, 8, 0, 1, 1}, 0.05);
-
-    CHECK_NEAR(d.luma, 0, 1.6);
-    CHECK_NEAR(d.chroma, 0, 2.1);
-    CHECK_NEAR(d.alpha, 0, 1.01);
-    d = measure((struct vsm_format){VSM_PLANES_NV, 10, 6, 1, 1}, 0.05);
-    CHECK_NEAR(d.luma, 0, 1.6);
-    CHECK_NEAR(d.chroma, 0, 2.1);
-    d = measure((struct vsm_format){VSM_PLANES_YUV, 10, 0, 1, 0}, 0.05);
-    CHECK_NEAR(d.chroma, 0, 2.1);
-    d = measure((struct vsm_format){VSM_PLANES_GRAY, 8, 0, 0, 0}, 0.05);
-    CHECK_NEAR(d.alpha, 0, 1.01);
+    check(measure((struct vsm_format){VSM_PLANES_YUV, 8, 0, 1, 1}, 0.05), 1.6, 2.1, 1.01);
+    check(measure((struct vsm_format){VSM_PLANES_NV, 10, 6, 1, 1}, 0.05), 1.6, 2.1, 1.01);
+    check(measure((struct vsm_format){VSM_PLANES_YUV, 10, 0, 1, 0}, 0.05), 1.6, 2.1, 1.01);
+    check(measure((struct vsm_format){VSM_PLANES_GRAY, 8, 0, 0, 0}, 0.05), 1.6, 2.1, 1.01);
 }
 
 /* Residuals of a fifth of full scale push R, G and B out of 0..1, where the two clamps differ by design. */
 static void test_clamps_differ_little(void)
 {
-    struct difference d = measure((struct vsm_format){VSM_PLANES_YUV, 8, 0, 0, 0}, 0.2);
-
-    CHECK_NEAR(d.luma, 0, 7);
-    CHECK_NEAR(d.chroma, 0, 21);
-    CHECK_NEAR(d.alpha, 0, 0.51);
+    check(measure((struct vsm_format){VSM_PLANES_YUV, 8, 0, 0, 0}, 0.2), 7, 21, 0.51);
 }
 
 static const struct vsm_format sources[] = {

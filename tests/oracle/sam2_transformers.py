@@ -24,23 +24,21 @@ THREADS = os.cpu_count()
 # pixel of the prompt's binarised mask may flip, so that rounding differences grow.
 MAX, RMS, MIN_IOU = 1e-2, 2e-3, 0.999
 
+
+def hiera(channels, heads, blocks, windows, global_blocks, background):
+    """The encoder's configuration: channels and heads double from stage to stage."""
+    return dict(hidden_size=channels, num_attention_heads=heads, blocks_per_stage=blocks,
+                embed_dim_per_stage=[channels << i for i in range(4)],
+                num_attention_heads_per_stage=[heads << i for i in range(4)],
+                window_size_per_stage=windows, global_attention_blocks=global_blocks,
+                window_positional_embedding_background_size=[background, background])
+
+
 SIZES = {
-    "tiny": dict(hidden_size=96, num_attention_heads=1, blocks_per_stage=[1, 2, 7, 2],
-                 embed_dim_per_stage=[96, 192, 384, 768], num_attention_heads_per_stage=[1, 2, 4, 8],
-                 window_size_per_stage=[8, 4, 14, 7], global_attention_blocks=[5, 7, 9],
-                 window_positional_embedding_background_size=[7, 7]),
-    "small": dict(hidden_size=96, num_attention_heads=1, blocks_per_stage=[1, 2, 11, 2],
-                  embed_dim_per_stage=[96, 192, 384, 768], num_attention_heads_per_stage=[1, 2, 4, 8],
-                  window_size_per_stage=[8, 4, 14, 7], global_attention_blocks=[7, 10, 13],
-                  window_positional_embedding_background_size=[7, 7]),
-    "base_plus": dict(hidden_size=112, num_attention_heads=2, blocks_per_stage=[2, 3, 16, 3],
-                      embed_dim_per_stage=[112, 224, 448, 896], num_attention_heads_per_stage=[2, 4, 8, 16],
-                      window_size_per_stage=[8, 4, 14, 7], global_attention_blocks=[12, 16, 20],
-                      window_positional_embedding_background_size=[14, 14]),
-    "large": dict(hidden_size=144, num_attention_heads=2, blocks_per_stage=[2, 6, 36, 4],
-                  embed_dim_per_stage=[144, 288, 576, 1152], num_attention_heads_per_stage=[2, 4, 8, 16],
-                  window_size_per_stage=[8, 4, 16, 8], global_attention_blocks=[23, 33, 43],
-                  window_positional_embedding_background_size=[7, 7]),
+    "tiny": hiera(96, 1, [1, 2, 7, 2], [8, 4, 14, 7], [5, 7, 9], 7),
+    "small": hiera(96, 1, [1, 2, 11, 2], [8, 4, 14, 7], [7, 10, 13], 7),
+    "base_plus": hiera(112, 2, [2, 3, 16, 3], [8, 4, 14, 7], [12, 16, 20], 14),
+    "large": hiera(144, 2, [2, 6, 36, 4], [8, 4, 16, 8], [23, 33, 43], 7),
 }
 
 
