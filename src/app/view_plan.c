@@ -51,7 +51,8 @@ int vsm_view_plan_choose(struct vsm_plan *plan)
     return VSM_OK;
 }
 
-bool vsm_view_plan_shares(const struct vsm_plan *plan, int k)
+/* Whether k + 1 turned views an eye have the grid of the direct ones, and so their network. */
+static bool shares(const struct vsm_plan *plan, int k)
 {
     return plan->turned_sides[k] == plan->views[0].width && plan->turned_sides[k] == plan->views[0].height;
 }
@@ -67,7 +68,7 @@ static int create_matters(const struct vsm_plan *plan, struct vsm_rvm *turned[])
 
     for (int k = 0; k < VSM_VIEW_PLACE_MAX && status == VSM_OK; k++) {
         rvm.width = rvm.height = plan->turned_sides[k];
-        if (!vsm_view_plan_shares(plan, k))
+        if (!shares(plan, k))
             status = vsm_rvm_create(&rvm, &turned[k]);
     }
     return status;

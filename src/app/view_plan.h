@@ -12,15 +12,13 @@
  * VSM_E_USAGE if the settings contradict each other. */
 int vsm_view_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
-/* Whether k + 1 turned views an eye have the grid of the direct ones, and so their network. */
-bool vsm_view_plan_shares(const struct vsm_plan *plan, int k);
-
 /* With plan->turned: who directs them, the caller's. Otherwise nothing. */
 int vsm_view_plan_create_director(const struct vsm_plan *plan,
                                   struct vsm_view_director **director) VSM_NODISCARD;
 
-/* With plan->turned on the CPU: the matters of VSM_VIEW_PLACE_MAX kinds of turned views, NULL where vsm_view_plan_shares(), and who
- * directs them, all the caller's, also after failure; and tells `stage` of them. Otherwise nothing. */
+/* With plan->turned on the CPU: the matters of VSM_VIEW_PLACE_MAX kinds of turned views, NULL where those have the grid
+ * of the direct ones and so their network, and who directs them, all the caller's, also after failure; and tells `stage` of
+ * them. Otherwise nothing. */
 int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
                          struct vsm_view_director **director) VSM_NODISCARD;
 

@@ -17,8 +17,7 @@ static void *field(struct vsm_config *config, const struct vsm_option *option)
     return (char *)config + option->offset;
 }
 
-struct vsm_options_value vsm_options_value_load(const struct vsm_config *config,
-                                                const struct vsm_option *option)
+static struct vsm_options_value load(const struct vsm_config *config, const struct vsm_option *option)
 {
     const void *from = (const char *)config + option->offset;
     struct vsm_options_value v = {0};
@@ -283,7 +282,7 @@ static void print_real(FILE *out, double x)
 
 void vsm_options_print(FILE *out, const struct vsm_config *config, const struct vsm_option *option)
 {
-    struct vsm_options_value v = vsm_options_value_load(config, option);
+    struct vsm_options_value v = load(config, option);
 
     switch (option->type) {
     case VSM_OPTIONS_BOOL:
@@ -360,7 +359,7 @@ void vsm_options_print_allowed(FILE *out, const struct vsm_option *option)
 bool vsm_options_equal(const struct vsm_option *option, const struct vsm_config *a,
                        const struct vsm_config *b)
 {
-    struct vsm_options_value x = vsm_options_value_load(a, option), y = vsm_options_value_load(b, option);
+    struct vsm_options_value x = load(a, option), y = load(b, option);
 
     if (!x.text || !y.text)
         return x.text == y.text && x.real == y.real && x.integer == y.integer;

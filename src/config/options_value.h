@@ -21,9 +21,6 @@ struct vsm_options_value {
 const char *vsm_options_value_parse(const struct vsm_option *option, const char *text,
                                     struct vsm_options_value *value);
 
-struct vsm_options_value vsm_options_value_load(const struct vsm_config *config,
-                                                const struct vsm_option *option);
-
 /* Copies a text; frees the one that was there. VSM_E_NOMEM: nothing changed. */
 int vsm_options_value_store(struct vsm_config *config, const struct vsm_option *option,
                             const struct vsm_options_value *value) VSM_NODISCARD;

@@ -140,6 +140,41 @@ static void share(struct vsm_refine_warp_scratch *s, int count, int n)
     }
 }
 
+/* The position's left or upper cell, and how far it is to the next. */
+static int locate(float position, int cells, float *fraction)
+{
+    float at = position - 0.5f;
+    int cell;
+
+    at = at < (float)(cells - 1) ? at : (float)(cells - 1);
+    at = at > 0 ? at : 0;
+    cell = (int)at;
+    cell = cell < cells - 2 ? cell : cells - 2;
+    *fraction = at - (float)cell;
+    return cell;
+}
+
+/* As vsm_refine_warp_sample_avx2(). */
+static void sample_plainly(const struct vsm_refine_warp *warp, const float *x, const float *y,
+                           const float *weight, bool add, int n, float *out, ptrdiff_t stride)
+{
+    ptrdiff_t below = (ptrdiff_t)warp->width * MAPS;
+
+    for (int i = 0; i < n; i++) {
+        float fx, fy;
+        int cx = locate(x[i], warp->width, &fx), cy = locate(y[i], warp->height, &fy);
+        const float *cell = warp->cells + cy * below + (ptrdiff_t)cx * MAPS;
+
+        for (int m = 0; m < MAPS; m++) {
+            float top = cell[m] + fx * (cell[m + MAPS] - cell[m]);
+            float bottom = cell[m + below] + fx * (cell[m + below + MAPS] - cell[m + below]);
+            float value = weight[i] > 0 ? weight[i] * (top + fy * (bottom - top)) : 0;
+
+            out[m * stride + i] = add ? out[m * stride + i] + value : value;
+        }
+    }
+}
+
 static void sample(const struct vsm_refine_warp *warp, const float *x, const float *y, const float *weight,
                    bool add, int n, float *out, ptrdiff_t stride)
 {
@@ -149,7 +184,7 @@ static void sample(const struct vsm_refine_warp *warp, const float *x, const flo
         return;
     }
 #endif
-    vsm_refine_warp_sample_c(warp, x, y, weight, add, n, out, stride);
+    sample_plainly(warp, x, y, weight, add, n, out, stride);
 }
 
 void vsm_refine_warp_row(const struct vsm_refine_warp_strip *strip, const struct vsm_refine_kernels *kernels,
@@ -207,38 +242,4 @@ bool vsm_refine_warp_empty(const struct vsm_refine_warp *warp, const struct vsm_
     for (int c = first; c <= last && empty; c++)
         empty = quad_empty(warp, a + 2 * c, a + 2 * (c + warp->columns));
     return empty;
-}
-
-/* The position's left or upper cell, and how far it is to the next. */
-static int locate(float position, int cells, float *fraction)
-{
-    float at = position - 0.5f;
-    int cell;
-
-    at = at < (float)(cells - 1) ? at : (float)(cells - 1);
-    at = at > 0 ? at : 0;
-    cell = (int)at;
-    cell = cell < cells - 2 ? cell : cells - 2;
-    *fraction = at - (float)cell;
-    return cell;
-}
-
-void vsm_refine_warp_sample_c(const struct vsm_refine_warp *warp, const float *x, const float *y,
-                              const float *weight, bool add, int n, float *out, ptrdiff_t stride)
-{
-    ptrdiff_t below = (ptrdiff_t)warp->width * MAPS;
-
-    for (int i = 0; i < n; i++) {
-        float fx, fy;
-        int cx = locate(x[i], warp->width, &fx), cy = locate(y[i], warp->height, &fy);
-        const float *cell = warp->cells + cy * below + (ptrdiff_t)cx * MAPS;
-
-        for (int m = 0; m < MAPS; m++) {
-            float top = cell[m] + fx * (cell[m + MAPS] - cell[m]);
-            float bottom = cell[m + below] + fx * (cell[m + below + MAPS] - cell[m + below]);
-            float value = weight[i] > 0 ? weight[i] * (top + fy * (bottom - top)) : 0;
-
-            out[m * stride + i] = add ? out[m * stride + i] + value : value;
-        }
-    }
 }

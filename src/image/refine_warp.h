@@ -77,10 +77,8 @@ bool vsm_refine_warp_empty(const struct vsm_refine_warp *warp, const struct vsm_
                            int start, int n, int row);
 
 /* One view's part: out[m * stride + i] = (add ? itself : 0) + weight[i] * map m at (x[i], y[i]), for i < n, a multiple
- * of 8; zeros where nothing was added and the weight is 0. Positions with weight 0 may be anything, also NaN. */
-void vsm_refine_warp_sample_c(const struct vsm_refine_warp *warp, const float *x, const float *y,
-                              const float *weight, bool add, int n, float *out, ptrdiff_t stride);
-/* Defined on x86-64 only. */
+ * of 8; zeros where nothing was added and the weight is 0. Positions with weight 0 may be anything, also NaN. Defined on
+ * x86-64 only, for refine_warp.c, whose plain loop gives the same bits. */
 void vsm_refine_warp_sample_avx2(const struct vsm_refine_warp *warp, const float *x, const float *y,
                                  const float *weight, bool add, int n, float *out, ptrdiff_t stride);
 

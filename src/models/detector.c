@@ -9,7 +9,6 @@
 
 struct vsm_detector {
     struct vsm_session *session;
-    struct vsm_sha256 hash;
     struct vsm_tensor *source; /* [1, 3, SIDE, SIDE] */
 };
 
@@ -25,7 +24,8 @@ static int make_session(struct vsm_detector *detector, const char *graph_path,
 {
     struct vsm_tfjs *weights = NULL;
     struct vsm_graph *graph = NULL;
-    int status = vsm_known_files_open(&known_files, graph_path, &detector->hash, &weights);
+    struct vsm_sha256 hash;
+    int status = vsm_known_files_open(&known_files, graph_path, &hash, &weights);
 
     if (!status)
         status = vsm_detector_graph_build(weights, SIDE, &graph);
@@ -66,11 +66,6 @@ void vsm_detector_destroy(struct vsm_detector *detector)
     vsm_session_destroy(detector->session);
     vsm_tensor_unref(&detector->source);
     vsm_mem_free(detector);
-}
-
-struct vsm_sha256 vsm_detector_hash(const struct vsm_detector *detector)
-{
-    return detector->hash;
 }
 
 void vsm_detector_interrupt(struct vsm_detector *detector)

@@ -29,7 +29,7 @@
 
 struct vsm_detector;
 
-/* Whether both files are the known ones; *hash as vsm_detector_hash(). Errors as vsm_detector_create(). */
+/* Whether both files are the known ones; *hash: SHA-256 of both hashes. Errors as vsm_detector_create(). */
 int vsm_detector_check(const char *graph_path, struct vsm_sha256 *hash) VSM_NODISCARD;
 
 /* `graph_path` is movenet-multipose.json, its shard lies beside it. VSM_E_MODEL with the file's name if they are not
@@ -37,9 +37,6 @@ int vsm_detector_check(const char *graph_path, struct vsm_sha256 *hash) VSM_NODI
 int vsm_detector_create(const char *graph_path, const struct vsm_session_options *session,
                         struct vsm_detector **detector) VSM_NODISCARD;
 void vsm_detector_destroy(struct vsm_detector *detector);
-
-/* SHA-256 over both weight files. */
-struct vsm_sha256 vsm_detector_hash(const struct vsm_detector *detector);
 
 /* The grid on which an eye of width x height pixels is to be presented: its longer side is VSM_DETECTOR_SIDE, the
  * other keeps the proportions and is at least 1. image/preprocess.h makes it. */

@@ -122,23 +122,8 @@ static void insert(struct vsm_detector_people *people, struct vsm_detector_perso
     people->person[place] = person;
 }
 
-static void suppress_doubles(struct vsm_detector_people *people)
-{
-    int kept = 0;
-
-    for (int i = 0; i < people->count; i++) {
-        bool is_double = false;
-
-        for (int k = 0; k < kept && !is_double; k++)
-            is_double = vsm_detector_decode_overlap(&people->person[k].box, &people->person[i].box) >
-                        VSM_DETECTOR_SAME;
-        if (!is_double)
-            people->person[kept++] = people->person[i];
-    }
-    people->count = kept;
-}
-
-float vsm_detector_decode_overlap(const struct vsm_detector_box *a, const struct vsm_detector_box *b)
+/* Area of the intersection by area of the union, 0..1. */
+static float overlap(const struct vsm_detector_box *a, const struct vsm_detector_box *b)
 {
     const float w = fminf(a->right, b->right) - fmaxf(a->left, b->left);
     const float h = fminf(a->bottom, b->bottom) - fmaxf(a->top, b->top);
@@ -147,6 +132,21 @@ float vsm_detector_decode_overlap(const struct vsm_detector_box *a, const struct
         (a->right - a->left) * (a->bottom - a->top) + (b->right - b->left) * (b->bottom - b->top) - both;
 
     return all > 0.0f ? both / all : 0.0f;
+}
+
+static void suppress_doubles(struct vsm_detector_people *people)
+{
+    int kept = 0;
+
+    for (int i = 0; i < people->count; i++) {
+        bool is_double = false;
+
+        for (int k = 0; k < kept && !is_double; k++)
+            is_double = overlap(&people->person[k].box, &people->person[i].box) > VSM_DETECTOR_SAME;
+        if (!is_double)
+            people->person[kept++] = people->person[i];
+    }
+    people->count = kept;
 }
 
 void vsm_detector_decode(const struct vsm_detector_heads *heads, float threshold,

@@ -49,7 +49,4 @@ struct vsm_detector_heads {
 void vsm_detector_decode(const struct vsm_detector_heads *heads, float threshold,
                          struct vsm_detector_people *people);
 
-/* Area of the intersection by area of the union, 0..1. */
-float vsm_detector_decode_overlap(const struct vsm_detector_box *a, const struct vsm_detector_box *b);
-
 #endif

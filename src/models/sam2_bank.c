@@ -90,6 +90,15 @@ static uint16_t *make_room(struct vsm_sam2_bank *bank)
     return bank->device ? bank->device->data : NULL;
 }
 
+static void clear(struct vsm_sam2_bank *bank)
+{
+    bank->conditioning_count = 0;
+    for (int i = 0; i < MEMORY_SLOTS; i++)
+        bank->recent[i].frame = EMPTY;
+    for (int i = 0; i < POINTER_SLOTS; i++)
+        bank->pointers[i].frame = EMPTY;
+}
+
 struct vsm_sam2_bank *vsm_sam2_bank_create(int tokens, int capacity, const struct vsm_sam2_bank_place *place)
 {
     struct vsm_sam2_bank *bank = vsm_mem_alloc("memory bank", 1, sizeof(*bank));
@@ -111,7 +120,7 @@ struct vsm_sam2_bank *vsm_sam2_bank_create(int tokens, int capacity, const struc
         bank->conditioning[i].tokens = at;
     for (int i = 0; i < MEMORY_SLOTS; i++, at += memory_size(bank))
         bank->recent[i].tokens = at;
-    vsm_sam2_bank_clear(bank);
+    clear(bank);
     return bank;
 }
 
@@ -125,15 +134,6 @@ void vsm_sam2_bank_destroy(struct vsm_sam2_bank *bank)
         vsm_mem_free(bank->all_tokens);
     vsm_mem_free(bank->passing);
     vsm_mem_free(bank);
-}
-
-void vsm_sam2_bank_clear(struct vsm_sam2_bank *bank)
-{
-    bank->conditioning_count = 0;
-    for (int i = 0; i < MEMORY_SLOTS; i++)
-        bank->recent[i].frame = EMPTY;
-    for (int i = 0; i < POINTER_SLOTS; i++)
-        bank->pointers[i].frame = EMPTY;
 }
 
 static void put_recent(struct vsm_sam2_bank *bank, int64_t frame, const uint16_t *tokens,
@@ -394,7 +394,7 @@ int vsm_sam2_bank_load(struct vsm_sam2_bank *bank, struct vsm_bytes_in *in)
 {
     uint32_t tokens = vsm_bytes_get_le32(in), count = vsm_bytes_get_le32(in);
 
-    vsm_sam2_bank_clear(bank);
+    clear(bank);
     if (in->failed || tokens != (uint32_t)bank->tokens || count > (uint32_t)bank->capacity)
         return vsm_fail(
             VSM_E_INPUT,
@@ -409,7 +409,7 @@ int vsm_sam2_bank_load(struct vsm_sam2_bank *bank, struct vsm_bytes_in *in)
     for (int i = 0; i < POINTER_SLOTS; i++)
         get_pointer(&bank->pointers[i], in);
     if (in->failed) {
-        vsm_sam2_bank_clear(bank);
+        clear(bank);
         return vsm_fail(VSM_E_INPUT, "memory bank: the saved bytes end early");
     }
     bank->conditioning_count = (int)count;

@@ -35,7 +35,6 @@ struct vsm_sam2_bank_place {
 struct vsm_sam2_bank *vsm_sam2_bank_create(int tokens, int capacity,
                                            const struct vsm_sam2_bank_place *place) VSM_NODISCARD;
 void vsm_sam2_bank_destroy(struct vsm_sam2_bank *bank);
-void vsm_sam2_bank_clear(struct vsm_sam2_bank *bank);
 
 /* Stores a frame's memory, rounding `memory` [tokens * 64] of float, or taking it rounded from the device; replaces what
  * the frame had. Frames never go back by more than one correction of the newest. */

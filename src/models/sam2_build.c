@@ -95,14 +95,6 @@ static struct place find(struct vsm_sam2_build *b, int64_t count, int64_t first,
     return place;
 }
 
-bool vsm_sam2_build_has(struct vsm_sam2_build *b, const char *key, ...)
-{
-    char text[KEY_SIZE];
-
-    FORMAT_KEY(text, key);
-    return !b->status && lookup(b, text, 0).weight;
-}
-
 /* Elements [first, first + used) as float32 in memory of its own. */
 static float *read_f32(struct vsm_sam2_build *b, struct place place, int64_t used)
 {

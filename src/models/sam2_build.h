@@ -36,9 +36,6 @@ void vsm_sam2_build_start(struct vsm_sam2_build *b, const char *name, const stru
 int vsm_sam2_build_status(struct vsm_sam2_build *b) VSM_NODISCARD;
 void vsm_sam2_build_destroy(struct vsm_sam2_build *b);
 
-/* Whether the checkpoint has a parameter, under either name. */
-bool vsm_sam2_build_has(struct vsm_sam2_build *b, const char *key, ...) VSM_PRINTF(2, 3);
-
 /* A parameter as float32 in memory of its own, `count` elements; NULL and failure otherwise. vsm_mem_free().
  */
 float *vsm_sam2_build_read(struct vsm_sam2_build *b, int64_t count, const char *key, ...) VSM_PRINTF(3, 4);

@@ -7,7 +7,6 @@
 
 #define STABILITY_MARGIN 0.05f
 #define HOLE_LOGIT       0.1f
-#define OTHER_LOGIT      (-10.0f)
 
 /* The two samples and the weight of the second for output i of an axis. */
 struct tap {
@@ -196,18 +195,4 @@ int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area)
     vsm_mem_free(seen);
     vsm_mem_free(stack);
     return seen && stack ? VSM_OK : VSM_E_NOMEM;
-}
-
-void vsm_sam2_mask_separate(float *const *masks, int mask_count, int64_t pixels)
-{
-    for (int64_t i = 0; i < pixels; i++) {
-        int best = 0;
-
-        for (int k = 1; k < mask_count; k++)
-            if (masks[k][i] > masks[best][i])
-                best = k;
-        for (int k = 0; k < mask_count; k++)
-            if (k != best && masks[k][i] > OTHER_LOGIT)
-                masks[k][i] = OTHER_LOGIT;
-    }
 }

@@ -37,7 +37,4 @@ bool vsm_sam2_mask_box(const float *logits, int h, int w, int box[4]);
 /* Sets 8-connected regions of at most `area` pixels with logit <= 0 to 0.1. VSM_E_NOMEM only. */
 int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area) VSM_NODISCARD;
 
-/* Lets every pixel belong to the mask of the largest logit: in all others it becomes at most -10. */
-void vsm_sam2_mask_separate(float *const *masks, int mask_count, int64_t pixels);
-
 #endif

@@ -123,11 +123,6 @@ const float *vsm_cuda_net_fit(const struct vsm_cuda_net *net)
     return net->plan.fit;
 }
 
-const float *vsm_cuda_net_matte(const struct vsm_cuda_net *net)
-{
-    return net->plan.matte;
-}
-
 size_t vsm_cuda_net_bytes(const struct vsm_cuda_net *net)
 {
     return net->plan.bytes;

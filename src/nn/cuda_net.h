@@ -26,10 +26,9 @@ int vsm_cuda_net_create(const struct vsm_graph *graph, struct vsm_cuda_stream *s
 void vsm_cuda_net_destroy(struct vsm_cuda_net *net);
 
 /* Device memory: [batch, 3, height, width] float, RGB 0..1, to be written before a run; [batch, height, width, 8]
- * float, the fit, and [batch, height, width, 4], the matte, valid from a run to the next. */
+ * float, the fit, valid from a run to the next. */
 float *vsm_cuda_net_source(const struct vsm_cuda_net *net);
 const float *vsm_cuda_net_fit(const struct vsm_cuda_net *net);
-const float *vsm_cuda_net_matte(const struct vsm_cuda_net *net);
 
 /* Device memory in use. */
 size_t vsm_cuda_net_bytes(const struct vsm_cuda_net *net);

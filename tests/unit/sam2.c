@@ -87,18 +87,6 @@ static void test_box(void)
     CHECK(box[0] == 1 && box[1] == 1 && box[2] == 4 && box[3] == 3);
 }
 
-static void test_separate(void)
-{
-    float a[3] = {3, -20, 1}, b[3] = {1, -30, 2};
-    float *const masks[2] = {a, b};
-
-    vsm_sam2_mask_separate(masks, 2, 3);
-    CHECK_NEAR(a[0], 3, 0);
-    CHECK_NEAR(b[0], -10, 0);
-    CHECK_NEAR(b[1], -30, 0);
-    CHECK_NEAR(a[2], -10, 0);
-}
-
 #define TOKENS 2
 
 static void store(struct vsm_sam2_bank *bank, int64_t frame, bool conditioning)
@@ -333,7 +321,6 @@ int main(void)
     RUN(test_stability);
     RUN(test_fill_holes);
     RUN(test_box);
-    RUN(test_separate);
     RUN(test_bank_window);
     RUN(test_bank_conditioning_cap);
     RUN(test_bank_saved);
