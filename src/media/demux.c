@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "media/packet_table.h"
 #include "media/vr_boxes.h"
 
 #include <errno.h>
@@ -24,12 +25,6 @@
     "flv,ogg,"                                                                                               \
     "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe"
 
-struct row {
-    int64_t pts, dts, pos;
-    int32_t size;
-    bool key, shown;
-};
-
 struct vsm_demux {
     const char *path;
     const atomic_bool *interrupt;
@@ -42,11 +37,8 @@ struct vsm_demux {
     int64_t shift;             /* added to the container's times */
     int64_t last_dts, end_pts; /* of packets so far, shifted */
     bool unsure;
-    struct row *rows;
-    int64_t row_count, row_capacity, rows_shown;
-    bool complete; /* rows reach the end of the stream */
-    bool indexed;  /* rows come from the container's index: without pts */
-    bool shifted;  /* some row's times are shifted */
+    struct vsm_packet_table table;
+    bool shifted; /* times of the table are */
     struct vsm_vr_boxes_found found;
 };
 
@@ -193,42 +185,6 @@ static void read_boxes(struct vsm_demux *d)
     }
 }
 
-/* Takes over the index of an unfragmented MP4 file if decoding times in it never go back. */
-static int take_index(struct vsm_demux *d)
-{
-    int count = avformat_index_get_entries_count(d->stream);
-    int64_t last = INT64_MIN;
-
-    if (!d->found.video || d->found.fragmented || count < 1)
-        return VSM_OK;
-    d->rows = vsm_mem_alloc("packet table", (size_t)count, sizeof(*d->rows));
-    if (!d->rows)
-        return VSM_E_NOMEM;
-    for (int i = 0; i < count; i++) {
-        const AVIndexEntry *e = avformat_index_get_entry(d->stream, i);
-
-        if (!e || e->timestamp < last) {
-            vsm_mem_free(d->rows);
-            d->rows = NULL;
-            d->rows_shown = 0;
-            return VSM_OK;
-        }
-        last = e->timestamp;
-        d->rows[i] = (struct row){
-            .pts = AV_NOPTS_VALUE,
-            .dts = e->timestamp,
-            .pos = e->pos,
-            .size = e->size,
-            .key = e->flags & AVINDEX_KEYFRAME,
-            .shown = !(e->flags & AVINDEX_DISCARD_FRAME),
-        };
-        d->rows_shown += d->rows[i].shown;
-    }
-    d->row_count = d->row_capacity = count;
-    d->complete = d->indexed = true;
-    return VSM_OK;
-}
-
 int vsm_demux_open(const char *path, const atomic_bool *interrupt, struct vsm_demux **demux)
 {
     struct vsm_demux *d;
@@ -253,7 +209,8 @@ int vsm_demux_open(const char *path, const atomic_bool *interrupt, struct vsm_de
         r = open_streams(d);
     if (r == VSM_OK) {
         read_boxes(d);
-        r = take_index(d);
+        if (d->found.video && !d->found.fragmented)
+            r = vsm_packet_table_take_index(&d->table, d->stream);
     }
     if (r != VSM_OK) {
         vsm_demux_close(d);
@@ -269,7 +226,7 @@ void vsm_demux_close(struct vsm_demux *d)
         return;
     av_packet_free(&d->kept);
     avformat_close_input(&d->format);
-    vsm_mem_free(d->rows);
+    vsm_packet_table_finish(&d->table);
     vsm_mem_free(d->url);
     vsm_mem_free(d);
 }
@@ -299,7 +256,7 @@ bool vsm_demux_is_still(const struct vsm_demux *d)
 
 int64_t vsm_demux_indexed(const struct vsm_demux *d)
 {
-    return d->indexed ? d->rows_shown : -1;
+    return d->table.indexed ? d->table.shown : -1;
 }
 
 /* Whether a picture comes of a packet: VP8 and VP9 may store reference pictures that are never
@@ -373,7 +330,7 @@ static void number_packet(struct vsm_demux *d, const AVPacket *packet, struct vs
 
 int vsm_demux_read(struct vsm_demux *d, AVPacket *packet, struct vsm_demux_entry *entry)
 {
-    const struct row *row = d->number < d->row_count ? &d->rows[d->number] : NULL;
+    const struct vsm_packet_table_row *row = vsm_packet_table_at(&d->table, d->number);
 
     if (d->has_kept) {
         av_packet_unref(packet);
@@ -395,46 +352,25 @@ int vsm_demux_read(struct vsm_demux *d, AVPacket *packet, struct vsm_demux_entry
     return VSM_OK;
 }
 
-static int add_row(struct vsm_demux *d, const struct vsm_demux_entry *entry, const AVPacket *packet)
-{
-    if (d->row_count == d->row_capacity) {
-        int64_t capacity = d->row_capacity ? 2 * d->row_capacity : 1024;
-        struct row *rows = vsm_mem_alloc_raw("packet table", (size_t)capacity, sizeof(*rows));
-
-        if (!rows)
-            return VSM_E_NOMEM;
-        if (d->row_count)
-            memcpy(rows, d->rows, (size_t)d->row_count * sizeof(*rows));
-        vsm_mem_free(d->rows);
-        d->rows = rows;
-        d->row_capacity = capacity;
-    }
-    d->rows[d->row_count++] = (struct row){
-        .pts = entry->pts,
-        .dts = entry->dts,
-        .pos = packet->pos,
-        .size = packet->size,
-        .key = entry->key,
-        .shown = entry->shown,
-    };
-    d->rows_shown += entry->shown;
-    return VSM_OK;
-}
-
 /* Demuxes with a second demuxer, so that this one's place is kept. */
 static int scan(struct vsm_demux *d, struct vsm_demux *scout, int64_t shown)
 {
     struct vsm_demux_entry entry;
     int r = VSM_OK;
 
-    d->row_count = d->rows_shown = 0;
-    while (r == VSM_OK && d->rows_shown < shown + LEARN_BEYOND) {
+    d->table.count = d->table.shown = 0;
+    while (r == VSM_OK && d->table.shown < shown + LEARN_BEYOND) {
         r = vsm_demux_read(scout, scout->kept, &entry);
         if (r == VSM_OK)
-            r = add_row(d, &entry, scout->kept);
+            r = vsm_packet_table_add(&d->table, &(struct vsm_packet_table_row){.pts = entry.pts,
+                                                                               .dts = entry.dts,
+                                                                               .pos = scout->kept->pos,
+                                                                               .size = scout->kept->size,
+                                                                               .key = entry.key,
+                                                                               .shown = entry.shown});
         d->shifted |= scout->shift != 0;
     }
-    d->complete = r == VSM_EOF;
+    d->table.complete = r == VSM_EOF;
     return r == VSM_EOF ? VSM_OK : r;
 }
 
@@ -443,7 +379,7 @@ int vsm_demux_learn(struct vsm_demux *d, int64_t shown)
     struct vsm_demux scout = {.path = d->path, .interrupt = d->interrupt, .url = d->url};
     int r;
 
-    if (d->complete || d->rows_shown >= shown + LEARN_BEYOND)
+    if (d->table.complete || d->table.shown >= shown + LEARN_BEYOND)
         return VSM_OK;
     scout.kept = av_packet_alloc();
     if (!scout.kept)
@@ -458,44 +394,26 @@ int vsm_demux_learn(struct vsm_demux *d, int64_t shown)
 
 int64_t vsm_demux_learned(const struct vsm_demux *d)
 {
-    return d->complete ? d->rows_shown : -1;
+    return d->table.complete ? d->table.shown : -1;
 }
 
 bool vsm_demux_key_before(const struct vsm_demux *d, int64_t before, int64_t shown, int64_t *number,
                           int64_t *shown_before)
 {
-    int64_t count = 0;
-    bool found = false;
-
-    for (int64_t i = 0; i < d->row_count && i < before && count <= shown; i++) {
-        if (d->rows[i].key || i == 0) {
-            *number = i;
-            *shown_before = count;
-            found = true;
-        }
-        count += d->rows[i].shown;
-    }
-    return found;
-}
-
-static bool is_row(const struct vsm_demux *d, const struct row *row, const AVPacket *packet)
-{
-    if (packet->size != row->size || packet->pos != row->pos)
-        return false;
-    return d->indexed ? packet->dts == row->dts : packet->pts == row->pts;
+    return vsm_packet_table_key_before(&d->table, before, shown, number, shown_before);
 }
 
 /* Reads on to the packet of a row and keeps it. VSM_EOF if it does not come. */
 static int search(struct vsm_demux *d, int64_t number)
 {
-    const struct row *row = &d->rows[number];
+    const struct vsm_packet_table_row *row = vsm_packet_table_at(&d->table, number);
 
     for (int i = 0; i < MAX_SEARCH; i++) {
         int r = read_raw(d, d->kept);
 
         if (r)
             return r;
-        if (is_row(d, row, d->kept)) {
+        if (vsm_packet_table_is(&d->table, row, d->kept)) {
             d->has_kept = true;
             return VSM_OK;
         }
@@ -507,8 +425,8 @@ static int search(struct vsm_demux *d, int64_t number)
 
 static int seek(struct vsm_demux *d, int64_t number)
 {
-    const struct row *row = &d->rows[number];
-    int64_t time = d->indexed || row->pts == AV_NOPTS_VALUE ? row->dts : row->pts;
+    const struct vsm_packet_table_row *row = vsm_packet_table_at(&d->table, number);
+    int64_t time = d->table.indexed || row->pts == AV_NOPTS_VALUE ? row->dts : row->pts;
 
     if (d->shifted || time == AV_NOPTS_VALUE)
         return VSM_EOF;
@@ -537,7 +455,7 @@ int vsm_demux_position(struct vsm_demux *d, int64_t number, bool rewind)
     int r = VSM_EOF;
 
     d->unsure = false;
-    if (number > 0 && !rewind && number < d->row_count) {
+    if (number > 0 && !rewind && number < d->table.count) {
         start_times(d);
         r = seek(d, number);
     }

@@ -1,11 +1,11 @@
 #include "media/video_encoder.h"
 
 #include "base/mem.h"
+#include "media/container_form.h"
 #include "media/device_encode.h"
 #include "media/encoder_codec.h"
 #include "media/encoder_picture.h"
 #include "media/ff.h"
-#include "media/nal.h"
 #include "media/packet.h"
 #include "media/stamp_queue.h"
 #include "media/video_reader_internal.h"
@@ -149,31 +149,6 @@ static int open_context(struct vsm_video_encoder *encoder)
     return VSM_OK;
 }
 
-static int convert_headers(AVCodecParameters *parameters)
-{
-    struct vsm_bytes_out out = {0};
-    uint8_t *extradata;
-    int status = VSM_OK;
-
-    if (parameters->codec_id == AV_CODEC_ID_H264)
-        status = vsm_nal_write_avcc(parameters->extradata, (size_t)parameters->extradata_size, &out);
-    else if (parameters->codec_id == AV_CODEC_ID_HEVC)
-        status = vsm_nal_write_hvcc(parameters->extradata, (size_t)parameters->extradata_size, &out);
-    if (status == VSM_OK && out.size > 0) {
-        extradata = av_mallocz(out.size + AV_INPUT_BUFFER_PADDING_SIZE);
-        if (extradata) {
-            memcpy(extradata, out.data, out.size);
-            av_free(parameters->extradata);
-            parameters->extradata = extradata;
-            parameters->extradata_size = (int)out.size;
-        } else {
-            status = vsm_fail_nomem("encoder headers", out.size);
-        }
-    }
-    vsm_bytes_out_finish(&out);
-    return status;
-}
-
 /* libx265's wrapper in FFmpeg 5.1 does not say how deep it reorders: a pyramid of B pictures is two deep. */
 static int reorder_depth(const AVCodecContext *context)
 {
@@ -190,7 +165,7 @@ static int take_parameters(struct vsm_video_encoder *encoder)
     int error = fresh ? avcodec_parameters_from_context(fresh, encoder->context) : AVERROR(ENOMEM);
     int status = error < 0
                      ? vsm_ff_fail(VSM_E_OUTPUT, error, "%s: no stream parameters", encoder->options.codec)
-                     : convert_headers(fresh);
+                     : vsm_container_form_headers(fresh);
 
     if (status == VSM_OK && !encoder->parameters) {
         encoder->parameters = fresh;
@@ -323,42 +298,6 @@ const AVCodecParameters *vsm_video_encoder_parameters(const struct vsm_video_enc
     return encoder->parameters;
 }
 
-/* Replaces the payload by its container form. */
-static int convert_payload(const struct vsm_video_encoder *encoder, AVPacket *packet)
-{
-    enum AVCodecID id = encoder->parameters->codec_id;
-    struct vsm_bytes_out out = {0};
-    int status = VSM_OK, error;
-
-    if (id == AV_CODEC_ID_H264 || id == AV_CODEC_ID_HEVC)
-        vsm_nal_to_lengths(packet->data, (size_t)packet->size, &out);
-    else if (id == AV_CODEC_ID_AV1)
-        vsm_nal_strip_delimiters(packet->data, (size_t)packet->size, &out);
-    else
-        return VSM_OK;
-    if (out.failed)
-        status = VSM_E_NOMEM;
-    if (status == VSM_OK && out.size > INT32_MAX / 2)
-        status = vsm_fail(VSM_E_OUTPUT, "%s: gave a packet of %zu bytes", encoder->options.codec, out.size);
-    if (status == VSM_OK) {
-        AVBufferRef *buffer = av_buffer_alloc(out.size + AV_INPUT_BUFFER_PADDING_SIZE);
-
-        error = buffer ? 0 : AVERROR(ENOMEM);
-        if (error == 0) {
-            memcpy(buffer->data, out.data, out.size);
-            memset(buffer->data + out.size, 0, AV_INPUT_BUFFER_PADDING_SIZE);
-            av_buffer_unref(&packet->buf);
-            packet->buf = buffer;
-            packet->data = buffer->data;
-            packet->size = (int)out.size;
-        } else {
-            status = vsm_ff_fail(VSM_E_OUTPUT, error, "%s: packet", encoder->options.codec);
-        }
-    }
-    vsm_bytes_out_finish(&out);
-    return status;
-}
-
 /* Sets our time stamps: encoder->received is packet number encoder->packets of the stream. */
 static int set_stamps(struct vsm_video_encoder *encoder, AVPacket *packet)
 {
@@ -397,7 +336,7 @@ static int take_packet(struct vsm_video_encoder *encoder)
     if (status == VSM_OK)
         status = set_stamps(encoder, packet->av);
     if (status == VSM_OK)
-        status = convert_payload(encoder, packet->av);
+        status = vsm_container_form_payload(encoder->parameters->codec_id, packet->av);
     if (status != VSM_OK) {
         vsm_packet_destroy(&packet);
         return status;
