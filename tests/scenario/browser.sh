@@ -1,15 +1,12 @@
 #!/bin/sh
 # What a browser shows of the outputs: through a VP9 file with alpha the page behind, and of a green one flat green.
 # usage: browser.sh PROGRAM TOOLS
-here=$(cd "$(dirname "$0")" && pwd)
-shared=${VSM_SHARED:-$here/../../../shared}
-[ -n "${VSM_SHARED:-}" ] || [ -d "$shared" ] || shared=$here/../../../../shared
-clip=$shared/data/clips/05_default_juggle.mp4
-[ -r "$clip" ] && clip=$(realpath "$clip")
 check=$(realpath "$2/browser_check.sh")
-. "$here/program.sh"
-if [ ! -r "$clip" ] || ! command -v chromium >/dev/null 2>&1; then
-    skip "all" "no Chromium or no shared footage"
+. "$(dirname "$0")/program.sh"
+needs_data clips/05_default_juggle.mp4
+clip=$data/clips/05_default_juggle.mp4
+if ! command -v chromium >/dev/null 2>&1; then
+    skip "all" "no Chromium"
     tap_done
     exit 0
 fi

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Memory does not grow with length: the resident set at the end of 2,200 frames against that at frame 200, with
+# Memory does not grow with length: the resident set at the end of 2,200 frames against that after 200, with
 # checkpoints on.
 # usage: flat_memory.sh PROGRAM
 . "$(dirname "$0")/program.sh"
@@ -12,12 +12,5 @@ ffmpeg -v error -f lavfi -i testsrc2=size=128x64:rate=60 -f lavfi -i sine -frame
     tap_done
     exit 1
 }
-growth=$(sed -n 's/.*"frame":\([0-9]*\),.*"rss_bytes":\([0-9]*\).*/\1 \2/p' progress |
-    awk '$1 >= 200 && !first {first = $2} {last = $2} END {print first ? last - first : "none"}')
-echo "# RSS grew by $growth bytes from frame 200 to the end"
-if [ "$growth" != none ] && [ "$growth" -lt 4194304 ]; then
-    ok "resident memory grows by less than 4 MB over 2,000 frames"
-else
-    not_ok "resident memory grows by less than 4 MB over 2,000 frames" "$growth bytes"
-fi
+check_flat_memory 200 2200
 tap_done

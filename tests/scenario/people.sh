@@ -2,22 +2,10 @@
 # matting.people in the whole program: two people in both eyes, one of them wanted; the other is gone from both eyes, and
 # a job that was killed goes on to the undisturbed result.
 # usage: people.sh PROGRAM (built with fault points, for the kills)
-set -u
 here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tap.sh"
-program=$(realpath "$1")
-shared=${VSM_SHARED:-$here/../../../shared}
-[ -n "${VSM_SHARED:-}" ] || [ -d "$shared" ] || shared=$here/../../../../shared
-clips=$shared/data/clips
-if ! command -v ffmpeg >/dev/null 2>&1 || [ ! -r "$clips/07_snowboarder.mp4" ]; then
-    skip "all" "no ffmpeg command or no shared footage"
-    tap_done
-    exit 0
-fi
-clips=$(realpath "$clips")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
+. "$here/program.sh"
+needs_data clips/07_snowboarder.mp4
+clips=$data/clips
 
 # Each eye: the juggler on the left, the snowboarder on the right; the right eye sees both 6 pixels further left.
 ffmpeg -v error -i "$clips/05_default_juggle.mp4" -i "$clips/07_snowboarder.mp4" -filter_complex \

@@ -2,17 +2,9 @@
 # Both eyes in the whole program: exchanged eyes are put right, unrelated ones recognised and left alone; and what is
 # compared and mended through turned views is so after a kill too.
 # usage: stereo.sh PROGRAM (built with fault points, for the kills) MAKE_STEREO_TRUTH
-here=$(cd "$(dirname "$0")" && pwd)
 truth=$(realpath "$2")
-. "$here/program.sh"
-shared=${VSM_SHARED:-$here/../../../shared}
-[ -n "${VSM_SHARED:-}" ] || [ -d "$shared" ] || shared=$here/../../../../shared
-if [ ! -d "$shared/data" ]; then
-    skip "all" "no shared data"
-    tap_done
-    exit 0
-fi
-data=$(realpath "$shared/data")
+. "$(dirname "$0")/program.sh"
+needs_data
 
 film() { # NAME, FRAMES, SCENE, option...
     name=$1 frames=$2 scene=$3

@@ -1,21 +1,10 @@
 #!/bin/sh
 # People followed by a tracker with synthetic weights: what the job does, not how well. Resumed equals undisturbed.
 # usage: track.sh PROGRAM SAM2_WEIGHTS
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tap.sh"
-program=$(realpath "$1")
 weights=$(realpath "$2")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
+. "$(dirname "$0")/program.sh"
 export XDG_DATA_HOME="$folder/data" XDG_CACHE_HOME="$folder/cache"
 
-if ! command -v ffmpeg >/dev/null 2>&1; then
-    skip "all" "the ffmpeg command is not installed"
-    tap_done
-    exit 0
-fi
 "$weights" golden/sam2/weights/edgetam.json edgetam.safetensors
 if [ $? = 77 ]; then
     skip "all" "no reference data"

@@ -3,8 +3,7 @@
 # far away, whom the report says to be outside until then; and a job that is killed behind either change, while it fades
 # in, goes on to the undisturbed result.
 # usage: views.sh PROGRAM (built with fault points, for the kills)
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/program.sh"
+. "$(dirname "$0")/program.sh"
 
 # A grid may move under views of any kind, on any device.
 ffmpeg -v error -f lavfi -i testsrc=size=640x320:rate=10 -frames:v 2 -c:v ffv1 -pix_fmt yuv420p plan.mkv || not_ok "clip" "ffmpeg"
@@ -15,14 +14,8 @@ for view in auto rectilinear fisheye direct; do
         not_ok "$view: its grid may move" "$(cat stdout stderr)"
 done
 
-shared=${VSM_SHARED:-$here/../../../shared}
-[ -n "${VSM_SHARED:-}" ] || [ -d "$shared" ] || shared=$here/../../../../shared
-if [ ! -r "$shared/data/clips/07_snowboarder.mp4" ]; then
-    skip "people" "no shared footage"
-    tap_done
-    exit 0
-fi
-clips=$(realpath "$shared/data/clips")
+needs_data clips/07_snowboarder.mp4
+clips=$data/clips
 
 # Each eye, half-equirect: the juggler comes in from the left until frame 5, the snowboarder from the right, frames 10 to 15.
 # The right eye sees both 4 pixels further left.
