@@ -1,17 +1,9 @@
 #!/bin/sh
 # The real matter and the stereo manager when one eye fails for a while: black, frozen, out of focus, behind a finger for
-# 30 frames, or with a poisoned state of the network. Arguments: measure_stereo. Prints TAP.
-set -u
-tool=$1
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tap.sh"
-shared=${VSM_SHARED:-$here/../../../shared}
-[ -n "${VSM_SHARED:-}" ] || [ -d "$shared" ] || shared=$here/../../../../shared
-data=$shared/data
-if [ ! -d "$data" ]; then
-    echo "1..0 # SKIP no shared data"
-    exit 0
-fi
+# 30 frames, or with a poisoned state of the network.
+# usage: stereo_faults.sh MEASURE_STEREO
+. "$(dirname "$0")/program.sh"
+needs_data
 
 # In frames FIRST to LAST the failed eye's error is at most PART of what it is alone; the other eye's is never more than
 # alone; from 10 frames after LAST both are as they are alone. The report has the line REPORT, in which S stands for the
@@ -22,7 +14,7 @@ check() { # NAME, OPTION, VALUE, FIRST, LAST, PART, REPORT: for the left eye, wh
         [ $side = left ] || letter=R
         value=$3
         [ $side = right ] || value=left:$3
-        out=$("$tool" --data "$data" --eye 192 --from 0 --count $(($5 + 13)) --each "$2" "$value" portrait-1m 2>&1)
+        out=$("$program" --data "$data" --eye 192 --from 0 --count $(($5 + 13)) --each "$2" "$value" portrait-1m 2>&1)
         if echo "$out" | awk -v side=$side -v letter=$letter -v first="$4" -v last="$5" -v part="$6" '
             function worse(own, alone) { return own > 1.15 * alone + 0.015 }
             /^ +[0-9]+ +alone/ {
