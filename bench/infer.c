@@ -4,10 +4,10 @@
  *
  * Per 2048x2048 eye: picture in, pre-processing, network with the filter's fit, check of the states,
  * full-size pass, picture out; against the bare network (matte and states only) in turns in the same run.
- * Target: at most 1.1 times. Both eyes in one batch and one after the other, each in a process of its own, with its peak
- * of memory, come first. Times are medians of wall time, and of processor time, which tells more on a shared machine.
- * The ratio is the median of the ratios of single turns, whose two halves see the same neighbours, the one first in odd
- * turns and the other in even ones; in brackets the quartiles. */
+ * Target: at most 1.1 times. Both eyes in one batch and one after the other, each in a process of its own,
+ * with its peak of memory, come first. Times are medians of wall time, and of processor time, which tells
+ * more on a shared machine. The ratio is the median of the ratios of single turns, whose two halves see the
+ * same neighbours, the one first in odd turns and the other in even ones; in brackets the quartiles. */
 #include "base/clock.h"
 #include "build_config.h"
 #include "image/preprocess.h"

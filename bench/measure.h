@@ -1,9 +1,10 @@
 /* Timing of one kernel against memcpy of the same bytes, taken in turns in one run, so that both see
  * the same load.
  *
- * Times are CPU time of this thread: the machine may be shared. What the neighbours do to caches and memory still shows,
- * so that the ratio is taken turn by turn, in which both see the same neighbours, and their median is told with the
- * quartiles. memcpy is the yardstick because these kernels can at best be bound by memory. */
+ * Times are CPU time of this thread: the machine may be shared. What the neighbours do to caches and memory
+ * still shows, so that the ratio is taken turn by turn, in which both see the same neighbours, and their
+ * median is told with the quartiles. memcpy is the yardstick because these kernels can at best be bound by
+ * memory. */
 #ifndef MEASURE_H
 #define MEASURE_H
 
@@ -16,8 +17,8 @@
 
 #define MEASURE_ROUNDS 41
 
-/* Prints `name: X ms, memcpy of N MB Y ms, ratio R (quartiles)`. `body` returns 0 or stops the program. `bytes` are
- * copied once from one block to another. */
+/* Prints `name: X ms, memcpy of N MB Y ms, ratio R (quartiles)`. `body` returns 0 or stops the program.
+ * `bytes` are copied once from one block to another. */
 static void measure(const char *name, size_t bytes, int (*body)(void *context), void *context)
 {
     double own[MEASURE_ROUNDS], copy[MEASURE_ROUNDS], ratio[MEASURE_ROUNDS];

@@ -1,5 +1,5 @@
-/* Draw one alpha-packed frame of 8192x4096 from a foreground picture and a 16-bit matte, one thread. Target: at most
- * 6 times memcpy of the bytes that must be read and written: picture, matte and frame. */
+/* Draw one alpha-packed frame of 8192x4096 from a foreground picture and a 16-bit matte, one thread. Target:
+ * at most 6 times memcpy of the bytes that must be read and written: picture, matte and frame. */
 #include "geometry/reprojection.h"
 #include "base/cpu.h"
 #include "measure.h"

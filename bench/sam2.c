@@ -6,9 +6,10 @@
  *                                                networks
  *
  * WEIGHTS: a checkpoint, or a recipe (.json) of the reference data, from which one is made. The bound counts
- * exact multiply-adds of the graphs as built (merged layers, 64-channel values), not overheads. The yardstick is the
- * fastest of three large matrix products by the same library. They and each stage take turns, so that both see the same
- * load: a share is that of a stage to the products right before and behind it; the median of RUNS counts. */
+ * exact multiply-adds of the graphs as built (merged layers, 64-channel values), not overheads. The yardstick
+ * is the fastest of three large matrix products by the same library. They and each stage take turns, so that
+ * both see the same load: a share is that of a stage to the products right before and behind it; the median
+ * of RUNS counts. */
 #include "../tests/golden/sam2_weights.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -23,7 +24,8 @@
 
 #define MAX_RUNS 25
 
-/* Rows, inner size, columns: the first two are weights' products of a large network, the last is one of attention. */
+/* Rows, inner size, columns: the first two are weights' products of a large network, the last is one of
+ * attention. */
 static const int gemm_shapes[][3] = {{4096, 1024, 1024}, {2048, 2048, 2048}, {4096, 256, 4096}};
 #define GEMMS (int)(sizeof(gemm_shapes) / sizeof(gemm_shapes[0]))
 

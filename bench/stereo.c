@@ -1,7 +1,7 @@
-/* What comparing and mending the eyes costs: processor time of the stereo manager's review against that of the rest of
- * the matte stage (averaging to the grids and the network, both eyes), one thread for everything, frame by frame in one
- * run. Decoding, compositing and encoding are left out, so that the share of a whole job's frame is smaller. Target: 10 %
- * of the frame.
+/* What comparing and mending the eyes costs: processor time of the stereo manager's review against that of
+ * the rest of the matte stage (averaging to the grids and the network, both eyes), one thread for everything,
+ * frame by frame in one run. Decoding, compositing and encoding are left out, so that the share of a whole
+ * job's frame is smaller. Target: 10 % of the frame.
  *
  *   bench_stereo [DATA [GRID]]      generated scenes of 2048x1024; DATA: the shared footage; GRID: 768, the default of a job
  */

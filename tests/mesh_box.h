@@ -1,4 +1,5 @@
-/* Writes mesh projection boxes (mshp; spherical video V2 RFC) for tests, from their description in the RFC. */
+/* Writes mesh projection boxes (mshp; spherical video V2 RFC) for tests, from their description in the
+ * RFC. */
 #ifndef MESH_BOX_H
 #define MESH_BOX_H
 
@@ -13,7 +14,8 @@
 
 enum mesh_box_kind { MESH_EQUIRECT, MESH_FISHEYE, MESH_FLAT };
 
-/* One eye's mesh: a grid of cells x cells over the view, in the part of the picture that is given from the upper left. */
+/* One eye's mesh: a grid of cells x cells over the view, in the part of the picture that is given from the
+ * upper left. */
 struct mesh_box_eye {
     enum mesh_box_kind kind;
     int cells;

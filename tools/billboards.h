@@ -39,8 +39,8 @@ struct vsm_billboards_band {
 
 struct vsm_billboards_seen {
     double area[2]; /* pixels in each eye, soft */
-    /* Round the pixels of each eye that are this person by half: left, top, right and bottom, the last two exclusive;
-     * right 0 if there are none. */
+    /* Round the pixels of each eye that are this person by half: left, top, right and bottom, the last two
+     * exclusive; right 0 if there are none. */
     int box[2][4];
     struct vsm_billboards_band bands[1024 / VSM_BILLBOARDS_BAND];
 };
@@ -58,8 +58,8 @@ void vsm_billboards_background(const struct vsm_canvas *canvas, const struct vsm
                                const struct vsm_texture plate[2]);
 
 /* Paints `count` people over what is in the canvas, farthest first, and raises its alpha; seen[n] is what is
- * to be seen of people[n], and points, NULL or eye * eye of them row by row, the left eye's first, what each pixel shows. The eye's size must be a
- * multiple of 1024 / VSM_BILLBOARDS_BAND. */
+ * to be seen of people[n], and points, NULL or eye * eye of them row by row, the left eye's first, what each
+ * pixel shows. The eye's size must be a multiple of 1024 / VSM_BILLBOARDS_BAND. */
 int vsm_billboards_paint(const struct vsm_canvas *canvas, const struct vsm_billboards_rig *rig,
                          const struct vsm_billboards_person *people, int count,
                          struct vsm_billboards_seen *seen, struct vsm_billboards_point *points) VSM_NODISCARD;

@@ -2,10 +2,10 @@
  *
  *   check_real_weights CHECKPOINT [PICTURE X Y [THREADS]]
  *
- * Without a picture: recognises and verifies the file. With one: puts one positive click at pixel X, Y and prints the
- * predicted qualities (IoU) of the three candidate masks. For the picture car.png of the public repository
- * ybelkada/segment-anything and the click 1000, 600 the expected triples are known from the transformers library's
- * conversion scripts, which accept differences of 0.01; they are printed beside. */
+ * Without a picture: recognises and verifies the file. With one: puts one positive click at pixel X, Y and
+ * prints the predicted qualities (IoU) of the three candidate masks. For the picture car.png of the public
+ * repository ybelkada/segment-anything and the click 1000, 600 the expected triples are known from the
+ * transformers library's conversion scripts, which accept differences of 0.01; they are printed beside. */
 #include "base/mem.h"
 #include "media/still.h"
 #include "models/sam2_mask.h"

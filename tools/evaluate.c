@@ -7,9 +7,9 @@
  * MATTE and TRUTH are videos, folders of pictures or pictures, of the same size and number of pictures.
  * --eyes scores the left and right halves of the pictures as separate sequences. Numbers are means over
  * pictures, scaled as tables in the field are (tools/metrics.h); J also shows its lowest picture, because a
- * mean hides a lost person. --brief scores J, SAD and MSE only, which takes a tenth of the time; the rest is 0.
- * --difference prints, for two mattes that ought to be the same, how far apart their samples are: the mean, the 99.9th
- * percentile and the largest, of all pictures together.
+ * mean hides a lost person. --brief scores J, SAD and MSE only, which takes a tenth of the time; the rest is
+ * 0. --difference prints, for two mattes that ought to be the same, how far apart their samples are: the
+ * mean, the 99.9th percentile and the largest, of all pictures together.
  */
 #include "base/mem.h"
 #include "base/status.h"

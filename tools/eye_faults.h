@@ -20,14 +20,14 @@ struct vsm_eye_faults_fault {
     int from, count; /* pictures */
 };
 
-/* Reads "KIND:FROM:COUNT" of the right eye, or "left:KIND:FROM:COUNT", e.g. "finger:20:30"; false if it is something
- * else. */
+/* Reads "KIND:FROM:COUNT" of the right eye, or "left:KIND:FROM:COUNT", e.g. "finger:20:30"; false if it is
+ * something else. */
 bool vsm_eye_faults_parse(const char *text, struct vsm_eye_faults_fault *fault);
 const char *vsm_eye_faults_name(enum vsm_eye_faults_kind kind);
 
-/* Spoils the eye's colours if picture `number` has the fault; _apply what lens and sensor do to it, before the
- * noise, and _hold what comes behind the sensor. `kept` has room for one eye (4 floats a pixel) and is the same from
- * picture to picture. */
+/* Spoils the eye's colours if picture `number` has the fault; _apply what lens and sensor do to it, before
+ * the noise, and _hold what comes behind the sensor. `kept` has room for one eye (4 floats a pixel) and is
+ * the same from picture to picture. */
 void vsm_eye_faults_apply(const struct vsm_eye_faults_fault *fault, const struct vsm_canvas *canvas,
                           int number, float *kept);
 void vsm_eye_faults_hold(const struct vsm_eye_faults_fault *fault, const struct vsm_canvas *canvas,

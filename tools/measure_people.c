@@ -3,13 +3,14 @@
  *   measure_people [--data FOLDER] [--eye PIXELS] [--frames N] [--interval N] [--choose N] [--pictures PREFIX]
  *                  [SCENE ...]                      all scenes of make_stereo_truth --list if none is named
  *
- * Persons are compared where at least a fiftieth of the eye's height of them is to be seen; in the left eye the best
- * box of at least 0.3 overlap is theirs, the one with their last number before others; one round several of them is the nearest's. Printed for each scene: how many of the persons' frames have a box, switches
- * (a person's number is not the one it had), boxes that are nobody's, mean overlap with the truth in the left and in
- * the right eye, and how much the speed of a box's middle changes from frame to frame (95th percentile, pixels at
- * 1024). The truth's box holds what is visible, the detector's the hidden parts too: overlaps below 1 are not errors of
- * the transfer; their difference between the eyes is.
- * --choose N: matting.people is the place of member N of the cast; the matter runs too, and SAD of each eye against the
+ * Persons are compared where at least a fiftieth of the eye's height of them is to be seen; in the left eye
+ * the best box of at least 0.3 overlap is theirs, the one with their last number before others; one round
+ * several of them is the nearest's. Printed for each scene: how many of the persons' frames have a box,
+ * switches (a person's number is not the one it had), boxes that are nobody's, mean overlap with the truth in
+ * the left and in the right eye, and how much the speed of a box's middle changes from frame to frame (95th
+ * percentile, pixels at 1024). The truth's box holds what is visible, the detector's the hidden parts too:
+ * overlaps below 1 are not errors of the transfer; their difference between the eyes is. --choose N:
+ * matting.people is the place of member N of the cast; the matter runs too, and SAD of each eye against the
  * alpha of that person alone is printed, everybody kept and chosen.
  */
 #include "base/mem.h"
@@ -122,7 +123,8 @@ static bool belongs_nearer(const struct measurement *m, const struct vsm_people 
     return false;
 }
 
-/* Whose number is still at them stays paired with it (CLEAR MOT: Bernardin & Stiefelhagen, 2008, section 2.1.2). */
+/* Whose number is still at them stays paired with it (CLEAR MOT: Bernardin & Stiefelhagen, 2008, section
+ * 2.1.2). */
 static void keep_pairs(struct measurement *m, const struct vsm_people *people, bool *taken, bool *done)
 {
     for (int n = 0; n < m->film.cast_count; n++) {
@@ -249,7 +251,8 @@ static void draw_box(struct vsm_image *image, const struct vsm_person_box *box, 
     }
 }
 
-/* Both eyes with the boxes of the chosen in green and of the others in red; with a matter, darker where it has gone. */
+/* Both eyes with the boxes of the chosen in green and of the others in red; with a matter, darker where it
+ * has gone. */
 static int draw(const struct measurement *m, const struct vsm_frame *frame, float *const alpha[2])
 {
     const int side = m->options->eye;

@@ -1,10 +1,12 @@
-/* Measures the stereo manager on scenes of known truth: the real matter and manager, without decoding and encoding.
+/* Measures the stereo manager on scenes of known truth: the real matter and manager, without decoding and
+ * encoding.
  *
  *   measure_stereo [options] [SCENE ...]          all scenes of make_stereo_truth --list if none is named
  *
- * Each scene is matted twice, with eyes left alone and with one mended from the other. Printed for each: the eyes'
- * agreement (mean over frames with people) left alone, and before and after mending; SAD of both eyes against the truth,
- * thousands of pixels a frame, left alone and mended. With a fault: the same frame by frame.
+ * Each scene is matted twice, with eyes left alone and with one mended from the other. Printed for each: the
+ * eyes' agreement (mean over frames with people) left alone, and before and after mending; SAD of both eyes
+ * against the truth, thousands of pixels a frame, left alone and mended. With a fault: the same frame by
+ * frame.
  */
 #include "base/mem.h"
 #include "build_config.h"
@@ -179,8 +181,8 @@ static int move_left(const struct options *o, float *alpha[2], const float *cons
     return status;
 }
 
-/* Both eyes, brighter where the matte is; green is missing, red too much. Then the left matte, moved, in red over the
- * right one in cyan. */
+/* Both eyes, brighter where the matte is; green is missing, red too much. Then the left matte, moved, in red
+ * over the right one in cyan. */
 static int draw(const struct way *way, const char *scene, int number, float *alpha[2], float *truth[2],
                 const float *const rgb[2])
 {

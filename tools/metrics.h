@@ -47,7 +47,8 @@ int vsm_metrics_conn(const float *matte, const float *truth, int width, int heig
 double vsm_metrics_dtssd(const float *matte, const float *matte_before, const float *truth,
                          const float *truth_before, size_t count);
 
-/* How far two mattes that ought to be the same are apart, over any number of pictures. All zero = none yet. */
+/* How far two mattes that ought to be the same are apart, over any number of pictures. All zero = none
+ * yet. */
 #define VSM_METRICS_DIFFERENCE_BINS 65536
 
 struct vsm_metrics_difference {

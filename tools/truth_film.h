@@ -1,7 +1,8 @@
-/* Films a scene of tools/truth_scenes.h picture by picture: both eyes with their exact alpha, and who stands where.
+/* Films a scene of tools/truth_scenes.h picture by picture: both eyes with their exact alpha, and who stands
+ * where.
  *
- * The cameras do what the scene says of them: a vertical offset, exposure, noise, exchanged eyes, and a fault for a
- * while. Same options, same pixels.
+ * The cameras do what the scene says of them: a vertical offset, exposure, noise, exchanged eyes, and a fault
+ * for a while. Same options, same pixels.
  */
 #ifndef TOOLS_TRUTH_FILM_H
 #define TOOLS_TRUTH_FILM_H

@@ -1,5 +1,5 @@
-/* Everything between a decoded and an encodable 8192x4096 picture on the card: preprocess, network, refine. Prints
- * the median time of each part and of the whole over FRAMES frames, and (--profile) of each kernel.
+/* Everything between a decoded and an encodable 8192x4096 picture on the card: preprocess, network, refine.
+ * Prints the median time of each part and of the whole over FRAMES frames, and (--profile) of each kernel.
  * Usage: bench_gpu_frame MODEL.json [--profile] */
 #include "image/preprocess_cuda.h"
 #include "image/refine_cuda.h"

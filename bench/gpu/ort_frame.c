@@ -1,7 +1,7 @@
 /* RVM through ONNX Runtime's CUDA provider as it comes, in float32, as a peer of bench_gpu_frame: two eyes of
- * 4096x4096 RGB on the card, bilinear to the grid, the network, the guided filter at full size, people over green. The
- * graphs are made by this program; tensors are bound where they are on the card (IOBinding). Prints medians.
- * Usage: bench_gpu_ort_frame MODEL.json GRID... */
+ * 4096x4096 RGB on the card, bilinear to the grid, the network, the guided filter at full size, people over
+ * green. The graphs are made by this program; tensors are bound where they are on the card (IOBinding).
+ * Prints medians. Usage: bench_gpu_ort_frame MODEL.json GRID... */
 #include "models/rvm_graph.h"
 #include "nn/device_pool.h"
 #include "nn/session.h"

@@ -8,19 +8,21 @@
 #include "stages/gpu_upload_stage.h"
 #include "stages/people_stage.h"
 
-/* Whether a job may come to run on the GPU: it is wanted and there. Asked before anything is known of the input. */
+/* Whether a job may come to run on the GPU: it is wanted and there. Asked before anything is known of the
+ * input. */
 bool vsm_gpu_plan_possible(const struct vsm_config *config);
 
-/* Decides by processing.device and by what is there, and fills plan->gpu and plan->provider ("CUDA, NVIDIA ...", or
- * "CPU, ..." with the reason why not CUDA). A reader that was opened for the device in vain is opened anew. VSM_E_DEVICE
- * if cuda is demanded and cannot be had. */
+/* Decides by processing.device and by what is there, and fills plan->gpu and plan->provider ("CUDA, NVIDIA
+ * ...", or "CPU, ..." with the reason why not CUDA). A reader that was opened for the device in vain is
+ * opened anew. VSM_E_DEVICE if cuda is demanded and cannot be had. */
 int vsm_gpu_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
 /* Device memory that the networks take, by cell of an eye's grid; of turned views, while others fade out. */
 double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan);
 
-/* Most frames between reading and writing. Each that is on the device has its picture there, and behind the network its
- * maps: VSM_GPU_PLAN_FLIGHT_BYTES in all, but as many frames as there are stages to work at once. */
+/* Most frames between reading and writing. Each that is on the device has its picture there, and behind the
+ * network its maps: VSM_GPU_PLAN_FLIGHT_BYTES in all, but as many frames as there are stages to work at
+ * once. */
 #define VSM_GPU_PLAN_FLIGHT_FRAMES 6
 #define VSM_GPU_PLAN_FLIGHT_BYTES  ((size_t)700 << 20)
 int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells);
@@ -46,13 +48,15 @@ struct vsm_gpu_stages {
 int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stages *stages) VSM_NODISCARD;
 void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages);
 
-/* Whether a plan with plan->gpu has the eyes compared or people left out; then `small` are the views of digests. */
+/* Whether a plan with plan->gpu has the eyes compared or people left out; then `small` are the views of
+ * digests. */
 bool vsm_gpu_plan_reviews(const struct vsm_plan *plan, struct vsm_view small[VSM_MAX_VIEWS]);
 /* To be called then, with the manager for those views, or NULL. Manager and pool are borrowed. */
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
                             struct vsm_parallel *pool, struct vsm_gpu_stages *stages) VSM_NODISCARD;
 
-/* In the pipeline's order, with `people` where it belongs (NULL: without). Returns their number, at most 6. */
+/* In the pipeline's order, with `people` where it belongs (NULL: without). Returns their number, at most
+ * 6. */
 int vsm_gpu_plan_describe_stages(const struct vsm_gpu_stages *stages, struct vsm_people_stage *people,
                                  struct vsm_stage *described);
 

@@ -14,9 +14,9 @@ static void put_circle(struct vsm_lens *lens, const struct vsm_circle *circle)
     lens->radius = circle->radius;
 }
 
-/* Where only one eye shows its circle, which takes dark surroundings in one eye alone, the other's is as large and as high, and
- * as far from the middle to the other side: lenses are mounted mirrored. Taking the whole eye instead would show the world
- * at two scales. */
+/* Where only one eye shows its circle, which takes dark surroundings in one eye alone, the other's is as
+ * large and as high, and as far from the middle to the other side: lenses are mounted mirrored. Taking the
+ * whole eye instead would show the world at two scales. */
 static int use_circles(struct vsm_plan *plan, const bool found[2], struct vsm_circle circles[2])
 {
     const struct vsm_rect *eyes = plan->layout.eyes;

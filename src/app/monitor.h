@@ -1,9 +1,9 @@
 /* Watches a running job: shows its progress and turns signals into requests to stop.
  *
  * One thread. It sleeps in sigtimedwait(), so a signal acts at once and nothing runs in a signal handler. The
- * first SIGINT or SIGTERM asks the runner for a clean end, and the log says how far that is; it aborts if this run
- * has made nothing yet. The second aborts, the third leaves the process without clean-up (what is durable by then
- * is what counts in any case).
+ * first SIGINT or SIGTERM asks the runner for a clean end, and the log says how far that is; it aborts if
+ * this run has made nothing yet. The second aborts, the third leaves the process without clean-up (what is
+ * durable by then is what counts in any case).
  */
 #ifndef VSM_APP_MONITOR_H
 #define VSM_APP_MONITOR_H
@@ -43,8 +43,8 @@ struct vsm_monitor_options {
     void *opaque;
 };
 
-/* Blocks SIGINT and SIGTERM in the calling thread and all that it starts later, and ignores SIGPIPE and SIGXFSZ: writing then
- * fails with a message. Call before any thread exists. */
+/* Blocks SIGINT and SIGTERM in the calling thread and all that it starts later, and ignores SIGPIPE and
+ * SIGXFSZ: writing then fails with a message. Call before any thread exists. */
 void vsm_monitor_block_signals(void);
 
 /* Starts watching. VSM_E_OUTPUT if the progress file cannot be written. */

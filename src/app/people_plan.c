@@ -19,11 +19,12 @@
 #define LEAST_INTERVAL 8
 #define MOST_INTERVAL  30
 
-/* Threads for a look beside a GPU, where a frame takes milliseconds and nothing else wants the cores for long. */
+/* Threads for a look beside a GPU, where a frame takes milliseconds and nothing else wants the cores for
+ * long. */
 #define GPU_THREADS(threads) ((threads) > 2 ? (threads) / 2 : 1)
 
-/* Only settings and the input decide, neither a clock nor the device: a resumed job looks at the same frames, and so does
- * one on another device. */
+/* Only settings and the input decide, neither a clock nor the device: a resumed job looks at the same frames,
+ * and so does one on another device. */
 static int choose_interval(const struct vsm_plan *plan)
 {
     double cells = 0.0, frames;

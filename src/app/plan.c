@@ -15,23 +15,24 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Long side of the grid for a direct half-equirect eye, in cells. Measured: shared truth of doc/quality.md; below
- * 256 people fall apart, above 768 the network costs more than it gives. */
+/* Long side of the grid for a direct half-equirect eye, in cells. Measured: shared truth of doc/quality.md;
+ * below 256 people fall apart, above 768 the network costs more than it gives. */
 #define GRID_DEFAULT 768
 #define GRID_MIN     256
 
 /* Measured as doc/performance.md tells, by the peak RSS of whole runs. */
 #define DECODER_PICTURES 6 /* that a decoder keeps, besides one a thread */
 
-/* Network with its states, maps and inputs of both eyes and the measuring of disparity, in bytes a grid cell. */
+/* Network with its states, maps and inputs of both eyes and the measuring of disparity, in bytes a grid
+ * cell. */
 #define NETWORK_BYTES_PER_CELL 300
 
 /* Resident size without any picture: program, FFmpeg, ONNX Runtime, weights, and the people stage. */
 #define PROGRAM_BYTES ((size_t)78 << 20)
 
-/* Pictures of its own size that an encoder holds, up to 4096x2048 and above, where its look-ahead is shorter; and bytes a
- * pixel besides, once and for each thread beyond the first. FFmpeg's ffv1 clears a packet for the worst case, 148 bytes a
- * pixel but at most 2 GiB, before the first picture. */
+/* Pictures of its own size that an encoder holds, up to 4096x2048 and above, where its look-ahead is shorter;
+ * and bytes a pixel besides, once and for each thread beyond the first. FFmpeg's ffv1 clears a packet for the
+ * worst case, 148 bytes a pixel but at most 2 GiB, before the first picture. */
 struct encoder_pictures {
     const char *codec;
     size_t small, large;
@@ -186,8 +187,8 @@ static size_t queue_bytes(const struct vsm_plan *plan, size_t bytes)
     return bytes * (frames < 1 ? 1 : frames < most ? frames : most);
 }
 
-/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs, and only where they are made
- * both; one is decoded ahead, and one stays with each encoder. */
+/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs, and only where
+ * they are made both; one is decoded ahead, and one stays with each encoder. */
 static size_t flight_bytes(const struct vsm_plan *plan, size_t source, size_t outputs)
 {
     const size_t larger = source > outputs ? source : outputs;

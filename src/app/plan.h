@@ -25,22 +25,22 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. A queue
- * takes one frame of any size, which is enough to keep two stages at work. On the GPU stages take turns of
- * milliseconds, and what waits evens them out; on the CPU all wait for the network. */
+/* Frames in flight are bounded by bytes as well: at 8K, ten frames of look-ahead would cost a gigabyte. A
+ * queue takes one frame of any size, which is enough to keep two stages at work. On the GPU stages take turns
+ * of milliseconds, and what waits evens them out; on the CPU all wait for the network. */
 #define VSM_PLAN_QUEUE_BYTES     ((size_t)12 << 20)
 #define VSM_PLAN_GPU_QUEUE_BYTES ((size_t)48 << 20)
 
-/* On the CPU: bytes of source and output pictures of all frames in flight, and how many frames may be in flight in any
- * case: one for the network, one for the encoders and one on the way keep few cores busy; more cores are kept busy by
- * more stages at a time. Where a frame has more than VSM_PLAN_FLIGHT_LARGE the one on the way is given up: 48 MiB at
- * 8192x4096 (doc/performance.md). */
+/* On the CPU: bytes of source and output pictures of all frames in flight, and how many frames may be in
+ * flight in any case: one for the network, one for the encoders and one on the way keep few cores busy; more
+ * cores are kept busy by more stages at a time. Where a frame has more than VSM_PLAN_FLIGHT_LARGE the one on
+ * the way is given up: 48 MiB at 8192x4096 (doc/performance.md). */
 #define VSM_PLAN_FLIGHT_BYTES                  ((size_t)18 << 20)
 #define VSM_PLAN_FLIGHT_LARGE                  ((size_t)48 << 20)
 #define VSM_PLAN_FLIGHT_FRAMES(threads, bytes) ((threads) >= 8 ? 5 : (bytes) > VSM_PLAN_FLIGHT_LARGE ? 2 : 3)
 
-/* On the CPU the network takes many times as long as decoding, and every further thread of a decoder holds another
- * picture. */
+/* On the CPU the network takes many times as long as decoding, and every further thread of a decoder holds
+ * another picture. */
 #define VSM_PLAN_CPU_DECODER_THREADS(threads) (1 + (threads) / 8)
 
 struct vsm_plan_output {
@@ -81,8 +81,8 @@ struct vsm_plan_track {
 struct vsm_plan_eyes {
     bool looked;    /* else the rest is unknown */
     bool exchanged; /* the layout's eyes were the wrong way round and have been put right */
-    /* Of the left eye as master and the right one as slave, after the exchange, but for their order, which is the file's.
-     * Offset in pixels of an eye. */
+    /* Of the left eye as master and the right one as slave, after the exchange, but for their order, which is
+     * the file's. Offset in pixels of an eye. */
     struct vsm_alignment_result alignment;
 };
 
@@ -124,7 +124,8 @@ struct vsm_plan {
 int vsm_plan_create(const struct vsm_config *config, struct vsm_plan **plan) VSM_NODISCARD;
 void vsm_plan_destroy(struct vsm_plan *plan);
 
-/* The folder of the weights: `chosen` if not NULL, else where the program was installed, else where it was built. */
+/* The folder of the weights: `chosen` if not NULL, else where the program was installed, else where it was
+ * built. */
 const char *vsm_plan_models_folder(const char *chosen);
 
 /* The matter for the plan's grid: what to build it from, and to build it. */

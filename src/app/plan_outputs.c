@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What a format comes to. Codec, profile, pixel format and container are given only where the format fixes them. */
+/* What a format comes to. Codec, profile, pixel format and container are given only where the format fixes
+ * them. */
 struct product {
     enum vsm_config_output_format format;
     const char *name;
@@ -108,7 +109,8 @@ static void set_size(const struct wish *wish, struct vsm_plan_output *output)
         output->file_width = 2 * output->file_height;
 }
 
-/* Bits a sample of a matte: of the pixel format that is asked for, all that FFV1 can keep, or near the input's. */
+/* Bits a sample of a matte: of the pixel format that is asked for, all that FFV1 can keep, or near the
+ * input's. */
 static int matte_depth(const struct wish *wish, int input_depth)
 {
     const char *pix_fmt = wish->config->output.pix_fmt;
@@ -161,7 +163,8 @@ static void set_key(const struct wish *wish, struct vsm_plan_output *output)
         output->key[i] = (uint8_t)(wish->config->output.key_color >> (16 - 8 * i));
 }
 
-/* Whether a setting of the encoder is for this output: the section's own are not for formats that fix the codec. */
+/* Whether a setting of the encoder is for this output: the section's own are not for formats that fix the
+ * codec. */
 static bool counts(const struct wish *wish, const char *key)
 {
     return !wish->product->codec || vsm_output_list_gives(wish->item, key);
@@ -315,8 +318,8 @@ static int add_output(struct vsm_plan *plan, const struct wish *wish, const char
     return set_encoder(plan, wish, output);
 }
 
-/* The first output has the name that the user gave, others that of their item; the rest are named after the first, or
- * all after the input. */
+/* The first output has the name that the user gave, others that of their item; the rest are named after the
+ * first, or all after the input. */
 static int name_output(const struct vsm_plan *plan, const struct wish *wish, char **path)
 {
     const char *given = wish->config->output.path, *first = plan->config->output.path;
@@ -389,7 +392,8 @@ static int check_place(const struct vsm_plan_output *output)
                     output->path);
 }
 
-/* Nothing that is written may be what is read: outputs grow under temporary names, and what has those is replaced. */
+/* Nothing that is written may be what is read: outputs grow under temporary names, and what has those is
+ * replaced. */
 static int check_files(const struct vsm_plan *plan)
 {
     const struct vsm_config *config = plan->config;

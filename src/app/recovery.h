@@ -3,9 +3,9 @@
  * Joins the job folder (checkpoint/store.h), the identity of input, settings and models, and the command
  * line's wish. With recovery.enable_checkpoints off, everything here does nothing.
  *
- * Another version of the program, FFmpeg or ONNX Runtime than the job's last checkpoint was made with may round or
- * encode otherwise: that is said in a warning, and the job goes on. A night's work is not thrown away because a
- * library was updated.
+ * Another version of the program, FFmpeg or ONNX Runtime than the job's last checkpoint was made with may
+ * round or encode otherwise: that is said in a warning, and the job goes on. A night's work is not thrown
+ * away because a library was updated.
  */
 #ifndef VSM_APP_RECOVERY_H
 #define VSM_APP_RECOVERY_H
@@ -40,8 +40,8 @@ struct vsm_sha256 vsm_recovery_job_hash(const struct vsm_recovery *recovery);
 /* Frames that the newest checkpoint saves by now, so that unfinished outputs are worth keeping; 0 = none. */
 int64_t vsm_recovery_saved_frames(const struct vsm_recovery *recovery);
 
-/* For the write stage: makes `state` after frame `after_seq` durable, with the record "versions" added: the program's
- * and its libraries', as text. */
+/* For the write stage: makes `state` after frame `after_seq` durable, with the record "versions" added: the
+ * program's and its libraries', as text. */
 int vsm_recovery_commit(void *recovery, int64_t after_seq, struct vsm_state *state);
 
 /* For the monitor: writes the status file. */

@@ -17,8 +17,8 @@ static bool inside(double x, double y, double cx, double cy, double rx, double r
     return dx * dx + dy * dy < 1;
 }
 
-/* What is seen at x, y in 0..1 of somebody in a red shirt; NULL: the wall. Eyes and mouth make the network sure that it is
- * a person: without them its answer hangs on the last bits. */
+/* What is seen at x, y in 0..1 of somebody in a red shirt; NULL: the wall. Eyes and mouth make the network
+ * sure that it is a person: without them its answer hangs on the last bits. */
 static const float *paint_at(double x, double y)
 {
     static const float skin[3] = {0.86f, 0.66f, 0.55f}, hair[3] = {0.18f, 0.12f, 0.09f},

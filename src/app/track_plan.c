@@ -24,8 +24,8 @@
 #define LARGE 1024
 #define SMALL 512
 
-/* Measured (doc/sam2.md): weights take their file's size and little more; SAM 2.1 tiny at 512 peaks 650 bytes a pixel of
- * the network's picture above them, EdgeTAM 260. */
+/* Measured (doc/sam2.md): weights take their file's size and little more; SAM 2.1 tiny at 512 peaks 650 bytes
+ * a pixel of the network's picture above them, EdgeTAM 260. */
 #define WEIGHTS_FACTOR  1.1
 #define BYTES_PER_PIXEL 700.0
 #define PEOPLE          2

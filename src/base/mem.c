@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Blocks of at least so many bytes are mapped on their own, so that they leave no holes in the heaps: 40 MB of a
- * whole job. A sanitizer sees more of what comes from the heap. */
+/* Blocks of at least so many bytes are mapped on their own, so that they leave no holes in the heaps: 40 MB
+ * of a whole job. A sanitizer sees more of what comes from the heap. */
 #ifdef __SANITIZE_ADDRESS__
 #define MAPPED SIZE_MAX
 #else

@@ -25,21 +25,21 @@ struct vsm_naming {
     int field_of_view; /* of circles that are drawn: 180, 190, 200 or 220 degrees; 0 = the input's projection */
 };
 
-/* Path of the output in the input's folder: NAME_LR_180_SBS.mp4, for a matte NAME_matte_LR_180_SBS.mp4,
- * with an alpha plane NAME_rgba_LR_180_SBS. What is drawn as fisheye circles ends in "_LR_180_FISHEYE_F180", or
- * FISHEYE190, MKX200 or MKX220 for those fields of view, and "_SBS". Alpha-packed ones end in "_LR_180_FISHEYE_F180_alpha", or
- * FISHEYE190, MKX200 or MKX220 for those fields of view, whatever the input is. NAME_green_... is used
- * where the path would be the input's or the name would have no marker at all. ProRes goes to .mov, FFV1
- * to .mkv, VP8 and VP9 to .webm, pictures to a folder that ends in _png or _exr. *path: vsm_mem_free(). VSM_E_USAGE if the name gets longer than 255
- * bytes. */
+/* Path of the output in the input's folder: NAME_LR_180_SBS.mp4, for a matte NAME_matte_LR_180_SBS.mp4, with
+ * an alpha plane NAME_rgba_LR_180_SBS. What is drawn as fisheye circles ends in "_LR_180_FISHEYE_F180", or
+ * FISHEYE190, MKX200 or MKX220 for those fields of view, and "_SBS". Alpha-packed ones end in
+ * "_LR_180_FISHEYE_F180_alpha", or FISHEYE190, MKX200 or MKX220 for those fields of view, whatever the input
+ * is. NAME_green_... is used where the path would be the input's or the name would have no marker at all.
+ * ProRes goes to .mov, FFV1 to .mkv, VP8 and VP9 to .webm, pictures to a folder that ends in _png or _exr.
+ * *path: vsm_mem_free(). VSM_E_USAGE if the name gets longer than 255 bytes. */
 int vsm_naming_output(const char *input, const struct vsm_naming *what, char **path) VSM_NODISCARD;
 
 /* Path of the matte beside the green file: "_matte" is put before the markers at the end of the name, or at
  * the end if there are none. *path and errors as above. */
 int vsm_naming_matte(const char *green, char **path) VSM_NODISCARD;
 
-/* Whether two paths lead to one file, also through links or another spelling; of files that do not exist yet, whether they
- * would be one in the same folder. */
+/* Whether two paths lead to one file, also through links or another spelling; of files that do not exist yet,
+ * whether they would be one in the same folder. */
 bool vsm_naming_same_file(const char *a, const char *b);
 
 /* Refuses an output that is the input itself, in the sense of vsm_naming_same_file(): VSM_E_USAGE. */

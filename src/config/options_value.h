@@ -1,7 +1,9 @@
-/* One option's value: between the text of a file or command line, a value by itself, and the field of struct vsm_config.
+/* One option's value: between the text of a file or command line, a value by itself, and the field of struct
+ * vsm_config.
  *
- * Used by config/options.c only, which has the messages. Also vsm_options_print(), vsm_options_print_allowed() and
- * vsm_options_equal() of options.h are here. Pure but for store() and free(); any thread.
+ * Used by config/options.c only, which has the messages. Also vsm_options_print(),
+ * vsm_options_print_allowed() and vsm_options_equal() of options.h are here. Pure but for store() and free();
+ * any thread.
  */
 #ifndef VSM_CONFIG_OPTIONS_VALUE_H
 #define VSM_CONFIG_OPTIONS_VALUE_H
@@ -17,7 +19,8 @@ struct vsm_options_value {
     const char *text; /* borrowed; NULL = empty */
 };
 
-/* What is wrong with the text, without a full stop and without saying whose it is, or NULL; then *value borrows it. */
+/* What is wrong with the text, without a full stop and without saying whose it is, or NULL; then *value
+ * borrows it. */
 const char *vsm_options_value_parse(const struct vsm_option *option, const char *text,
                                     struct vsm_options_value *value);
 

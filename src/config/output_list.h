@@ -1,8 +1,9 @@
 /* The outputs of a job as a list: output.list, or the set output.format where that is empty.
  *
- * output.list is a text of items separated by `;` (in YAML also a list), each `FORMAT, KEY=VALUE, KEY=VALUE ...`:
- * FORMAT is one name of output.format, KEY the name of any other setting of the section `output` but list, without
- * "output.". What an item leaves out is as the section says, except the path: that is the first item's.
+ * output.list is a text of items separated by `;` (in YAML also a list), each `FORMAT, KEY=VALUE, KEY=VALUE
+ * ...`: FORMAT is one name of output.format, KEY the name of any other setting of the section `output` but
+ * list, without "output.". What an item leaves out is as the section says, except the path: that is the first
+ * item's.
  */
 #ifndef VSM_CONFIG_OUTPUT_LIST_H
 #define VSM_CONFIG_OUTPUT_LIST_H

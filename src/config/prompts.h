@@ -46,8 +46,8 @@ struct vsm_prompts {
     int count;
 };
 
-/* NULL and an empty text make an empty list. VSM_E_USAGE with "prompt N: what is wrong", VSM_E_NOMEM; the list is empty
- * then. */
+/* NULL and an empty text make an empty list. VSM_E_USAGE with "prompt N: what is wrong", VSM_E_NOMEM; the
+ * list is empty then. */
 int vsm_prompts_parse(const char *text, struct vsm_prompts *prompts) VSM_NODISCARD;
 void vsm_prompts_finish(struct vsm_prompts *prompts);
 

@@ -1,9 +1,9 @@
 /* Dense 1x1 and 3x3 convolutions on tensor cores, with everything that follows them point by point.
  *
- * Implicit matrix product: a block of 128 output pixels and up to 64 output channels; the input tile with its border
- * is copied to shared memory in pieces of 16 or 32 channels while the piece before is multiplied (mma.sync m16n8k16,
- * half in, float sums). Each tap reads the same tile at another place, so that an input element comes from device
- * memory about once, not nine times. Deterministic: the order of sums is fixed.
+ * Implicit matrix product: a block of 128 output pixels and up to 64 output channels; the input tile with its
+ * border is copied to shared memory in pieces of 16 or 32 channels while the piece before is multiplied
+ * (mma.sync m16n8k16, half in, float sums). Each tap reads the same tile at another place, so that an input
+ * element comes from device memory about once, not nine times. Deterministic: the order of sums is fixed.
  *
  * Activations are NHWC half; a pixel has `pitch` channels of which a view takes some; channels are padded to
  * multiples of 8 and padding is zero.
@@ -69,12 +69,12 @@ struct vsm_cuda_conv {
 /* Bytes of packed weights for this many channels (both padded to multiples of 8). */
 size_t vsm_cuda_conv_weight_bytes(int size, int in_channels, int out_channels);
 
-/* From [out][in][size][size] float (padded channels, zeros where nothing is) to the order in which the kernel reads
- * them. Host memory. */
+/* From [out][in][size][size] float (padded channels, zeros where nothing is) to the order in which the kernel
+ * reads them. Host memory. */
 void vsm_cuda_conv_pack(int size, int in_channels, int out_channels, const float *weights, void *packed);
 
-/* packed[image] = packed of a 1x1 convolution with input channel c times gain[image][c], for each image: how a
- * squeeze-and-excite gain is applied without touching the activation. */
+/* packed[image] = packed of a 1x1 convolution with input channel c times gain[image][c], for each image: how
+ * a squeeze-and-excite gain is applied without touching the activation. */
 int vsm_cuda_conv_scale_weights(const void *packed, int in_channels, int out_channels, const float *gain,
                                 int batch, void *scaled, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 

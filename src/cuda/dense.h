@@ -1,5 +1,5 @@
-/* Means of whole feature maps, and the small dense layers on them (squeeze-and-excite, gates). Sums are taken in one
- * fixed order, so that results repeat bit by bit. */
+/* Means of whole feature maps, and the small dense layers on them (squeeze-and-excite, gates). Sums are taken
+ * in one fixed order, so that results repeat bit by bit. */
 #ifndef VSM_CUDA_DENSE_H
 #define VSM_CUDA_DENSE_H
 
@@ -16,8 +16,8 @@ extern "C" {
 int vsm_cuda_dense_mean(struct vsm_cuda_view in, int batch, int cells, float *partial,
                         struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
-/* out[image][o] = act(sum_c weights[o][c] * in[image][c] + bias[o]); `in` is `parts` rows that are added first. bias
- * NULL = none. channels at most 1024. */
+/* out[image][o] = act(sum_c weights[o][c] * in[image][c] + bias[o]); `in` is `parts` rows that are added
+ * first. bias NULL = none. channels at most 1024. */
 int vsm_cuda_dense_run(const float *in, int parts, int batch, int channels, int outputs, const float *weights,
                        const float *bias, enum vsm_cuda_act act, float *out,
                        struct vsm_cuda_stream *stream) VSM_NODISCARD;

@@ -1,5 +1,5 @@
-/* Depthwise convolutions, 3x3 or 5x5, and what follows them. Bound by memory: each thread keeps eight channels of a
- * run of output columns in registers. Layout as in cuda/conv.h. */
+/* Depthwise convolutions, 3x3 or 5x5, and what follows them. Bound by memory: each thread keeps eight
+ * channels of a run of output columns in registers. Layout as in cuda/conv.h. */
 #ifndef VSM_CUDA_DEPTHWISE_H
 #define VSM_CUDA_DEPTHWISE_H
 

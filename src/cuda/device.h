@@ -1,9 +1,9 @@
 /* The CUDA device, its memory, streams and events, behind a C interface without CUDA's own types.
  *
- * The runtime is linked statically and finds the driver when the first call is made, so that the program also runs
- * on machines without one. Built without CUDA (src/cuda/stubs.c), every call fails with VSM_E_DEVICE. Failures of
- * CUDA become VSM_E_DEVICE (VSM_E_NOMEM for memory) with its own words in the message. Calls may come from any
- * thread; one stream, event or graph is used by one thread at a time.
+ * The runtime is linked statically and finds the driver when the first call is made, so that the program also
+ * runs on machines without one. Built without CUDA (src/cuda/stubs.c), every call fails with VSM_E_DEVICE.
+ * Failures of CUDA become VSM_E_DEVICE (VSM_E_NOMEM for memory) with its own words in the message. Calls may
+ * come from any thread; one stream, event or graph is used by one thread at a time.
  */
 #ifndef VSM_CUDA_DEVICE_H
 #define VSM_CUDA_DEVICE_H
@@ -31,8 +31,8 @@ struct vsm_cuda_info {
 /* Whether the kernels are in this build, or stubs. */
 int vsm_cuda_built(void);
 
-/* Describes device 0. VSM_E_DEVICE says why there is none that this build can use. Cost: the first call starts the
- * driver, about 0.2 s. */
+/* Describes device 0. VSM_E_DEVICE says why there is none that this build can use. Cost: the first call
+ * starts the driver, about 0.2 s. */
 int vsm_cuda_device_info(struct vsm_cuda_info *info) VSM_NODISCARD;
 
 /* Free device memory, as the driver sees it. */
@@ -49,14 +49,16 @@ void vsm_cuda_free(void *memory);
 int vsm_cuda_alloc_host(const char *what, size_t bytes, void **memory) VSM_NODISCARD;
 void vsm_cuda_free_host(void *memory);
 
-/* A stream of work that does not wait for others. NULL stream arguments elsewhere mean CUDA's default stream. */
+/* A stream of work that does not wait for others. NULL stream arguments elsewhere mean CUDA's default
+ * stream. */
 int vsm_cuda_stream_create(struct vsm_cuda_stream **stream) VSM_NODISCARD;
 void vsm_cuda_stream_destroy(struct vsm_cuda_stream *stream);
 /* Waits for all work given to the stream; reports its failures. */
 int vsm_cuda_stream_wait(struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
-/* A point in a stream. With `timed`, vsm_cuda_event_ms() gives the time between two; without, waiting for it leaves the
- * processor to others. An event that was never recorded has happened. One thread may wait while another records. */
+/* A point in a stream. With `timed`, vsm_cuda_event_ms() gives the time between two; without, waiting for it
+ * leaves the processor to others. An event that was never recorded has happened. One thread may wait while
+ * another records. */
 int vsm_cuda_event_create(int timed, struct vsm_cuda_event **event) VSM_NODISCARD;
 void vsm_cuda_event_destroy(struct vsm_cuda_event *event);
 int vsm_cuda_event_record(struct vsm_cuda_event *event, struct vsm_cuda_stream *stream) VSM_NODISCARD;

@@ -1,9 +1,10 @@
-/* Linear layers by cuBLASLt: out = act(x W + bias) or residual + x W + bias in one kernel, products in float16 with sums in
- * float32.
+/* Linear layers by cuBLASLt: out = act(x W + bias) or residual + x W + bias in one kernel, products in
+ * float16 with sums in float32.
  *
- * The library is loaded at run time, where ONNX Runtime's CUDA provider finds it too; its workspace belongs to the object, so
- * that one object is for one stream. Which of its kernels runs is the library's first choice for the shape, never a matter of
- * timing: the same input gives the same bits in every run on a kind of device.
+ * The library is loaded at run time, where ONNX Runtime's CUDA provider finds it too; its workspace belongs
+ * to the object, so that one object is for one stream. Which of its kernels runs is the library's first
+ * choice for the shape, never a matter of timing: the same input gives the same bits in every run on a kind
+ * of device.
  */
 #ifndef VSM_CUDA_LINEAR_H
 #define VSM_CUDA_LINEAR_H
@@ -20,7 +21,8 @@ extern "C" {
 struct vsm_cuda_stream;
 struct vsm_cuda_linear;
 
-/* GELU is the library's: by tanh, at most 4.8e-4 from the one by erf, which is float16's own rounding there. */
+/* GELU is the library's: by tanh, at most 4.8e-4 from the one by erf, which is float16's own rounding
+ * there. */
 enum vsm_cuda_linear_act { VSM_CUDA_LINEAR_NONE, VSM_CUDA_LINEAR_GELU, VSM_CUDA_LINEAR_RELU };
 
 struct vsm_cuda_linear_layer {
@@ -36,8 +38,9 @@ int vsm_cuda_linear_create(struct vsm_cuda_linear **linear) VSM_NODISCARD;
 /* The stream must have ended its work. NULL is allowed. */
 void vsm_cuda_linear_destroy(struct vsm_cuda_linear *linear);
 
-/* x [rows][in] and weights float16. bias [out] and residual [rows][out], float32 and only with `full`, may be NULL; `out`
- * may be the residual itself. Cost: the first call for a layer's shape asks the library, some 50 us. */
+/* x [rows][in] and weights float16. bias [out] and residual [rows][out], float32 and only with `full`, may be
+ * NULL; `out` may be the residual itself. Cost: the first call for a layer's shape asks the library, some 50
+ * us. */
 int vsm_cuda_linear_run(struct vsm_cuda_linear *linear, const struct vsm_cuda_linear_layer *layer,
                         const void *x, const void *weights, const void *bias, const float *residual,
                         void *out, struct vsm_cuda_stream *stream) VSM_NODISCARD;

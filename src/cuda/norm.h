@@ -1,5 +1,5 @@
-/* Layer normalisation of rows, to float16, with GELU behind it if wanted. Statistics in float32, in two passes over
- * registers: each number is read once. */
+/* Layer normalisation of rows, to float16, with GELU behind it if wanted. Statistics in float32, in two
+ * passes over registers: each number is read once. */
 #ifndef VSM_CUDA_NORM_H
 #define VSM_CUDA_NORM_H
 

@@ -1,7 +1,7 @@
-/* What the driver says about the first NVIDIA GPU: load, memory, clock, version. From NVML (libnvidia-ml.so.1), which
- * comes with the driver and is loaded at the first call; the program needs neither. One handle for the process, made
- * once and kept. Any thread. Source of the functions and structures: NVIDIA's NVML reference, as stable since its
- * version 2 entry points.
+/* What the driver says about the first NVIDIA GPU: load, memory, clock, version. From NVML
+ * (libnvidia-ml.so.1), which comes with the driver and is loaded at the first call; the program needs
+ * neither. One handle for the process, made once and kept. Any thread. Source of the functions and
+ * structures: NVIDIA's NVML reference, as stable since its version 2 entry points.
  */
 #ifndef VSM_CUDA_NVML_H
 #define VSM_CUDA_NVML_H

@@ -1,5 +1,5 @@
-/* Convolutions of tokens, float16 [batch][height][width][channels]: patches as rows for a matrix product, and two forms that
- * are done directly, with sums in float32. */
+/* Convolutions of tokens, float16 [batch][height][width][channels]: patches as rows for a matrix product, and
+ * two forms that are done directly, with sums in float32. */
 #ifndef VSM_CUDA_PATCHES_H
 #define VSM_CUDA_PATCHES_H
 
@@ -31,13 +31,14 @@ static inline int64_t vsm_cuda_patches_along(const struct vsm_cuda_patches *p, i
 int vsm_cuda_patches_unfold(const struct vsm_cuda_patches *patches, const void *x, void *out,
                             struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
-/* A whole convolution with few channels: 1 to 4, or 4 to 16. weights [outputs][columns], as rows of unfold(); `columns` is
- * kernel * kernel * channels, at most 36. out [batch * patches][outputs]. */
+/* A whole convolution with few channels: 1 to 4, or 4 to 16. weights [outputs][columns], as rows of unfold();
+ * `columns` is kernel * kernel * channels, at most 36. out [batch * patches][outputs]. */
 int vsm_cuda_patches_small(const struct vsm_cuda_patches *patches, int64_t outputs, const void *x,
                            const void *weights, const void *bias, void *out,
                            struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
-/* Every channel by itself, 7 x 7, stride 1, padded by 3: weights [49][channels], channels a multiple of 8. out like x. */
+/* Every channel by itself, 7 x 7, stride 1, padded by 3: weights [49][channels], channels a multiple of 8.
+ * out like x. */
 int vsm_cuda_patches_depthwise(int64_t batch, int64_t height, int64_t width, int64_t channels, const void *x,
                                const void *weights, const void *bias, void *out,
                                struct vsm_cuda_stream *stream) VSM_NODISCARD;

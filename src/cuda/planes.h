@@ -1,5 +1,5 @@
-/* What stands round convolutions of float16 maps [batch][channels][pixels]: the bias, GELU and residual behind them in one
- * pass, and means of whole maps. */
+/* What stands round convolutions of float16 maps [batch][channels][pixels]: the bias, GELU and residual
+ * behind them in one pass, and means of whole maps. */
 #ifndef VSM_CUDA_PLANES_H
 #define VSM_CUDA_PLANES_H
 

@@ -1,5 +1,6 @@
-/* Counterpart of image/preprocess.h on the device: from a picture's planes to the network's grid, bit for bit the
- * same (sums are integers, and the floating point that follows has the same order without fused multiply-add). */
+/* Counterpart of image/preprocess.h on the device: from a picture's planes to the network's grid, bit for bit
+ * the same (sums are integers, and the floating point that follows has the same order without fused
+ * multiply-add). */
 #ifndef VSM_CUDA_PREPROCESS_H
 #define VSM_CUDA_PREPROCESS_H
 
@@ -35,7 +36,8 @@ struct vsm_cuda_preprocess {
     float *rgb; /* [3][height][width] */
 };
 
-/* image/preprocess_turned.h: the cells of a turned view from a direct picture of the part of the eye that it sees. */
+/* image/preprocess_turned.h: the cells of a turned view from a direct picture of the part of the eye that it
+ * sees. */
 struct vsm_cuda_preprocess_turn {
     const float *part; /* [3][part_height][part_width], at least 2x2 */
     int part_width, part_height;

@@ -1,6 +1,7 @@
-/* Counterpart of image/refine.h on the device, for 4:2:0 and grey pictures: the same algebra in float, but with fused
- * multiply-add and with the coefficients mixed after interpolation instead of before. A sample differs from the C
- * reference by at most one code value (tests/oracle/gpu). Reads and writes each sample once.
+/* Counterpart of image/refine.h on the device, for 4:2:0 and grey pictures: the same algebra in float, but
+ * with fused multiply-add and with the coefficients mixed after interpolation instead of before. A sample
+ * differs from the C reference by at most one code value (tests/oracle/gpu). Reads and writes each sample
+ * once.
  */
 #ifndef VSM_CUDA_REFINE_H
 #define VSM_CUDA_REFINE_H
@@ -30,8 +31,8 @@ struct vsm_cuda_picture {
 struct vsm_cuda_refine_maps {
     const float *fit; /* [grid_height][grid_width][8] */
     int grid_width, grid_height;
-    /* Of a turned view, whose grid is at least 2x2: [rows][columns][2], every `step` luma samples of the eye, x and y on the
-     * grid (geometry/view_map.h). NULL: the view is the whole eye. */
+    /* Of a turned view, whose grid is at least 2x2: [rows][columns][2], every `step` luma samples of the eye,
+     * x and y on the grid (geometry/view_map.h). NULL: the view is the whole eye. */
     const float *nodes;
     int step, columns, rows;
 };
@@ -66,8 +67,8 @@ struct vsm_cuda_refine {
     int output_count;
 };
 
-/* image/view_fade.h: fit [view->height, view->width, 8] becomes keep times itself plus 1 - keep times what the maps of
- * `view` say there, whose nodes count cells of that grid as luma samples. */
+/* image/view_fade.h: fit [view->height, view->width, 8] becomes keep times itself plus 1 - keep times what
+ * the maps of `view` say there, whose nodes count cells of that grid as luma samples. */
 int vsm_cuda_refine_fade(const struct vsm_cuda_refine_view *view, float keep, float *fit,
                          struct vsm_cuda_stream *stream) VSM_NODISCARD;
 

@@ -1,5 +1,5 @@
-/* From and to the layout of cuda/conv.h, and between its levels: the image, halving, concatenation with doubling, and
- * tensors in the layout of the host. */
+/* From and to the layout of cuda/conv.h, and between its levels: the image, halving, concatenation with
+ * doubling, and tensors in the layout of the host. */
 #ifndef VSM_CUDA_RESAMPLE_H
 #define VSM_CUDA_RESAMPLE_H
 
@@ -19,8 +19,8 @@ int vsm_cuda_resample_image(const float *rgb, int batch, int cells, const float 
 int vsm_cuda_resample_halve(struct vsm_cuda_view in, int batch, int height, int width,
                             struct vsm_cuda_view out, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
-/* The parts' channels one after the other in `out`, height x width cells. Those marked in `doubled` have half the
- * size and are interpolated bilinearly, half-pixel centres, clamped edges. */
+/* The parts' channels one after the other in `out`, height x width cells. Those marked in `doubled` have half
+ * the size and are interpolated bilinearly, half-pixel centres, clamped edges. */
 int vsm_cuda_resample_join(const struct vsm_cuda_view *parts, const int *doubled, int count, int batch,
                            int height, int width, struct vsm_cuda_view out,
                            struct vsm_cuda_stream *stream) VSM_NODISCARD;

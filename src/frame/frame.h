@@ -1,8 +1,8 @@
 /* The frame envelope: one unit of work on its way from the reader to the writer.
  *
  * A frame has exactly one owner at a time (the stage or queue that holds it). Its pictures and tensors are
- * shared by reference. Stages add layers; nobody changes a layer that is already there, but for coefficient maps, which
- * stages between matter and composite may change in place: no other frame shares them.
+ * shared by reference. Stages add layers; nobody changes a layer that is already there, but for coefficient
+ * maps, which stages between matter and composite may change in place: no other frame shares them.
  */
 #ifndef VSM_FRAME_FRAME_H
 #define VSM_FRAME_FRAME_H
@@ -27,8 +27,8 @@ struct vsm_matte {
      * x the full-size source in 0..1: alpha = clamp(A_alpha * mean(x) + b_alpha), F_c = clamp(x_c + A_c *
      * x_c + b_c). On a device (VSM_PLACE_CUDA): [height, width, 8]. */
     struct vsm_tensor *coefficients;
-    /* Turned views: the inverse mapping, vsm_view_map_inverse_table() (geometry/view_map.h), float32 [rows, columns, 2]
-     * with a node every `step` luma samples of the eye. Direct views: NULL. */
+    /* Turned views: the inverse mapping, vsm_view_map_inverse_table() (geometry/view_map.h), float32 [rows,
+     * columns, 2] with a node every `step` luma samples of the eye. Direct views: NULL. */
     struct vsm_tensor *inverse;
     int inverse_step;
 };
@@ -41,17 +41,19 @@ struct vsm_frame {
     bool repeated;    /* the source could not be decoded here; the last good picture stands in */
     bool scene_cut;   /* first frame of a new scene */
     struct vsm_image *source;
-    /* Only where the source is on a device, for who works on the host: both eyes as stages/people_stage.h wants them,
-     * [eyes, 3, height, width] float32 RGB 0..1; and what the matter saw and found on small grids of equal size,
-     * [views, 4, height, width] float32: means of R, G, B and alpha. Host memory; else NULL. */
+    /* Only where the source is on a device, for who works on the host: both eyes as stages/people_stage.h
+     * wants them, [eyes, 3, height, width] float32 RGB 0..1; and what the matter saw and found on small grids
+     * of equal size, [views, 4, height, width] float32: means of R, G, B and alpha. Host memory; else
+     * NULL. */
     struct vsm_tensor *thumbnails, *digest;
     struct vsm_people people;
-    /* One or two views an eye. With two eyes, mattes[2k] is the left one and mattes[2k + 1] the right one of the same
-     * direction, field of view and grid. */
+    /* One or two views an eye. With two eyes, mattes[2k] is the left one and mattes[2k + 1] the right one of
+     * the same direction, field of view and grid. */
     int view_count;
     struct vsm_matte mattes[VSM_MAX_VIEWS];
-    /* On a device, while views replace others: what the old ones found, to be mixed with the mattes (image/view_fade.h),
-     * which count `fading_weight`. fading_stays: the old views are those that the full-size pass is to get. */
+    /* On a device, while views replace others: what the old ones found, to be mixed with the mattes
+     * (image/view_fade.h), which count `fading_weight`. fading_stays: the old views are those that the
+     * full-size pass is to get. */
     int fading_count;
     struct vsm_matte fading[VSM_MAX_VIEWS];
     float fading_weight;

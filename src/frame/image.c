@@ -5,8 +5,8 @@
 #include <pthread.h>
 
 #define ROW_ALIGN ((size_t)64)
-/* Rows this many bytes apart share a set of the first-level cache, which then holds 8 of them (12 on some processors):
- * what reads across rows would run from the second level. Measured with bench_reprojection. */
+/* Rows this many bytes apart share a set of the first-level cache, which then holds 8 of them (12 on some
+ * processors): what reads across rows would run from the second level. Measured with bench_reprojection. */
 #define ROW_SPREAD ((size_t)2048)
 
 static void release_own(struct vsm_image *image)

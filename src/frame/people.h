@@ -1,7 +1,7 @@
 /* Who is in the picture: the people layer of a frame.
  *
- * Filled by stages/people_stage before the matter runs, so that views, selection, stereo and tracker all speak of the
- * same persons. Both eyes always hold the same persons in the same order.
+ * Filled by stages/people_stage before the matter runs, so that views, selection, stereo and tracker all
+ * speak of the same persons. Both eyes always hold the same persons in the same order.
  */
 #ifndef VSM_FRAME_PEOPLE_H
 #define VSM_FRAME_PEOPLE_H
@@ -31,8 +31,8 @@ struct vsm_people {
         detected; /* the detector ran on this very frame; otherwise positions are carried on from earlier ones */
     int32_t count;
     struct vsm_person person[VSM_MAX_PEOPLE];
-    /* Out of sight, but remembered (people/rivals.h): where they may still be, for parting mattes (people/gate.h) and
-     * for nothing else. */
+    /* Out of sight, but remembered (people/rivals.h): where they may still be, for parting mattes
+     * (people/gate.h) and for nothing else. */
     int32_t rival_count;
     struct vsm_person rival[VSM_MAX_PEOPLE];
 };

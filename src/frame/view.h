@@ -26,8 +26,8 @@ struct vsm_lens {
     enum vsm_projection projection;
     double
         field_of_view; /* degrees: across a fisheye's circle or a rectilinear picture's width; half-equirect: not used */
-    /* Fisheye: its circle in luma samples from the upper left corner of the eye's rectangle. Radius 0: as wide
-     * as the rectangle, in its middle. */
+    /* Fisheye: its circle in luma samples from the upper left corner of the eye's rectangle. Radius 0: as
+     * wide as the rectangle, in its middle. */
     double centre_x, centre_y, radius;
 };
 

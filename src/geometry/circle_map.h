@@ -1,10 +1,11 @@
 /* Where the points of an equidistant fisheye circle look in a source eye, as a coarse table.
  *
- * The circle and the eye share their centres, so one quarter of the circle is enough: the others mirror it. A row of
- * the table holds the exact source point at every VSM_CIRCLE_MAP_STEP-th sample border, and between two of them the
- * mapping is taken as straight. Half-equirect pictures bend too sharply for that near their poles: at n samples from
- * one a place would be off by 8/n samples of the circle, so up to VSM_CIRCLE_MAP_POLE samples from it each sample has
- * its own entry. What remains is below 0.1 samples (measured: tests/unit/reprojection.c).
+ * The circle and the eye share their centres, so one quarter of the circle is enough: the others mirror it. A
+ * row of the table holds the exact source point at every VSM_CIRCLE_MAP_STEP-th sample border, and between
+ * two of them the mapping is taken as straight. Half-equirect pictures bend too sharply for that near their
+ * poles: at n samples from one a place would be off by 8/n samples of the circle, so up to
+ * VSM_CIRCLE_MAP_POLE samples from it each sample has its own entry. What remains is below 0.1 samples
+ * (measured: tests/unit/reprojection.c).
  */
 #ifndef VSM_GEOMETRY_CIRCLE_MAP_H
 #define VSM_GEOMETRY_CIRCLE_MAP_H
@@ -25,8 +26,8 @@ struct vsm_circle {
     int chroma_x, chroma_y; /* log2 of how many luma samples a sample of the plane covers */
 };
 
-/* Row j is the j-th row of samples below the centre; its node k lies k * VSM_CIRCLE_MAP_STEP samples to the right of
- * the centre, on the row's middle. */
+/* Row j is the j-th row of samples below the centre; its node k lies k * VSM_CIRCLE_MAP_STEP samples to the
+ * right of the centre, on the row's middle. */
 struct vsm_circle_map {
     int rows, nodes;      /* nodes: a row */
     int *reach;           /* by row: how many samples right of the centre cover a point that sees something */
@@ -36,8 +37,9 @@ struct vsm_circle_map {
     float *polar_across, *polar_down; /* [rows - first_polar][VSM_CIRCLE_MAP_POLE] */
 };
 
-/* `source`: half-equirect or fisheye, as if its circle were in the middle of its picture. All nodes up to the first behind a row's reach are filled. VSM_E_USAGE for a
- * field of view out of range, VSM_E_NOMEM; then nothing is left to free. Cost: about 150 ns a node, radius^2 / 8 and those near a pole. */
+/* `source`: half-equirect or fisheye, as if its circle were in the middle of its picture. All nodes up to the
+ * first behind a row's reach are filled. VSM_E_USAGE for a field of view out of range, VSM_E_NOMEM; then
+ * nothing is left to free. Cost: about 150 ns a node, radius^2 / 8 and those near a pole. */
 int vsm_circle_map_create(const struct vsm_projection_eye *source, const struct vsm_circle *circle,
                           struct vsm_circle_map *map) VSM_NODISCARD;
 /* A zeroed struct is allowed. */

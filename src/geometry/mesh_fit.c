@@ -30,8 +30,8 @@ static bool solve(const struct line *line, double *centre, double *scale)
     return *scale > 0.0;
 }
 
-/* The angles in which the projection is straight, to the right and down, and how many radians in space one of the first
- * is worth there. */
+/* The angles in which the projection is straight, to the right and down, and how many radians in space one of
+ * the first is worth there. */
 static double angles_of(enum vsm_projection projection, const float d[3], double *right, double *down)
 {
     const double across = hypot((double)d[0], (double)d[1]), theta = atan2(across, (double)d[2]);

@@ -33,7 +33,8 @@ struct vsm_projection_eye {
 int vsm_projection_eye(enum vsm_projection kind, int width, int height, double field_of_view,
                        struct vsm_projection_eye *eye) VSM_NODISCARD;
 
-/* Likewise for an eye that sees through `lens`. VSM_E_USAGE also for a circle that lies outside the picture. */
+/* Likewise for an eye that sees through `lens`. VSM_E_USAGE also for a circle that lies outside the
+ * picture. */
 int vsm_projection_lens(const struct vsm_lens *lens, int width, int height,
                         struct vsm_projection_eye *eye) VSM_NODISCARD;
 

@@ -75,7 +75,8 @@ static int create_mapping(struct vsm_reprojection *reprojection)
     return status == VSM_OK ? vsm_circle_map_create(&source, &circle, &reprojection->disc) : status;
 }
 
-/* A disc's pixel covers more than two samples of the matte across and down, so that half of them are enough. */
+/* A disc's pixel covers more than two samples of the matte across and down, so that half of them are
+ * enough. */
 static int create_halves(struct vsm_reprojection *reprojection)
 {
     static const struct vsm_format gray = {.planes = VSM_PLANES_GRAY, .depth = 16};
@@ -194,7 +195,8 @@ static void draw_circle_run(const struct draw *d, const struct circles *c, const
                (size_t)((run->last - run->first) * bytes));
 }
 
-/* Draws `planes` planes, beginning with that of `rows`. A run is placed for the next tile as soon as it is drawn. */
+/* Draws `planes` planes, beginning with that of `rows`. A run is placed for the next tile as soon as it is
+ * drawn. */
 static void draw_circles(const struct draw *d, struct rows rows, int planes)
 {
     const struct vsm_reprojection_options *o = &d->reprojection->options;
@@ -221,8 +223,8 @@ static void draw_circles(const struct draw *d, struct rows rows, int planes)
         }
 }
 
-/* Codes of an alpha plane's samples from..to-1, counted from a disc's centre, which lies at `centre`. sums[0] is that
- * of sample `begin`. */
+/* Codes of an alpha plane's samples from..to-1, counted from a disc's centre, which lies at `centre`. sums[0]
+ * is that of sample `begin`. */
 static void put_codes(const struct draw *d, const int32_t *sums, int begin, int from, int to, int plane,
                       int row, int centre)
 {
@@ -265,8 +267,8 @@ static int disc_reach(const struct vsm_circle_map *disc, int y, int cx, int cy)
     return nearest < disc->rows ? (disc->reach[nearest] + cx) >> cx : 0;
 }
 
-/* One tile's part of a row of both eyes' discs: the left one lies round the middle of the frame's border, the right
- * one round the corners. `runs`: of the pixels that the row covers. */
+/* One tile's part of a row of both eyes' discs: the left one lies round the middle of the frame's border, the
+ * right one round the corners. `runs`: of the pixels that the row covers. */
 static void draw_disc_row(const struct draw *d, const struct vsm_circle_lens *lens, int plane, int row,
                           const struct vsm_circle_run *runs)
 {

@@ -80,8 +80,8 @@ struct pairs {
     __m256i upper, lower;
 };
 
-/* A block whose halves, of four samples, look into ROWS rows of one vector each: a shuffle takes the pairs out of a row
- * at a quarter of what a gather costs. */
+/* A block whose halves, of four samples, look into ROWS rows of one vector each: a shuffle takes the pairs
+ * out of a row at a quarter of what a gather costs. */
 struct patch {
     int first, second; /* where the halves' vectors begin, in bytes */
     __m256i pick;      /* the bytes of the pairs */
@@ -89,7 +89,8 @@ struct patch {
     bool flat;         /* no sample is two rows below */
 };
 
-/* False if a half looks too far around. Places mostly ascend or descend, so that a half's ends have the least ones. */
+/* False if a half looks too far around. Places mostly ascend or descend, so that a half's ends have the least
+ * ones. */
 INLINE bool find_patch(const struct state *s, const struct places *at, struct patch *patch)
 {
     const __m256i narrow = _mm256_set1_epi32((int)0x80018000), words = _mm256_set1_epi32(0x03020100);

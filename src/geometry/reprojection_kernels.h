@@ -1,7 +1,8 @@
-/* Inner loops of geometry/reprojection.h: the C reference and its AVX2 counterpart, which give identical bits.
+/* Inner loops of geometry/reprojection.h: the C reference and its AVX2 counterpart, which give identical
+ * bits.
  *
- * Places are computed in float32 in one fixed order without fused multiply-add, samples in integers: bilinear with
- * weights of VSM_REPROJECTION_WEIGHT_BITS, the rows' results kept with at least 15 significant bits.
+ * Places are computed in float32 in one fixed order without fused multiply-add, samples in integers: bilinear
+ * with weights of VSM_REPROJECTION_WEIGHT_BITS, the rows' results kept with at least 15 significant bits.
  */
 #ifndef VSM_GEOMETRY_REPROJECTION_KERNELS_H
 #define VSM_GEOMETRY_REPROJECTION_KERNELS_H
@@ -12,8 +13,8 @@
 #define VSM_REPROJECTION_WEIGHT_BITS 14
 #define VSM_REPROJECTION_BLOCK       8
 
-/* Eight neighbouring samples look at (u + i du, v + i dv), i = 0..7, in units of 2^-VSM_REPROJECTION_WEIGHT_BITS
- * samples from the middle of the window's first sample. */
+/* Eight neighbouring samples look at (u + i du, v + i dv), i = 0..7, in units of
+ * 2^-VSM_REPROJECTION_WEIGHT_BITS samples from the middle of the window's first sample. */
 struct vsm_reprojection_block {
     float u, du, v, dv;
 };
@@ -25,8 +26,8 @@ struct vsm_reprojection_points {
 
 #define VSM_REPROJECTION_SOURCES 4
 
-/* One plane of a source picture, or two that are alike, as both eyes' rectangles, which are of one size, at least
- * 2 x 2 samples. Up to 3 bytes behind the last sample are read. */
+/* One plane of a source picture, or two that are alike, as both eyes' rectangles, which are of one size, at
+ * least 2 x 2 samples. Up to 3 bytes behind the last sample are read. */
 struct vsm_reprojection_window {
     const uint8_t *data[VSM_REPROJECTION_SOURCES]; /* left and right eye, then those of the second plane */
     int sources;                                   /* 2 or 4 */

@@ -36,7 +36,8 @@ static int luma_at(const struct search *s, int x, int y)
     return word >> image->format.shift;
 }
 
-/* Enters the eye at (x, y) in steps of (dx, dy), at most `limit`; notes where it begins to be bright, unless at once. */
+/* Enters the eye at (x, y) in steps of (dx, dy), at most `limit`; notes where it begins to be bright, unless
+ * at once. */
 static void enter(struct search *s, int x, int y, int dx, int dy, int limit)
 {
     int run = 0;
@@ -104,7 +105,8 @@ static int count_on(const struct search *s, const struct vsm_circle *circle, dou
     return count;
 }
 
-/* Least squares over the points on the circle (Kasa): x^2 + y^2 = 2 a x + 2 b y + c, from the circle's own middle. */
+/* Least squares over the points on the circle (Kasa): x^2 + y^2 = 2 a x + 2 b y + c, from the circle's own
+ * middle. */
 static bool improve(const struct search *s, struct vsm_circle *circle, double near)
 {
     double sxx = 0, sxy = 0, syy = 0, sx = 0, sy = 0, sxz = 0, syz = 0, sz = 0, n = 0, d, a, b;

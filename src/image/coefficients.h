@@ -47,8 +47,8 @@ struct vsm_coefficients {
     struct vsm_coefficient_plane luma[VSM_LUMA_PLANES], tint[VSM_TINT_PLANES], chroma[VSM_CHROMA_PLANES];
 };
 
-/* alpha = clamp(A_alpha mean(rgb) + b_alpha) on the grid itself. maps: VSM_COEFFICIENT_MAPS planes of `cells` values; rgb:
- * R, G, B planes in 0..1. */
+/* alpha = clamp(A_alpha mean(rgb) + b_alpha) on the grid itself. maps: VSM_COEFFICIENT_MAPS planes of `cells`
+ * values; rgb: R, G, B planes in 0..1. */
 void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha);
 
 void vsm_coefficients_init(struct vsm_coefficients *coefficients, const struct vsm_colour_model *model);

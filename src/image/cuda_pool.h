@@ -1,6 +1,6 @@
-/* A pool of equally sized images for work with a CUDA device: in device memory, or in page-locked host memory, which
- * the device copies to and from without the host waiting; blocks as of image/cuda_slots.h. Like struct vsm_image_pool:
- * never waits for an image, thread-safe, images outlive the pool.
+/* A pool of equally sized images for work with a CUDA device: in device memory, or in page-locked host
+ * memory, which the device copies to and from without the host waiting; blocks as of image/cuda_slots.h. Like
+ * struct vsm_image_pool: never waits for an image, thread-safe, images outlive the pool.
  */
 #ifndef VSM_IMAGE_CUDA_POOL_H
 #define VSM_IMAGE_CUDA_POOL_H

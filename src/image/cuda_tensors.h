@@ -1,5 +1,5 @@
-/* A pool of equally shaped float tensors for work with a CUDA device, in device memory or in page-locked host memory;
- * blocks as of image/cuda_slots.h. Values are not cleared. */
+/* A pool of equally shaped float tensors for work with a CUDA device, in device memory or in page-locked host
+ * memory; blocks as of image/cuda_slots.h. Values are not cleared. */
 #ifndef VSM_IMAGE_CUDA_TENSORS_H
 #define VSM_IMAGE_CUDA_TENSORS_H
 
@@ -9,8 +9,8 @@
 
 struct vsm_cuda_tensors;
 
-/* `what` names a tensor in messages and is borrowed. VSM_PLACE_CUDA: device memory; VSM_PLACE_HOST: page-locked. NULL on
- * failure (message set). */
+/* `what` names a tensor in messages and is borrowed. VSM_PLACE_CUDA: device memory; VSM_PLACE_HOST:
+ * page-locked. NULL on failure (message set). */
 struct vsm_cuda_tensors *vsm_cuda_tensors_create(const char *what, enum vsm_place place, int rank,
                                                  const int64_t *dims) VSM_NODISCARD;
 /* As vsm_cuda_slots_set_relief(). */

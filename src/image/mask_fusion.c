@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <string.h>
 
-/* In cells of the masks' grid: the fit's window must reach over a mask's own steps, and a fill over its border. */
+/* In cells of the masks' grid: the fit's window must reach over a mask's own steps, and a fill over its
+ * border. */
 #define FIT_RADIUS  1.0f
 #define GROW_RADIUS 4.0f
 
-/* Logits beyond which the mask stands as it is, and the picture has no say: from UNSURE to SURE it loses it. */
+/* Logits beyond which the mask stands as it is, and the picture has no say: from UNSURE to SURE it loses
+ * it. */
 #define SURE_LOGIT   6.0f
 #define UNSURE_LOGIT 3.0f
 

@@ -91,7 +91,8 @@ static void open_gate(struct vsm_mask_vote *vote, const float *logits)
                               clamp01((reach + VSM_MASK_VOTE_SOFT - vote->scratch[i]) / VSM_MASK_VOTE_SOFT));
 }
 
-/* Shuts the gate where others are likelier, and weighs the chosen against them. `others`: the largest logit. */
+/* Shuts the gate where others are likelier, and weighs the chosen against them. `others`: the largest
+ * logit. */
 static void shut_gate(struct vsm_mask_vote *vote, float *others)
 {
     const int side = vote->side;

@@ -12,12 +12,13 @@
 #include "frame/image.h"
 #include "frame/view.h"
 
-/* For a direct view: averages the view's source rectangle of `image` onto the grid, each grid cell over exactly the area it
- * covers, and writes RGB in 0..1 (clamped; by the image's matrix and range; unspecified = BT.709 limited for
- * height >= 720, else BT.601) as three planes of width*height floats at `rgb`. Host images, planes GRAY, YUV,
- * YUVA (A ignored) or NV, 8..16 bits; any rectangle inside the picture, also at odd positions of subsampled
- * chroma. Turned views: image/preprocess_turned.h. VSM_E_INTERNAL for a format or rectangle that does not fit, VSM_E_INPUT for an unsupported matrix.
- * Rows are shared out to `pool` (NULL: this thread alone). Any thread. Cost: bench_preprocess. */
+/* For a direct view: averages the view's source rectangle of `image` onto the grid, each grid cell over
+ * exactly the area it covers, and writes RGB in 0..1 (clamped; by the image's matrix and range; unspecified =
+ * BT.709 limited for height >= 720, else BT.601) as three planes of width*height floats at `rgb`. Host
+ * images, planes GRAY, YUV, YUVA (A ignored) or NV, 8..16 bits; any rectangle inside the picture, also at odd
+ * positions of subsampled chroma. Turned views: image/preprocess_turned.h. VSM_E_INTERNAL for a format or
+ * rectangle that does not fit, VSM_E_INPUT for an unsupported matrix. Rows are shared out to `pool` (NULL:
+ * this thread alone). Any thread. Cost: bench_preprocess. */
 int vsm_preprocess(const struct vsm_image *image, const struct vsm_view *view, float *rgb,
                    struct vsm_parallel *pool) VSM_NODISCARD;
 

@@ -1,5 +1,5 @@
-/* image/preprocess.h for pictures on a CUDA device: the plan is made once for a kind of picture and its views, a run
- * costs one kernel a direct view, two a turned one. Same bits as the C reference. */
+/* image/preprocess.h for pictures on a CUDA device: the plan is made once for a kind of picture and its
+ * views, a run costs one kernel a direct view, two a turned one. Same bits as the C reference. */
 #ifndef VSM_IMAGE_PREPROCESS_CUDA_H
 #define VSM_IMAGE_PREPROCESS_CUDA_H
 

@@ -257,7 +257,8 @@ static void refine_chroma(const struct strip *s, int pass, int row, int a, int b
             write_chroma(s, &plan->outputs[i], row, skip, n);
 }
 
-/* True if alpha is 0 between all cells of grid row `row` that the strip touches, whatever the picture shows. */
+/* True if alpha is 0 between all cells of grid row `row` that the strip touches, whatever the picture
+ * shows. */
 static bool row_empty(const struct strip *s, int row)
 {
     const struct vsm_refine_plan *plan = s->plan;
@@ -294,7 +295,8 @@ static bool table_row_empty(const struct strip *s, int k, int row)
                                  s->last - s->begin, row);
 }
 
-/* Answers for both views of an eye lie in slots of their own: a pair touches at most two rows of each table. */
+/* Answers for both views of an eye lie in slots of their own: a pair touches at most two rows of each
+ * table. */
 static bool warped_pair_empty(struct strip *s, int pair)
 {
     int top, bottom;
@@ -317,7 +319,8 @@ static bool warped_pair_empty(struct strip *s, int pair)
     return empty;
 }
 
-/* True if the pair is background throughout the strip. Grid rows are looked at once: the answers are remembered. */
+/* True if the pair is background throughout the strip. Grid rows are looked at once: the answers are
+ * remembered. */
 static bool pair_empty(struct strip *s, int pair)
 {
     const struct vsm_rect *r = &s->view->rect;
@@ -360,7 +363,8 @@ static void fill_pair(const struct strip *s, int pair)
     }
 }
 
-/* Asks for the source of a strip's pair ahead of time: strips are too short for the hardware to see the pattern. */
+/* Asks for the source of a strip's pair ahead of time: strips are too short for the hardware to see the
+ * pattern. */
 static void prefetch_pair(const struct strip *s, int pair)
 {
     const struct vsm_image *source = s->plan->source;

@@ -6,22 +6,24 @@
  *
  * Source: He and Sun, "Fast Guided Filter", arXiv 1505.00996; RVM's refiner (arXiv 2108.11515, section 3).
  *
- * What differs from the same formula on full-size RGB, at most 0.65 of an 8-bit step where no clamp acts (measured:
- * tests/oracle/refine):
+ * What differs from the same formula on full-size RGB, at most 0.65 of an 8-bit step where no clamp acts
+ * (measured: tests/oracle/refine):
  *
- * The algebra is done on luma and chroma (image/coefficients.h). Luma and alpha are solved at luma resolution with
- * the chroma sample that covers the pixel, chroma at the output's chroma resolution with the mean luma; chroma's
- * alpha is the mean of the alphas of the luma samples it covers, so that luma and chroma edges agree.
+ * The algebra is done on luma and chroma (image/coefficients.h). Luma and alpha are solved at luma resolution
+ * with the chroma sample that covers the pixel, chroma at the output's chroma resolution with the mean luma;
+ * chroma's alpha is the mean of the alphas of the luma samples it covers, so that luma and chroma edges
+ * agree.
  *
- * The foreground is clamped to the legal ranges of luma and chroma instead of R, G, B in 0..1, and the clamp never
- * moves a sample that lies outside in the source: with residual 0 the foreground is the source, bit by bit. Where
- * residuals of 0.2 drive R, G, B out of range, the two clamps differ by up to 6 steps of luma and 20 of chroma.
+ * The foreground is clamped to the legal ranges of luma and chroma instead of R, G, B in 0..1, and the clamp
+ * never moves a sample that lies outside in the source: with residual 0 the foreground is the source, bit by
+ * bit. Where residuals of 0.2 drive R, G, B out of range, the two clamps differ by up to 6 steps of luma and
+ * 20 of chroma.
  *
  * Alpha below 0.5/255 is 0 and above 1 - 0.5/255 is 1.
  *
- * Despill: with k the unit vector of the key colour's chroma and f the foreground's chroma (both from neutral),
- * f -= despill * (1 - alpha) * max(f . k, 0) * k, before compositing. Alpha and luma are left alone; a grey key has no
- * direction and despills nothing.
+ * Despill: with k the unit vector of the key colour's chroma and f the foreground's chroma (both from
+ * neutral), f -= despill * (1 - alpha) * max(f . k, 0) * k, before compositing. Alpha and luma are left
+ * alone; a grey key has no direction and despills nothing.
  */
 #ifndef VSM_IMAGE_REFINE_H
 #define VSM_IMAGE_REFINE_H
@@ -39,7 +41,8 @@ enum vsm_composite {
                             neutral */
 };
 
-/* Keeps a foreground's edge clear of the flat colour behind it, which compresses better than what was there. */
+/* Keeps a foreground's edge clear of the flat colour behind it, which compresses better than what was
+ * there. */
 #define VSM_COMPOSITE_FADE 64
 
 struct vsm_composite_output {

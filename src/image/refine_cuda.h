@@ -1,7 +1,8 @@
-/* image/refine.h for pictures on a CUDA device, one kernel a picture; at most one code value from the C reference.
+/* image/refine.h for pictures on a CUDA device, one kernel a picture; at most one code value from the C
+ * reference.
  *
- * Green pictures and mattes of 4:2:0 and grey pictures; eyes at even positions; one direct view an eye, or up to two turned
- * ones. Fits lie in device memory as nn/cuda_net.h makes them.
+ * Green pictures and mattes of 4:2:0 and grey pictures; eyes at even positions; one direct view an eye, or up
+ * to two turned ones. Fits lie in device memory as nn/cuda_net.h makes them.
  */
 #ifndef VSM_IMAGE_REFINE_CUDA_H
 #define VSM_IMAGE_REFINE_CUDA_H
@@ -27,8 +28,8 @@ struct vsm_refine_cuda_view {
 int vsm_refine_cuda_check(const struct vsm_image *source, const struct vsm_view *views, int view_count,
                           const struct vsm_composite_output *outputs, int output_count) VSM_NODISCARD;
 
-/* For pictures like `source` and outputs like those given (format, colour, size; pixels are not looked at). Errors as
- * vsm_refine(). */
+/* For pictures like `source` and outputs like those given (format, colour, size; pixels are not looked at).
+ * Errors as vsm_refine(). */
 int vsm_refine_cuda_create(const struct vsm_image *source, const struct vsm_composite_output *outputs,
                            int output_count, const struct vsm_refine_options *options,
                            struct vsm_refine_cuda **refine) VSM_NODISCARD;

@@ -60,8 +60,8 @@ struct vsm_refine_kernels {
     /* Sum of weighted maps; map i is at map + i * stride, unaligned. */
     void (*mix)(const float *map, ptrdiff_t stride, const struct vsm_coefficient_plane *plane, int n,
                 float *out);
-    /* out = c + fraction * (next - c), c = cells[index], next = cells[index + 1]; delta = out - top, if top is given.
-     * `near`: within each aligned block of 8 the indices ascend and differ by at most 6. */
+    /* out = c + fraction * (next - c), c = cells[index], next = cells[index + 1]; delta = out - top, if top
+     * is given. `near`: within each aligned block of 8 the indices ascend and differ by at most 6. */
     void (*upsample)(const float *cells, const int32_t *index, const float *fraction, bool near, int n,
                      const float *top, float *out, float *delta);
 

@@ -9,7 +9,8 @@
 #define MAPS VSM_COEFFICIENT_MAPS
 #define BAND 16 /* grid rows a job */
 
-/* Weight of a view at its very edge, in cells: more than nothing, so that a pixel seen by one view alone is seen. */
+/* Weight of a view at its very edge, in cells: more than nothing, so that a pixel seen by one view alone is
+ * seen. */
 #define EDGE 0.001f
 
 static size_t padded(int n)

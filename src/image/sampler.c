@@ -118,8 +118,8 @@ static void fill_cells(struct vsm_sampler *s, int plane, int row)
         s->cells[s->width + 1] = s->cells[s->width];
 }
 
-/* Asks for the strip's cells of a row of all maps: too short a piece of each for the hardware to foresee the next.
- * Inline: gcc 12 drops calls of functions that only ask for memory. */
+/* Asks for the strip's cells of a row of all maps: too short a piece of each for the hardware to foresee the
+ * next. Inline: gcc 12 drops calls of functions that only ask for memory. */
 static inline __attribute__((always_inline)) void prefetch_cells(const struct vsm_sampler *s, int row)
 {
     const float *first = s->maps + (ptrdiff_t)row * s->width + (s->first_cell > 0 ? s->first_cell - 1 : 0);

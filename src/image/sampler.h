@@ -1,10 +1,10 @@
 /* Coefficient planes brought from a view's grid to rows of the full-size picture, one strip of columns
  * at a time.
  *
- * This is the only place that knows where a pixel lies on the grid: solving and writing see planes as
- * `top + fraction * delta` at their own pixels (struct vsm_refine_planes). The mapping of a direct view is a pure
- * scale, so that top and bottom are whole grid rows spread out horizontally once and used for all picture rows
- * between them. Turned views (image/refine_warp.h) fill top for every row and leave delta 0.
+ * This is the only place that knows where a pixel lies on the grid: solving and writing see planes as `top +
+ * fraction * delta` at their own pixels (struct vsm_refine_planes). The mapping of a direct view is a pure
+ * scale, so that top and bottom are whole grid rows spread out horizontally once and used for all picture
+ * rows between them. Turned views (image/refine_warp.h) fill top for every row and leave delta 0.
  *
  * Sampling is bilinear with half-pixel centres and clamped edges.
  */
@@ -58,7 +58,8 @@ void vsm_sampler_init(struct vsm_sampler *sampler, const struct vsm_refine_kerne
 void vsm_sampler_strip(struct vsm_sampler *sampler, const float *maps, int width, int height,
                        const struct vsm_sampler_axis *axis, int start, int n);
 
-/* Likewise for turned views; *scratch is used by every row and may be shared with the worker's other samplers. */
+/* Likewise for turned views; *scratch is used by every row and may be shared with the worker's other
+ * samplers. */
 void vsm_sampler_strip_warped(struct vsm_sampler *sampler, const struct vsm_refine_warp_strip *strip,
                               struct vsm_refine_warp_scratch *scratch);
 
@@ -66,8 +67,8 @@ void vsm_sampler_strip_warped(struct vsm_sampler *sampler, const struct vsm_refi
  * lies between, -1..cells-1. */
 int vsm_sampler_grid_row(int centre, int extent, int cells);
 
-/* The planes for the picture row whose centre is `centre` half luma rows below the eye's upper edge; the
- * eye is `extent` rows. Valid until the next call. Cheap for a direct view when the row lies between the same two
+/* The planes for the picture row whose centre is `centre` half luma rows below the eye's upper edge; the eye
+ * is `extent` rows. Valid until the next call. Cheap for a direct view when the row lies between the same two
  * grid rows as the last. */
 const struct vsm_refine_planes *vsm_sampler_row(struct vsm_sampler *sampler, int centre, int extent);
 

@@ -1,5 +1,6 @@
-/* What an encoder of FFmpeg gives, in the form in which containers hold it (media/nal.h): H.264 and HEVC with length
- * prefixes and avcC or hvcC headers, AV1 without temporal delimiters. Other codecs are left as they are.
+/* What an encoder of FFmpeg gives, in the form in which containers hold it (media/nal.h): H.264 and HEVC with
+ * length prefixes and avcC or hvcC headers, AV1 without temporal delimiters. Other codecs are left as they
+ * are.
  */
 #ifndef VSM_MEDIA_CONTAINER_FORM_H
 #define VSM_MEDIA_CONTAINER_FORM_H

@@ -21,14 +21,14 @@ struct vsm_encoder_picture;
  * kept before chroma). -1 if none. */
 int vsm_encoder_picture_choose(struct vsm_format format, const int *offered, bool keep_gray);
 
-/* Pictures of options->picture_width x picture_height will be given as options->width x height in AVPixelFormat
- * `target`; smaller ones by the mean of the area. VSM_E_USAGE if there is no conversion. */
+/* Pictures of options->picture_width x picture_height will be given as options->width x height in
+ * AVPixelFormat `target`; smaller ones by the mean of the area. VSM_E_USAGE if there is no conversion. */
 int vsm_encoder_picture_create(const struct vsm_video_encoder_options *options, int target,
                                struct vsm_encoder_picture **maker) VSM_NODISCARD;
 void vsm_encoder_picture_destroy(struct vsm_encoder_picture *maker);
 
-/* A new frame for `image`, which is taken and goes at once unless it is wrapped. Without time stamps; the caller frees
- * it with av_frame_free(). */
+/* A new frame for `image`, which is taken and goes at once unless it is wrapped. Without time stamps; the
+ * caller frees it with av_frame_free(). */
 int vsm_encoder_picture_make(struct vsm_encoder_picture *maker, struct vsm_image **image,
                              struct AVFrame **frame) VSM_NODISCARD;
 

@@ -56,8 +56,8 @@ AVRational vsm_ff_rational_to(struct vsm_rational r);
 
 /* Wraps a decoded picture whose format has a counterpart; alpha planes are left out. Cropping that the
  * decoder left in frame->crop_* is applied. The frame is taken over: it is released with the last reference
- * of the image. Pictures in CUDA memory become images there, with the format of their samples. NULL on failure (message
- * set); then *frame stays the caller's. No pixels are copied. */
+ * of the image. Pictures in CUDA memory become images there, with the format of their samples. NULL on
+ * failure (message set); then *frame stays the caller's. No pixels are copied. */
 struct vsm_image *vsm_ff_image_wrap(AVFrame **frame) VSM_NODISCARD;
 
 /* Wraps an image (borrowed, one reference is added) into a frame for an encoder or a scaler:

@@ -19,7 +19,8 @@ static int keep(struct vsm_output_file *file, int status)
     return status;
 }
 
-/* Whether another process (or another job of this one) has the file open here. A lock goes with its holder. */
+/* Whether another process (or another job of this one) has the file open here. A lock goes with its
+ * holder. */
 static bool is_taken(int fd)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

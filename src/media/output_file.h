@@ -26,8 +26,8 @@ struct vsm_output_file {
 };
 
 /* Creates a file with mode 0600 in place of one of that name, or opens an existing one to go on (`resume`);
- * never follows a symbolic link. VSM_E_OUTPUT, also if another job has the file open through here: it is locked until it
- * is closed. The descriptor is closed on exec. */
+ * never follows a symbolic link. VSM_E_OUTPUT, also if another job has the file open through here: it is
+ * locked until it is closed. The descriptor is closed on exec. */
 int vsm_output_file_open(const char *path, bool resume, struct vsm_output_file *file) VSM_NODISCARD;
 /* Closes; the file stays. A zeroed struct is allowed. */
 void vsm_output_file_close(struct vsm_output_file *file);

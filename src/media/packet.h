@@ -24,8 +24,8 @@ struct vsm_packet *vsm_packet_create(void) VSM_NODISCARD;
 /* Frees the packet and nulls the pointer. NULL and a pointer to NULL are allowed. */
 void vsm_packet_destroy(struct vsm_packet **packet);
 
-/* VP9 pictures with alpha come as two: the alpha picture lies beside the payload, as Matroska's BlockAdditional. Its
- * size with the 8 bytes before it; 0 = none. */
+/* VP9 pictures with alpha come as two: the alpha picture lies beside the payload, as Matroska's
+ * BlockAdditional. Its size with the 8 bytes before it; 0 = none. */
 uint32_t vsm_packet_alpha_size(const struct vsm_packet *packet);
 /* Frees all that lies beside the payload but the alpha picture. */
 int vsm_packet_keep_alpha(struct vsm_packet *packet) VSM_NODISCARD;

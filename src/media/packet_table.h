@@ -1,5 +1,5 @@
-/* All packets of a video stream in decoding order, so that a place in the file can be recognised: taken from the container's
- * index, or written down while demuxing (media/demux.h). 32 bytes a packet.
+/* All packets of a video stream in decoding order, so that a place in the file can be recognised: taken from
+ * the container's index, or written down while demuxing (media/demux.h). 32 bytes a packet.
  */
 #ifndef VSM_MEDIA_PACKET_TABLE_H
 #define VSM_MEDIA_PACKET_TABLE_H
@@ -28,8 +28,8 @@ struct vsm_packet_table {
     bool indexed;  /* comes from the container's index: without pts */
 };
 
-/* Takes over the index of the stream, which must be that of an unfragmented MP4 file, if decoding times in it never go
- * back; else the table stays empty. VSM_E_NOMEM. */
+/* Takes over the index of the stream, which must be that of an unfragmented MP4 file, if decoding times in it
+ * never go back; else the table stays empty. VSM_E_NOMEM. */
 int vsm_packet_table_take_index(struct vsm_packet_table *table, AVStream *stream) VSM_NODISCARD;
 
 /* Appends a row. VSM_E_NOMEM. */

@@ -1,11 +1,12 @@
 /* One output as a folder of numbered pictures (PNG, OpenEXR).
  *
- * The folder grows under the temporary name and gets its final name when it is complete, so that a folder of the final
- * name is always whole. Picture n is the file nnnnnnnn.EXT, counted from 0, written as base/file.h does: whole or
- * absent. At a mark all pictures given so far are files. Resuming removes those behind the mark; with the same pictures
- * the files are the same bytes as an undisturbed run's.
+ * The folder grows under the temporary name and gets its final name when it is complete, so that a folder of
+ * the final name is always whole. Picture n is the file nnnnnnnn.EXT, counted from 0, written as base/file.h
+ * does: whole or absent. At a mark all pictures given so far are files. Resuming removes those behind the
+ * mark; with the same pictures the files are the same bytes as an undisturbed run's.
  *
- * Behind media/video_writer.h, whose contract holds for each function; times, audio and VR boxes are left out.
+ * Behind media/video_writer.h, whose contract holds for each function; times, audio and VR boxes are left
+ * out.
  */
 #ifndef VSM_MEDIA_SEQUENCE_WRITER_H
 #define VSM_MEDIA_SEQUENCE_WRITER_H

@@ -9,8 +9,8 @@
 #include "media/demux.h"
 #include "media/video_info.h"
 
-/* Fills in all but start_pts and hdr. first: the first picture; lead: packets before it that cannot be decoded, and do not
- * count as pictures. Both are borrowed for the call. */
+/* Fills in all but start_pts and hdr. first: the first picture; lead: packets before it that cannot be
+ * decoded, and do not count as pictures. Both are borrowed for the call. */
 void vsm_video_describe(const struct vsm_demux *demux, const struct vsm_image *first, int64_t lead,
                         struct vsm_video_info *info);
 

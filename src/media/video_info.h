@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the meshes of an mshp box come to (vr_mesh.h). Picture coordinates are of one eye's picture, or of the whole picture
- * if the meshes lie apart in it. */
+/* What the meshes of an mshp box come to (vr_mesh.h). Picture coordinates are of one eye's picture, or of the
+ * whole picture if the meshes lie apart in it. */
 struct vsm_vr_meshes {
     int count;                   /* 1: both eyes alike; 2: left and right; 0: see `fault` */
     struct vsm_mesh_fit eyes[2]; /* by enum vsm_eye */

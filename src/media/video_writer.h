@@ -1,4 +1,5 @@
-/* One output. Usually a file: an encoder, the source's audio and data streams copied beside it, a muxer, and VR boxes.
+/* One output. Usually a file: an encoder, the source's audio and data streams copied beside it, a muxer, and
+ * VR boxes.
  *
  * The file grows under PATH's temporary name and gets its final name when it is complete. It is safe to
  * truncate at a mark: everything that the muxer was given up to there is on disk, and writing can go on from
@@ -46,8 +47,8 @@ struct vsm_video_writer_options {
 int vsm_video_writer_open(const struct vsm_video_writer_options *options,
                           struct vsm_video_writer **writer) VSM_NODISCARD;
 
-/* One picture with its source pts; taken as by vsm_video_encoder_put(), so that its memory is free while an encoder works
- * on its own copy. */
+/* One picture with its source pts; taken as by vsm_video_encoder_put(), so that its memory is free while an
+ * encoder works on its own copy. */
 int vsm_video_writer_put(struct vsm_video_writer *writer, struct vsm_image **image, int64_t pts,
                          int64_t duration) VSM_NODISCARD;
 

@@ -1,9 +1,9 @@
 /* Finds what an MP4 or QuickTime file says of its video track in boxes that libavformat does
  * not (fully) report.
  *
- * Read: st3d and sv3d (Google, spherical video V2 RFC; also cube map and mesh (vr_mesh.h), which FFmpeg 5.1 drops), vexu
- * with eyes/stri, proj/prji and pack/pkin (Apple), lhvC (a second HEVC layer: MV-HEVC, ISO/IEC 14496-15),
- * mvex (fragmented file). Writing such boxes is in vr_boxes_write.c.
+ * Read: st3d and sv3d (Google, spherical video V2 RFC; also cube map and mesh (vr_mesh.h), which FFmpeg 5.1
+ * drops), vexu with eyes/stri, proj/prji and pack/pkin (Apple), lhvC (a second HEVC layer: MV-HEVC, ISO/IEC
+ * 14496-15), mvex (fragmented file). Writing such boxes is in vr_boxes_write.c.
  */
 #ifndef VSM_MEDIA_VR_BOXES_H
 #define VSM_MEDIA_VR_BOXES_H

@@ -129,7 +129,8 @@ static void put_vr(struct rebuild *r)
     r->done = true;
 }
 
-/* A size of 0, "to the end of what holds it", becomes a number, or the box would swallow what is put behind it. */
+/* A size of 0, "to the end of what holds it", becomes a number, or the box would swallow what is put behind
+ * it. */
 static void copy_box(struct rebuild *r, const struct vsm_mp4_box *box)
 {
     static const uint8_t to_the_end[4] = {0};
@@ -169,8 +170,8 @@ static int put_entry(struct rebuild *r, const struct vsm_mp4_box *entry)
 static const char *const track_path[] = {"mdia", "minf", "stbl", "stsd"};
 #define TRACK_PATH_LENGTH 4
 
-/* `box` with the sample entry below it changed; track_path[depth] is the next box to enter, the first of its kind as
- * readers have it. */
+/* `box` with the sample entry below it changed; track_path[depth] is the next box to enter, the first of its
+ * kind as readers have it. */
 static int put_path(struct rebuild *r, const struct vsm_mp4_box *box, int depth)
 {
     bool is_stsd = depth == TRACK_PATH_LENGTH, entered = false;

@@ -14,9 +14,10 @@
  * fill their rectangle whatever its shape. For fisheye and flat eyes, whose pixels are taken as
  * square, they are refused.
  *
- * A mesh projection (mshp box) is used if its meshes follow one of ours (vr_mesh_lens.h): then it gives the eyes' lenses, and
- * the layout where the meshes lie apart in the picture. Refused, unless the user sets the projection: whole-sphere (360),
- * cube map and other mesh projections, and equirectangular crops other than 180 degrees.
+ * A mesh projection (mshp box) is used if its meshes follow one of ours (vr_mesh_lens.h): then it gives the
+ * eyes' lenses, and the layout where the meshes lie apart in the picture. Refused, unless the user sets the
+ * projection: whole-sphere (360), cube map and other mesh projections, and equirectangular crops other than
+ * 180 degrees.
  */
 #ifndef VSM_MEDIA_VR_LAYOUT_H
 #define VSM_MEDIA_VR_LAYOUT_H

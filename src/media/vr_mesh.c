@@ -267,8 +267,8 @@ static int read_meshes(const uint8_t *data, size_t size, struct vsm_vr_meshes *m
     return VSM_OK;
 }
 
-/* Raw deflate into a block that grows with what comes, so that a small box cannot take much memory before it has given as
- * much. */
+/* Raw deflate into a block that grows with what comes, so that a small box cannot take much memory before it
+ * has given as much. */
 static int inflate_bytes(const uint8_t *data, size_t size, struct vsm_bytes_out *out)
 {
     z_stream stream = {.next_in = (Bytef *)data, .avail_in = (uInt)size};

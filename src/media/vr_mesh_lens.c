@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* Centres of two meshes farther apart than this, in parts of the picture, are in eyes of their own. Meshes of one eye's
- * picture each have both centres near the middle. */
+/* Centres of two meshes farther apart than this, in parts of the picture, are in eyes of their own. Meshes of
+ * one eye's picture each have both centres near the middle. */
 #define APART 0.3
 
 /* Beyond this a fisheye's circle is nearly the one point behind the camera. */

@@ -1,9 +1,9 @@
 /* Finds people in one picture: MoveNet multipose on the whole eye.
  *
- * Weights are data (Google, Apache-2.0), read at run time from the TensorFlow.js files movenet-multipose.json and .bin;
- * only the convolutional heads run as a network, models/detector_decode.h makes people of them. The eye goes in whole,
- * half-equirect or not: six rectilinear views found up to 4 of 77 people more at 3 to 6 times the cost. No state from
- * picture to picture.
+ * Weights are data (Google, Apache-2.0), read at run time from the TensorFlow.js files movenet-multipose.json
+ * and .bin; only the convolutional heads run as a network, models/detector_decode.h makes people of them. The
+ * eye goes in whole, half-equirect or not: six rectilinear views found up to 4 of 77 people more at 3 to 6
+ * times the cost. No state from picture to picture.
  */
 #ifndef VSM_MODELS_DETECTOR_H
 #define VSM_MODELS_DETECTOR_H
@@ -16,8 +16,8 @@
 /* The network's square input, in pixels. */
 #define VSM_DETECTOR_SIDE 512
 
-/* Lowest scores: for the first picture of a scene, and for a person who was not there before. Measured: pictures
- * without people give false boxes up to 0.18. */
+/* Lowest scores: for the first picture of a scene, and for a person who was not there before. Measured:
+ * pictures without people give false boxes up to 0.18. */
 #define VSM_DETECTOR_FIRST 0.15f
 #define VSM_DETECTOR_NEW   0.20f
 
@@ -32,19 +32,20 @@ struct vsm_detector;
 /* Whether both files are the known ones; *hash: SHA-256 of both hashes. Errors as vsm_detector_create(). */
 int vsm_detector_check(const char *graph_path, struct vsm_sha256 *hash) VSM_NODISCARD;
 
-/* `graph_path` is movenet-multipose.json, its shard lies beside it. VSM_E_MODEL with the file's name if they are not
- * the known ones (by SHA-256). Cost: 0.3 s. */
+/* `graph_path` is movenet-multipose.json, its shard lies beside it. VSM_E_MODEL with the file's name if they
+ * are not the known ones (by SHA-256). Cost: 0.3 s. */
 int vsm_detector_create(const char *graph_path, const struct vsm_session_options *session,
                         struct vsm_detector **detector) VSM_NODISCARD;
 void vsm_detector_destroy(struct vsm_detector *detector);
 
-/* The grid on which an eye of width x height pixels is to be presented: its longer side is VSM_DETECTOR_SIDE, the
- * other keeps the proportions and is at least 1. image/preprocess.h makes it. */
+/* The grid on which an eye of width x height pixels is to be presented: its longer side is VSM_DETECTOR_SIDE,
+ * the other keeps the proportions and is at least 1. image/preprocess.h makes it. */
 void vsm_detector_fit(int width, int height, int *grid_width, int *grid_height);
 
-/* Finds everybody with a score of at least `threshold`. rgb: three planes of width * height floats in 0..1, sides of at
- * most VSM_DETECTOR_SIDE; put in the middle of a black square. Boxes are parts of the picture given. VSM_E_INTERNAL
- * for a grid that does not fit, VSM_E_DEVICE, VSM_E_CANCELLED after an interrupt. Cost: 150 ms on one core. */
+/* Finds everybody with a score of at least `threshold`. rgb: three planes of width * height floats in 0..1,
+ * sides of at most VSM_DETECTOR_SIDE; put in the middle of a black square. Boxes are parts of the picture
+ * given. VSM_E_INTERNAL for a grid that does not fit, VSM_E_DEVICE, VSM_E_CANCELLED after an interrupt. Cost:
+ * 150 ms on one core. */
 int vsm_detector_run(struct vsm_detector *detector, const float *rgb, int width, int height, float threshold,
                      struct vsm_detector_people *people) VSM_NODISCARD;
 

@@ -6,8 +6,8 @@
 /* A peak is the largest of 5x5 cells. */
 #define PEAK_REACH 2
 
-/* A keypoint's heat counts less with its distance from where the person's centre expects it: exp(-d^2 / (this part of
- * the map's side)), d in cells; beyond REACH cells of 128 less than 1e-3 is left. */
+/* A keypoint's heat counts less with its distance from where the person's centre expects it: exp(-d^2 / (this
+ * part of the map's side)), d in cells; beyond REACH cells of 128 less than 1e-3 is left. */
 #define KEYPOINT_SPREAD 0.3f
 #define KEYPOINT_REACH  17
 
@@ -56,7 +56,8 @@ struct range {
     int from, to;
 };
 
-/* The cells around `place` that can matter and lie inside the box from `low` to `high` (parts of the picture). */
+/* The cells around `place` that can matter and lie inside the box from `low` to `high` (parts of the
+ * picture). */
 static struct range reach(float place, float low, float high, int cells)
 {
     const float from = fmaxf(place - KEYPOINT_REACH, ceilf(low * (float)cells));

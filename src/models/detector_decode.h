@@ -1,8 +1,10 @@
-/* From the heads of MoveNet multipose to people: peaks of the centre map, boxes, scores, suppression of doubles.
+/* From the heads of MoveNet multipose to people: peaks of the centre map, boxes, scores, suppression of
+ * doubles.
  *
- * Pure arithmetic on maps, no network. Source: CenterNet (arXiv 1904.07850, section 4) and the post-processing nodes
- * of the published graph, whose results this equals to 1e-7 in boxes; the score's weights and the constants below are
- * that graph's. The peak threshold and the suppression were measured on 77 people: 74 found, none false.
+ * Pure arithmetic on maps, no network. Source: CenterNet (arXiv 1904.07850, section 4) and the
+ * post-processing nodes of the published graph, whose results this equals to 1e-7 in boxes; the score's
+ * weights and the constants below are that graph's. The peak threshold and the suppression were measured on
+ * 77 people: 74 found, none false.
  */
 #ifndef VSM_MODELS_DETECTOR_DECODE_H
 #define VSM_MODELS_DETECTOR_DECODE_H
@@ -44,8 +46,8 @@ struct vsm_detector_heads {
     const float *regress;   /* 17 x (dy, dx), in cells */
 };
 
-/* Everybody with a score of at least `threshold`. Maps that are not finite give no people there. Cost: 0.1 ms and
- * 20 us a person on 128x128 cells. */
+/* Everybody with a score of at least `threshold`. Maps that are not finite give no people there. Cost: 0.1 ms
+ * and 20 us a person on 128x128 cells. */
 void vsm_detector_decode(const struct vsm_detector_heads *heads, float threshold,
                          struct vsm_detector_people *people);
 

@@ -116,7 +116,8 @@ static vsm_value depthwise_plain(struct builder *b, vsm_value x, const char *pat
     return conv(b, x, weights, NULL, 3, channels, channels, 1, channels, ACT_NONE);
 }
 
-/* One step up the pyramid: the level below enlarged, plus the backbone's features, then a separable convolution. */
+/* One step up the pyramid: the level below enlarged, plus the backbone's features, then a separable
+ * convolution. */
 static vsm_value step_up(struct builder *b, vsm_value below, vsm_value skip, const char *lateral,
                          int skip_channels, const char *separable, int channels, int outs)
 {

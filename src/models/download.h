@@ -1,5 +1,5 @@
-/* Downloads of large files that survive cut connections: into PATH.part, resumed where it ended, checked by size and
- * SHA-256, and only then renamed to PATH. The only user of libcurl.
+/* Downloads of large files that survive cut connections: into PATH.part, resumed where it ended, checked by
+ * size and SHA-256, and only then renamed to PATH. The only user of libcurl.
  *
  * Fault points: download.write, and those of base/file.h.
  */
@@ -20,9 +20,9 @@ struct vsm_download {
     void *opaque;
 };
 
-/* Fetches the file. A PATH.part of an earlier call is continued. VSM_E_INPUT if the server or the network fails (what
- * arrived is kept for the next call) or the content is not what it should be (it is then deleted); VSM_E_OUTPUT if it
- * cannot be written, or another process downloads the same file. */
+/* Fetches the file. A PATH.part of an earlier call is continued. VSM_E_INPUT if the server or the network
+ * fails (what arrived is kept for the next call) or the content is not what it should be (it is then
+ * deleted); VSM_E_OUTPUT if it cannot be written, or another process downloads the same file. */
 int vsm_download_run(const struct vsm_download *download) VSM_NODISCARD;
 
 #endif

@@ -13,8 +13,8 @@ struct vsm_known_files {
     const char *shard_sha256;
 };
 
-/* Checks both files against their SHA-256 and gives the hash of the two hashes. VSM_E_MODEL, naming the file, if one is
- * missing or another than the known one; VSM_E_NOMEM. Cost: reads both files whole. */
+/* Checks both files against their SHA-256 and gives the hash of the two hashes. VSM_E_MODEL, naming the file,
+ * if one is missing or another than the known one; VSM_E_NOMEM. Cost: reads both files whole. */
 int vsm_known_files_check(const struct vsm_known_files *known, const char *graph_path,
                           struct vsm_sha256 *hash) VSM_NODISCARD;
 

@@ -242,8 +242,9 @@ static bool is_kept(struct vsm_tensor *const kept[KEPT], const struct vsm_tensor
     return false;
 }
 
-/* Whether a level of a single view's state is nobody else's, so that the new one may be written over it: the network
- * writes it after the last node that reads the old one. tests/unit/rvm.c shows that the bits are the same. */
+/* Whether a level of a single view's state is nobody else's, so that the new one may be written over it: the
+ * network writes it after the last node that reads the old one. tests/unit/rvm.c shows that the bits are the
+ * same. */
 static bool is_ours(const struct vsm_rvm *rvm, const struct vsm_rvm_state *states, int level)
 {
     struct vsm_tensor *state = states[0].r[level], *root;

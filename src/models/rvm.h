@@ -33,8 +33,8 @@ struct vsm_rvm_options {
     struct vsm_session_options session;
 };
 
-/* Whether size and batch are within the limits and the files the known ones; *hash as vsm_rvm_hash(). Errors as
- * vsm_rvm_create(). */
+/* Whether size and batch are within the limits and the files the known ones; *hash as vsm_rvm_hash(). Errors
+ * as vsm_rvm_create(). */
 int vsm_rvm_check(const struct vsm_rvm_options *options, struct vsm_sha256 *hash) VSM_NODISCARD;
 
 /* Loads the weights and builds the session. VSM_E_MODEL with the file's name if they are not the known ones
@@ -68,16 +68,18 @@ void vsm_rvm_state_save(const struct vsm_rvm_state *state, struct vsm_bytes_out 
 int vsm_rvm_state_load(struct vsm_rvm_state *state, int width, int height,
                        struct vsm_bytes_in *in) VSM_NODISCARD;
 
-/* Replaces the state by the same one on a grid of width x height, interpolated bilinearly; VSM_E_NOMEM, the state
- * unchanged. For grids that differ by up to a half; tests/oracle/scaling says how little the next alpha changes. */
+/* Replaces the state by the same one on a grid of width x height, interpolated bilinearly; VSM_E_NOMEM, the
+ * state unchanged. For grids that differ by up to a half; tests/oracle/scaling says how little the next alpha
+ * changes. */
 int vsm_rvm_state_resample(struct vsm_rvm_state *state, int width, int height) VSM_NODISCARD;
 
 /* Runs one frame for `batch` views. source: [batch, 3, height, width] float32 RGB 0..1. states: `batch` of
  * them, replaced by the new ones. coefficients: `batch` new tensors [8, height, width] as in frame.h, owned
  * by the caller. If a new state has a value that is not finite, that view's states are reset, the view is run
- * again from zeros, and *reset_count is incremented. VSM_E_DEVICE if even a fresh start is not finite, VSM_E_CANCELLED
- * after an interrupt. On failure states are unchanged if they are shared (vsm_rvm_state_share), for a retry; a single
- * view's state that nobody else holds is overwritten by a run, and reset if that fails. */
+ * again from zeros, and *reset_count is incremented. VSM_E_DEVICE if even a fresh start is not finite,
+ * VSM_E_CANCELLED after an interrupt. On failure states are unchanged if they are shared
+ * (vsm_rvm_state_share), for a retry; a single view's state that nobody else holds is overwritten by a run,
+ * and reset if that fails. */
 int vsm_rvm_run(struct vsm_rvm *rvm, struct vsm_tensor *source, struct vsm_rvm_state *states,
                 struct vsm_tensor **coefficients, int *reset_count) VSM_NODISCARD;
 

@@ -188,8 +188,8 @@ struct gru {
     int64_t channels;
 };
 
-/* In whole blocks: separate convolutions for everything, so that nothing leaves the blocked layout. The state's parts
- * stand first, to be made last: they need nothing, and would be kept from the beginning. */
+/* In whole blocks: separate convolutions for everything, so that nothing leaves the blocked layout. The
+ * state's parts stand first, to be made last: they need nothing, and would be kept from the beginning. */
 static vsm_value recur_blocked(struct builder *b, struct gru *u, struct vsm_rvm_conv *gates,
                                const struct vsm_rvm_conv *candidate)
 {
@@ -350,14 +350,15 @@ static struct halves decode_level(struct builder *b, struct halves below, vsm_va
     return h;
 }
 
-/* Rows of the grid that the output block makes at a time. Its values are the largest of the network, 64 bytes a
- * cell each: 100 MB more at 768x768 when they are made in one piece. The fused operators have no such values. */
+/* Rows of the grid that the output block makes at a time. Its values are the largest of the network, 64 bytes
+ * a cell each: 100 MB more at 768x768 when they are made in one piece. The fused operators have no such
+ * values. */
 #define BAND 128
 
 #define MAX_BANDS (VSM_RVM_GRID_MAX / BAND)
 
-/* Rows of level 1 that a band reads beyond its own: two convolutions and the enlargement reach over 3 rows of the
- * grid, so that zeros and copies at the edges of a band stay outside it. */
+/* Rows of level 1 that a band reads beyond its own: two convolutions and the enlargement reach over 3 rows of
+ * the grid, so that zeros and copies at the edges of a band stay outside it. */
 #define BAND_MARGIN 2
 
 static vsm_value rows(struct builder *b, vsm_value x, int from, int to)

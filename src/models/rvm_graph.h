@@ -27,9 +27,8 @@ int vsm_rvm_graph_level(int size, int level);
 int vsm_rvm_graph_build(const struct vsm_tfjs *weights, int width, int height, int batch,
                         struct vsm_graph **graph) VSM_NODISCARD;
 
-/* The same network in the operators of nn/fused.h, for the CUDA back end, with "coefficients" [batch, 8, height,
- * width], the fit, as another output. Width and height
- * must be multiples of 16. */
+/* The same network in the operators of nn/fused.h, for the CUDA back end, with "coefficients" [batch, 8,
+ * height, width], the fit, as another output. Width and height must be multiples of 16. */
 int vsm_rvm_graph_build_fused(const struct vsm_tfjs *weights, int width, int height, int batch,
                               struct vsm_graph **graph) VSM_NODISCARD;
 

@@ -202,9 +202,9 @@ static vsm_value conv_part(struct vsm_rvm_layers *layers, const struct vsm_rvm_c
     return vsm_tfjs_layers_conv(&layers->base, input, weight, bias, &options);
 }
 
-/* A sum of convolutions needs no concatenated copy, leaves each input in the blocked layout whatever its channel count,
- * and the library adds in place. The last part is made first, so that the library enlarges one input after the other
- * and not all at once. */
+/* A sum of convolutions needs no concatenated copy, leaves each input in the blocked layout whatever its
+ * channel count, and the library adds in place. The last part is made first, so that the library enlarges one
+ * input after the other and not all at once. */
 vsm_value vsm_rvm_layers_conv(struct vsm_rvm_layers *layers, const struct vsm_rvm_conv *conv,
                               const struct vsm_rvm_part *parts, size_t count)
 {

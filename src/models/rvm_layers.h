@@ -1,8 +1,9 @@
-/* The layers of RVM, each for two back ends: as ONNX operators in the layout that ONNX Runtime's CPU kernels like, or
- * as the operators of nn/fused.h. For models/rvm_graph.c, which is the network made of them.
+/* The layers of RVM, each for two back ends: as ONNX operators in the layout that ONNX Runtime's CPU kernels
+ * like, or as the operators of nn/fused.h. For models/rvm_graph.c, which is the network made of them.
  *
- * Layers are found by the names that the TensorFlow.js converter gave them: it numbered layers of a kind in the order of
- * the network, so that they must be asked for in that order. Errors are sticky as in nn/graph.h. Not thread-safe.
+ * Layers are found by the names that the TensorFlow.js converter gave them: it numbered layers of a kind in
+ * the order of the network, so that they must be asked for in that order. Errors are sticky as in nn/graph.h.
+ * Not thread-safe.
  */
 #ifndef VSM_MODELS_RVM_LAYERS_H
 #define VSM_MODELS_RVM_LAYERS_H
@@ -29,8 +30,8 @@ struct vsm_rvm_layers {
 struct vsm_rvm_part {
     vsm_value input;
     int64_t from, count; /* input channels */
-    /* Size to which an input of half the size is enlarged just before its convolution, which needs less memory at a
-     * time; width 0: it has its size. */
+    /* Size to which an input of half the size is enlarged just before its convolution, which needs less
+     * memory at a time; width 0: it has its size. */
     int low_width, low_height, width, height;
 };
 
@@ -54,12 +55,13 @@ const char *vsm_rvm_layers_name(struct vsm_rvm_layers *layers, char *text, size_
 const char *vsm_rvm_layers_numbered(struct vsm_rvm_layers *layers, char text[48], const char *name,
                                     int number);
 
-/* The next convolution in the scope `path`, which ends with "/" or is empty. `folded` tells how the converter named it:
- * with batch normalisation folded in, or as the variables of a plain layer. */
+/* The next convolution in the scope `path`, which ends with "/" or is empty. `folded` tells how the converter
+ * named it: with batch normalisation folded in, or as the variables of a plain layer. */
 struct vsm_rvm_conv vsm_rvm_layers_next(struct vsm_rvm_layers *layers, const char *path, bool folded,
                                         enum vsm_fused_activation activation);
 
-/* A convolution over 1 to VSM_RVM_LAYERS_PARTS inputs that the network concatenates, with bias and activation. */
+/* A convolution over 1 to VSM_RVM_LAYERS_PARTS inputs that the network concatenates, with bias and
+ * activation. */
 vsm_value vsm_rvm_layers_conv(struct vsm_rvm_layers *layers, const struct vsm_rvm_conv *conv,
                               const struct vsm_rvm_part *parts, size_t count);
 
@@ -84,13 +86,13 @@ vsm_value vsm_rvm_layers_bias(struct vsm_rvm_layers *layers, const struct vsm_rv
 /* Three numbers, one for each channel of a picture, as [1, 3, 1, 1]. */
 vsm_value vsm_rvm_layers_channels(struct vsm_rvm_layers *layers, const char *name);
 
-/* Twice the size of low_width x low_height, then without the last row or column if that is one too many. Fused graphs
- * enlarge in their convolutions: x itself. */
+/* Twice the size of low_width x low_height, then without the last row or column if that is one too many.
+ * Fused graphs enlarge in their convolutions: x itself. */
 vsm_value vsm_rvm_layers_enlarge(struct vsm_rvm_layers *layers, vsm_value x, int low_width, int low_height,
                                  int width, int height);
 
-/* Brings channels that are not whole blocks into the blocked layout, where enlarging is cheap: a convolution that
- * copies. */
+/* Brings channels that are not whole blocks into the blocked layout, where enlarging is cheap: a convolution
+ * that copies. */
 vsm_value vsm_rvm_layers_blocked_copy(struct vsm_rvm_layers *layers, vsm_value x, int64_t channels);
 
 #endif

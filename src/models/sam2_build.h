@@ -74,8 +74,9 @@ vsm_value vsm_sam2_build_conv(struct vsm_sam2_build *b, vsm_value x, int64_t in,
 vsm_value vsm_sam2_build_conv_values(struct vsm_sam2_build *b, vsm_value x, vsm_value weight, vsm_value bias,
                                      int kernel, int stride, int groups);
 
-/* With b->own: the convolution KEY of x, tokens [B, height, width, in] (planes [B, in, height, width] if `planar`) as a
- * product of its patches, [B * patches, out]; and 3 x 3 with stride 2 from 1 to 4 or 4 to 16 channels, likewise. */
+/* With b->own: the convolution KEY of x, tokens [B, height, width, in] (planes [B, in, height, width] if
+ * `planar`) as a product of its patches, [B * patches, out]; and 3 x 3 with stride 2 from 1 to 4 or 4 to 16
+ * channels, likewise. */
 vsm_value vsm_sam2_build_patches(struct vsm_sam2_build *b, vsm_value x, int64_t in, int64_t out, int kernel,
                                  int stride, int pad, bool planar, const char *key, ...) VSM_PRINTF(9, 10);
 vsm_value vsm_sam2_build_small(struct vsm_sam2_build *b, vsm_value x, int64_t in, int64_t out,

@@ -137,8 +137,8 @@ static bool is_in_other_mask(const struct job *job, int object, int64_t at)
     return false;
 }
 
-/* Of what the matter sees in the box and no other mask explains, the part inside the object's mask; 1 if there is no
- * matter or it sees next to nothing. */
+/* Of what the matter sees in the box and no other mask explains, the part inside the object's mask; 1 if
+ * there is no matter or it sees next to nothing. */
 static float agreement(const struct job *job, int object, int box)
 {
     const struct vsm_sam2_result *r = object_of(job, object);
@@ -195,7 +195,8 @@ static float distance(const float a[4], const float b[4], int size)
     return hypotf(a[0] + a[2] - b[0] - b[2], a[1] + a[3] - b[1] - b[3]) / 2 / (float)size;
 }
 
-/* The object without a box that looks like `pointer` and was last near the box; -1 if none is alike enough. */
+/* The object without a box that looks like `pointer` and was last near the box; -1 if none is alike
+ * enough. */
 static int most_similar(const struct job *job, const float *pointer, int box, float *similarity)
 {
     float enough = job->options->min_similarity != 0 ? job->options->min_similarity : DEFAULT_SIMILARITY,

@@ -1,5 +1,5 @@
-/* Keeps a tracker honest: compares it with people detected on the same frame, and prompts it anew where it has drifted
- * or lost somebody. Nothing restarts; a correction is one more conditioning frame.
+/* Keeps a tracker honest: compares it with people detected on the same frame, and prompts it anew where it
+ * has drifted or lost somebody. Nothing restarts; a correction is one more conditioning frame.
  *
  * After track() on a frame, and before the next begin(), with the boxes of all people that a detector sees:
  *   1. visible objects and boxes are paired by overlap, best first;
@@ -54,14 +54,15 @@ struct vsm_sam2_correction {
     float similarity; /* FOUND_AGAIN */
 };
 
-/* Empty boxes are ignored. Writes at most `capacity` corrections and their number, and calls track() if there are any.
- * On failure the tracker may hold some of them. Cost: one decoder run for every correction and every trial. */
+/* Empty boxes are ignored. Writes at most `capacity` corrections and their number, and calls track() if there
+ * are any. On failure the tracker may hold some of them. Cost: one decoder run for every correction and every
+ * trial. */
 int vsm_sam2_correction_run(struct vsm_sam2_tracker *tracker, int view, struct vsm_sam2_sighting *people,
                             int count, struct vsm_sam2_correction_options *options,
                             struct vsm_sam2_correction *corrections, int capacity, int *made) VSM_NODISCARD;
 
-/* Puts a box prompt on an object as a correction does; a new id makes a new object. VSM_E_USAGE for a box that is empty
- * within the picture. track() must follow. */
+/* Puts a box prompt on an object as a correction does; a new id makes a new object. VSM_E_USAGE for a box
+ * that is empty within the picture. track() must follow. */
 int vsm_sam2_correction_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
                                const float box[4]) VSM_NODISCARD;
 

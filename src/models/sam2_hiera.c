@@ -48,8 +48,8 @@ static void order_by(struct vsm_sam2_build *b, struct map *m, int64_t window)
     m->window = window;
 }
 
-/* Where window order finds its tokens in a map of side `size` padded to `full`: row numbers, and -1 outside; or the way
- * back, where the map finds its tokens in window order. The caller's; NULL if out of memory. */
+/* Where window order finds its tokens in a map of side `size` padded to `full`: row numbers, and -1 outside;
+ * or the way back, where the map finds its tokens in window order. The caller's; NULL if out of memory. */
 static int64_t *window_rows(int64_t size, int64_t full, int64_t window, bool back)
 {
     const int64_t across = full / window;
@@ -79,8 +79,8 @@ static vsm_value take_rows(struct vsm_sam2_build *b, vsm_value x, const int64_t 
                           (const vsm_value[]){x, vsm_graph_ints(b->graph, rows, (size_t)count)}, 2, &attr, 1);
 }
 
-/* Tokens of a map in rows to padded windows with zeros outside, all in one step, which a GPU does at the speed of its
- * memory; padding is slow there. */
+/* Tokens of a map in rows to padded windows with zeros outside, all in one step, which a GPU does at the
+ * speed of its memory; padding is slow there. */
 static vsm_value gather_windows(struct vsm_sam2_build *b, vsm_value x, int64_t size, int64_t full,
                                 int64_t window, int64_t channels)
 {

@@ -23,15 +23,15 @@ int vsm_sam2_mask_resize_smooth(const float *from, int h, int w, float *to, int 
 /* What the memory encoder sees: probability * 20 - 10, the probability being 0 or 1 if `binary`. In place. */
 void vsm_sam2_mask_memory_input(float *logits, int64_t count, bool binary);
 
-/* count(logit > 0.05) / count(logit > -0.05); 1 if nothing is above -0.05. Source: the official "dynamic multimask via
- * stability" with its defaults; below VSM_SAM2_MASK_STABLE the single mask is not trusted. */
+/* count(logit > 0.05) / count(logit > -0.05); 1 if nothing is above -0.05. Source: the official "dynamic
+ * multimask via stability" with its defaults; below VSM_SAM2_MASK_STABLE the single mask is not trusted. */
 #define VSM_SAM2_MASK_STABLE 0.98
 double vsm_sam2_mask_stability(const float *logits, int64_t count);
 
 int64_t vsm_sam2_mask_area(const float *logits, int64_t count);
 
-/* The smallest box round all pixels inside: left, top, right, bottom, the latter two exclusive. False and all 0 if there
- * are none. */
+/* The smallest box round all pixels inside: left, top, right, bottom, the latter two exclusive. False and all
+ * 0 if there are none. */
 bool vsm_sam2_mask_box(const float *logits, int h, int w, int box[4]);
 
 /* Sets 8-connected regions of at most `area` pixels with logit <= 0 to 0.1. VSM_E_NOMEM only. */

@@ -13,13 +13,13 @@ struct vsm_sam2_points {
     int count;
 };
 
-/* Adds a prompt's box (as two corners, first) and clicks. VSM_E_USAGE if one is outside, nothing is there, or they
- * are too many; `points` is then unchanged. */
+/* Adds a prompt's box (as two corners, first) and clicks. VSM_E_USAGE if one is outside, nothing is there, or
+ * they are too many; `points` is then unchanged. */
 int vsm_sam2_prompt_points(struct vsm_sam2_points *points, const struct vsm_sam2_prompt *prompt,
                            int image_size) VSM_NODISCARD;
 
-/* [batch, 6 + count + 1, 256]: learned tokens, the points, and the padding point that always follows. No points: two
- * padding points, as when tracking. NULL if out of memory. */
+/* [batch, 6 + count + 1, 256]: learned tokens, the points, and the padding point that always follows. No
+ * points: two padding points, as when tracking. NULL if out of memory. */
 struct vsm_tensor *vsm_sam2_prompt_tokens(const struct vsm_sam2_learned *learned,
                                           const struct vsm_sam2_points *points, int image_size,
                                           int batch) VSM_NODISCARD;

@@ -1,8 +1,8 @@
-/* Layers of networks that TensorFlow.js stored, as ONNX nodes: weights found by name and brought into ONNX's order,
- * convolutions, activations. For the graphs of RVM and of the detector.
+/* Layers of networks that TensorFlow.js stored, as ONNX nodes: weights found by name and brought into ONNX's
+ * order, convolutions, activations. For the graphs of RVM and of the detector.
  *
- * As in nn/graph.h errors are sticky: what fails makes the graph fail with a message that names the tensor, and yields
- * NULL or VSM_VALUE_NONE. Not thread-safe.
+ * As in nn/graph.h errors are sticky: what fails makes the graph fail with a message that names the tensor,
+ * and yields NULL or VSM_VALUE_NONE. Not thread-safe.
  */
 #ifndef VSM_MODELS_TFJS_LAYERS_H
 #define VSM_MODELS_TFJS_LAYERS_H
@@ -15,12 +15,13 @@ struct vsm_tfjs_layers {
     const struct vsm_tfjs *weights;
 };
 
-/* The float32 tensor `name` of that rank. dims: what it must be, -1 or dims NULL = whatever it is. VSM_E_MODEL if it
- * is not that. Owned by the caller. */
+/* The float32 tensor `name` of that rank. dims: what it must be, -1 or dims NULL = whatever it is.
+ * VSM_E_MODEL if it is not that. Owned by the caller. */
 struct vsm_tensor *vsm_tfjs_layers_load(const struct vsm_tfjs_layers *layers, const char *name, int rank,
                                         const int64_t *dims);
 
-/* Adds a tensor to the graph and gives it up; NULL fails with VSM_E_NOMEM unless the graph has failed before. */
+/* Adds a tensor to the graph and gives it up; NULL fails with VSM_E_NOMEM unless the graph has failed
+ * before. */
 vsm_value vsm_tfjs_layers_add(const struct vsm_tfjs_layers *layers, struct vsm_tensor *tensor);
 
 /* Some channels of a stored kernel [height, width, in, out]. */
@@ -28,12 +29,13 @@ struct vsm_tfjs_layers_part {
     int64_t in_from, in_count, out_from, out_count;
 };
 
-/* Part of the kernel `name`, whose values are `stored`, as [out, in, height, width]. VSM_E_MODEL if it has fewer
- * channels. */
+/* Part of the kernel `name`, whose values are `stored`, as [out, in, height, width]. VSM_E_MODEL if it has
+ * fewer channels. */
 vsm_value vsm_tfjs_layers_kernel(const struct vsm_tfjs_layers *layers, const char *name,
                                  const struct vsm_tensor *stored, const struct vsm_tfjs_layers_part *part);
 
-/* A stored depthwise kernel [height, width, C, 1] as [C, 1, height, width], times `factor` [C] if that is not NULL. */
+/* A stored depthwise kernel [height, width, C, 1] as [C, 1, height, width], times `factor` [C] if that is not
+ * NULL. */
 vsm_value vsm_tfjs_layers_depthwise(const struct vsm_tfjs_layers *layers, const struct vsm_tensor *stored,
                                     const struct vsm_tensor *factor);
 

@@ -1,10 +1,11 @@
-/* Shares device memory among the intermediate results of nn/cuda_plan.h: two of them may lie at the same place when no
- * step needs both.
+/* Shares device memory among the intermediate results of nn/cuda_plan.h: two of them may lie at the same
+ * place when no step needs both.
  *
- * While the plan is made, a result gets an address that stands for it and belongs to nobody. vsm_cuda_arena_place()
- * then looks at which steps use each (kernels run one after the other, so that it lives from the first step to the
- * last), gives the largest the lowest place that is free during its life, allocates as much as that needs, and puts
- * the true addresses into the steps. Best-fit by size is within a few percent of the sum of what lives at once here.
+ * While the plan is made, a result gets an address that stands for it and belongs to nobody.
+ * vsm_cuda_arena_place() then looks at which steps use each (kernels run one after the other, so that it
+ * lives from the first step to the last), gives the largest the lowest place that is free during its life,
+ * allocates as much as that needs, and puts the true addresses into the steps. Best-fit by size is within a
+ * few percent of the sum of what lives at once here.
  */
 #ifndef VSM_NN_CUDA_ARENA_H
 #define VSM_NN_CUDA_ARENA_H
@@ -29,7 +30,8 @@ struct vsm_cuda_arena {
     void *base; /* device memory */
 };
 
-/* A stand-in address for `bytes` that nothing need be read from before it is written. NULL if out of memory. */
+/* A stand-in address for `bytes` that nothing need be read from before it is written. NULL if out of
+ * memory. */
 void *vsm_cuda_arena_take(struct vsm_cuda_arena *arena, size_t bytes);
 
 /* Makes the plan's steps true. *bytes: device memory used; *memory: to be freed by the caller. */

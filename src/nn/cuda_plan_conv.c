@@ -223,8 +223,8 @@ static double set_output(struct vsm_cuda_planner *p, const struct vsm_graph_node
     return (double)vsm_cuda_planner_pixels(p, height, width) * 2 * l->out_padded;
 }
 
-/* The matte's 1x1 convolution of 16 channels is done by the convolution that makes them, while they are in registers.
- * Whoever else reads those channels would miss them: in RVM nobody does. */
+/* The matte's 1x1 convolution of 16 channels is done by the convolution that makes them, while they are in
+ * registers. Whoever else reads those channels would miss them: in RVM nobody does. */
 static bool plan_projection(struct vsm_cuda_planner *p, const struct vsm_graph_node *node,
                             const struct vsm_tensor *w, const struct vsm_tensor *bias)
 {

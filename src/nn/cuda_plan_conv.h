@@ -1,5 +1,5 @@
-/* The plan's convolutions: weights packed and padded, parts joined, gates, halves and the matte's projection; dense
- * layers, which are convolutions of vectors; and the recurrent unit, which is two of them. */
+/* The plan's convolutions: weights packed and padded, parts joined, gates, halves and the matte's projection;
+ * dense layers, which are convolutions of vectors; and the recurrent unit, which is two of them. */
 #ifndef VSM_NN_CUDA_PLAN_CONV_H
 #define VSM_NN_CUDA_PLAN_CONV_H
 

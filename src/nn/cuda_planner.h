@@ -1,8 +1,8 @@
-/* A plan in the making: what is known of a graph's values, the plan's device memory, and access to a node's inputs,
- * weights and attributes. For nn/cuda_plan.c and nn/cuda_plan_conv.c.
+/* A plan in the making: what is known of a graph's values, the plan's device memory, and access to a node's
+ * inputs, weights and attributes. For nn/cuda_plan.c and nn/cuda_plan_conv.c.
  *
- * The first failure stays in `status`; what is taken after it is NULL, and steps that are added after it go nowhere, so
- * that only the end has to look.
+ * The first failure stays in `status`; what is taken after it is NULL, and steps that are added after it go
+ * nowhere, so that only the end has to look.
  */
 #ifndef VSM_NN_CUDA_PLANNER_H
 #define VSM_NN_CUDA_PLANNER_H
@@ -42,7 +42,8 @@ struct vsm_cuda_planner {
 /* Channels rounded up to whole blocks of 8. */
 int vsm_cuda_planner_padded(int channels);
 
-/* Device memory of the plan, zeroed; of a result that is used up within the run; and with a copy of host memory. */
+/* Device memory of the plan, zeroed; of a result that is used up within the run; and with a copy of host
+ * memory. */
 void *vsm_cuda_planner_take(struct vsm_cuda_planner *p, size_t bytes);
 void *vsm_cuda_planner_take_passing(struct vsm_cuda_planner *p, size_t bytes);
 void *vsm_cuda_planner_upload(struct vsm_cuda_planner *p, const void *from, size_t bytes);

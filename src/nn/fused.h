@@ -1,5 +1,5 @@
-/* Operators of fused graphs: what nn/cuda_net.c executes as one or two kernels each. Values have the logical shapes
- * of the same network in ONNX operators; how they lie in memory is the back end's affair.
+/* Operators of fused graphs: what nn/cuda_net.c executes as one or two kernels each. Values have the logical
+ * shapes of the same network in ONNX operators; how they lie in memory is the back end's affair.
  *
  *   vsm:Image      src, mean, gain -> 6 channels: src, (src - mean) * gain
  *   vsm:Halve      x -> means of 2x2 cells

@@ -322,8 +322,8 @@ static bool write_list(const struct vsm_graph_cache *cache)
     return good;
 }
 
-/* The entry of a folder that was unused for longest, but for `keep`; "" if there is no other. Unfinished ones count only
- * once they are left behind. Sums up the bytes of all. */
+/* The entry of a folder that was unused for longest, but for `keep`; "" if there is no other. Unfinished ones
+ * count only once they are left behind. Sums up the bytes of all. */
 static uint64_t find_oldest(const char *path, const char *keep, char oldest[NAME_MAX + 1])
 {
     DIR *folder = opendir(path);

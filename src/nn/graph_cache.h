@@ -1,10 +1,11 @@
-/* Optimised networks on disk: what ONNX Runtime made of a model's graphs at an earlier start, kept for the next ones. Then
- * starting neither checks nor optimises them again, and their weights are pages of a file that the kernel may take back
- * and that all processes share, instead of memory of each process (measured: doc/sam2.md).
+/* Optimised networks on disk: what ONNX Runtime made of a model's graphs at an earlier start, kept for the
+ * next ones. Then starting neither checks nor optimises them again, and their weights are pages of a file
+ * that the kernel may take back and that all processes share, instead of memory of each process (measured:
+ * doc/sam2.md).
  *
- * The folder holds one subfolder, an entry, for each key: the SHA-256 of everything that an optimised graph depends on (which
- * the caller says) and of what this file adds: the library's version, its providers and the CPU's name and instruction
- * sets, for weights are packed for them. In an entry, for each network NAME:
+ * The folder holds one subfolder, an entry, for each key: the SHA-256 of everything that an optimised graph
+ * depends on (which the caller says) and of what this file adds: the library's version, its providers and the
+ * CPU's name and instruction sets, for weights are packed for them. In an entry, for each network NAME:
  *   NAME-HASH.onnx      the optimised graph; HASH: 16 digits of that of the graph it was made of (nn/graph_hash.h), which for
  *                       half precision is the one that nn/graph_half.h makes
  *   NAME-HASH.weights   its weights, also as the CPU's kernels want them
@@ -31,11 +32,13 @@
 
 struct vsm_graph_cache;
 
-/* $XDG_CACHE_HOME/vr180-streaming/graphs, else ~/.cache/...; the caller's. NULL if neither is known, or out of memory. */
+/* $XDG_CACHE_HOME/vr180-streaming/graphs, else ~/.cache/...; the caller's. NULL if neither is known, or out
+ * of memory. */
 char *vsm_graph_cache_folder(void);
 
-/* Looks for the entry of a key and checks it, which reads its files (about 1 s a GiB); makes an unfinished one if there
- * is none and `bytes`, an estimate of its size, fit on the disk. NULL if the cache cannot be used. */
+/* Looks for the entry of a key and checks it, which reads its files (about 1 s a GiB); makes an unfinished
+ * one if there is none and `bytes`, an estimate of its size, fit on the disk. NULL if the cache cannot be
+ * used. */
 struct vsm_graph_cache *vsm_graph_cache_open(const char *folder, const struct vsm_sha256 *key,
                                              uint64_t bytes);
 /* Deletes an unfinished entry. */
@@ -47,16 +50,18 @@ bool vsm_graph_cache_is_whole(const struct vsm_graph_cache *cache);
 /* Whether networks can be written to it. False for NULL. */
 bool vsm_graph_cache_is_ready(const struct vsm_graph_cache *cache);
 
-/* As vsm_session_create() on any device, by way of the entry: reads this very graph (nn/graph_hash.h) from a whole one, or
- * writes it to an unfinished one. Names of graphs: letters, digits and "_". VSM_E_MODEL if a whole entry has another graph of
- * that name. Cost, with half precision: the graph is converted for its hash alone, and once more where it is written. */
+/* As vsm_session_create() on any device, by way of the entry: reads this very graph (nn/graph_hash.h) from a
+ * whole one, or writes it to an unfinished one. Names of graphs: letters, digits and "_". VSM_E_MODEL if a
+ * whole entry has another graph of that name. Cost, with half precision: the graph is converted for its hash
+ * alone, and once more where it is written. */
 int vsm_graph_cache_session(const struct vsm_graph_cache *cache, const struct vsm_graph *graph,
                             const struct vsm_session_options *options,
                             struct vsm_session **session) VSM_NODISCARD;
 
 /* After all networks were written: the entry becomes whole, and old ones make room. False if that failed. */
 bool vsm_graph_cache_finish(struct vsm_graph_cache *cache);
-/* A whole entry that the library refuses: deletes it. The cache is then unfinished, and can be written again. */
+/* A whole entry that the library refuses: deletes it. The cache is then unfinished, and can be written
+ * again. */
 void vsm_graph_cache_reject(struct vsm_graph_cache *cache);
 
 /* Deletes all entries of a folder; *bytes: what they took. VSM_E_OUTPUT if one cannot be deleted. */

@@ -271,7 +271,8 @@ static bool is_norm(const struct job *job, const struct vsm_graph_node *node)
            vsm_cuda_norm_lanes(vsm_tensor_count(scale)) > 0;
 }
 
-/* Whether a value is float16: what norms read is either a half's result or not, and only its producer tells. */
+/* Whether a value is float16: what norms read is either a half's result or not, and only its producer
+ * tells. */
 static bool is_half(const struct job *job, vsm_value v)
 {
     const struct vsm_graph *g = job->from;

@@ -1,5 +1,5 @@
-/* A half-precision network with fewer, larger operators: linear layers with what is behind them, norms that give
- * float16, and so on, for nn/ort_ops.h to run.
+/* A half-precision network with fewer, larger operators: linear layers with what is behind them, norms that
+ * give float16, and so on, for nn/ort_ops.h to run.
  *
  * From what vsm_graph_half() makes:
  *   Gemm or MatMul with a weight, an Add of a bias, then Relu or Gelu           -> vsm:LinearHalf

@@ -1,5 +1,5 @@
-/* A hash that tells two graphs apart: everything in nn/graph_data.h but the contents of borrowed weights, which come from a
- * file that has a hash of its own. */
+/* A hash that tells two graphs apart: everything in nn/graph_data.h but the contents of borrowed weights,
+ * which come from a file that has a hash of its own. */
 #ifndef VSM_NN_GRAPH_HASH_H
 #define VSM_NN_GRAPH_HASH_H
 

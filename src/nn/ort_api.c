@@ -49,9 +49,9 @@ static void log_line(void *param, OrtLoggingLevel severity, const char *category
             message);
 }
 
-/* The library's builds for Linux keep an identity of the machine and a list of events in the user's cache folder from the
- * environment's making on, before the API can forbid it. A variable forbids it in time; set before there are threads, for
- * others may read the process's variables. */
+/* The library's builds for Linux keep an identity of the machine and a list of events in the user's cache
+ * folder from the environment's making on, before the API can forbid it. A variable forbids it in time; set
+ * before there are threads, for others may read the process's variables. */
 __attribute__((constructor)) static void forbid_events(void)
 {
     (void)setenv("ORT_DISABLE_TELEMETRY", "1", 1);

@@ -1,10 +1,11 @@
 /* What a pickle makes while it is read: values, the stack they are on, marks in it, the memo, and containers.
  *
- * Every value is made once and lives to the end; the stack, the memo and containers refer to it by index. Containers are
- * chains of cells: an item, or a key and its value. Memory is bounded by the pickle's size, for an operation of one byte
- * makes a value, a reference and three cells at most.
+ * Every value is made once and lives to the end; the stack, the memo and containers refer to it by index.
+ * Containers are chains of cells: an item, or a key and its value. Memory is bounded by the pickle's size,
+ * for an operation of one byte makes a value, a reference and three cells at most.
  *
- * Functions that return int fail with VSM_E_MODEL, which says what is wrong at which byte, or VSM_E_NOMEM. One thread.
+ * Functions that return int fail with VSM_E_MODEL, which says what is wrong at which byte, or VSM_E_NOMEM.
+ * One thread.
  */
 #ifndef VSM_NN_PICKLED_H
 #define VSM_NN_PICKLED_H
@@ -80,7 +81,8 @@ int vsm_pickled_shown(struct vsm_pickled_text text);
 
 const struct vsm_pickled_value *vsm_pickled_at(const struct vsm_pickled *p, uint32_t index);
 
-/* The stack. `top`: index of the value at that depth, 0 = the last. `poppable`: how many there are above the last mark. */
+/* The stack. `top`: index of the value at that depth, 0 = the last. `poppable`: how many there are above the
+ * last mark. */
 int vsm_pickled_push(struct vsm_pickled *p, struct vsm_pickled_value v) VSM_NODISCARD;
 int vsm_pickled_push_index(struct vsm_pickled *p, uint32_t index) VSM_NODISCARD;
 uint32_t vsm_pickled_top(const struct vsm_pickled *p, size_t depth);
@@ -102,7 +104,8 @@ int vsm_pickled_get(struct vsm_pickled *p, uint64_t number) VSM_NODISCARD;
 
 /* A cell of a container by its number, which is u.items.first or another's `next`, not 0. */
 const struct vsm_pickled_cell *vsm_pickled_cell(const struct vsm_pickled *p, uint32_t number);
-/* The items of a tuple, and how many there are; -1 if it is none, has more than `limit`, or (ints) other than integers. */
+/* The items of a tuple, and how many there are; -1 if it is none, has more than `limit`, or (ints) other than
+ * integers. */
 int vsm_pickled_tuple(const struct vsm_pickled *p, uint32_t tuple, uint32_t *items, int limit);
 int vsm_pickled_tuple_ints(const struct vsm_pickled *p, uint32_t tuple, int64_t *out, int limit);
 

@@ -1,9 +1,9 @@
 /* Which runs of a session are recorded, and how long a recording is good for.
  *
- * ONNX Runtime's operators put parameters into page-locked memory that the library takes back at the end of the run, while
- * a recorded run copies them from there every time it is played. So a recording is good only until the library does
- * anything else for the session: a session has one recording at most, of the run that comes again and again, and any run
- * that is not played ends it. Runs that take turns are never recorded.
+ * ONNX Runtime's operators put parameters into page-locked memory that the library takes back at the end of
+ * the run, while a recorded run copies them from there every time it is played. So a recording is good only
+ * until the library does anything else for the session: a session has one recording at most, of the run that
+ * comes again and again, and any run that is not played ends it. Runs that take turns are never recorded.
  *
  * This file only decides; nn/ort_cuda.c records, plays and destroys.
  */
@@ -20,8 +20,8 @@
 /* The same run this often in a row, and it is recorded: the library's memory has settled by then. */
 #define VSM_REPLAY_WARM_RUNS 3
 
-/* If it cannot be recorded, because the library wants more memory in the midst of it, it is tried again after as many
- * runs, so often in all. */
+/* If it cannot be recorded, because the library wants more memory in the midst of it, it is tried again after
+ * as many runs, so often in all. */
 #define VSM_REPLAY_ATTEMPTS 3
 
 /* What is bound in a run. Zero it, then fill it in: unused parts count as well. */

@@ -61,8 +61,8 @@ void vsm_weight_read_f32(const struct vsm_weight *weight, float *out);
  * VSM_E_MODEL with the name of the member or tensor. Cost: about 1 s a GiB. */
 int vsm_weights_verify(const struct vsm_weights *weights) VSM_NODISCARD;
 
-/* Lets the kernel take the mapping's pages back; those still needed return when touched. After building sessions,
- * which keep most weights in a form of their own. */
+/* Lets the kernel take the mapping's pages back; those still needed return when touched. After building
+ * sessions, which keep most weights in a form of their own. */
 void vsm_weights_drop_pages(const struct vsm_weights *weights);
 
 /* For readers of file formats: adds a tensor (name copied, `name_size` bytes without NUL) after checking

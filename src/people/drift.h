@@ -1,9 +1,9 @@
-/* How far people moved from one picture to the next, by their upper bodies: a small search that costs next to nothing,
- * for the frames in which no detector looks.
+/* How far people moved from one picture to the next, by their upper bodies: a small search that costs next to
+ * nothing, for the frames in which no detector looks.
  *
- * The eye is reduced to a luma picture of at most VSM_DRIFT_SIDE cells a side. For each box the patch of its torso in
- * the last picture is searched in this one by the variance of differences, which ignores exposure; between cells by a
- * parabola. A patch without texture, or one that reappears nowhere well, gives no answer.
+ * The eye is reduced to a luma picture of at most VSM_DRIFT_SIDE cells a side. For each box the patch of its
+ * torso in the last picture is searched in this one by the variance of differences, which ignores exposure;
+ * between cells by a parabola. A patch without texture, or one that reappears nowhere well, gives no answer.
  */
 #ifndef VSM_PEOPLE_DRIFT_H
 #define VSM_PEOPLE_DRIFT_H
@@ -29,11 +29,12 @@ struct vsm_drift {
     uint8_t luma[VSM_DRIFT_SIDE * VSM_DRIFT_SIDE];
 };
 
-/* Makes the small picture of an eye: rgb as of image/preprocess.h, width and height at most 4 VSM_DRIFT_SIDE. */
+/* Makes the small picture of an eye: rgb as of image/preprocess.h, width and height at most 4
+ * VSM_DRIFT_SIDE. */
 void vsm_drift_reduce(const float *rgb, int width, int height, struct vsm_drift *picture);
 
-/* Where the person in `box` of `before` has gone in `now`, searched round the expected movement (x, y). No answer for
- * pictures of different sizes. Cost: 0.2 ms. */
+/* Where the person in `box` of `before` has gone in `now`, searched round the expected movement (x, y). No
+ * answer for pictures of different sizes. Cost: 0.2 ms. */
 struct vsm_drift_move vsm_drift_find(const struct vsm_drift *before, const struct vsm_drift *now,
                                      const struct vsm_person_box *box, float x, float y);
 

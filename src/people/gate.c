@@ -174,8 +174,8 @@ static int box_round(const struct vsm_gate_box *boxes, int count, float x, float
     return best;
 }
 
-/* From the `filled` cells in the queue on, breadth first, through cells of at least `least` alpha, at most `reach`
- * steps; the number of cells in the queue then. */
+/* From the `filled` cells in the queue on, breadth first, through cells of at least `least` alpha, at most
+ * `reach` steps; the number of cells in the queue then. */
 static int grow(struct vsm_gate *g, int filled, float least, int reach)
 {
     static const int around[8][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};

@@ -149,8 +149,8 @@ static float other_distance(const struct vsm_roster_person *p, const struct vsm_
                  1.0f);
 }
 
-/* 0 = cannot be the same. Edges on the eye's border say nothing about size, so a person who walks in or out keeps
- * its overlap. */
+/* 0 = cannot be the same. Edges on the eye's border say nothing about size, so a person who walks in or out
+ * keeps its overlap. */
 static float affinity(const struct vsm_roster_person *p, const struct vsm_roster_sighting *s)
 {
     const float like = alike(p, s);

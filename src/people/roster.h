@@ -1,14 +1,13 @@
 /* Who is who over time: identities of the people that a detector sees now and then in one eye.
  *
- * Between detections each edge of a person's box moves as the body is seen to move (people/drift.h), or else on with a
- * damped, bounded speed. A detection is matched with
- * the boxes expected by then: overlap, distance of the centres, size, parallax and looks (people/looks.h) make an affinity,
- * and the best pairs are taken first (ties: the older person, then the better detection). What a detection corrects is spread over
- * the next frames, so that boxes never jump. People whom two detections in a row do not find are out of sight, and are
- * remembered for a while: who comes back near the old place in a similar size is the same person; alike looks widen
- * what counts as near. Numbers are never
- * given twice. Same sightings, same people: there is no clock and no chance in it.
- * Constants: measured on the scenes of doc/quality.md.
+ * Between detections each edge of a person's box moves as the body is seen to move (people/drift.h), or else
+ * on with a damped, bounded speed. A detection is matched with the boxes expected by then: overlap, distance
+ * of the centres, size, parallax and looks (people/looks.h) make an affinity, and the best pairs are taken
+ * first (ties: the older person, then the better detection). What a detection corrects is spread over the
+ * next frames, so that boxes never jump. People whom two detections in a row do not find are out of sight,
+ * and are remembered for a while: who comes back near the old place in a similar size is the same person;
+ * alike looks widen what counts as near. Numbers are never given twice. Same sightings, same people: there is
+ * no clock and no chance in it. Constants: measured on the scenes of doc/quality.md.
  */
 #ifndef VSM_PEOPLE_ROSTER_H
 #define VSM_PEOPLE_ROSTER_H
@@ -68,8 +67,8 @@ struct vsm_roster {
     struct vsm_roster_person person[VSM_ROSTER_SIZE]; /* by id, smallest first */
 };
 
-/* One frame later: everybody moves on, by `moves` (as many as there are people) where they are known, else as before.
- * NULL: none is known. To be called before vsm_roster_see() of that frame. */
+/* One frame later: everybody moves on, by `moves` (as many as there are people) where they are known, else as
+ * before. NULL: none is known. To be called before vsm_roster_see() of that frame. */
 void vsm_roster_step(struct vsm_roster *roster, const struct vsm_drift_move *moves);
 
 /* What a detection found, best score first. Sightings below `newcomer` only continue people who are known.
@@ -89,7 +88,8 @@ bool vsm_roster_outside(const struct vsm_roster_person *person);
 /* Intersection by union of two boxes, 0..1. */
 float vsm_roster_overlap(const struct vsm_person_box *a, const struct vsm_person_box *b);
 
-/* The exact state for a checkpoint, little-endian. load: VSM_E_INPUT, the roster unchanged, if it cannot be one. */
+/* The exact state for a checkpoint, little-endian. load: VSM_E_INPUT, the roster unchanged, if it cannot be
+ * one. */
 void vsm_roster_save(const struct vsm_roster *roster, struct vsm_bytes_out *out);
 int vsm_roster_load(struct vsm_roster *roster, struct vsm_bytes_in *in) VSM_NODISCARD;
 

@@ -235,8 +235,8 @@ static int produce(struct worker *w)
     return status;
 }
 
-/* Everything up to a barrier that the sink has passed is durable, so a run asked to stop ends there, whatever was
- * begun behind it. */
+/* Everything up to a barrier that the sink has passed is durable, so a run asked to stop ends there, whatever
+ * was begun behind it. */
 static bool stops_behind(struct worker *w, const struct vsm_item *item)
 {
     return !w->out && item->barrier && atomic_load(&w->runner->stop_requested);

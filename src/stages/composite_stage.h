@@ -9,7 +9,8 @@
 #include "image/refine.h"
 #include "pipeline/stage.h"
 
-/* Fisheye circles, alpha-packed or not, or half-equirect eyes made of fisheyes (geometry/reprojection.h), as a target. */
+/* Fisheye circles, alpha-packed or not, or half-equirect eyes made of fisheyes (geometry/reprojection.h), as
+ * a target. */
 struct vsm_composite_packing {
     struct vsm_rect eyes[2]; /* left, right */
     struct vsm_lens lens;    /* of both: half-equirect or fisheye */

@@ -203,8 +203,9 @@ static float *maps_of(const struct vsm_frame *small, int view)
     return vsm_tensor_f32(small->mattes[view].coefficients);
 }
 
-/* Maps whose alpha is the digest's and does not depend on the picture; ones in A of R show by what mending multiplies
- * the foreground's residual. The other maps are zeros since creation, and stay so when they are multiplied. */
+/* Maps whose alpha is the digest's and does not depend on the picture; ones in A of R show by what mending
+ * multiplies the foreground's residual. The other maps are zeros since creation, and stay so when they are
+ * multiplied. */
 static void begin_view(const struct cells *c)
 {
     const size_t n = c->review->cells;
@@ -282,8 +283,8 @@ static void close_to_others(struct vsm_device_review *r, const struct vsm_frame 
     vsm_gate_make(r->gate, r->open, boxes, count, r->open);
 }
 
-/* With w the share that mending took, and maps A = w A', b = (1 - w) alpha + w b' after it, the real maps become
- * (1 - w) A + w A' and (1 - w) b + w b', and all of it by the gate. */
+/* With w the share that mending took, and maps A = w A', b = (1 - w) alpha + w b' after it, the real maps
+ * become (1 - w) A + w A' and (1 - w) b + w b', and all of it by the gate. */
 static void edit_view(const struct cells *c)
 {
     const float *a = c->maps + VSM_COEFFICIENT_ALPHA_A * c->review->cells,

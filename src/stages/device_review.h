@@ -1,12 +1,13 @@
-/* What the host does about a frame whose maps are on a device: comparing and mending the eyes, and leaving out who is
- * not chosen, on small grids beside the device's work.
+/* What the host does about a frame whose maps are on a device: comparing and mending the eyes, and leaving
+ * out who is not chosen, on small grids beside the device's work.
  *
- * The frame's digest (frame/frame.h) stands for picture and matte. stages/stereo_manager.h works on maps made of it,
- * people/gate.h on the alpha that it leaves, and what both changed becomes an edit of the real maps
- * (cuda/review.h). Two differences from the CPU's way: grids are VSM_DEVICE_REVIEW_SIDE cells long, and the recurrent
- * states of a mended eye are not repaired, because the network is at the next frame already; what it gets wrong again is
- * mended again. Comparing may be done in two halves by two threads, so that it keeps a faster pace: the first is a twin of the
- * manager. No state of its own; record "stereo" is the manager's and is understood by both ways.
+ * The frame's digest (frame/frame.h) stands for picture and matte. stages/stereo_manager.h works on maps made
+ * of it, people/gate.h on the alpha that it leaves, and what both changed becomes an edit of the real maps
+ * (cuda/review.h). Two differences from the CPU's way: grids are VSM_DEVICE_REVIEW_SIDE cells long, and the
+ * recurrent states of a mended eye are not repaired, because the network is at the next frame already; what
+ * it gets wrong again is mended again. Comparing may be done in two halves by two threads, so that it keeps a
+ * faster pace: the first is a twin of the manager. No state of its own; record "stereo" is the manager's and
+ * is understood by both ways.
  */
 #ifndef VSM_STAGES_DEVICE_REVIEW_H
 #define VSM_STAGES_DEVICE_REVIEW_H
@@ -18,7 +19,8 @@
 
 #include <stdbool.h>
 
-/* Cells along the longer side of a digest. Measured on one core: comparing takes 12 ms at 256, 20 at 512 and 30 at 768. */
+/* Cells along the longer side of a digest. Measured on one core: comparing takes 12 ms at 256, 20 at 512 and
+ * 30 at 768. */
 #define VSM_DEVICE_REVIEW_SIDE 256
 
 struct vsm_device_review;
@@ -42,12 +44,13 @@ int vsm_device_review_create(const struct vsm_device_review_options *options,
                              struct vsm_device_review **review) VSM_NODISCARD;
 void vsm_device_review_destroy(struct vsm_device_review *review);
 
-/* With look_threads: the first half of comparing a frame's eyes, on another thread than vsm_device_review_run(), before it
- * for every frame and in order. It only reads the frame. */
+/* With look_threads: the first half of comparing a frame's eyes, on another thread than
+ * vsm_device_review_run(), before it for every frame and in order. It only reads the frame. */
 int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_frame *frame) VSM_NODISCARD;
 
-/* For a frame with a digest, through its views. edits: room for [VSM_MAX_VIEWS, height, width, 4] floats as of
- * vsm_cuda_review_edit(), of the digest's size; edited[view] tells where there is one, else its part is left as it was. */
+/* For a frame with a digest, through its views. edits: room for [VSM_MAX_VIEWS, height, width, 4] floats as
+ * of vsm_cuda_review_edit(), of the digest's size; edited[view] tells where there is one, else its part is
+ * left as it was. */
 int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
                           bool edited[VSM_MAX_VIEWS]) VSM_NODISCARD;
 

@@ -1,13 +1,13 @@
-/* Transform stages behind stages/gpu_stage.h: from coefficient maps on a CUDA device to every output's picture there, and
- * the way back to the host.
+/* Transform stages behind stages/gpu_stage.h: from coefficient maps on a CUDA device to every output's
+ * picture there, and the way back to the host.
  *
- * "compare" looks at both eyes' digests, where the host compares them (stages/device_review.h), as the first half of that.
- * "refine", for frames whose source and maps are on the device: lets the host look at the digest and change the maps
- * (stages/device_review.h) while the network is at the next frame, refines into every output's picture and begins its
- * copy into the frame's page-locked host pictures. "download" waits for the copies and gives source and maps back. Outputs
- * for an encoder on the device stay there.
- * While views replace others, the maps of the old ones are mixed in (image/view_fade_cuda.h), after that look.
- * Refining and copying have a stream each; no wait is for the whole device.
+ * "compare" looks at both eyes' digests, where the host compares them (stages/device_review.h), as the first
+ * half of that. "refine", for frames whose source and maps are on the device: lets the host look at the
+ * digest and change the maps (stages/device_review.h) while the network is at the next frame, refines into
+ * every output's picture and begins its copy into the frame's page-locked host pictures. "download" waits for
+ * the copies and gives source and maps back. Outputs for an encoder on the device stay there. While views
+ * replace others, the maps of the old ones are mixed in (image/view_fade_cuda.h), after that look. Refining
+ * and copying have a stream each; no wait is for the whole device.
  *
  * Barrier record: the device review's.
  */
@@ -30,15 +30,18 @@ struct vsm_gpu_refine_stage_options {
     const struct vsm_refine_options *refine;
 };
 
-/* VSM_E_DEVICE without a usable device, VSM_E_USAGE for pictures that only the CPU path takes, VSM_E_NOMEM. */
+/* VSM_E_DEVICE without a usable device, VSM_E_USAGE for pictures that only the CPU path takes,
+ * VSM_E_NOMEM. */
 int vsm_gpu_refine_stage_create(const struct vsm_gpu_refine_stage_options *options,
                                 struct vsm_gpu_refine_stage **stage) VSM_NODISCARD;
 void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage);
 
-/* Whom to ask when there is no memory for pictures and tables (image/cuda_room.h); borrowed. Before the pipeline runs. */
+/* Whom to ask when there is no memory for pictures and tables (image/cuda_room.h); borrowed. Before the
+ * pipeline runs. */
 void vsm_gpu_refine_stage_set_relief(struct vsm_gpu_refine_stage *stage, struct vsm_relief *relief);
 
-/* Frames' digests are reviewed; the review is borrowed, `view` is one of its views. Before the pipeline runs. */
+/* Frames' digests are reviewed; the review is borrowed, `view` is one of its views. Before the pipeline
+ * runs. */
 int vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review,
                                     const struct vsm_view *view) VSM_NODISCARD;
 

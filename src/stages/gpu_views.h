@@ -1,8 +1,9 @@
 /* The networks of stages/gpu_stage.h on a CUDA device: for sets of views that are run together.
  *
- * A set's views have one grid. Every `batch` of them, one an eye, go through a network of their own, which holds their
- * recurrent states; a network that a set gives back serves the next one on the same grid. So two sets, one fading into
- * the other, do not disturb each other. Used by one thread at a time. Fault point "gpu.memory": no memory for a new network.
+ * A set's views have one grid. Every `batch` of them, one an eye, go through a network of their own, which
+ * holds their recurrent states; a network that a set gives back serves the next one on the same grid. So two
+ * sets, one fading into the other, do not disturb each other. Used by one thread at a time. Fault point
+ * "gpu.memory": no memory for a new network.
  */
 #ifndef VSM_STAGES_GPU_VIEWS_H
 #define VSM_STAGES_GPU_VIEWS_H
@@ -31,8 +32,8 @@ struct vsm_gpu_set {
     struct vsm_gpu_net *nets[VSM_MAX_VIEWS]; /* one for each batch */
 };
 
-/* Gives set->views (as many as set->count) their networks, whose states are left over. On failure the set is empty. Cost:
- * 0.3 s for a network that is not there yet, else the tables of turned views, 2 ms each. */
+/* Gives set->views (as many as set->count) their networks, whose states are left over. On failure the set is
+ * empty. Cost: 0.3 s for a network that is not there yet, else the tables of turned views, 2 ms each. */
 int vsm_gpu_views_open(struct vsm_gpu_views *views, struct vsm_gpu_set *set) VSM_NODISCARD;
 void vsm_gpu_views_close(struct vsm_gpu_set *set);
 /* Destroys all networks; no set may be open. */
@@ -52,7 +53,8 @@ int vsm_gpu_views_set_states(const struct vsm_gpu_set *set,
 /* Mattes with room for the maps, on the device. */
 int vsm_gpu_views_take_room(const struct vsm_gpu_set *set, struct vsm_matte *mattes) VSM_NODISCARD;
 
-/* Gives the stream one frame's work: averaging, network, and the way of the maps into mattes that have room. */
+/* Gives the stream one frame's work: averaging, network, and the way of the maps into mattes that have
+ * room. */
 int vsm_gpu_views_run(const struct vsm_gpu_set *set, const struct vsm_image *source,
                       const struct vsm_matte *mattes) VSM_NODISCARD;
 /* Again only the last: after vsm_gpu_views_check() has repeated a run. */

@@ -1,7 +1,8 @@
-/* Barrier record "matte", which the matting stages of CPU and GPU share, so that either goes on where the other stopped.
+/* Barrier record "matte", which the matting stages of CPU and GPU share, so that either goes on where the
+ * other stopped.
  *
- * Bytes: the recurrent states that had to be reset (little-endian, 64 bits); with views that turn, the director's state;
- * then the recurrent states of every view, as vsm_rvm_state_save() writes them.
+ * Bytes: the recurrent states that had to be reset (little-endian, 64 bits); with views that turn, the
+ * director's state; then the recurrent states of every view, as vsm_rvm_state_save() writes them.
  */
 #ifndef VSM_STAGES_MATTE_RECORD_H
 #define VSM_STAGES_MATTE_RECORD_H

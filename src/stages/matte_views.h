@@ -1,8 +1,8 @@
 /* The views that stages/matte_stage.h looks through, and the recurrent states that go with them.
  *
- * They are the stage's own, or with a director those that it chooses frame by frame; then the states are turned into the
- * new views, and those that views replace stay as `old` while they fade. Grids change under both, and states are resampled.
- * Used by one thread. VSM_E_NOMEM from everything that makes states.
+ * They are the stage's own, or with a director those that it chooses frame by frame; then the states are
+ * turned into the new views, and those that views replace stay as `old` while they fade. Grids change under
+ * both, and states are resampled. Used by one thread. VSM_E_NOMEM from everything that makes states.
  */
 #ifndef VSM_STAGES_MATTE_VIEWS_H
 #define VSM_STAGES_MATTE_VIEWS_H
@@ -32,11 +32,12 @@ struct vsm_matte_views {
 void vsm_matte_views_reset(struct vsm_matte_view_set *set);
 void vsm_matte_views_finish(struct vsm_matte_views *views);
 
-/* Those for this frame. On failure the views are of no use any more. Cost: turning a state, where views change. */
+/* Those for this frame. On failure the views are of no use any more. Cost: turning a state, where views
+ * change. */
 int vsm_matte_views_choose(struct vsm_matte_views *views, const struct vsm_frame *frame) VSM_NODISCARD;
 
-/* Brings views to this grid, turned ones to that of sides[k] x sides[k] for k + 1 turned views an eye. States are left as
- * they are until vsm_matte_views_resample(). */
+/* Brings views to this grid, turned ones to that of sides[k] x sides[k] for k + 1 turned views an eye. States
+ * are left as they are until vsm_matte_views_resample(). */
 int vsm_matte_views_resize(struct vsm_matte_views *views, struct vsm_scaling_grid grid,
                            const int sides[VSM_VIEW_PLACE_MAX]) VSM_NODISCARD;
 int vsm_matte_views_resample(struct vsm_matte_views *views) VSM_NODISCARD;

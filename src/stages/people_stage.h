@@ -1,14 +1,15 @@
-/* Transform stage: tells where scenes begin, and who is in the picture (frame/people.h). Runs before the matter.
+/* Transform stage: tells where scenes begin, and who is in the picture (frame/people.h). Runs before the
+ * matter.
  *
- * Per frame: both eyes on small grids, a look for a scene cut in both together, everybody's box carried on. The
- * detector runs on the master eye only, in the first frame, in the first frame of every scene, at every multiple of
- * `correction` frames from there, and every `interval` frames in between; its boxes go over to the slave eye by
- * disparity (stereo/box_transfer.h) and continue known people (people/roster.h); then the rule of matting.people marks
- * who is wanted (people/choice.h). Without a detector only scene cuts
- * are told and people stay unknown. The grids of a picture that is not in host memory are the frame's thumbnails, which
- * are dropped; without them it passes untouched.
- * Barrier records: "scene" (the cut detector and its count), "people" (the roster and the counts). A job that was
- * begun without the stage has no "people": then everybody is new.
+ * Per frame: both eyes on small grids, a look for a scene cut in both together, everybody's box carried on.
+ * The detector runs on the master eye only, in the first frame, in the first frame of every scene, at every
+ * multiple of `correction` frames from there, and every `interval` frames in between; its boxes go over to
+ * the slave eye by disparity (stereo/box_transfer.h) and continue known people (people/roster.h); then the
+ * rule of matting.people marks who is wanted (people/choice.h). Without a detector only scene cuts are told
+ * and people stay unknown. The grids of a picture that is not in host memory are the frame's thumbnails,
+ * which are dropped; without them it passes untouched. Barrier records: "scene" (the cut detector and its
+ * count), "people" (the roster and the counts). A job that was begun without the stage has no "people": then
+ * everybody is new.
  */
 #ifndef VSM_STAGES_PEOPLE_STAGE_H
 #define VSM_STAGES_PEOPLE_STAGE_H
@@ -60,7 +61,8 @@ struct vsm_people_stage;
 /* The grids: each eye as the detector takes it; the left one's size counts for both. */
 void vsm_people_stage_views(const struct vsm_rect *eyes, int eye_count, struct vsm_view views[2]);
 
-/* Errors as of vsm_box_transfer_create(). Memory: 6 MB a grid of VSM_DETECTOR_SIDE, besides the detector's. */
+/* Errors as of vsm_box_transfer_create(). Memory: 6 MB a grid of VSM_DETECTOR_SIDE, besides the
+ * detector's. */
 int vsm_people_stage_create(const struct vsm_people_stage_options *options,
                             struct vsm_people_stage **stage) VSM_NODISCARD;
 void vsm_people_stage_destroy(struct vsm_people_stage *stage);

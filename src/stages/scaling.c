@@ -6,8 +6,8 @@
 
 #define RECORD "matte.scaling"
 
-/* Share of a frame's time that the network's stage must take for it to limit, and, on the CPU where all stages share
- * the cores, for a smaller grid to help. */
+/* Share of a frame's time that the network's stage must take for it to limit, and, on the CPU where all
+ * stages share the cores, for a smaller grid to help. */
 #define LIMITS 0.9
 #define HELPS  0.25
 

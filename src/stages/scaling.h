@@ -1,14 +1,14 @@
 /* Adaptive scaling: which grid the network works on, decided from measured times.
  *
- * A controller without clocks, devices or threads: a stage tells it what each frame cost, and it says when to move
- * along a ladder of grids. It lowers the grid where the network's stage limits the pipeline and the device is busier
- * than wanted, where the wanted frames a second are missed, or where memory is short; it raises it where the time that
- * the next grid would need, taken as proportional to its cells, still fits. Frames are judged in windows and by
- * medians; after a change a few frames are left out, and a raise that had to be taken back doubles the patience before
- * the next one, so that it does not swing.
+ * A controller without clocks, devices or threads: a stage tells it what each frame cost, and it says when to
+ * move along a ladder of grids. It lowers the grid where the network's stage limits the pipeline and the
+ * device is busier than wanted, where the wanted frames a second are missed, or where memory is short; it
+ * raises it where the time that the next grid would need, taken as proportional to its cells, still fits.
+ * Frames are judged in windows and by medians; after a change a few frames are left out, and a raise that had
+ * to be taken back doubles the patience before the next one, so that it does not swing.
  *
- * Decisions depend on timing. They are therefore kept as a list which is part of the checkpoint, with the controller's
- * whole state: a resumed job goes on from the grid and in the window where it was.
+ * Decisions depend on timing. They are therefore kept as a list which is part of the checkpoint, with the
+ * controller's whole state: a resumed job goes on from the grid and in the window where it was.
  */
 #ifndef VSM_STAGES_SCALING_H
 #define VSM_STAGES_SCALING_H
@@ -26,13 +26,13 @@
 /* Changes that are kept; later ones are only counted. */
 #define VSM_SCALING_CHANGES 256
 
-/* Frames that are judged together, and those left out after a change (the first run of a new network allocates and
- * warms up). At 30 frames a second a decision falls at most once a second. */
+/* Frames that are judged together, and those left out after a change (the first run of a new network
+ * allocates and warms up). At 30 frames a second a decision falls at most once a second. */
 #define VSM_SCALING_WINDOW 24
 #define VSM_SCALING_SETTLE 4
 
-/* Share of the device's time round the wanted one in which nothing is done. Wide enough for the step of cells between
- * two rungs to be predicted wrongly by a tenth. */
+/* Share of the device's time round the wanted one in which nothing is done. Wide enough for the step of cells
+ * between two rungs to be predicted wrongly by a tenth. */
 #define VSM_SCALING_MARGIN 0.05
 
 /* Windows without a change after which a raise is tried: at first, and at most. */
@@ -87,9 +87,10 @@ struct vsm_scaling {
     struct vsm_scaling_change changes[VSM_SCALING_CHANGES];
 };
 
-/* The ladder for eyes of this size: grids with sides of multiples of `step` cells, from `least` to `most` of the eye's
- * size, long sides between VSM_SCALING_LEAST and VSM_SCALING_MOST cells, about a quarter of the side apart (half as
- * many cells again); begins with the one nearest to `wanted`. VSM_E_USAGE if least > most. */
+/* The ladder for eyes of this size: grids with sides of multiples of `step` cells, from `least` to `most` of
+ * the eye's size, long sides between VSM_SCALING_LEAST and VSM_SCALING_MOST cells, about a quarter of the
+ * side apart (half as many cells again); begins with the one nearest to `wanted`. VSM_E_USAGE if least >
+ * most. */
 #define VSM_SCALING_LEAST 256 /* below, people fall apart: doc/quality.md */
 #define VSM_SCALING_MOST                                                                                     \
     1536 /* above, RVM sees parts and no people: doc/quality.md; two such eyes take 3 GB */
@@ -100,8 +101,8 @@ void vsm_scaling_init(struct vsm_scaling *scaling, const struct vsm_scaling_opti
 
 struct vsm_scaling_grid vsm_scaling_current(const struct vsm_scaling *scaling);
 
-/* Takes what frame number `frame` cost. True if another grid is to be used from frame + 1 on: `current` is moved, and
- * the change is the last in the list. */
+/* Takes what frame number `frame` cost. True if another grid is to be used from frame + 1 on: `current` is
+ * moved, and the change is the last in the list. */
 bool vsm_scaling_note(struct vsm_scaling *scaling, int64_t frame, const struct vsm_scaling_sample *sample);
 
 /* Memory ran out for frame `frame`: steps down, for good. False on the lowest rung. */
@@ -115,8 +116,8 @@ const char *vsm_scaling_reason_name(enum vsm_scaling_reason reason);
 void vsm_scaling_save(const struct vsm_scaling *scaling, struct vsm_bytes_out *out);
 int vsm_scaling_load(struct vsm_scaling *scaling, struct vsm_bytes_in *in) VSM_NODISCARD;
 
-/* The same as the barrier record "matte.scaling", by which a job goes on with the other matting stage. A missing record
- * does not fit the ladder. */
+/* The same as the barrier record "matte.scaling", by which a job goes on with the other matting stage. A
+ * missing record does not fit the ladder. */
 int vsm_scaling_add_record(const struct vsm_scaling *scaling, struct vsm_state *state) VSM_NODISCARD;
 int vsm_scaling_restore(struct vsm_scaling *scaling, const struct vsm_state *state) VSM_NODISCARD;
 

@@ -1,8 +1,8 @@
 /* Transform stage: keeps the chosen people in the mattes of both eyes and lets the others go.
  *
- * Per frame and view: the view's alpha from its coefficient maps, a soft gate round the chosen people (people/gate.h),
- * and the maps' two rows of alpha multiplied by it. Only in the pipeline when matting.people is not "all". Frames in
- * which people are not known pass unchanged. No state.
+ * Per frame and view: the view's alpha from its coefficient maps, a soft gate round the chosen people
+ * (people/gate.h), and the maps' two rows of alpha multiplied by it. Only in the pipeline when matting.people
+ * is not "all". Frames in which people are not known pass unchanged. No state.
  */
 #ifndef VSM_STAGES_SELECT_STAGE_H
 #define VSM_STAGES_SELECT_STAGE_H

@@ -1,7 +1,8 @@
-/* The pairs of views in which the eyes are compared: one comparison a pair (stereo/stereo_pair.h) and its room.
+/* The pairs of views in which the eyes are compared: one comparison a pair (stereo/stereo_pair.h) and its
+ * room.
  *
- * A frame's views may be other ones than the last frame's: turned after people, another number, another grid. The pairs
- * are then made anew, and what they knew goes over (stereo/stereo_past.h).
+ * A frame's views may be other ones than the last frame's: turned after people, another number, another grid.
+ * The pairs are then made anew, and what they knew goes over (stereo/stereo_past.h).
  */
 #ifndef VSM_STAGES_STEREO_GRIDS_H
 #define VSM_STAGES_STEREO_GRIDS_H
@@ -37,12 +38,12 @@ struct vsm_stereo_grids {
     int pair_count;
 };
 
-/* Whether these views can be compared: pairs of eyes that look in the same direction, left first, with equal grids
- * within the limits of stereo/disparity.h. */
+/* Whether these views can be compared: pairs of eyes that look in the same direction, left first, with equal
+ * grids within the limits of stereo/disparity.h. */
 bool vsm_stereo_grids_fit(const struct vsm_view *views, int view_count);
 
-/* Makes the pairs for these views, which must fit; *changed tells if they are other ones than before. After an error
- * there are none. Cost where they change: 40 ms a pair. */
+/* Makes the pairs for these views, which must fit; *changed tells if they are other ones than before. After
+ * an error there are none. Cost where they change: 40 ms a pair. */
 int vsm_stereo_grids_set(struct vsm_stereo_grids *grids, const struct vsm_view *views, int view_count,
                          bool *changed) VSM_NODISCARD;
 void vsm_stereo_grids_clear(struct vsm_stereo_grids *grids);
@@ -51,8 +52,8 @@ void vsm_stereo_grids_clear(struct vsm_stereo_grids *grids);
 int vsm_stereo_grids_begin(struct vsm_stereo_grids_pair *pair) VSM_NODISCARD;
 void vsm_stereo_grids_end(struct vsm_stereo_grids_pair *pair);
 
-/* For checkpoints: the views and all state of the pairs. load makes the pairs: rectangles and lenses as in `eyes`, by
- * enum vsm_eye. VSM_E_INPUT if the bytes are no such state. */
+/* For checkpoints: the views and all state of the pairs. load makes the pairs: rectangles and lenses as in
+ * `eyes`, by enum vsm_eye. VSM_E_INPUT if the bytes are no such state. */
 void vsm_stereo_grids_save(const struct vsm_stereo_grids *grids, struct vsm_bytes_out *out);
 int vsm_stereo_grids_load(struct vsm_stereo_grids *grids, const struct vsm_view eyes[2],
                           struct vsm_bytes_in *in) VSM_NODISCARD;

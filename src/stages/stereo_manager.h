@@ -1,11 +1,12 @@
 /* Keeps both eyes' mattes consistent: reviews every frame's mattes in the matte stage (stages/matte_stage.h).
  *
- * Per frame and pair of views: alpha from the coefficient maps, the pictures' health, disparity, agreement, and, where
- * the eyes disagree and mending is on, new maps for the eye that is wrong: alpha moved from the other eye by disparity,
- * fitted to the eye's own picture by the guided filter, so that it has its own edges. The recurrent states of a mended
- * eye are taken from the other eye too, moved likewise, so that it does not fall back. Views may turn and grids may
- * change from frame to frame: what is known of a scene goes over to the new ones (stages/stereo_grids.h). Barrier
- * record "stereo": the views, all state and running numbers, bit by bit.
+ * Per frame and pair of views: alpha from the coefficient maps, the pictures' health, disparity, agreement,
+ * and, where the eyes disagree and mending is on, new maps for the eye that is wrong: alpha moved from the
+ * other eye by disparity, fitted to the eye's own picture by the guided filter, so that it has its own edges.
+ * The recurrent states of a mended eye are taken from the other eye too, moved likewise, so that it does not
+ * fall back. Views may turn and grids may change from frame to frame: what is known of a scene goes over to
+ * the new ones (stages/stereo_grids.h). Barrier record "stereo": the views, all state and running numbers,
+ * bit by bit.
  */
 #ifndef VSM_STAGES_STEREO_MANAGER_H
 #define VSM_STAGES_STEREO_MANAGER_H
@@ -33,8 +34,8 @@ struct vsm_stereo_manager_options {
 
 struct vsm_stereo_manager;
 
-/* Whether these views can be compared: pairs of eyes that look in the same direction, with equal grids within the limits
- * of stereo/disparity.h. */
+/* Whether these views can be compared: pairs of eyes that look in the same direction, with equal grids within
+ * the limits of stereo/disparity.h. */
 bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count);
 
 int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
@@ -46,14 +47,17 @@ int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager,
 /* Only when the pipeline does not run; valid as long as the manager. */
 const struct vsm_stereo_tally *vsm_stereo_manager_tally(const struct vsm_stereo_manager *manager);
 
-/* Mean agreement so far, as the mattes are given out, in millionths; -1 = nothing measured yet. Any thread. */
+/* Mean agreement so far, as the mattes are given out, in millionths; -1 = nothing measured yet. Any
+ * thread. */
 int vsm_stereo_manager_mean(const struct vsm_stereo_manager *manager);
 
-/* What it found in the last frame, of a pair of views. For the thread that has it review frames, or when none does. */
+/* What it found in the last frame, of a pair of views. For the thread that has it review frames, or when none
+ * does. */
 const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_stereo_manager *manager,
                                                              int pair);
 
-/* What looking at a frame's eyes found. All zero but for the pairs' planes, which are the caller's: 4 * pixels floats. */
+/* What looking at a frame's eyes found. All zero but for the pairs' planes, which are the caller's: 4 *
+ * pixels floats. */
 struct vsm_stereo_look {
     bool comparable; /* else nothing more */
     enum vsm_eye_health_fault faults[2];
@@ -61,15 +65,16 @@ struct vsm_stereo_look {
     struct vsm_stereo_pair_look pairs[VSM_STEREO_GRIDS_PAIRS];
 };
 
-/* The review in two halves, for frames without states of a network on the host: looking changes nothing of the frame and
- * may be a twin's, on another thread, some frames ahead. All frames in order through both. What is saved is the state of
- * the manager that settles, which knows all that the twin knew after that frame. */
+/* The review in two halves, for frames without states of a network on the host: looking changes nothing of
+ * the frame and may be a twin's, on another thread, some frames ahead. All frames in order through both. What
+ * is saved is the state of the manager that settles, which knows all that the twin knew after that frame. */
 int vsm_stereo_manager_look(struct vsm_stereo_manager *manager, const struct vsm_frame *frame,
                             const float *const rgb[], struct vsm_stereo_look *look) VSM_NODISCARD;
 int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
                               const float *const rgb[], struct vsm_stereo_look *look) VSM_NODISCARD;
 
-/* Another manager of the same options, but for the pool, that knows as much and keeps no list. While the first is idle. */
+/* Another manager of the same options, but for the pool, that knows as much and keeps no list. While the
+ * first is idle. */
 int vsm_stereo_manager_twin(const struct vsm_stereo_manager *manager, struct vsm_parallel *pool,
                             struct vsm_stereo_manager **twin) VSM_NODISCARD;
 

@@ -232,8 +232,8 @@ static bool has_other(const struct vsm_track_people *p, const struct vsm_track_p
     return false;
 }
 
-/* Round the person of a prompt that has been obeyed: as the user says, else as the tracker sees him, else round the
- * clicks. */
+/* Round the person of a prompt that has been obeyed: as the user says, else as the tracker sees him, else
+ * round the clicks. */
 static void prompt_box(const struct vsm_sam2_tracker *tracker, const struct vsm_track_prompt *given,
                        float box[4])
 {

@@ -1,12 +1,13 @@
-/* Whom the tracker is to follow, frame by frame: what the user's prompts, the people layer and the policy of correction
- * (models/sam2_correction.h) come to. Part of stages/track_stage.h.
+/* Whom the tracker is to follow, frame by frame: what the user's prompts, the people layer and the policy of
+ * correction (models/sam2_correction.h) come to. Part of stages/track_stage.h.
  *
- * Without prompts, everybody in the people layer becomes an object of the same number, in both eyes, on the frame on which
- * the detector first sees him; with correction, after a look whether he is one who was lost. With prompts, the user's people alone are followed, by his numbers; a prompt for one eye is
- * carried to the other one unless the user says something of that person there on the same frame. The detector may give
- * a person it lost a new number: a table of names says which object he is. Objects are at most VSM_MAX_PEOPLE in
- * an eye; whoever has not been seen for VSM_TRACK_FORGET frames is forgotten, unless the user asked for him.
- * A scene cut forgets everybody; the user's prompts on later frames still count.
+ * Without prompts, everybody in the people layer becomes an object of the same number, in both eyes, on the
+ * frame on which the detector first sees him; with correction, after a look whether he is one who was lost.
+ * With prompts, the user's people alone are followed, by his numbers; a prompt for one eye is carried to the
+ * other one unless the user says something of that person there on the same frame. The detector may give a
+ * person it lost a new number: a table of names says which object he is. Objects are at most VSM_MAX_PEOPLE
+ * in an eye; whoever has not been seen for VSM_TRACK_FORGET frames is forgotten, unless the user asked for
+ * him. A scene cut forgets everybody; the user's prompts on later frames still count.
  */
 #ifndef VSM_STAGES_TRACK_PEOPLE_H
 #define VSM_STAGES_TRACK_PEOPLE_H
@@ -76,8 +77,8 @@ struct vsm_track_people {
     struct vsm_track_numbers numbers;
 };
 
-/* Before the tracker begins: forgets everybody after a cut, removes whom the user removes, notes who is chosen. True if
- * there is anybody to follow or to prompt on this frame, so that it is worth to begin. */
+/* Before the tracker begins: forgets everybody after a cut, removes whom the user removes, notes who is
+ * chosen. True if there is anybody to follow or to prompt on this frame, so that it is worth to begin. */
 bool vsm_track_people_prepare(struct vsm_track_people *people, struct vsm_sam2_tracker *tracker,
                               const struct vsm_frame *frame);
 
@@ -85,7 +86,8 @@ bool vsm_track_people_prepare(struct vsm_track_people *people, struct vsm_sam2_t
 int vsm_track_people_prompt(struct vsm_track_people *people, struct vsm_sam2_tracker *tracker,
                             const struct vsm_frame *frame) VSM_NODISCARD;
 
-/* After track(): whether a correction is due, and to make it. alpha: each eye's matte on the masks' grid, or NULL. */
+/* After track(): whether a correction is due, and to make it. alpha: each eye's matte on the masks' grid, or
+ * NULL. */
 bool vsm_track_people_is_due(const struct vsm_track_people *people, const struct vsm_frame *frame);
 int vsm_track_people_correct(struct vsm_track_people *people, struct vsm_sam2_tracker *tracker,
                              const struct vsm_frame *frame, const float *const alpha[2]) VSM_NODISCARD;

@@ -1,11 +1,13 @@
-/* Transform stage: follows the people of both eyes with SAM 2 (models/sam2_tracker.h) and lets its masks decide who is in
- * the mattes (image/mask_fusion.h). Between matter and stereo; needs stages/people_stage.h or prompts before it.
+/* Transform stage: follows the people of both eyes with SAM 2 (models/sam2_tracker.h) and lets its masks
+ * decide who is in the mattes (image/mask_fusion.h). Between matter and stereo; needs stages/people_stage.h
+ * or prompts before it.
  *
- * Per frame: each whole eye, squeezed to the network's square; prompts and newcomers; tracking; now and then a correction;
- * then every matte of the frame is gated and mended, in place, on its own grid. Without a matter the stage makes the mattes.
- * The encoder rests while there is nobody to follow: then the mattes are empty. Barrier record "track": counters, names,
- * and the tracker's memory bit by bit: (max_conditioning_frames + 7) memories a person and eye, of 512 KiB at 1024
- * (EdgeTAM 64 KiB), whatever the length of the video.
+ * Per frame: each whole eye, squeezed to the network's square; prompts and newcomers; tracking; now and then
+ * a correction; then every matte of the frame is gated and mended, in place, on its own grid. Without a
+ * matter the stage makes the mattes. The encoder rests while there is nobody to follow: then the mattes are
+ * empty. Barrier record "track": counters, names, and the tracker's memory bit by bit:
+ * (max_conditioning_frames + 7) memories a person and eye, of 512 KiB at 1024 (EdgeTAM 64 KiB), whatever the
+ * length of the video.
  */
 #ifndef VSM_STAGES_TRACK_STAGE_H
 #define VSM_STAGES_TRACK_STAGE_H
@@ -37,8 +39,8 @@ struct vsm_track_stage;
 /* Errors as of vsm_sam2_tracker_create(). */
 int vsm_track_stage_create(const struct vsm_track_stage_options *options,
                            struct vsm_track_stage **stage) VSM_NODISCARD;
-/* Without a matter: compares the mattes that the masks give (stages/stereo_manager.h, measuring only). Its record follows this
- * stage's. Before the pipeline runs; copied. */
+/* Without a matter: compares the mattes that the masks give (stages/stereo_manager.h, measuring only). Its
+ * record follows this stage's. Before the pipeline runs; copied. */
 void vsm_track_stage_set_review(struct vsm_track_stage *stage, const struct vsm_matte_review *review);
 void vsm_track_stage_destroy(struct vsm_track_stage *stage);
 int vsm_track_stage_restore(struct vsm_track_stage *stage, const struct vsm_state *state) VSM_NODISCARD;

@@ -159,7 +159,8 @@ static bool same_kind(const struct vsm_view_placement *a, const struct vsm_view_
     return true;
 }
 
-/* Widths in few steps, so that breathing people do not zoom; the present one stays while it is nearly right. */
+/* Widths in few steps, so that breathing people do not zoom; the present one stays while it is nearly
+ * right. */
 static void settle_width(struct vsm_view_placement *wish, const struct vsm_view_placement *now)
 {
     static const double steps[] = {VSM_VIEW_PLACE_NARROWEST,    60.0, 72.0, 86.0, VSM_VIEW_PLACE_USUAL,

@@ -1,16 +1,16 @@
-/* Decides, frame by frame, through which views the matter looks: placed round the people (geometry/view_place.h),
- * turned after them slowly, and changed only when that lasts.
+/* Decides, frame by frame, through which views the matter looks: placed round the people
+ * (geometry/view_place.h), turned after them slowly, and changed only when that lasts.
  *
  * - At a scene's beginning views are placed at once; so they are when somebody is seen for the first time.
- * - While the same number of views is right, each stays until its wish is more than VSM_VIEW_DIRECTOR_DEAD_ZONE away;
- *   then it goes there every VSM_VIEW_DIRECTOR_PACE frames by VSM_VIEW_DIRECTOR_TURN, or a sixth of the way, but no more
- *   than VSM_VIEW_DIRECTOR_HASTE. Fewer larger turns blur recurrent states, which are resampled at each, less than many
- *   small ones.
- * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be wished for
- *   VSM_VIEW_DIRECTOR_PATIENCE frames running; VSM_VIEW_DIRECTOR_HURRY if somebody is outside the present views, for who
- *   is not seen is lost.
- * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new ones, which
- *   fade in; meanwhile no other change begins.
+ * - While the same number of views is right, each stays until its wish is more than
+ *   VSM_VIEW_DIRECTOR_DEAD_ZONE away; then it goes there every VSM_VIEW_DIRECTOR_PACE frames by
+ *   VSM_VIEW_DIRECTOR_TURN, or a sixth of the way, but no more than VSM_VIEW_DIRECTOR_HASTE. Fewer larger
+ *   turns blur recurrent states, which are resampled at each, less than many small ones.
+ * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be
+ *   wished for VSM_VIEW_DIRECTOR_PATIENCE frames running; VSM_VIEW_DIRECTOR_HURRY if somebody is outside the
+ *   present views, for who is not seen is lost.
+ * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new
+ *   ones, which fade in; meanwhile no other change begins.
  * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
  * - Widths go in steps, and stay while the wish is near.
  * Exactly resumable: all that decides is saved.
@@ -46,7 +46,8 @@ struct vsm_view_director_options {
         [VSM_VIEW_PLACE_MAX]; /* cells along turned views' sides: of one of them an eye, of each of two */
 };
 
-/* Views that are run together, pairs of eyes, all on the same grid, with the tables for the full-size pass. */
+/* Views that are run together, pairs of eyes, all on the same grid, with the tables for the full-size
+ * pass. */
 struct vsm_view_group {
     int count;
     struct vsm_view views[VSM_MAX_VIEWS];
@@ -90,8 +91,8 @@ int vsm_view_director_next(struct vsm_view_director *director, const struct vsm_
 int vsm_view_director_note(struct vsm_view_director *director, const struct vsm_frame *frame,
                            const float *const rgb[]) VSM_NODISCARD;
 
-/* Puts all views on other grids, those of the last choice too, which stay as they look: `width` and `height` of direct
- * ones, sides[k] of k + 1 turned ones an eye. */
+/* Puts all views on other grids, those of the last choice too, which stay as they look: `width` and `height`
+ * of direct ones, sides[k] of k + 1 turned ones an eye. */
 int vsm_view_director_resize(struct vsm_view_director *director, int width, int height,
                              const int sides[VSM_VIEW_PLACE_MAX]) VSM_NODISCARD;
 

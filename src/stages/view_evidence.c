@@ -10,7 +10,8 @@
 #define STEP   4  /* of a view's cells, one of so many in both directions is looked at, at most */
 #define OPAQUE 0.5f
 
-/* Overlap of a patch's boxes from frame to frame, intersection by union, from which on it stays in its place. */
+/* Overlap of a patch's boxes from frame to frame, intersection by union, from which on it stays in its
+ * place. */
 #define STEADY 0.5
 
 struct patch {

@@ -1,8 +1,9 @@
 /* A person whom the detector does not know but the matter sees: close-ups without a head.
  *
- * While nobody is detected, the mattes of a frame are marked on a coarse grid of each eye, and the largest connected
- * patch is taken for a person when it has been large and in its place for VSM_VIEW_EVIDENCE_FRAMES frames running;
- * it is one until it is nearly gone. Plain state, exactly resumable. Cost: 3 ms a frame for two grids of 768x768.
+ * While nobody is detected, the mattes of a frame are marked on a coarse grid of each eye, and the largest
+ * connected patch is taken for a person when it has been large and in its place for VSM_VIEW_EVIDENCE_FRAMES
+ * frames running; it is one until it is nearly gone. Plain state, exactly resumable. Cost: 3 ms a frame for
+ * two grids of 768x768.
  */
 #ifndef VSM_STAGES_VIEW_EVIDENCE_H
 #define VSM_STAGES_VIEW_EVIDENCE_H
@@ -14,7 +15,8 @@
 #include <stdbool.h>
 
 #define VSM_VIEW_EVIDENCE_FRAMES 6
-/* Parts of an eye's picture that a patch covers, to begin with and at least. A person's hands at half a metre: 0.02. */
+/* Parts of an eye's picture that a patch covers, to begin with and at least. A person's hands at half a
+ * metre: 0.02. */
 #define VSM_VIEW_EVIDENCE_FIRST 0.01
 #define VSM_VIEW_EVIDENCE_LEAST 0.003
 
@@ -24,7 +26,8 @@ struct vsm_view_evidence {
     struct vsm_person_box box[2]; /* by enum vsm_eye, of the last frame */
 };
 
-/* What the frame's mattes show: mattes[i] of `count` views with alpha from rgb[i], R, G, B planes of its grid. */
+/* What the frame's mattes show: mattes[i] of `count` views with alpha from rgb[i], R, G, B planes of its
+ * grid. */
 int vsm_view_evidence_note(struct vsm_view_evidence *evidence, const struct vsm_matte *mattes, int count,
                            const float *const rgb[]) VSM_NODISCARD;
 

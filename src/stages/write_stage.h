@@ -1,8 +1,8 @@
 /* Sink stage: gives every output's picture to its writer, and commits checkpoints.
  *
- * Writers may work side by side: then each encoder's own threads are kept few enough by app/encoder_shares. Of several failures
- * the first output's is told. Asserts that frames arrive once each and in order. Barrier records "write.0", "write.1" ...:
- * each writer's mark.
+ * Writers may work side by side: then each encoder's own threads are kept few enough by app/encoder_shares.
+ * Of several failures the first output's is told. Asserts that frames arrive once each and in order. Barrier
+ * records "write.0", "write.1" ...: each writer's mark.
  */
 #ifndef VSM_STAGES_WRITE_STAGE_H
 #define VSM_STAGES_WRITE_STAGE_H
@@ -23,8 +23,8 @@ struct vsm_write_stage {
         *pool; /* borrowed: the writers take their pictures side by side; NULL = one after the other */
     int64_t next_seq;
     atomic_llong written; /* frames given to all writers; for the progress line */
-    /* Makes the complete state durable, and may add records of its own; called at each barrier after all writers have
-     * marked. NULL = none. */
+    /* Makes the complete state durable, and may add records of its own; called at each barrier after all
+     * writers have marked. NULL = none. */
     int (*commit)(void *opaque, int64_t after_seq, struct vsm_state *state);
     void *opaque;
 };

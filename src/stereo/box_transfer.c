@@ -116,7 +116,8 @@ static void insert(struct vsm_box_transfer *t, int *count, float value, float we
     t->sorted[at].weight = weight;
 }
 
-/* Collects parallax (or, with `rise`, the rest of the vertical shift) of one box's cells; the sum of weights. */
+/* Collects parallax (or, with `rise`, the rest of the vertical shift) of one box's cells; the sum of
+ * weights. */
 static float collect(struct vsm_box_transfer *t, const struct vsm_person_box *boxes, int boxes_count,
                      int which, bool rise, int *count)
 {

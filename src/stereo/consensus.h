@@ -1,15 +1,16 @@
 /* Where both eyes see the same people: one matte for both.
  *
- * Neither eye is known to be wrong there, so they meet in the middle. |a - t| is convex in a: two eyes that see the same
- * point, whose true alpha is t, are together never more wrong at their mean than before, whatever t is; at any other
- * common value they can be. That holds as far as points are paired one to one, so a difference is taken out of one eye only as
- * far as the other sees the same difference there, and each eye's way is shortened where its picture of a surface is the
- * larger: what one eye gains in all, the other loses.
+ * Neither eye is known to be wrong there, so they meet in the middle. |a - t| is convex in a: two eyes that
+ * see the same point, whose true alpha is t, are together never more wrong at their mean than before,
+ * whatever t is; at any other common value they can be. That holds as far as points are paired one to one, so
+ * a difference is taken out of one eye only as far as the other sees the same difference there, and each
+ * eye's way is shortened where its picture of a surface is the larger: what one eye gains in all, the other
+ * loses.
  *
- * Done only where the disparity of people is matched with confidence and leads there and back, where at least one eye
- * sees somebody for certain nearby, and where both pictures show the same colour. Borders that lie within a pixel of
- * each other are no difference (stereo/transfer.h). Shares are decided cell by cell of the disparity map's grid and move
- * slowly.
+ * Done only where the disparity of people is matched with confidence and leads there and back, where at least
+ * one eye sees somebody for certain nearby, and where both pictures show the same colour. Borders that lie
+ * within a pixel of each other are no difference (stereo/transfer.h). Shares are decided cell by cell of the
+ * disparity map's grid and move slowly.
  */
 #ifndef VSM_STEREO_CONSENSUS_H
 #define VSM_STEREO_CONSENSUS_H
@@ -39,13 +40,14 @@ struct vsm_consensus_eyes {
     int width, height;
 };
 
-/* Decides for both eyes; `mended[eye]`, a cell each, is what is taken from the other eye anyway (stereo/mend.h): where
- * one eye is wrong, the other does not follow it. Returns the largest share of a cell: 0 = nothing to do. Cost: 0.1 ms. */
+/* Decides for both eyes; `mended[eye]`, a cell each, is what is taken from the other eye anyway
+ * (stereo/mend.h): where one eye is wrong, the other does not follow it. Returns the largest share of a cell:
+ * 0 = nothing to do. Cost: 0.1 ms. */
 float vsm_consensus_judge(struct vsm_consensus *consensus, const struct vsm_disparity_map *const maps[2],
                           const float *const mended[2]);
 
-/* What to add to each eye's alpha, into `steps`; `apart` is overwritten. The same result for any number of threads.
- * Its cost is in that of comparing and mending (bench_stereo). */
+/* What to add to each eye's alpha, into `steps`; `apart` is overwritten. The same result for any number of
+ * threads. Its cost is in that of comparing and mending (bench_stereo). */
 void vsm_consensus_find(const struct vsm_consensus *consensus, const struct vsm_consensus_eyes *eyes,
                         float *const apart[2], float *const steps[2], struct vsm_parallel *pool);
 

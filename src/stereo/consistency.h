@@ -1,8 +1,9 @@
-/* How well the eyes' mattes agree: the master's alpha, moved to the slave by the disparity, against the slave's own.
+/* How well the eyes' mattes agree: the master's alpha, moved to the slave by the disparity, against the
+ * slave's own.
  *
- * Measured inside and around people on the network's grid. Places that the master cannot see, because somebody stands
- * before them, and places beyond a picture's edge do not count. Background has no disparity of its own here: a slave's
- * alpha where the master has nobody counts against the consistency.
+ * Measured inside and around people on the network's grid. Places that the master cannot see, because
+ * somebody stands before them, and places beyond a picture's edge do not count. Background has no disparity
+ * of its own here: a slave's alpha where the master has nobody counts against the consistency.
  */
 #ifndef VSM_STEREO_CONSISTENCY_H
 #define VSM_STEREO_CONSISTENCY_H
@@ -19,9 +20,9 @@ struct vsm_consistency {
     float matched;  /* share of cells with people whose disparity was found, 0..1 */
 };
 
-/* `moved` is the master's alpha as the slave should see it (vsm_transfer_alpha(); settled, for borders within a pixel to
- * count as equal), `slave` the slave's own, both on the
- * map's grid, width * height. No allocation. Cost: 0.5 ms on a grid of 512. */
+/* `moved` is the master's alpha as the slave should see it (vsm_transfer_alpha(); settled, for borders within
+ * a pixel to count as equal), `slave` the slave's own, both on the map's grid, width * height. No allocation.
+ * Cost: 0.5 ms on a grid of 512. */
 struct vsm_consistency vsm_consistency_measure(const struct vsm_disparity_map *map, const float *moved,
                                                const float *slave, int width, int height);
 

@@ -1,8 +1,8 @@
 /* Whether an eye's picture can be trusted: black, frozen or out of focus while the other eye is not.
  *
- * Compares the eyes with each other and with themselves a frame ago, on small grey pictures; what both eyes do alike
- * (a dark scene, a still one, a soft one) is no fault. Constants: measured on the faults of tools/eye_faults.h over the
- * scenes of tools/truth_scenes.h at grids of 256 to 768.
+ * Compares the eyes with each other and with themselves a frame ago, on small grey pictures; what both eyes
+ * do alike (a dark scene, a still one, a soft one) is no fault. Constants: measured on the faults of
+ * tools/eye_faults.h over the scenes of tools/truth_scenes.h at grids of 256 to 768.
  */
 #ifndef VSM_STEREO_EYE_HEALTH_H
 #define VSM_STEREO_EYE_HEALTH_H
@@ -19,7 +19,8 @@
 enum vsm_eye_health_fault {
     VSM_EYE_HEALTH_GOOD,
     VSM_EYE_HEALTH_BLACK, /* nothing to be seen */
-    /* The same picture again while the other eye's moves on, or, in a still scene, while the other's noise does. */
+    /* The same picture again while the other eye's moves on, or, in a still scene, while the other's noise
+     * does. */
     VSM_EYE_HEALTH_FROZEN,
     VSM_EYE_HEALTH_BLURRED, /* much softer than the other, and than usual */
     VSM_EYE_HEALTH_FAULTS
@@ -36,12 +37,13 @@ struct vsm_eye_health {
 
 const char *vsm_eye_health_name(enum vsm_eye_health_fault fault);
 
-/* Looks at the next frame: rgb[eye] has three planes of width * height, 0..1. At most one eye is found faulty by
- * each sign. Cost: 1 ms on a grid of 512. */
+/* Looks at the next frame: rgb[eye] has three planes of width * height, 0..1. At most one eye is found faulty
+ * by each sign. Cost: 1 ms on a grid of 512. */
 void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2], int width, int height,
                          enum vsm_eye_health_fault faults[2]);
 
-/* The next frame is seen through other views: it cannot be compared with the last one. What is known stays. */
+/* The next frame is seen through other views: it cannot be compared with the last one. What is known
+ * stays. */
 void vsm_eye_health_turn(struct vsm_eye_health *health);
 
 /* For checkpoints: every bit. VSM_E_INPUT if the bytes are cut off; it is unchanged then. */

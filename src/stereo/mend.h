@@ -1,10 +1,10 @@
 /* Where the eyes' mattes disagree: which eye is right, and the other's matte made anew from it.
  *
- * Decided cell by cell of the disparity map's grid, so that each eye may be right about something. An eye is wrong where
- * its picture is known to be bad, and where it lost somebody at a stroke and the other did not. Otherwise neither is
- * known to be: measured against the truth, they are wrong equally often, the surer one as well, and both go to a
- * common value (stereo/consensus.h). A cell's share, how much is taken from the other eye, moves slowly, unless the eye's own
- * matte has just dropped: then what is seen stays as it was.
+ * Decided cell by cell of the disparity map's grid, so that each eye may be right about something. An eye is
+ * wrong where its picture is known to be bad, and where it lost somebody at a stroke and the other did not.
+ * Otherwise neither is known to be: measured against the truth, they are wrong equally often, the surer one
+ * as well, and both go to a common value (stereo/consensus.h). A cell's share, how much is taken from the
+ * other eye, moves slowly, unless the eye's own matte has just dropped: then what is seen stays as it was.
  */
 #ifndef VSM_STEREO_MEND_H
 #define VSM_STEREO_MEND_H
@@ -34,8 +34,8 @@ struct vsm_mend_eye {
     float least;  /* agreement (soft intersection over union) below which a place is mended, 0..1 */
 };
 
-/* What an eye's matte becomes. On entry `weight` is what brings both eyes to a common value (stereo/consensus.h), to be
- * added to the alpha. */
+/* What an eye's matte becomes. On entry `weight` is what brings both eyes to a common value
+ * (stereo/consensus.h), to be added to the alpha. */
 struct vsm_mend_planes {
     float *alpha, *target, *weight;
 };
@@ -45,17 +45,19 @@ struct vsm_mend_grid {
     int width, height, side, columns, rows;
 };
 
-/* Decides for eye 0 or 1; its mend->share is the answer. Returns the mean share over what people the eyes show there,
- * 0..1. Cost: 1 ms on a grid of 512. */
+/* Decides for eye 0 or 1; its mend->share is the answer. Returns the mean share over what people the eyes
+ * show there, 0..1. Cost: 1 ms on a grid of 512. */
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                      const struct vsm_mend_eye *signs);
 
 /* Lets go of whatever is taken from the other eye, at once. */
 void vsm_mend_release(struct vsm_mend *mend, int eye);
 
-/* Makes one alpha of what the eye has and what the other one shows: first to their common value, then to the other eye's by the share; where that is large the eye's own borders do not count any
- * more. `alpha` may be `own`. alpha = own + weight * (target - own), with target between the planes of `signs` (own where
- * the other eye is not known) and weight in 0..1. Returns whether anything changed. The same result for any number of threads. Cost: 2 ms on a grid of 512. */
+/* Makes one alpha of what the eye has and what the other one shows: first to their common value, then to the
+ * other eye's by the share; where that is large the eye's own borders do not count any more. `alpha` may be
+ * `own`. alpha = own + weight * (target - own), with target between the planes of `signs` (own where the
+ * other eye is not known) and weight in 0..1. Returns whether anything changed. The same result for any
+ * number of threads. Cost: 2 ms on a grid of 512. */
 bool vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                     const struct vsm_mend_eye *signs, const struct vsm_mend_planes *planes,
                     struct vsm_parallel *pool);

@@ -1,8 +1,9 @@
-/* What a parallax does to each cell of a grid: where the slave eye sees what the master sees at the cell's centre.
+/* What a parallax does to each cell of a grid: where the slave eye sees what the master sees at the cell's
+ * centre.
  *
- * A part of stereo/disparity.h, whose terms it uses. A table of each cell, made once by way of the projections, holds its
- * shifts for some parallaxes, and for a pitch between the eyes; between them it is interpolated. Shifts are slave minus
- * master, in grid pixels. Here are no pictures.
+ * A part of stereo/disparity.h, whose terms it uses. A table of each cell, made once by way of the
+ * projections, holds its shifts for some parallaxes, and for a pitch between the eyes; between them it is
+ * interpolated. Shifts are slave minus master, in grid pixels. Here are no pictures.
  */
 #ifndef VSM_STEREO_PARALLAX_H
 #define VSM_STEREO_PARALLAX_H
@@ -35,8 +36,8 @@ struct vsm_parallax {
     struct vsm_parallax_cell *cells; /* row by row */
 };
 
-/* Divides the grid into cells and fills the table. The options' sizes are the caller's to check; nothing of them is kept.
- * VSM_E_NOMEM. Memory: 600 KB at most. */
+/* Divides the grid into cells and fills the table. The options' sizes are the caller's to check; nothing of
+ * them is kept. VSM_E_NOMEM. Memory: 600 KB at most. */
 int vsm_parallax_init(const struct vsm_disparity_options *options,
                       struct vsm_parallax *parallax) VSM_NODISCARD;
 void vsm_parallax_finish(struct vsm_parallax *parallax);

@@ -1,8 +1,10 @@
-/* What comparing two views has learnt of a scene, cell by cell, and how it goes over to other views of the same eyes.
+/* What comparing two views has learnt of a scene, cell by cell, and how it goes over to other views of the
+ * same eyes.
  *
- * A view turns after people, is replaced by another one, or gets another grid; people, their distance and what was
- * mended of them do not change by that. Each cell of the new grid takes what the old cell knew in which its middle's
- * direction lies; where no old view looked, it begins anew. What is known of the eyes themselves stays as it is.
+ * A view turns after people, is replaced by another one, or gets another grid; people, their distance and
+ * what was mended of them do not change by that. Each cell of the new grid takes what the old cell knew in
+ * which its middle's direction lies; where no old view looked, it begins anew. What is known of the eyes
+ * themselves stays as it is.
  */
 #ifndef VSM_STEREO_STEREO_PAST_H
 #define VSM_STEREO_STEREO_PAST_H
@@ -23,8 +25,8 @@ struct vsm_stereo_past {
     struct vsm_consensus consensus;
 };
 
-/* `to` has its views and grid; the rest is filled from `count` >= 1 pasts, the first of those that know a cell.
- * Cost: 1 ms. */
+/* `to` has its views and grid; the rest is filled from `count` >= 1 pasts, the first of those that know a
+ * cell. Cost: 1 ms. */
 void vsm_stereo_past_carry(const struct vsm_stereo_past *from, int count, struct vsm_stereo_past *to);
 
 #endif

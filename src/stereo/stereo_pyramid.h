@@ -1,7 +1,7 @@
 /* Both eyes' luma and the master's alpha on grids of half, quarter ... size, with margins, for matching.
  *
- * A part of stereo/disparity.h. The memory is the caller's. The margins are as wide as shifts and windows can reach beyond
- * the grid: luma is repeated there, alpha is 0.
+ * A part of stereo/disparity.h. The memory is the caller's. The margins are as wide as shifts and windows can
+ * reach beyond the grid: luma is repeated there, alpha is 0.
  */
 #ifndef VSM_STEREO_STEREO_PYRAMID_H
 #define VSM_STEREO_STEREO_PYRAMID_H

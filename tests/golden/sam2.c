@@ -1,8 +1,8 @@
 /* The networks of the SAM 2 family against reference data, each stage fed with the reference's inputs.
  *
- * Arguments: the name of a set, and how to run the free run: nothing, "device" (on the CPU in the forms for a device),
- * "cuda" or "half" (on a GPU, in float32 and in half precision; "device half" on the CPU). Weights are made from the set's
- * recipe. Prints the largest differences. */
+ * Arguments: the name of a set, and how to run the free run: nothing, "device" (on the CPU in the forms for a
+ * device), "cuda" or "half" (on a GPU, in float32 and in half precision; "device half" on the CPU). Weights
+ * are made from the set's recipe. Prints the largest differences. */
 #include "sam2_set.h"
 #include "sam2_stream.h"
 #include "sam2_weights.h"

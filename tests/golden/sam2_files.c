@@ -1,4 +1,5 @@
-/* Checkpoint files of the SAM 2 family, good and bad, made from the reference recipe of EdgeTAM, the smallest. */
+/* Checkpoint files of the SAM 2 family, good and bad, made from the reference recipe of EdgeTAM, the
+ * smallest. */
 #include "sam2_weights.h"
 
 #include "base/file.h"
@@ -92,7 +93,8 @@ static void test_transformers_names(void)
     vsm_sam2_net_destroy(second);
 }
 
-/* The official file with all weights cut to bfloat16, stored as such or as float32; extra: with a tensor that no model has. */
+/* The official file with all weights cut to bfloat16, stored as such or as float32; extra: with a tensor that
+ * no model has. */
 static bool write_rounded(const char *path, bool half, bool extra)
 {
     struct vsm_weights *w;
@@ -148,7 +150,8 @@ static bool write_rounded(const char *path, bool half, bool extra)
     return fclose(f) == 0;
 }
 
-/* Rounded weights as they are, against the same stored in half precision or with extra tensors beside them. */
+/* Rounded weights as they are, against the same stored in half precision or with extra tensors beside
+ * them. */
 static void check_same_answer(bool halves, bool extra)
 {
     static float a[SIZE / 4 * (SIZE / 4)], b[SIZE / 4 * (SIZE / 4)];

@@ -1,5 +1,5 @@
-/* Whom the tracker is told to follow, frame by frame, with a net of synthetic weights: who becomes an object, who is whom,
- * what is corrected and noted. Not how well anybody is followed. */
+/* Whom the tracker is told to follow, frame by frame, with a net of synthetic weights: who becomes an object,
+ * who is whom, what is corrected and noted. Not how well anybody is followed. */
 #include "sam2_weights.h"
 
 #include "models/sam2_frame.h"
@@ -178,8 +178,9 @@ static void test_lost_in_one_eye(void)
     end_test();
 }
 
-/* Somebody leaves both eyes, and comes back under a number that nobody knows to where he was first: known again by the
- * pointer that the decoder makes of him. (The synthetic masks are nowhere near the box, so that place alone says nothing.) */
+/* Somebody leaves both eyes, and comes back under a number that nobody knows to where he was first: known
+ * again by the pointer that the decoder makes of him. (The synthetic masks are nowhere near the box, so that
+ * place alone says nothing.) */
 static void test_found_again_by_appearance(void)
 {
     static const struct vsm_person_box place = {0.04f, 0.10f, 0.30f, 0.43f};
@@ -219,8 +220,8 @@ static void test_found_again_by_appearance(void)
     end_test();
 }
 
-/* Somebody who was hidden: his score fell, made so by an empty mask; then his box is back. One more conditioning frame,
- * and nothing begins anew. */
+/* Somebody who was hidden: his score fell, made so by an empty mask; then his box is back. One more
+ * conditioning frame, and nothing begins anew. */
 static void test_hidden_then_corrected(void)
 {
     static const struct vsm_person_box place = {0.04f, 0.10f, 0.30f, 0.43f};

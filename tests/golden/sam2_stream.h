@@ -6,8 +6,9 @@
 #include "sam2_set.h"
 
 /* Replays the set's prompts frame by frame and compares masks, scores, pointers and discrete choices of every
- * event; half way the state is saved, loaded into a second tracker, and both must go on bit by bit alike. Differences may
- * be `slack` times as large as in float32; beyond 1, candidates may be chosen otherwise and pixels are not counted. */
+ * event; half way the state is saved, loaded into a second tracker, and both must go on bit by bit alike.
+ * Differences may be `slack` times as large as in float32; beyond 1, candidates may be chosen otherwise and
+ * pixels are not counted. */
 void sam2_stream_run(const struct sam2_set *set, struct vsm_sam2_net *net, double slack);
 
 #endif

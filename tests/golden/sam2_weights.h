@@ -1,4 +1,5 @@
-/* The synthetic weights and frames of the SAM 2 reference data, made from their recipe, and readers of its files. */
+/* The synthetic weights and frames of the SAM 2 reference data, made from their recipe, and readers of its
+ * files. */
 #ifndef GOLDEN_SAM2_WEIGHTS_H
 #define GOLDEN_SAM2_WEIGHTS_H
 

@@ -1,6 +1,6 @@
-/* How the eyes stand to each other, in all generated scenes: exchanged or not, the vertical offset, and whether they
- * show the same thing at all. Judged as the program does at its start (app/eyes_plan.c): whole pictures on a grid of
- * 512, no mattes. */
+/* How the eyes stand to each other, in all generated scenes: exchanged or not, the vertical offset, and
+ * whether they show the same thing at all. Judged as the program does at its start (app/eyes_plan.c): whole
+ * pictures on a grid of 512, no mattes. */
 #include "base/mem.h"
 #include "image/preprocess.h"
 #include "shared_data.h"

@@ -670,8 +670,8 @@ static void test_repair(void)
     vsm_tensor_unref(&source);
 }
 
-/* VSM_GPU_SMALL: only what runs every kernel of network and review, for tools under which everything takes a thousand times as
- * long. */
+/* VSM_GPU_SMALL: only what runs every kernel of network and review, for tools under which everything takes a
+ * thousand times as long. */
 int main(void)
 {
     if (!getenv("VSM_GPU_SMALL")) {

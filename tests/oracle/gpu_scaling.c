@@ -1,5 +1,6 @@
-/* The matting stage on a CUDA device while its grid moves under turned views: nothing pops on a still scene, a job that is
- * resumed across changes and fades goes on exactly, and out of memory costs size, not frames. Skipped without a device. */
+/* The matting stage on a CUDA device while its grid moves under turned views: nothing pops on a still scene,
+ * a job that is resumed across changes and fades goes on exactly, and out of memory costs size, not frames.
+ * Skipped without a device. */
 #include "base/fault.h"
 #include "cuda/device.h"
 #include "geometry/view_place.h"
@@ -296,9 +297,9 @@ static int people_in(int seq)
     return seq < 20 ? 0 : seq < 48 ? 1 : 2;
 }
 
-/* Direct views fade into one view an eye in frames 20 to 27, and the grid rises in frame 28; that fades into two in frames
- * 52 to 59, and the grid rises meanwhile, in 56. Interrupted in both fades, the second time right after the grid fell
- * within the fade for want of memory. */
+/* Direct views fade into one view an eye in frames 20 to 27, and the grid rises in frame 28; that fades into
+ * two in frames 52 to 59, and the grid rises meanwhile, in 56. Interrupted in both fades, the second time
+ * right after the grid fell within the fade for want of memory. */
 static void test_resume_in_fades(void)
 {
     static const int stops[] = {24, 57};
@@ -355,8 +356,8 @@ static void test_resume_in_fades(void)
 }
 
 #ifdef VSM_FAULT_POINTS
-/* Each allocation of the frame in which views turn and direct ones begin to fade out fails for once: the frame is done all
- * the same, on one grid; then it fails for good, and the message says what to do. */
+/* Each allocation of the frame in which views turn and direct ones begin to fade out fails for once: the
+ * frame is done all the same, on one grid; then it fails for good, and the message says what to do. */
 static void test_out_of_memory_while_fading(void)
 {
     int smaller = 0, done = 0;

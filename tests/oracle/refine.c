@@ -74,7 +74,8 @@ static void paint(struct vsm_image *image, const struct vsm_colour_model *m)
             }
 }
 
-/* A person with a soft edge in the left part of the picture (the right strips are empty), a guided filter's slope at the edge, and a small residual. */
+/* A person with a soft edge in the left part of the picture (the right strips are empty), a guided filter's
+ * slope at the edge, and a small residual. */
 static void person(struct vsm_tensor *t, double residual)
 {
     int h = (int)t->dims[1], w = (int)t->dims[2];
@@ -256,7 +257,8 @@ static void free_scene(struct scene *scene)
         vsm_image_unref(&scene->outputs[i].image);
 }
 
-/* Runs the scene, and again into copies (without vectors or with `pool`): both must be equal, padding included. */
+/* Runs the scene, and again into copies (without vectors or with `pool`): both must be equal, padding
+ * included. */
 static void check_same(struct scene *scene, bool force_c, struct vsm_parallel *pool, const char *what)
 {
     struct vsm_composite_output again[TARGETS];
@@ -349,7 +351,8 @@ static bool flat(const struct vsm_image *image, const int code[3])
     return true;
 }
 
-/* Alpha 0, also when it is only nearly 0 or not a number, and what no eye covers: the key's code values everywhere. */
+/* Alpha 0, also when it is only nearly 0 or not a number, and what no eye covers: the key's code values
+ * everywhere. */
 static void test_background_is_flat(void)
 {
     const float alphas[] = {0, -3, 0.0019f, NAN};
@@ -379,7 +382,8 @@ static void test_background_is_flat(void)
         }
 }
 
-/* Alpha 1, also nearly, and no residual: the picture itself, illegal code values included, one more depth exactly. */
+/* Alpha 1, also nearly, and no residual: the picture itself, illegal code values included, one more depth
+ * exactly. */
 static void test_foreground_is_the_source(void)
 {
     for (size_t f = 0; f < sizeof(sources) / sizeof(sources[0]); f++) {

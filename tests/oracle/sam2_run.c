@@ -2,10 +2,10 @@
  *
  *   oracle_sam2_run CHECKPOINT SIZE PICTURES.bin X Y OUT.bin [THREADS [cpu|cuda|half [FRAMES]]]
  *
- * PICTURES.bin: float32 [pictures][3][SIZE][SIZE], normalised, shown forth and back until there were FRAMES of them (once
- * if FRAMES is not given); cuda: on the GPU in float32, half: in half precision. X, Y: a positive click on frame 0, in pixels of
- * SIZE. OUT.bin: float32 [frames][SIZE / 4][SIZE / 4]. One line a frame: object score, candidate, its IoUs,
- * time. See sam2_transformers.py. */
+ * PICTURES.bin: float32 [pictures][3][SIZE][SIZE], normalised, shown forth and back until there were FRAMES
+ * of them (once if FRAMES is not given); cuda: on the GPU in float32, half: in half precision. X, Y: a
+ * positive click on frame 0, in pixels of SIZE. OUT.bin: float32 [frames][SIZE / 4][SIZE / 4]. One line a
+ * frame: object score, candidate, its IoUs, time. See sam2_transformers.py. */
 #include "base/clock.h"
 #include "models/sam2_tracker.h"
 

@@ -1,5 +1,5 @@
-/* Disparity and alignment against rendered scenes of real people, where both are known exactly: pixel by pixel, and
- * by persons' bands of rows. With VSM_SLOW_TESTS all scenes, else four of them. */
+/* Disparity and alignment against rendered scenes of real people, where both are known exactly: pixel by
+ * pixel, and by persons' bands of rows. With VSM_SLOW_TESTS all scenes, else four of them. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "image/preprocess.h"
@@ -168,8 +168,8 @@ static struct vsm_consistency measure_consistency(const struct moment *m, int fi
     return vsm_consistency_measure(&map, settled, m->alpha[!first], EYE, EYE);
 }
 
-/* The true mattes agree, but for strips of people between others, too narrow to be matched; a matte that lost its lower
- * half does not. */
+/* The true mattes agree, but for strips of people between others, too narrow to be matched; a matte that lost
+ * its lower half does not. */
 static void check_consistency(const struct moment *m, int first)
 {
     struct vsm_consistency c;

@@ -1,4 +1,5 @@
-/* Turned views against plain references: what the network is given, and what becomes of its maps at full size. */
+/* Turned views against plain references: what the network is given, and what becomes of its maps at full
+ * size. */
 #include "base/cpu.h"
 #include "geometry/view_map.h"
 #include "image/preprocess.h"

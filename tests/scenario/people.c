@@ -131,7 +131,8 @@ static void test_resume(void)
     }
 }
 
-/* A frame as it comes from a device: small grids in place of the picture, in which `hidden` is a flat grey. */
+/* A frame as it comes from a device: small grids in place of the picture, in which `hidden` is a flat
+ * grey. */
 static void run_on_thumbnails(struct vsm_people_stage *stage, int seq, const struct vsm_person_box *hidden)
 {
     const struct vsm_rect eye = {0, 0, 1280, 720};
@@ -198,7 +199,8 @@ static void hide(struct vsm_people_stage *stage, int seq)
     run_on_thumbnails(stage, seq, seq >= HIDDEN && seq < CUT ? &board : NULL);
 }
 
-/* Who is missed twice is nobody's number any more, but a rival until the cut; also when going on from a barrier. */
+/* Who is missed twice is nobody's number any more, but a rival until the cut; also when going on from a
+ * barrier. */
 static void test_rivals(void)
 {
     struct vsm_people_stage *stage = create_looking(3);

@@ -517,7 +517,8 @@ static void test_stop_before_the_first_frame(void)
     }
 }
 
-/* The source is far ahead when the sink's first frame asks for the end: it comes at the sink's next barrier. */
+/* The source is far ahead when the sink's first frame asks for the end: it comes at the sink's next
+ * barrier. */
 static void test_stop_drops_what_was_begun_behind_the_barrier(void)
 {
     for (int64_t interval = 1; interval < 4; interval++) {

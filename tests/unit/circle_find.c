@@ -13,8 +13,8 @@ static int noise(int range)
     return (int)(seed >> 16) % range;
 }
 
-/* Two eyes of `side` samples with these circles; black with noise round them. dark: the lower part of each circle, from
- * this share of its radius below the middle on, is black too, and so is a bite at its left. */
+/* Two eyes of `side` samples with these circles; black with noise round them. dark: the lower part of each
+ * circle, from this share of its radius below the middle on, is black too, and so is a bite at its left. */
 static struct vsm_image *paint(struct vsm_format format, int side, const struct vsm_circle circles[2],
                                double dark)
 {

@@ -136,7 +136,8 @@ static void test_black_and_blurred(void)
     }
 }
 
-/* A finger before the lens: flat, and still because nothing of the noise is left. It is not a picture that repeats. */
+/* A finger before the lens: flat, and still because nothing of the noise is left. It is not a picture that
+ * repeats. */
 static void test_covered_is_not_frozen(void)
 {
     health = (struct vsm_eye_health){0};

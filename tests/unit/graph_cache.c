@@ -169,7 +169,8 @@ static void test_half_precision(void)
     clear();
 }
 
-/* What CUDA runs: half precision with this program's operators, which the library must know when it reads them again. */
+/* What CUDA runs: half precision with this program's operators, which the library must know when it reads
+ * them again. */
 static void test_own_operators(void)
 {
     struct vsm_graph_cache *cache = vsm_graph_cache_open(folder, &key, 1000);
@@ -316,7 +317,8 @@ static rlim_t size_of(const char *ending)
     return (rlim_t)info.st_size;
 }
 
-/* A limit of file sizes stands for a disk that becomes full, anywhere from the first byte to the last. Nothing is left then. */
+/* A limit of file sizes stands for a disk that becomes full, anywhere from the first byte to the last.
+ * Nothing is left then. */
 static void test_disk_full(void)
 {
     struct rlimit before, small;

@@ -1,5 +1,5 @@
-/* Memory that a holder gives up for others: a network that takes what its grid needs of a device's memory, and steps down
- * the ladder of stages/scaling.h for stages that find none. */
+/* Memory that a holder gives up for others: a network that takes what its grid needs of a device's memory,
+ * and steps down the ladder of stages/scaling.h for stages that find none. */
 #include "base/relief.h"
 
 #include "stages/scaling.h"
@@ -196,8 +196,8 @@ static void *work_beside(void *opaque)
     return (void *)failures;
 }
 
-/* Stages that take and return, beside a holder at work that never waits for them: all come to an end, all get what they
- * want, and no more is given up than all want at once. */
+/* Stages that take and return, beside a holder at work that never waits for them: all come to an end, all get
+ * what they want, and no more is given up than all want at once. */
 static void test_stages_at_once(void)
 {
     pthread_t threads[STAGES];

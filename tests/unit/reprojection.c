@@ -174,7 +174,8 @@ static void test_matte_comes_back_at_8k(void)
     check_round_trip(1024, 4096); /* 1638.4 */
 }
 
-/* A fisheye source whose circle lies off the middle of its eye: what it holds is the wave as a player shall see it. */
+/* A fisheye source whose circle lies off the middle of its eye: what it holds is the wave as a player shall
+ * see it. */
 static void test_matte_of_a_fisheye_source(void)
 {
     const double x = 500.5, y = 530.25, r = 450;
@@ -202,7 +203,8 @@ static double sky(int eye, const double d[3])
     return 0.5 + 0.2 * sin(9 * d[0] + 4 * d[2] + eye) + 0.2 * cos(11 * d[1] - eye);
 }
 
-/* Fisheye eyes drawn as half-equirect ones show every direction where it belongs, and background where they saw none. */
+/* Fisheye eyes drawn as half-equirect ones show every direction where it belongs, and background where they
+ * saw none. */
 static void check_unrolled(double view, int height)
 {
     const int size = 1024;

@@ -221,7 +221,8 @@ static void test_held_results_stay(void)
     vsm_tensor_unref(&source);
 }
 
-/* The network writes a new state over the old one if nobody else holds that: no bit differs from writing it elsewhere. */
+/* The network writes a new state over the old one if nobody else holds that: no bit differs from writing it
+ * elsewhere. */
 static void test_states_in_place_equal_new_ones(void)
 {
     struct vsm_rvm *rvm = have_model() ? open_rvm(1) : NULL;
@@ -255,7 +256,8 @@ static void test_states_in_place_equal_new_ones(void)
     vsm_rvm_destroy(rvm);
 }
 
-/* A run that was cut leaves a shared state as it was, and one that it may have half overwritten at its start. */
+/* A run that was cut leaves a shared state as it was, and one that it may have half overwritten at its
+ * start. */
 static void test_cut_run_leaves_no_half_state(void)
 {
     struct vsm_rvm *rvm = have_model() ? open_rvm(1) : NULL;

@@ -19,7 +19,8 @@ static double cells(const struct vsm_scaling *s)
     return (double)g.width * g.height;
 }
 
-/* A pipeline whose network needs `ns` a cell and whose slowest other stage needs `other` ms. Counts the changes. */
+/* A pipeline whose network needs `ns` a cell and whose slowest other stage needs `other` ms. Counts the
+ * changes. */
 static int simulate(struct vsm_scaling *s, int64_t *frame, int frames, double ns, double other)
 {
     const int64_t before = s->change_count;

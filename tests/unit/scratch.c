@@ -1,4 +1,5 @@
-/* Scratch memory: blocks of their size from one region, the same bytes for one user after the other, turns in order. */
+/* Scratch memory: blocks of their size from one region, the same bytes for one user after the other, turns in
+ * order. */
 #include "base/scratch.h"
 #include "base/fault.h"
 #include "base/mem.h"

@@ -222,7 +222,8 @@ static struct vsm_roster_sighting seen(float left, float right)
     return (struct vsm_roster_sighting){.box = {left / W, 60.0f / H, right / W, 220.0f / H}, .score = 0.6f};
 }
 
-/* The gate for who is in sight and for the rivals, the left eye's grid W x H; the first person of the roster is chosen. */
+/* The gate for who is in sight and for the rivals, the left eye's grid W x H; the first person of the roster
+ * is chosen. */
 static int gate_of(const struct vsm_roster *roster)
 {
     const struct vsm_roster_person *rivals[VSM_ROSTER_SIZE];
@@ -257,7 +258,8 @@ static void look(struct vsm_roster *roster, int frames, const struct vsm_roster_
     vsm_roster_see(roster, sightings, count, guess, 0.2f);
 }
 
-/* Whose matte hangs together with the chosen one's does not become hers by being missed, until it is too long ago. */
+/* Whose matte hangs together with the chosen one's does not become hers by being missed, until it is too long
+ * ago. */
 static void test_a_missed_neighbour_keeps_the_matte(void)
 {
     const struct vsm_roster_sighting two[] = {seen(40, 140), seen(120, 220)};
@@ -316,7 +318,8 @@ static void test_who_is_no_rival(void)
     CHECK_INT(vsm_rivals_find(&roster, rivals), 0);
 }
 
-/* The neighbour has really gone: the chosen one may walk where they were, arms first, and keeps all of her matte. */
+/* The neighbour has really gone: the chosen one may walk where they were, arms first, and keeps all of her
+ * matte. */
 static void test_walking_over_the_place_of_a_rival(void)
 {
     const struct vsm_roster_sighting two[] = {seen(40, 140), seen(180, 280)};

@@ -1,5 +1,5 @@
-/* Whatever reads or writes files, while the n-th call of each kind to the outside fails, for n = 1 until none does: a
- * clean status, a message that names the file, nothing left behind, and success afterwards. */
+/* Whatever reads or writes files, while the n-th call of each kind to the outside fails, for n = 1 until none
+ * does: a clean status, a message that names the file, nothing left behind, and success afterwards. */
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -189,8 +189,9 @@ static int resume_index(const char *path)
     return status;
 }
 
-/* In this order: what one writes the next may read. least: failures there must be, so that a lost fault point is noticed.
- * keeps: what stood at the path stays there. goes_on: files are only looked into, and it does without. */
+/* In this order: what one writes the next may read. least: failures there must be, so that a lost fault point
+ * is noticed. keeps: what stood at the path stays there. goes_on: files are only looked into, and it does
+ * without. */
 static const struct {
     const char *name, *file;
     int (*run)(const char *path);

@@ -182,8 +182,8 @@ static void test_uncopyable_streams_are_named(void)
 }
 
 /* From 0.5 s to 1 s of a source of 1.5 s. */
-/* Outputs side by side: the first that fails is told, in whichever thread it did; pictures that were not taken stay the
- * frame's. */
+/* Outputs side by side: the first that fails is told, in whichever thread it did; pictures that were not
+ * taken stay the frame's. */
 static void test_failures_side_by_side(void)
 {
     static const int widths[][2] = {{WIDTH, 34}, {36, WIDTH}, {38, 40}, {WIDTH, WIDTH}};

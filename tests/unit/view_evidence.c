@@ -104,7 +104,8 @@ static void test_only_what_is_large_and_stays(void)
     sight_free(&s);
 }
 
-/* A director turns there, and back when a real person is seen elsewhere; saved and loaded, it knows as much. */
+/* A director turns there, and back when a real person is seen elsewhere; saved and loaded, it knows as
+ * much. */
 static void test_views_turn_there(void)
 {
     const struct vsm_view_director_options options = {

@@ -126,7 +126,8 @@ static void look_up(const struct vsm_view_table *table, double u, double v, doub
     *y = (1 - fy) * ((1 - fx) * a[1] + fx * a[3]) + fy * ((1 - fx) * b[1] + fx * b[3]);
 }
 
-/* Every point of the eye that lies on the grid: off by less than the promise. Others: not on the grid by the table. */
+/* Every point of the eye that lies on the grid: off by less than the promise. Others: not on the grid by the
+ * table. */
 static void check_table(const struct vsm_view *view, int least_step)
 {
     struct vsm_view_map map = map_of(view);

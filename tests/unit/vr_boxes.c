@@ -226,7 +226,8 @@ static void test_walks_long_and_open_boxes(void)
     vsm_bytes_out_finish(&file);
 }
 
-/* A last box of size 0 reaches to the end of the sample entry; it must not swallow the boxes put behind it. */
+/* A last box of size 0 reaches to the end of the sample entry; it must not swallow the boxes put behind
+ * it. */
 static void test_writes_behind_an_open_box(void)
 {
     struct vsm_bytes_out once = {0}, twice = {0};
