@@ -103,11 +103,12 @@ void vsm_disparity_map_settle(struct vsm_disparity_map *map, float pixel)
     }
 }
 
-/* Spreads what is known by one cell; the same row counts double, since a person's parallax changes with height. */
-static void spread(struct vsm_disparity_map *map, float least_people)
+/* Spreads what is known by one cell; the same row counts double, since a person's parallax changes with height. Returns
+ * whether there was anything to do. */
+static bool spread(struct vsm_disparity_map *map, float least_people)
 {
     float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
-    bool found[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+    bool found[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS], any = false;
 
     for (int i = 0; i < map->columns * map->rows; i++) {
         float sum = 0.0f, weights = 0.0f;
@@ -126,6 +127,7 @@ static void spread(struct vsm_disparity_map *map, float least_people)
             weights += weight;
         }
         found[i] = weights > 0.0f;
+        any = any || found[i];
         smoothed[i] = weights > 0.0f ? sum / weights : 0.0f;
     }
     for (int i = 0; i < map->columns * map->rows; i++) {
@@ -134,12 +136,15 @@ static void spread(struct vsm_disparity_map *map, float least_people)
             map->cells[i].known = true;
         }
     }
+    return any;
 }
 
 void vsm_disparity_map_spread(struct vsm_disparity_map *map)
 {
-    for (int i = 0; i < FILL_STEPS + RING_STEPS; i++)
-        spread(map, i < FILL_STEPS ? SOMEBODY : 0.0f);
+    for (int i = 0; i < FILL_STEPS && spread(map, SOMEBODY); i++)
+        continue;
+    for (int i = 0; i < RING_STEPS && spread(map, 0.0f); i++)
+        continue;
 }
 
 void vsm_disparity_map_take(struct vsm_disparity_map *map, const struct vsm_disparity_known *known)
@@ -210,10 +215,19 @@ void vsm_disparity_map_invert(const struct vsm_disparity_map *map, struct vsm_di
     }
 }
 
+/* floorf() is a call without SSE 4.1. */
+static int floor_of(float value)
+{
+    const int whole = (int)value;
+
+    return whole - (value < (float)whole);
+}
+
 bool vsm_disparity_map_at(const struct vsm_disparity_map *map, float x, float y, float *du, float *dv)
 {
     const float fx = x / (float)map->side - 0.5f, fy = y / (float)map->side - 0.5f;
-    const int nearest_x = (int)floorf(fx + 0.5f), nearest_y = (int)floorf(fy + 0.5f);
+    const int left = floor_of(fx), top = floor_of(fy);
+    const int nearest_x = floor_of(fx + 0.5f), nearest_y = floor_of(fy + 0.5f);
     const struct vsm_disparity_cell *nearest;
     float sum_u = 0.0f, sum_v = 0.0f, weights = 0.0f;
 
@@ -223,7 +237,7 @@ bool vsm_disparity_map_at(const struct vsm_disparity_map *map, float x, float y,
     if (!nearest->known)
         return false;
     for (int k = 0; k < 4; k++) {
-        const int i = (int)floorf(fx) + (k & 1), j = (int)floorf(fy) + (k >> 1);
+        const int i = left + (k & 1), j = top + (k >> 1);
         const float weight = (1.0f - fabsf(fx - (float)i)) * (1.0f - fabsf(fy - (float)j));
         const struct vsm_disparity_cell *c;
 

@@ -31,10 +31,9 @@ static void add_pixel(struct stats *s, float own, float moved)
 {
     s->own += own;
     s->moved += moved;
-    s->both += fminf(own, moved);
-    s->either += fmaxf(own, moved);
+    s->both += own < moved ? own : moved;
+    s->either += own > moved ? own : moved;
     s->apart += fabsf(own - moved);
-    s->known += 1.0f;
 }
 
 static struct stats measure(const struct vsm_mend_grid *grid, const struct vsm_mend_eye *signs, int index)
@@ -48,7 +47,10 @@ static struct stats measure(const struct vsm_mend_grid *grid, const struct vsm_m
         for (int x = x0; x < x1; x++) {
             const size_t at = (size_t)y * (size_t)grid->width + (size_t)x;
 
-            if (signs->settled[at] >= 0.0f)
+            if (signs->settled[at] < 0.0f)
+                continue;
+            s.known += 1.0f;
+            if (signs->own[at] > 0.0f || signs->settled[at] > 0.0f)
                 add_pixel(&s, signs->own[at], signs->settled[at]);
         }
     }
@@ -134,7 +136,7 @@ static void forget_drops(float *target, bool *dropped, int count)
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                      const struct vsm_mend_eye *signs)
 {
-    struct stats cells[VSM_MEND_CELLS];
+    struct stats cells[VSM_MEND_CELLS], near[VSM_MEND_CELLS];
     float target[VSM_MEND_CELLS], taken = 0.0f, people = 0.0f, lost = 0.0f, shown = 0.0f;
     bool dropped[VSM_MEND_CELLS];
     const int count = grid->columns * grid->rows;
@@ -142,22 +144,22 @@ float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid 
     for (int i = 0; i < count; i++)
         cells[i] = measure(grid, signs, i);
     for (int i = 0; i < count; i++) {
-        const struct stats s = around(grid, cells, i);
+        const struct stats *s = &near[i];
 
+        near[i] = around(grid, cells, i);
         target[i] = 0.0f;
         dropped[i] = false;
-        if (s.either > MIN_SOFT * s.known && s.both < signs->least * s.either)
-            target[i] = aim(mend, &s, mean_before(grid, mend->before[eye], i), signs, &dropped[i]);
+        if (s->either > MIN_SOFT * s->known && s->both < signs->least * s->either)
+            target[i] = aim(mend, s, mean_before(grid, mend->before[eye], i), signs, &dropped[i]);
         lost += dropped[i] ? fmaxf(cells[i].moved - cells[i].own, 0.0f) : 0.0f;
         shown += cells[i].moved;
     }
     if (signs->doubt == 0.0f && lost < DROP_PART * shown)
         forget_drops(target, dropped, count);
     for (int i = 0; i < count; i++) {
-        const struct stats s = around(grid, cells, i);
         float *share = &mend->share[eye][i];
 
-        if (signs->doubt >= 0.0f && beside_drop(grid, dropped, &s, i))
+        if (signs->doubt >= 0.0f && beside_drop(grid, dropped, &near[i], i))
             *share = 1.0f;
         else
             *share = dropped[i] ? target[i] : fminf(fmaxf(target[i], *share - STEP), *share + STEP);

@@ -46,10 +46,16 @@ static void find_landings(const struct vsm_disparity_map *map, struct landing *l
     }
 }
 
+/* fminf() and fmaxf() are calls, for numbers that are none. */
+static float between(float value, float low, float high)
+{
+    return value > low ? (value < high ? value : high) : low;
+}
+
 float vsm_transfer_sample(const float *plane, int width, int height, float x, float y)
 {
-    const float fx = fminf(fmaxf(x - 0.5f, 0.0f), (float)(width - 1));
-    const float fy = fminf(fmaxf(y - 0.5f, 0.0f), (float)(height - 1));
+    const float fx = between(x - 0.5f, 0.0f, (float)(width - 1));
+    const float fy = between(y - 0.5f, 0.0f, (float)(height - 1));
     const int x0 = (int)fx, y0 = (int)fy, x1 = x0 + 1 < width ? x0 + 1 : x0,
               y1 = y0 + 1 < height ? y0 + 1 : y0;
     const float u = fx - (float)x0, v = fy - (float)y0;
@@ -78,8 +84,11 @@ static float warp_point(const struct vsm_disparity_map *map, const struct landin
 {
     float most = landing->count ? -1.0f : 0.0f;
 
-    for (int i = 0; i < landing->count; i++)
-        most = fmaxf(most, arriving(map, from, width, height, x, y, landing->du[i], landing->dv[i]));
+    for (int i = 0; i < landing->count; i++) {
+        const float here = arriving(map, from, width, height, x, y, landing->du[i], landing->dv[i]);
+
+        most = here > most ? here : most;
+    }
     return most;
 }
 
@@ -163,7 +172,7 @@ static void settle_rows(void *context, int index, int worker)
                     high = v > high ? v : high;
                 }
             }
-            job->to[at] = low < 0.0f ? low : fminf(fmaxf(job->there[at], low), high);
+            job->to[at] = low < 0.0f ? low : between(job->there[at], low, high);
         }
     }
 }
