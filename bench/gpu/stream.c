@@ -3,9 +3,10 @@
  * compared and mended. The file is read again and again until FRAMES pictures are made. Prints frames a second, each
  * stage's load, the GPU's, and memory on both sides at the beginning and the end (leaks show there).
  * Usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] [interval FRAMES] [flight FRAMES]
- * [threads COUNT] [look COUNT]
+ * [threads COUNT] [look COUNT] [detect COUNT]
  * interval: between two looks for people; flight: most frames between the file and the end, 0 without a limit; threads: for
- * people and mending, as many as that; look: for comparing, 0: in the stage that mends. */
+ * people and mending, as many as that; look: for comparing, 0: in the stage that mends;
+ * detect: for the detector's network. */
 #include "app/gpu_plan.h"
 #include "base/clock.h"
 #include "base/scratch.h"
@@ -29,7 +30,7 @@
 struct arguments {
     const char *model, *input, *detector; /* detector NULL: nobody is looked for */
     int64_t frames;
-    int grid, interval, flight, threads, look;
+    int grid, interval, flight, threads, look, detecting;
     bool software;
 };
 
@@ -129,7 +130,7 @@ struct line {
 static void create_people(struct line *line, const struct vsm_rect eyes[2], const struct vsm_view small[2],
                           const struct arguments *arguments)
 {
-    const struct vsm_session_options session = {.threads = 8};
+    const struct vsm_session_options session = {.threads = arguments->detecting};
     struct vsm_people_stage_options people = {.eyes = {eyes[0], eyes[1]},
                                               .eye_count = 2,
                                               .baseline = 0.064,
@@ -251,7 +252,7 @@ static void print(const struct stream *s, struct vsm_runner *runner, uint64_t st
 
 static bool parse(int argc, char **argv, struct arguments *a)
 {
-    *a = (struct arguments){.interval = 8, .flight = -1, .look = VSM_GPU_PLAN_THREADS};
+    *a = (struct arguments){.interval = 8, .flight = -1, .look = VSM_GPU_PLAN_THREADS, .detecting = 8};
     if (argc < 5)
         return false;
     a->model = argv[1];
@@ -269,6 +270,8 @@ static bool parse(int argc, char **argv, struct arguments *a)
             a->threads = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "look") == 0)
             a->look = atoi(argv[++i]);
+        else if (i + 1 < argc && strcmp(argv[i], "detect") == 0)
+            a->detecting = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "flight") == 0)
             a->flight = atoi(argv[++i]);
         else
@@ -297,7 +300,7 @@ int main(int argc, char **argv)
     if (!usable) {
         fprintf(stderr,
                 "usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] "
-                "[interval FRAMES] [flight FRAMES] [threads COUNT] [look COUNT]\n");
+                "[interval FRAMES] [flight FRAMES] [threads COUNT] [look COUNT] [detect COUNT]\n");
         return 1;
     }
     check(vsm_video_reader_open(a.input, &reading, &s.reader));
