@@ -52,16 +52,19 @@ static struct vsm_sam2_net *open_damaged(const char *from, const char *to, long 
     return open_net(damaged, SIZE);
 }
 
-/* Three frames of tracking: everything that the file's weights do. */
-static void run(struct vsm_sam2_net *net, float *logits)
+/* Some frames of tracking, everything that the file's weights do: the last logits, and all that a checkpoint
+ * holds. */
+static void track(struct vsm_sam2_net *net, bool offload, int frames, float *logits,
+                  struct vsm_bytes_out *state)
 {
+    const struct vsm_sam2_tracker_options options = {.views = 1, .offload = offload};
     const struct vsm_sam2_click click = {100, 120, true};
     const struct vsm_sam2_prompt prompt = {.clicks = &click, .click_count = 1};
     struct vsm_tensor *image = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIZE, SIZE});
-    struct vsm_sam2_tracker *tracker;
+    struct vsm_sam2_tracker *tracker = NULL;
 
-    CHECK_INT(vsm_sam2_tracker_create(net, &(struct vsm_sam2_tracker_options){.views = 1}, &tracker), VSM_OK);
-    for (int frame = 0; frame < 3; frame++) {
+    CHECK_INT(vsm_sam2_tracker_create(net, &options, &tracker), VSM_OK);
+    for (int frame = 0; frame < frames; frame++) {
         sam2_weights_frame(SIZE, frame, vsm_tensor_f32(image));
         CHECK_INT(vsm_sam2_tracker_begin(tracker, image), VSM_OK);
         if (frame == 0)
@@ -69,8 +72,15 @@ static void run(struct vsm_sam2_net *net, float *logits)
         CHECK_INT(vsm_sam2_tracker_track(tracker), VSM_OK);
     }
     memcpy(logits, vsm_sam2_tracker_at(tracker, 0)->logits, SIZE / 4 * (SIZE / 4) * sizeof(*logits));
+    if (state)
+        CHECK_INT(vsm_sam2_tracker_save(tracker, state), VSM_OK);
     vsm_sam2_tracker_destroy(tracker);
     vsm_tensor_unref(&image);
+}
+
+static void run(struct vsm_sam2_net *net, float *logits)
+{
+    track(net, false, 3, logits, NULL);
 }
 
 static void test_transformers_names(void)
@@ -196,34 +206,18 @@ static void test_refused(void)
     CHECK_HAS(vsm_error_message(), "/nowhere/edgetam.pt");
 }
 
-/* Four frames with memories on the device or offloaded: the last logits, and all that a checkpoint holds. */
+/* With memories on the device or offloaded. */
 static void run_as_device(bool offload, float *logits, struct vsm_bytes_out *state)
 {
     const struct vsm_sam2_net_options options = {.path = official,
                                                  .image_size = SIZE,
                                                  .session.threads = 1,
                                                  .as_device = true};
-    const struct vsm_sam2_tracker_options tracking = {.views = 1, .offload = offload};
-    const struct vsm_sam2_click click = {100, 120, true};
-    const struct vsm_sam2_prompt prompt = {.clicks = &click, .click_count = 1};
-    struct vsm_tensor *image = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIZE, SIZE});
-    struct vsm_sam2_tracker *tracker = NULL;
     struct vsm_sam2_net *net = NULL;
 
     CHECK_INT(vsm_sam2_net_create(&options, &net), VSM_OK);
-    CHECK_INT(vsm_sam2_tracker_create(net, &tracking, &tracker), VSM_OK);
-    for (int frame = 0; frame < 4; frame++) {
-        sam2_weights_frame(SIZE, frame, vsm_tensor_f32(image));
-        CHECK_INT(vsm_sam2_tracker_begin(tracker, image), VSM_OK);
-        if (frame == 0)
-            CHECK_INT(vsm_sam2_tracker_prompt(tracker, 0, 1, &prompt, NULL), VSM_OK);
-        CHECK_INT(vsm_sam2_tracker_track(tracker), VSM_OK);
-    }
-    memcpy(logits, vsm_sam2_tracker_at(tracker, 0)->logits, SIZE / 4 * (SIZE / 4) * sizeof(*logits));
-    CHECK_INT(vsm_sam2_tracker_save(tracker, state), VSM_OK);
-    vsm_sam2_tracker_destroy(tracker);
+    track(net, offload, 4, logits, state);
     vsm_sam2_net_destroy(net);
-    vsm_tensor_unref(&image);
 }
 
 /* matting.memory_offload changes where memories are kept, and nothing else. */
