@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "media/still.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static const struct vsm_cutout_person people[] = {

@@ -6,7 +6,6 @@
 #include "nn/device_pool.h"
 #include "nn/session.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -6,7 +6,6 @@
 #include "media/vr_boxes.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -2,8 +2,6 @@
 #include "base/mem.h"
 #include "models/sam2_graphs.h"
 
-#include <stdio.h>
-
 #define EPSILON 1e-6f
 #define DIM     VSM_SAM2_DIM
 #define ENCODER "memory_encoder."

@@ -3,7 +3,6 @@
 #include "models/sam2_constants.h"
 #include "models/sam2_mask.h"
 
-#include <math.h>
 #include <string.h>
 
 #define TOP_LEFT      2

@@ -1,7 +1,6 @@
 #include "nn/pt.h"
 
 #include "base/hash.h"
-#include "base/mem.h"
 #include "nn/pickle.h"
 #include "nn/zip_index.h"
 

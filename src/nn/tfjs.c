@@ -6,7 +6,6 @@
 #include <jansson.h>
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 enum storage { STORED_PLAIN, STORED_U8, STORED_U16, STORED_F16 };

@@ -6,7 +6,6 @@
 #include "pipeline/permits.h"
 #include "pipeline/queue.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

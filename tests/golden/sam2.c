@@ -8,7 +8,6 @@
 #include "sam2_weights.h"
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "models/sam2_constants.h"
 #include "models/sam2_net.h"
 #include "shared_data.h"

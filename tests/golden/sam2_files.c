@@ -12,7 +12,6 @@
 #include "shared_data.h"
 #include "tap.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>

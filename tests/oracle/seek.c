@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define MAX_PICTURES 128
 

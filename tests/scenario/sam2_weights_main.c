@@ -2,8 +2,6 @@
 #include "../golden/sam2_weights.h"
 #include "shared_data.h"
 
-#include <stdio.h>
-
 int main(int argc, char **argv)
 {
     char recipe[1024];

@@ -3,8 +3,6 @@
 #include "base/mem.h"
 #include "tap.h"
 
-#include <stdlib.h>
-
 #define EYE 256
 
 static const struct vsm_billboards_rig level_rig = {.baseline = 0.064,

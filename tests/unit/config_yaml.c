@@ -1,4 +1,3 @@
-#include "base/mem.h"
 #include "config/yaml.h"
 #include "config/yaml_template.h"
 #include "tap.h"

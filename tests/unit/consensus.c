@@ -1,6 +1,5 @@
 #include "stereo/consensus.h"
 
-#include "base/mem.h"
 #include "stereo/transfer.h"
 #include "tap.h"
 

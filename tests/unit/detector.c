@@ -6,7 +6,6 @@
 #include "models/detector_graph.h"
 #include "tap.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #define CELLS 64

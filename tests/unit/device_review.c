@@ -1,6 +1,5 @@
 #include "stages/device_review.h"
 
-#include "base/mem.h"
 #include "tap.h"
 
 #define SIDE   128

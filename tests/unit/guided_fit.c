@@ -1,8 +1,6 @@
 #include "image/guided_fit.h"
 #include "tap.h"
 
-#include <stdlib.h>
-
 /* Wider than one tile, higher than one band, and no multiple of anything. */
 #define W 301
 #define H 37

@@ -1,9 +1,6 @@
 #include "image/mask_fusion.h"
-#include "image/coefficients.h"
 #include "image/mask_fit.h"
 #include "tap.h"
-
-#include <stdlib.h>
 
 #define SIDE  64
 #define W     128

@@ -2,8 +2,6 @@
 
 #include "tap.h"
 
-#include <stdlib.h>
-
 #define W 64
 #define H 48
 

@@ -9,7 +9,6 @@
 #include "tap.h"
 
 #include <math.h>
-#include <unistd.h>
 
 #define CYCLES 8 /* of the wave across a disc: 0.8 pixels off are 6/255 of alpha at 819 pixels */
 

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static char folder[64];
 static const struct vsm_video_reader_options options = {.threads = 1};

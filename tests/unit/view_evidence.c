@@ -5,7 +5,6 @@
 
 #include "tap.h"
 
-#include <math.h>
 #include <string.h>
 
 #define GRID 128

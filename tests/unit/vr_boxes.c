@@ -4,8 +4,6 @@
 #include "media/vr_boxes_write.h"
 #include "tap.h"
 
-#include <stdlib.h>
-
 /* Builds boxes: begin() writes a header whose size end() fills in. */
 static struct vsm_bytes_out file;
 

@@ -1,6 +1,5 @@
 #include "media/vr_layout.h"
 
-#include "media/vr_name.h"
 #include "tap.h"
 
 #include <stdio.h>
