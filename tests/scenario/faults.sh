@@ -82,13 +82,8 @@ done
 
 # Stopped on request: exit 5 at a checkpoint, then the same file.
 rm -rf got*
-VSM_FAULT='' "$program" in.mp4 -o got.mp4 --set output.format=green+matte --set recovery.checkpoint_interval=4 \
-    --set input.layout=mono --progress none --set logging.level=warn >stdout 2>stderr &
-pid=$!
-for _ in $(seq 200); do
-    [ -e got.mp4.part ] && break
-    sleep 0.02
-done
+start_and_wait_for got.mp4.part "$program" in.mp4 -o got.mp4 --set output.format=green+matte \
+    --set recovery.checkpoint_interval=4 --set input.layout=mono --progress none --set logging.level=warn
 kill -INT $pid
 wait $pid
 code=$?
@@ -102,13 +97,8 @@ fi
 
 # Without checkpoints: what was made is closed properly under the temporary rules, exit 5.
 rm -rf got*
-"$program" in.mp4 -o got.mp4 --set recovery.enable_checkpoints=false --set input.layout=mono --progress none \
-    --set logging.level=warn >stdout 2>stderr &
-pid=$!
-for _ in $(seq 200); do
-    [ -e got.mp4.part ] && break
-    sleep 0.02
-done
+start_and_wait_for got.mp4.part "$program" in.mp4 -o got.mp4 --set recovery.enable_checkpoints=false \
+    --set input.layout=mono --progress none --set logging.level=warn
 kill -INT $pid
 wait $pid
 code=$?
