@@ -36,8 +36,8 @@ scaling() { # REPORT: what adaptive scaling did
     tr -d ' \n' <"$1" | grep -Eo '"views":\{.*"track"' | cut -c1-300
 }
 
-hog() { # MIB: takes all of the device's memory but so much, until it is killed; writes "full" when it has
-    python3 -c "
+hog() { # MIB: the shell becomes a program that has all of the device's memory but so much; it writes "full" then
+    exec python3 -c "
 import ctypes, signal
 cuda = ctypes.CDLL('libcuda.so.1')
 context, memory, free, all = ctypes.c_void_p(), ctypes.c_uint64(), ctypes.c_size_t(), ctypes.c_size_t()
