@@ -168,7 +168,7 @@ for what; do
                 rm -rf f.mkv* f_matte.mkv*
                 VSM_FAULT=gpu.memory:$n:12 "$here/vr180-streaming" $common -o f.mkv --set matting.view=$view \
                     --set processing.adaptive_scaling=true --progress none >log 2>&1
-                echo "$view, place $n: exit $?, $(tr -d ' \n' <f.mkv.report.json | grep -o '"frames":[0-9]*' | head -1) $(grep -E "out of memory|memory is short" log | head -1)"
+                echo "$view, place $n: exit $?, $(grep -Eo "^done: .* frames|out of memory.*|from frame .*" log | tr '\n' ' ')"
             done
         done
         VSM_FAULT=gpu.memory:6:12 "$here/vr180-streaming" $common -o f.mkv --restart --progress none 2>&1 | grep -E "out of memory"
@@ -181,8 +181,7 @@ for what; do
             until grep -q full hogged || ! kill -0 $hog; do sleep 0.1; done
             "$here/vr180-streaming" ${common%--max*} -o f.mkv --set matting.view=auto --set processing.adaptive_scaling=true \
                 --progress none >log 2>&1
-            echo "$left MiB left by another program: exit $?, $(tr -d ' \n' <f.mkv.report.json | grep -o '"frames":[0-9]*' | head -1)"
-            grep -E "from frame|out of memory" log
+            echo "$left MiB left by another program: exit $?, $(grep -Eo "^done: .* frames|out of memory.*|from frame .*" log | tr '\n' ' ')"
             kill $hog
             wait $hog 2>/dev/null
         done
