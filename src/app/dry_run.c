@@ -253,13 +253,27 @@ struct cpu_stages {
     struct vsm_detector *detector;
     struct vsm_people_stage *people;
     struct vsm_matte_stage *matte;
-    struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX];
     struct vsm_view_director *director;
     struct vsm_track_stage *track;
     struct vsm_composite_stage *composite;
 };
 
-static int create_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct vsm_sam2_net *net,
+static int create_matte(const struct vsm_plan *plan, struct vsm_rvm **rvm, struct cpu_stages *s)
+{
+    const struct vsm_rvm_options options = vsm_plan_matter(plan);
+    int status = vsm_matte_stage_create(*rvm, plan->batch, plan->views, plan->view_count, s->pool, &s->matte);
+
+    if (status == VSM_OK)
+        vsm_matte_stage_own(s->matte, rvm, &options);
+    if (status == VSM_OK)
+        status = vsm_view_plan_create_director(plan, &s->director);
+    if (status == VSM_OK && s->director)
+        vsm_matte_stage_set_director(s->matte, s->director);
+    return status;
+}
+
+/* Takes *rvm over if all goes well. */
+static int create_cpu(const struct vsm_plan *plan, struct vsm_rvm **rvm, struct vsm_sam2_net *net,
                       struct cpu_stages *s)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
@@ -270,10 +284,8 @@ static int create_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct v
     s->pool = vsm_parallel_create(plan->threads);
     vsm_plan_outputs_targets(plan, targets);
     status = s->pool ? vsm_people_plan_create_stage(plan, s->pool, &s->detector, &s->people) : VSM_E_NOMEM;
-    if (status == VSM_OK && rvm)
-        status = vsm_matte_stage_create(rvm, plan->batch, plan->views, plan->view_count, s->pool, &s->matte);
-    if (status == VSM_OK && rvm)
-        status = vsm_view_plan_direct(plan, s->matte, s->turned, &s->director);
+    if (status == VSM_OK && *rvm)
+        status = create_matte(plan, rvm, s);
     if (status == VSM_OK && net)
         status = vsm_track_plan_create_stage(plan, net, s->pool, &s->track);
     if (status == VSM_OK)
@@ -282,7 +294,8 @@ static int create_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct v
     return status;
 }
 
-static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct vsm_sam2_net *net, FILE *out)
+/* Takes *rvm over. */
+static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm **rvm, struct vsm_sam2_net *net, FILE *out)
 {
     struct cpu_stages s = {0};
     struct vsm_stage stages[4];
@@ -301,8 +314,6 @@ static int time_cpu(const struct vsm_plan *plan, struct vsm_rvm *rvm, struct vsm
     vsm_track_stage_destroy(s.track);
     vsm_matte_stage_destroy(s.matte);
     vsm_view_director_destroy(s.director);
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
-        vsm_rvm_destroy(s.turned[k]);
     vsm_people_stage_destroy(s.people);
     vsm_detector_destroy(s.detector);
     vsm_parallel_destroy(s.pool);
@@ -327,7 +338,7 @@ static int dry_run_cpu(const struct vsm_plan *plan, FILE *out)
         status = print_tracker(plan, net, out);
     if (status == VSM_OK) {
         print_rest(plan, hash, out);
-        status = time_cpu(plan, rvm, net, out);
+        status = time_cpu(plan, &rvm, net, out);
     }
     vsm_sam2_net_destroy(net);
     vsm_rvm_destroy(rvm);

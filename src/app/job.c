@@ -31,11 +31,10 @@ struct job {
     const struct vsm_plan *plan;
     struct vsm_parallel *pool;        /* shared by the pixel stages */
     struct vsm_parallel *writer_pool; /* NULL: outputs are encoded one after the other */
-    struct vsm_rvm *rvm;              /* NULL: on the GPU, or taken over by the adaptive matte stage */
+    struct vsm_rvm *rvm;              /* NULL: on the GPU, or taken over by the matte stage */
     struct vsm_sha256 model;
-    struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX]; /* for turned views; NULL: all are direct */
-    struct vsm_view_director *director;         /* likewise */
-    struct vsm_detector *detector;              /* NULL: nobody is looked for */
+    struct vsm_view_director *director; /* NULL: all views are direct */
+    struct vsm_detector *detector;      /* NULL: nobody is looked for */
     struct vsm_read_stage read;
     struct vsm_people_stage *people;
     struct vsm_matte_stage *matte; /* NULL: matting.model is sam2 alone */
@@ -187,16 +186,18 @@ static int create_runner(struct job *job)
 static int create_matte(struct job *job)
 {
     const struct vsm_plan *plan = job->plan;
+    const struct vsm_rvm_options options = vsm_plan_matter(plan);
     int status =
         vsm_matte_stage_create(job->rvm, plan->batch, plan->views, plan->view_count, job->pool, &job->matte);
 
-    if (status == VSM_OK && plan->adaptive) {
-        const struct vsm_rvm_options options = vsm_plan_matter(plan);
-
-        vsm_matte_stage_adapt(job->matte, &job->rvm, &options, &plan->scaling);
-    }
     if (status == VSM_OK)
-        status = vsm_view_plan_direct(plan, job->matte, job->turned, &job->director);
+        vsm_matte_stage_own(job->matte, &job->rvm, &options);
+    if (status == VSM_OK && plan->adaptive)
+        vsm_matte_stage_adapt(job->matte, &plan->scaling);
+    if (status == VSM_OK)
+        status = vsm_view_plan_create_director(plan, &job->director);
+    if (status == VSM_OK && job->director)
+        vsm_matte_stage_set_director(job->matte, job->director);
     if (status == VSM_OK)
         status = create_stereo(job, plan->views);
     if (status == VSM_OK && job->stereo) {
@@ -273,6 +274,8 @@ static int set_up(struct job *job, enum vsm_cli_resume wish)
     int status = create_models(job);
 
     vsm_log(VSM_LOG_INFO, "provider", "%s", plan->provider);
+    if (!plan->turned && plan->config->matting.view != VSM_CONFIG_VIEW_DIRECT)
+        vsm_log(VSM_LOG_INFO, "views", "the network sees whole eyes: %s", plan->turned_why);
     job->pool = plan->gpu ? vsm_gpu_plan_create_pool(plan->threads) : vsm_parallel_create(plan->threads);
     if (!job->pool)
         status = VSM_E_NOMEM;
@@ -331,8 +334,6 @@ static void tear_down(struct job *job)
     vsm_people_stage_destroy(job->people);
     vsm_detector_destroy(job->detector);
     vsm_view_director_destroy(job->director);
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
-        vsm_rvm_destroy(job->turned[k]);
     vsm_rvm_destroy(job->rvm);
     vsm_parallel_destroy(job->writer_pool);
     vsm_parallel_destroy(job->pool);

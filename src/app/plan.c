@@ -198,7 +198,7 @@ static size_t flight_bytes(const struct vsm_plan *plan, size_t source, size_t ou
     return (size_t)plan->most_frames * larger + source + outputs;
 }
 
-/* Of all networks that are built, on the largest grid. */
+/* Of all networks that are kept, on the largest grid: on the CPU those for other views come and go. */
 static size_t network_cells(const struct vsm_plan *plan)
 {
     const struct vsm_scaling_grid *grids = plan->scaling.rungs;
@@ -207,7 +207,7 @@ static size_t network_cells(const struct vsm_plan *plan)
                        : (struct vsm_scaling_grid){plan->views[0].width, plan->views[0].height};
     size_t cells = (size_t)grid.width * (size_t)grid.height;
 
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX && plan->turned; k++) {
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX && plan->turned && plan->gpu; k++) {
         const int side = vsm_view_place_side((int64_t)grid.width * grid.height, k + 1, VSM_RVM_GRID);
 
         if (side != grid.width || side != grid.height)

@@ -26,7 +26,9 @@ static const char *misfit(const struct vsm_plan *plan)
     if (plan->config->matting.prompts && plan->config->matting.prompts[0])
         return "prompts may name people whom no view follows";
     if (!plan->detector_path)
-        return "nobody looks for people";
+        return "the detector's weights are missing, nobody looks for people";
+    if (plan->layout.eye_count > 1 && plan->eyes.alignment.unrelated)
+        return "the eyes show different things";
     return NULL;
 }
 
@@ -51,29 +53,6 @@ int vsm_view_plan_choose(struct vsm_plan *plan)
     return VSM_OK;
 }
 
-/* Whether k + 1 turned views an eye have the grid of the direct ones, and so their network. */
-static bool shares(const struct vsm_plan *plan, int k)
-{
-    return plan->turned_sides[k] == plan->views[0].width && plan->turned_sides[k] == plan->views[0].height;
-}
-
-static int create_matters(const struct vsm_plan *plan, struct vsm_rvm *turned[])
-{
-    struct vsm_rvm_options rvm = {
-        .graph_path = plan->model_path,
-        .batch = 1,
-        .session = {.device = VSM_DEVICE_CPU, .threads = plan->threads},
-    };
-    int status = VSM_OK;
-
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX && status == VSM_OK; k++) {
-        rvm.width = rvm.height = plan->turned_sides[k];
-        if (!shares(plan, k))
-            status = vsm_rvm_create(&rvm, &turned[k]);
-    }
-    return status;
-}
-
 int vsm_view_plan_create_director(const struct vsm_plan *plan, struct vsm_view_director **director)
 {
     const struct vsm_config *config = plan->config;
@@ -88,19 +67,4 @@ int vsm_view_plan_create_director(const struct vsm_plan *plan, struct vsm_view_d
     };
 
     return plan->turned ? vsm_view_director_create(&options, director) : VSM_OK;
-}
-
-int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
-                         struct vsm_view_director **director)
-{
-    int status;
-
-    if (!plan->turned)
-        return VSM_OK;
-    status = create_matters(plan, turned);
-    if (status == VSM_OK)
-        status = vsm_view_plan_create_director(plan, director);
-    if (status == VSM_OK)
-        vsm_matte_stage_set_director(stage, turned, *director);
-    return status;
 }

@@ -4,8 +4,6 @@
 
 #include "app/plan.h"
 #include "base/status.h"
-#include "models/rvm.h"
-#include "stages/matte_stage.h"
 #include "stages/view_director.h"
 
 /* Sets plan->turned, turned_sides and turned_why from matting.view, after plan->views and plan->detector_path.
@@ -15,11 +13,5 @@ int vsm_view_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 /* With plan->turned: who directs them, the caller's. Otherwise nothing. */
 int vsm_view_plan_create_director(const struct vsm_plan *plan,
                                   struct vsm_view_director **director) VSM_NODISCARD;
-
-/* With plan->turned on the CPU: the matters of VSM_VIEW_PLACE_MAX kinds of turned views, NULL where those have the grid
- * of the direct ones and so their network, and who directs them, all the caller's, also after failure; and tells `stage` of
- * them. Otherwise nothing. */
-int vsm_view_plan_direct(const struct vsm_plan *plan, struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
-                         struct vsm_view_director **director) VSM_NODISCARD;
 
 #endif

@@ -1,6 +1,7 @@
 #include "image/preprocess_turned.h"
 
 #include "base/mem.h"
+#include "base/scratch.h"
 #include "geometry/view_map.h"
 #include "image/area.h"
 #include "image/preprocess.h"
@@ -181,14 +182,16 @@ int vsm_preprocess_turned(const struct vsm_image *image, const struct vsm_view *
     const struct vsm_view *part = &t.plan.part;
     int status = vsm_preprocess_turned_plan(view, &t.plan);
 
+    vsm_scratch_begin();
     if (status == VSM_OK) {
         t.direct =
-            vsm_mem_alloc_raw("turned view", 3 * (size_t)part->width * (size_t)part->height, sizeof(float));
+            vsm_scratch_alloc("turned view", 3 * (size_t)part->width * (size_t)part->height, sizeof(float));
         status = t.direct ? vsm_preprocess(image, part, t.direct, pool) : VSM_E_NOMEM;
     }
     if (status == VSM_OK)
         vsm_parallel_for(pool, t.plan.rows - 1, turn_rows, &t);
-    vsm_mem_free(t.direct);
+    vsm_scratch_free(t.direct);
+    vsm_scratch_end();
     vsm_preprocess_turned_plan_free(&t.plan);
     return status;
 }

@@ -2,6 +2,7 @@
 
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "base/scratch.h"
 
 #include <math.h>
 
@@ -251,6 +252,7 @@ static void add_view(struct vsm_refine_plan *plan, const struct vsm_matte *matte
         add_warp(view, matte);
 }
 
+/* In memory that the networks use too, so that a turn is taken until the plan is freed. */
 static int pack_warps(struct vsm_refine_plan *plan, struct vsm_parallel *pool)
 {
     size_t bytes = 0;
@@ -261,9 +263,12 @@ static int pack_warps(struct vsm_refine_plan *plan, struct vsm_parallel *pool)
             bytes += vsm_refine_warp_bytes(&plan->views[i].warps[k]);
     if (bytes == 0)
         return VSM_OK;
-    plan->cells = memory = vsm_mem_alloc_raw("refine maps by cell", bytes, 1);
-    if (!memory)
+    vsm_scratch_begin();
+    plan->cells = memory = vsm_scratch_alloc("refine maps by cell", bytes, 1);
+    if (!memory) {
+        vsm_scratch_end();
         return VSM_E_NOMEM;
+    }
     for (int i = 0; i < plan->view_count; i++) {
         for (int k = 0; k < plan->views[i].warp_count; k++) {
             struct vsm_refine_warp *warp = &plan->views[i].warps[k];
@@ -390,5 +395,8 @@ void vsm_refine_plan_free(struct vsm_refine_plan *plan)
     vsm_mem_free(plan->positions);
     vsm_mem_free(plan->workers);
     vsm_mem_free(plan->rows);
-    vsm_mem_free(plan->cells);
+    if (!plan->cells)
+        return;
+    vsm_scratch_free(plan->cells);
+    vsm_scratch_end();
 }

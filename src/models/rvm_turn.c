@@ -1,8 +1,11 @@
 #include "models/rvm_turn.h"
 
+#include "base/mem.h"
+#include "base/scratch.h"
 #include "models/rvm_graph.h"
 
 #include <math.h>
+#include <string.h>
 
 /* One level of one old state, and the place that a new cell has in it. */
 struct source {
@@ -44,11 +47,14 @@ static struct source find(const struct vsm_tensor *level, const struct vsm_view_
     return s;
 }
 
+/* cells: [channels, height, width] of the level of `view`. */
 static void fill_level(const struct vsm_rvm_state *const from[], const struct vsm_view_map *from_views,
-                       int count, int level, const struct vsm_view_map *view, struct vsm_tensor *to)
+                       int count, int level, const struct vsm_view_map *view, const int64_t dims[3],
+                       float *cells)
 {
-    const int64_t h = to->dims[1], w = to->dims[2];
+    const int64_t h = dims[1], w = dims[2];
 
+    memset(cells, 0, (size_t)(dims[0] * h * w) * sizeof(float));
     for (int64_t y = 0; y < h; y++) {
         for (int64_t x = 0; x < w; x++) {
             struct source best = {.inside = -1.0};
@@ -64,32 +70,60 @@ static void fill_level(const struct vsm_rvm_state *const from[], const struct vs
                     best = s;
             }
             if (best.inside >= 0.0)
-                look_up(&best, vsm_tensor_f32(to) + y * w + x, h * w);
+                look_up(&best, cells + y * w + x, h * w);
         }
     }
 }
 
-int vsm_rvm_state_turn(const struct vsm_rvm_state *const from[], const struct vsm_view_map *from_views,
-                       int count, const struct vsm_view_map *view, struct vsm_rvm_state *to)
+/* A tensor of these dimensions for new values: the one at *place if nobody else has it. */
+static int make_room(struct vsm_tensor **place, const int64_t dims[3])
 {
-    struct vsm_rvm_state turned = {0};
+    struct vsm_tensor *t = *place;
+
+    if (t && atomic_load(&t->references) == 1 && memcmp(t->dims, dims, 3 * sizeof(*dims)) == 0)
+        return VSM_OK;
+    vsm_tensor_unref(place);
+    *place = vsm_tensor_create(VSM_F32, 3, dims);
+    return *place ? VSM_OK : VSM_E_NOMEM;
+}
+
+/* One level of all new states; they are put in their places only when all are known, for those may be the old ones'. */
+static int turn_level(const struct vsm_rvm_state *const from[], const struct vsm_view_map *from_views,
+                      int count, int level, const struct vsm_view_map views[], int view_count,
+                      struct vsm_rvm_state *const to[])
+{
+    const int64_t dims[3] = {vsm_rvm_graph_state_channels[level],
+                             vsm_rvm_graph_level(views[0].height, level + 1),
+                             vsm_rvm_graph_level(views[0].width, level + 1)};
+    const size_t size = (size_t)(dims[0] * dims[1] * dims[2]);
+    float *cells = vsm_scratch_alloc("turned state", (size_t)view_count * size, sizeof(*cells));
+    int status = cells ? VSM_OK : VSM_E_NOMEM;
+
+    for (int i = 0; i < view_count && status == VSM_OK; i++)
+        fill_level(from, from_views, count, level, &views[i], dims, cells + (size_t)i * size);
+    for (int i = 0; i < view_count && status == VSM_OK; i++) {
+        status = make_room(&to[i]->r[level], dims);
+        if (status == VSM_OK)
+            memcpy(to[i]->r[level]->data, cells + (size_t)i * size, size * sizeof(*cells));
+    }
+    vsm_scratch_free(cells);
+    return status;
+}
+
+int vsm_rvm_state_turn(const struct vsm_rvm_state *const from[], const struct vsm_view_map *from_views,
+                       int count, const struct vsm_view_map views[], int view_count,
+                       struct vsm_rvm_state *const to[])
+{
+    int status = VSM_OK;
     bool any = false;
 
     for (int k = 0; k < count; k++)
         any = any || from[k]->r[0];
-    for (int level = 0; level < VSM_RVM_STATES && any; level++) {
-        const int64_t dims[3] = {vsm_rvm_graph_state_channels[level],
-                                 vsm_rvm_graph_level(view->height, level + 1),
-                                 vsm_rvm_graph_level(view->width, level + 1)};
-
-        turned.r[level] = vsm_tensor_create(VSM_F32, 3, dims);
-        if (!turned.r[level]) {
-            vsm_rvm_state_reset(&turned);
-            return VSM_E_NOMEM;
-        }
-        fill_level(from, from_views, count, level, view, turned.r[level]);
-    }
-    vsm_rvm_state_reset(to);
-    *to = turned;
-    return VSM_OK;
+    vsm_scratch_begin();
+    for (int level = 0; level < VSM_RVM_STATES && any && status == VSM_OK; level++)
+        status = turn_level(from, from_views, count, level, views, view_count, to);
+    vsm_scratch_end();
+    for (int i = 0; i < view_count && (!any || status != VSM_OK); i++)
+        vsm_rvm_state_reset(to[i]);
+    return status;
 }

@@ -10,9 +10,11 @@
 #include "geometry/view_map.h"
 #include "models/rvm.h"
 
-/* Fills *to, which is replaced, for the grid of `view`, from `count` states of the same eye (0 or all-NULL ones: *to
- * begins anew). Grids may differ. VSM_E_NOMEM leaves *to as it was. Cost: 8 ms for 512x512. */
+/* Fills to[i] for the grid of views[i], all on grids of one size, from `count` states of the same eye (0 or all-NULL
+ * ones: they begin anew). Grids may differ from the old ones'. to[i] may be among the old states; tensors that nobody else
+ * has are filled again. VSM_E_NOMEM leaves to[] without states. Cost: 8 ms for 512x512, in scratch memory. */
 int vsm_rvm_state_turn(const struct vsm_rvm_state *const from[], const struct vsm_view_map *from_views,
-                       int count, const struct vsm_view_map *view, struct vsm_rvm_state *to) VSM_NODISCARD;
+                       int count, const struct vsm_view_map views[], int view_count,
+                       struct vsm_rvm_state *const to[]) VSM_NODISCARD;
 
 #endif

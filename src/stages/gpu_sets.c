@@ -161,7 +161,7 @@ static int turn_states(const struct vsm_gpu_set *from, const struct vsm_rvm_stat
             status = vsm_view_map_init(&maps[count++], &from->views[k]);
         }
         if (!status)
-            status = vsm_rvm_state_turn(old, maps, count, &map, &turned[i]);
+            status = vsm_rvm_state_turn(old, maps, count, &map, 1, (struct vsm_rvm_state *[]){&turned[i]});
     }
     return status;
 }

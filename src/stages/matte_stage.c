@@ -9,22 +9,31 @@
 
 #include <pthread.h>
 
-struct vsm_matte_stage {
+/* Grids that are in use at once: of the views, and of those that fade out. */
+#define MATTERS 2
+
+/* The matter of one grid; rvm NULL: none. */
+struct matter {
     struct vsm_rvm *rvm;
+    int width, height;
+};
+
+struct vsm_matte_stage {
+    struct matter matters[MATTERS];
+    bool owns;                      /* the matters are the stage's, and it builds more from: */
+    struct vsm_rvm_options options; /* but for the grid */
+    pthread_mutex_t lock;           /* over changes of matters, for interrupt() */
+    bool interrupted;
     struct vsm_parallel *pool;
     int batch, eyes; /* eyes: number of direct views */
     struct vsm_matte_views views;
     struct vsm_matte_counters counters;
     struct vsm_tensor *rgb; /* all views one after the other: [3, height, width] each */
 
-    bool adaptive; /* then the stage owns rvm and turned, and: */
+    bool adaptive; /* then the stage owns its matters, and: */
     struct vsm_scaling scaling;
-    struct vsm_rvm_options options; /* of rvm, but for the grid */
-    uint64_t done_ns;               /* when the last frame was done; 0 = none yet */
-    pthread_mutex_t lock;           /* over changes of rvm, for interrupt() */
-    bool interrupted;
+    uint64_t start_ns, done_ns;     /* when the last frame was begun and done; 0 = none yet */
     struct vsm_matte_review review; /* run NULL: none */
-    struct vsm_rvm *turned[VSM_VIEW_PLACE_MAX];
 };
 
 /* Room for the direct views, which no others exceed. */
@@ -45,7 +54,7 @@ int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view
     if (!s)
         return VSM_E_NOMEM;
     pthread_mutex_init(&s->lock, NULL);
-    s->rvm = rvm;
+    s->matters[0] = (struct matter){rvm, views[0].width, views[0].height};
     s->pool = pool;
     s->batch = batch;
     s->views.now.count = s->eyes = view_count;
@@ -59,13 +68,17 @@ int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view
     return VSM_OK;
 }
 
-void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
-                           const struct vsm_rvm_options *options, const struct vsm_scaling_options *scaling)
+void vsm_matte_stage_own(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
+                         const struct vsm_rvm_options *options)
+{
+    *rvm = NULL;
+    stage->owns = true;
+    stage->options = *options;
+}
+
+void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, const struct vsm_scaling_options *scaling)
 {
     stage->adaptive = true;
-    stage->rvm = *rvm;
-    *rvm = NULL;
-    stage->options = *options;
     vsm_scaling_init(&stage->scaling, scaling);
 }
 
@@ -74,30 +87,40 @@ void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_
     stage->review = *review;
 }
 
-void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
-                                  struct vsm_view_director *director)
+void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_view_director *director)
 {
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
-        stage->turned[k] = turned[k];
-        if (stage->adaptive)
-            turned[k] = NULL;
-    }
     stage->views.director = director;
 }
 
-static void destroy_matters(struct vsm_matte_stage *stage)
+/* Puts a matter where interrupt() finds it. */
+static void set_matter(struct vsm_matte_stage *stage, struct matter *place, struct matter matter)
 {
-    vsm_rvm_destroy(stage->rvm);
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
-        vsm_rvm_destroy(stage->turned[k]);
+    pthread_mutex_lock(&stage->lock);
+    *place = matter;
+    if (matter.rvm && stage->interrupted)
+        vsm_rvm_interrupt(matter.rvm);
+    pthread_mutex_unlock(&stage->lock);
+}
+
+static void drop_matter(struct vsm_matte_stage *stage, struct matter *place)
+{
+    struct vsm_rvm *rvm = place->rvm;
+
+    set_matter(stage, place, (struct matter){0});
+    vsm_rvm_destroy(rvm);
+}
+
+static void drop_matters(struct vsm_matte_stage *stage)
+{
+    for (int i = 0; i < MATTERS && stage->owns; i++)
+        drop_matter(stage, &stage->matters[i]);
 }
 
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage)
 {
     if (!stage)
         return;
-    if (stage->adaptive)
-        destroy_matters(stage);
+    drop_matters(stage);
     vsm_matte_views_finish(&stage->views);
     vsm_tensor_unref(&stage->rgb);
     pthread_mutex_destroy(&stage->lock);
@@ -134,13 +157,53 @@ static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
     return status;
 }
 
-static struct vsm_rvm *matter(const struct vsm_matte_stage *stage, const struct vsm_matte_view_set *set)
+/* Whether the views are of this matter's grid. */
+static bool suits(const struct vsm_matte_view_set *set, const struct matter *matter)
 {
-    const bool two = set->count > 2 || (set->count == 2 && set->views[0].eye == set->views[1].eye);
+    return matter->rvm && set->count > 0 && set->views[0].width == matter->width &&
+           set->views[0].height == matter->height;
+}
 
-    if (set->views[0].kind == VSM_VIEW_DIRECT || !stage->turned[two])
-        return stage->rvm;
-    return stage->turned[two];
+static struct matter *find_matter(struct vsm_matte_stage *stage, const struct vsm_matte_view_set *set)
+{
+    for (int i = 0; i < MATTERS; i++)
+        if (suits(set, &stage->matters[i]))
+            return &stage->matters[i];
+    return NULL;
+}
+
+/* A matter for the views, which has none yet, in a place that no views use. */
+static int add_matter(struct vsm_matte_stage *stage, const struct vsm_matte_view_set *set)
+{
+    struct matter made = {.width = set->views[0].width, .height = set->views[0].height};
+    struct matter *place = stage->matters[0].rvm ? &stage->matters[1] : &stage->matters[0];
+    int status;
+
+    if (!stage->owns || place->rvm)
+        return vsm_fail(VSM_E_INTERNAL, "matte stage: views of %dx%d cells, for which it has no network",
+                        made.width, made.height);
+    stage->options.width = made.width;
+    stage->options.height = made.height;
+    status = vsm_rvm_create(&stage->options, &made.rvm);
+    if (status == VSM_OK)
+        set_matter(stage, place, made);
+    return status;
+}
+
+/* Matters for all views, and no others; those go first, for there may not be memory for all. */
+static int provide_matters(struct vsm_matte_stage *stage)
+{
+    const struct vsm_matte_view_set *sets[] = {&stage->views.now, &stage->views.old};
+    int status = VSM_OK;
+
+    for (int i = 0; i < MATTERS && stage->owns; i++)
+        if (stage->matters[i].rvm && !suits(sets[0], &stage->matters[i]) &&
+            !suits(sets[1], &stage->matters[i]))
+            drop_matter(stage, &stage->matters[i]);
+    for (int i = 0; i < 2 && status == VSM_OK; i++)
+        if (sets[i]->count > 0 && !find_matter(stage, sets[i]))
+            status = add_matter(stage, sets[i]);
+    return status;
 }
 
 /* Runs views first .. first + batch - 1. */
@@ -157,7 +220,7 @@ static int run_batch(struct vsm_matte_stage *stage, struct vsm_matte_view_set *s
     input.dims[2] = set->views[first].height;
     input.dims[3] = set->views[first].width;
     input.data = view_rgb(stage, set, first);
-    status = vsm_rvm_run(matter(stage, set), &input, &set->states[first], coefficients, &resets);
+    status = vsm_rvm_run(find_matter(stage, set)->rvm, &input, &set->states[first], coefficients, &resets);
     if (status != VSM_OK)
         return status;
     stage->counters.state_resets += resets;
@@ -167,57 +230,17 @@ static int run_batch(struct vsm_matte_stage *stage, struct vsm_matte_view_set *s
     return VSM_OK;
 }
 
-/* Puts a matter where interrupt() finds it. */
-static void set_matter(struct vsm_matte_stage *stage, struct vsm_rvm **place, struct vsm_rvm *rvm)
-{
-    pthread_mutex_lock(&stage->lock);
-    *place = rvm;
-    if (rvm && stage->interrupted)
-        vsm_rvm_interrupt(rvm);
-    pthread_mutex_unlock(&stage->lock);
-}
-
-static void drop_matter(struct vsm_matte_stage *stage, struct vsm_rvm **place)
-{
-    struct vsm_rvm *rvm = *place;
-
-    set_matter(stage, place, NULL);
-    vsm_rvm_destroy(rvm);
-}
-
-static int add_matter(struct vsm_matte_stage *stage, struct vsm_rvm **place, int width, int height)
-{
-    struct vsm_rvm *rvm = NULL;
-    int status;
-
-    stage->options.width = width;
-    stage->options.height = height;
-    status = vsm_rvm_create(&stage->options, &rvm);
-    if (status == VSM_OK)
-        set_matter(stage, place, rvm);
-    return status;
-}
-
-/* Matters for the controller's grid; the old ones go first, for there may not be memory for both. */
-static int build_matters(struct vsm_matte_stage *stage)
+/* Views on the controller's grid; matters of the old one go first, for there may not be memory for both. */
+static int resize(struct vsm_matte_stage *stage)
 {
     const struct vsm_scaling_grid grid = vsm_scaling_current(&stage->scaling);
     int sides[VSM_VIEW_PLACE_MAX], status;
 
-    drop_matter(stage, &stage->rvm);
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
-        drop_matter(stage, &stage->turned[k]);
+    drop_matters(stage);
+    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
         sides[k] = vsm_view_place_side((int64_t)grid.width * grid.height, k + 1, VSM_RVM_GRID);
-    }
     status = vsm_matte_views_resize(&stage->views, grid, sides);
-    if (status == VSM_OK)
-        status = make_grids(stage, grid.width, grid.height);
-    if (status == VSM_OK)
-        status = add_matter(stage, &stage->rvm, grid.width, grid.height);
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX && stage->views.director && status == VSM_OK; k++)
-        if (sides[k] != grid.width || sides[k] != grid.height)
-            status = add_matter(stage, &stage->turned[k], sides[k], sides[k]);
-    return status;
+    return status == VSM_OK ? make_grids(stage, grid.width, grid.height) : status;
 }
 
 /* Brings matters and states to the controller's grid. */
@@ -230,7 +253,9 @@ static int change_grid(struct vsm_matte_stage *stage, int64_t frame)
         vsm_scaling_describe(&stage->scaling, text, sizeof(text));
         if (text[0])
             vsm_log(VSM_LOG_INFO, "scaling", "%s", text);
-        status = build_matters(stage);
+        status = resize(stage);
+        if (status == VSM_OK)
+            status = provide_matters(stage);
         if (status == VSM_OK)
             status = vsm_matte_views_resample(&stage->views);
     } while (status == VSM_E_NOMEM && vsm_scaling_out_of_memory(&stage->scaling, frame));
@@ -266,8 +291,11 @@ static void free_mattes(struct vsm_matte *mattes)
 /* Through the views of this frame, and those that are faded out; frame->mattes and `old` are the caller's to free. */
 static int see(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
 {
-    int status = average(stage, &stage->views.old, frame->source);
+    int status = provide_matters(stage);
 
+    stage->start_ns = vsm_clock_ns();
+    if (status == VSM_OK)
+        status = average(stage, &stage->views.old, frame->source);
     if (status == VSM_OK)
         status = run_network(stage, &stage->views.old, old);
     if (status == VSM_OK)
@@ -337,10 +365,10 @@ static int see_adaptive(struct vsm_matte_stage *stage, struct vsm_frame *frame, 
 }
 
 /* Tells the controller what the frame cost, and does what it says. */
-static int adapt(struct vsm_matte_stage *stage, int64_t frame, uint64_t start)
+static int adapt(struct vsm_matte_stage *stage, int64_t frame)
 {
-    const uint64_t now = vsm_clock_ns(), before = stage->done_ns ? stage->done_ns : start;
-    const struct vsm_scaling_sample sample = {.busy_ms = (double)(now - start) / 1e6,
+    const uint64_t now = vsm_clock_ns(), before = stage->done_ns ? stage->done_ns : stage->start_ns;
+    const struct vsm_scaling_sample sample = {.busy_ms = (double)(now - stage->start_ns) / 1e6,
                                               .period_ms = (double)(now - before) / 1e6,
                                               .usage = -1};
 
@@ -369,7 +397,6 @@ static int run_views(struct vsm_matte_stage *stage, struct vsm_frame *frame)
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_matte_stage *stage = self;
-    const uint64_t start = vsm_clock_ns();
     int status;
 
     if (frame->scene_cut)
@@ -377,7 +404,7 @@ static int run(void *self, struct vsm_frame *frame)
     status = vsm_matte_views_choose(&stage->views, frame);
     if (status == VSM_OK)
         status = run_views(stage, frame);
-    return status == VSM_OK && stage->adaptive ? adapt(stage, frame->seq, start) : status;
+    return status == VSM_OK && stage->adaptive ? adapt(stage, frame->seq) : status;
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
@@ -406,7 +433,7 @@ static int restore_scaling(struct vsm_matte_stage *stage, const struct vsm_state
     const int first = stage->scaling.current;
     int status = vsm_scaling_restore(&stage->scaling, state);
 
-    return status == VSM_OK && stage->scaling.current != first ? build_matters(stage) : status;
+    return status == VSM_OK && stage->scaling.current != first ? resize(stage) : status;
 }
 
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state)
@@ -434,11 +461,9 @@ static void interrupt(void *self)
 
     pthread_mutex_lock(&stage->lock);
     stage->interrupted = true;
-    if (stage->rvm)
-        vsm_rvm_interrupt(stage->rvm);
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
-        if (stage->turned[k])
-            vsm_rvm_interrupt(stage->turned[k]);
+    for (int i = 0; i < MATTERS; i++)
+        if (stage->matters[i].rvm)
+            vsm_rvm_interrupt(stage->matters[i].rvm);
     pthread_mutex_unlock(&stage->lock);
 }
 

@@ -38,18 +38,17 @@ struct vsm_matte_review {
 /* The views' grids must be the matter's; view_count a multiple of its batch. Matter and pool are borrowed. */
 int vsm_matte_stage_create(struct vsm_rvm *rvm, int batch, const struct vsm_view *views, int view_count,
                            struct vsm_parallel *pool, struct vsm_matte_stage **stage) VSM_NODISCARD;
-/* Switches adaptive scaling on, before the first frame and before restore. `options` are those of *rvm, which is taken
- * over and belongs to the ladder's first grid. */
-void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
-                           const struct vsm_rvm_options *options, const struct vsm_scaling_options *scaling);
+/* Takes *rvm over, whose `options` are those; from here on the stage has matters for the grids of its views as they come,
+ * and only for those: two while views of another grid fade out. A new one takes 0.4 s. Needed for what follows. */
+void vsm_matte_stage_own(struct vsm_matte_stage *stage, struct vsm_rvm **rvm,
+                         const struct vsm_rvm_options *options);
+/* Switches adaptive scaling on, before the first frame and before restore. The views' grid must be the ladder's first. */
+void vsm_matte_stage_adapt(struct vsm_matte_stage *stage, const struct vsm_scaling_options *scaling);
 /* Before the pipeline runs; copied. */
 void vsm_matte_stage_set_review(struct vsm_matte_stage *stage, const struct vsm_matte_review *review);
-/* Views that are chosen frame by frame. turned[k] is the matter for k + 1 turned views an eye, NULL where their grid is
- * that of the direct ones. All are run one view at a time, and no choice has more cells than the stage's own views.
- * Before the pipeline runs, after vsm_matte_stage_adapt() if that is called; borrowed, but matters are taken, and the
- * caller's are NULL then, where the grid adapts. */
-void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_rvm *turned[],
-                                  struct vsm_view_director *director);
+/* Views that are chosen frame by frame. All are run one view at a time, and no choice has more cells than the stage's own
+ * views. Before the pipeline runs; borrowed. */
+void vsm_matte_stage_set_director(struct vsm_matte_stage *stage, struct vsm_view_director *director);
 void vsm_matte_stage_destroy(struct vsm_matte_stage *stage);
 int vsm_matte_stage_restore(struct vsm_matte_stage *stage, const struct vsm_state *state) VSM_NODISCARD;
 /* Only when the pipeline does not run. */

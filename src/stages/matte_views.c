@@ -17,31 +17,45 @@ void vsm_matte_views_finish(struct vsm_matte_views *views)
     vsm_matte_views_reset(&views->old);
 }
 
-/* The state of a new view, from those of the old views of its eye. */
-static int turn_state(const struct vsm_matte_view_set *set, const struct vsm_view *view,
-                      struct vsm_rvm_state *state)
+/* The states of one eye's new views, from those of its old ones. to[]: the states of all new views. */
+static int turn_eye(const struct vsm_matte_view_set *set, const struct vsm_view_group *group,
+                    enum vsm_eye eye, struct vsm_rvm_state *to)
 {
     const struct vsm_rvm_state *from[VSM_MAX_VIEWS];
-    struct vsm_view_map maps[VSM_MAX_VIEWS], map;
-    int count = 0, status = vsm_view_map_init(&map, view);
+    struct vsm_rvm_state *new[VSM_MAX_VIEWS];
+    struct vsm_view_map maps[VSM_MAX_VIEWS], views[VSM_MAX_VIEWS];
+    int count = 0, view_count = 0, status = VSM_OK;
 
     for (int i = 0; i < set->count && status == VSM_OK; i++) {
-        if (set->views[i].eye != view->eye)
+        if (set->views[i].eye != eye)
             continue;
         from[count] = &set->states[i];
         status = vsm_view_map_init(&maps[count++], &set->views[i]);
     }
-    return status == VSM_OK ? vsm_rvm_state_turn(from, maps, count, &map, state) : status;
+    for (int i = 0; i < group->count && status == VSM_OK; i++) {
+        if (group->views[i].eye != eye)
+            continue;
+        new[view_count] = &to[i];
+        status = vsm_view_map_init(&views[view_count++], &group->views[i]);
+    }
+    return status == VSM_OK && view_count > 0 ? vsm_rvm_state_turn(from, maps, count, views, view_count, new)
+                                              : status;
 }
 
+/* Views that only turn keep their states' memory; others get new states, and the old ones fade out or are dropped. */
 static int turn_states(struct vsm_matte_views *views, const struct vsm_view_choice *choice)
 {
+    const bool in_place = !choice->replaced && choice->now.count == views->now.count;
     struct vsm_matte_view_set next = {.count = choice->now.count};
+    struct vsm_rvm_state *states = in_place ? views->now.states : next.states;
     int status = VSM_OK;
 
-    for (int i = 0; i < next.count && status == VSM_OK; i++) {
-        next.views[i] = choice->now.views[i];
-        status = turn_state(&views->now, &next.views[i], &next.states[i]);
+    memcpy(next.views, choice->now.views, sizeof(next.views));
+    for (int eye = 0; eye < 2 && status == VSM_OK; eye++)
+        status = turn_eye(&views->now, &choice->now, (enum vsm_eye)eye, states);
+    if (in_place) {
+        memcpy(views->now.views, next.views, sizeof(next.views));
+        return status;
     }
     vsm_matte_views_reset(choice->replaced ? &views->old : &views->now);
     if (choice->replaced)

@@ -22,35 +22,28 @@
 static const struct vsm_colour full_range = {1, 1, 1, true, 0};
 
 struct rig {
-    struct vsm_rvm *rvm, *turned[VSM_VIEW_PLACE_MAX];
     struct vsm_view_director *director;
     struct vsm_matte_stage *made;
     struct vsm_stage stage;
 };
-
-static struct vsm_rvm *open_rvm(int side)
-{
-    const struct vsm_rvm_options options = {
-        .graph_path = MODEL, .width = side, .height = side, .batch = 1, .session = {.threads = 2}};
-    struct vsm_rvm *rvm = NULL;
-
-    CHECK_INT(vsm_rvm_create(&options, &rvm), VSM_OK);
-    return rvm;
-}
 
 static struct rig rig_make(void)
 {
     static const struct vsm_view direct = {.source = {0, 0, EYE, EYE}, .width = GRID, .height = GRID};
     struct vsm_view_director_options options = {
         .direct = &direct, .eye_count = 1, .projection = VSM_RECTILINEAR, .follow = true, .sides = {GRID}};
+    const struct vsm_rvm_options rvm_options = {
+        .graph_path = MODEL, .width = GRID, .height = GRID, .batch = 1, .session = {.threads = 2}};
+    struct vsm_rvm *rvm = NULL;
     struct rig rig = {0};
 
     options.sides[1] = vsm_view_place_side((int64_t)GRID * GRID, 2, VSM_RVM_GRID);
-    rig.rvm = open_rvm(GRID);
-    rig.turned[1] = open_rvm(options.sides[1]);
+    CHECK_INT(vsm_rvm_create(&rvm_options, &rvm), VSM_OK);
     CHECK_INT(vsm_view_director_create(&options, &rig.director), VSM_OK);
-    CHECK_INT(vsm_matte_stage_create(rig.rvm, 1, &direct, 1, NULL, &rig.made), VSM_OK);
-    vsm_matte_stage_set_director(rig.made, rig.turned, rig.director);
+    CHECK_INT(vsm_matte_stage_create(rvm, 1, &direct, 1, NULL, &rig.made), VSM_OK);
+    vsm_matte_stage_own(rig.made, &rvm, &rvm_options);
+    CHECK(rvm == NULL);
+    vsm_matte_stage_set_director(rig.made, rig.director);
     rig.stage = vsm_matte_stage_describe(rig.made);
     return rig;
 }
@@ -59,8 +52,6 @@ static void rig_free(struct rig *rig)
 {
     vsm_matte_stage_destroy(rig->made);
     vsm_view_director_destroy(rig->director);
-    vsm_rvm_destroy(rig->turned[1]);
-    vsm_rvm_destroy(rig->rvm);
 }
 
 /* The footage's texel for a direction, the edge running out. */

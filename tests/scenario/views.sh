@@ -14,6 +14,12 @@ for view in auto rectilinear fisheye direct; do
         not_ok "$view: its grid may move" "$(cat stdout stderr)"
 done
 
+# auto turns views where it can, and else says why not.
+"$program" plan.mkv -o plan.mp4 --set matting.view=auto --set input.layout=mono --set input.projection=rectilinear --max-frames 1 \
+    --progress none >stdout 2>stderr &&
+    grep -q "views: the network sees whole eyes: the picture is flat" stderr && grep -q '"views": null' plan.mp4.report.json &&
+    ok "whole eyes of flat pictures, and why" || not_ok "whole eyes of flat pictures, and why" "$(cat stdout stderr)"
+
 needs_data clips/07_snowboarder.mp4
 clips=$data/clips
 

@@ -329,12 +329,12 @@ static struct vsm_rvm_state state_of(const struct vsm_view_map *map)
 static void test_states_turn_with_the_view(void)
 {
     struct vsm_view_map old = map_of(0, 64), new = map_of(30, 128);
-    struct vsm_rvm_state from = state_of(&old), to = {0};
+    struct vsm_rvm_state from = state_of(&old), to = {0}, *out[1] = {&to};
     const struct vsm_rvm_state *list[1] = {&from};
     long known = 0, unknown = 0;
     double worst = 0;
 
-    CHECK_INT(vsm_rvm_state_turn(list, &old, 1, &new, &to), VSM_OK);
+    CHECK_INT(vsm_rvm_state_turn(list, &old, 1, &new, 1, out), VSM_OK);
     for (int l = 0; l < VSM_RVM_STATES; l++) {
         int64_t side = new.width >> (l + 1);
 
@@ -353,28 +353,52 @@ static void test_states_turn_with_the_view(void)
     CHECK(worst < 0.06); /* half a cell at the old edges */
     CHECK(known > unknown && unknown > 0);
     vsm_rvm_state_reset(&to);
-    CHECK_INT(vsm_rvm_state_turn(list, &old, 0, &new, &to), VSM_OK);
+    CHECK_INT(vsm_rvm_state_turn(list, &old, 0, &new, 1, out), VSM_OK);
     CHECK(!to.r[0]);
     vsm_rvm_state_reset(&from);
-    CHECK_INT(vsm_rvm_state_turn(list, &old, 1, &new, &to), VSM_OK);
+    CHECK_INT(vsm_rvm_state_turn(list, &old, 1, &new, 1, out), VSM_OK);
     CHECK(!to.r[0]);
 }
 
 static void test_states_of_the_same_view_stay(void)
 {
     struct vsm_view_map map = map_of(10, 64);
-    struct vsm_rvm_state from = state_of(&map), to = {0};
+    struct vsm_rvm_state from = state_of(&map), to = {0}, *out[1] = {&to};
     const struct vsm_rvm_state *list[2] = {&from, &from};
     struct vsm_view_map maps[2] = {map, map};
     double worst = 0;
 
-    CHECK_INT(vsm_rvm_state_turn(list, maps, 2, &map, &to), VSM_OK);
+    CHECK_INT(vsm_rvm_state_turn(list, maps, 2, &map, 1, out), VSM_OK);
     for (int l = 0; l < VSM_RVM_STATES; l++)
         for (int64_t i = 0; i < vsm_tensor_count(to.r[l]); i++)
             worst = fmax(worst, fabsf(vsm_tensor_f32(to.r[l])[i] - vsm_tensor_f32(from.r[l])[i]));
     CHECK(worst < 1e-5);
     vsm_rvm_state_reset(&from);
     vsm_rvm_state_reset(&to);
+}
+
+/* Two views of an eye turn at once, in the memory that their states had, unless somebody else has it too. */
+static void test_states_turn_in_place(void)
+{
+    struct vsm_view_map old[2] = {map_of(-40, 64), map_of(20, 64)},
+                        new[2] = {map_of(-30, 64), map_of(10, 64)};
+    struct vsm_rvm_state states[2] = {state_of(&old[0]), state_of(&old[1])}, apart[2] = {{{0}}, {{0}}},
+                         held = {{0}};
+    const struct vsm_rvm_state *list[2] = {&states[0], &states[1]};
+    struct vsm_rvm_state *out[2] = {&apart[0], &apart[1]}, *same[2] = {&states[0], &states[1]};
+    const void *const memory = states[0].r[0]->data;
+
+    vsm_rvm_state_share(&held, &states[1]);
+    CHECK_INT(vsm_rvm_state_turn(list, old, 2, new, 2, out), VSM_OK);
+    CHECK_INT(vsm_rvm_state_turn(list, old, 2, new, 2, same), VSM_OK);
+    CHECK(states[0].r[0]->data == memory && states[1].r[0] != held.r[0]);
+    for (int k = 0; k < 2; k++) {
+        for (int l = 0; l < VSM_RVM_STATES; l++)
+            CHECK(memcmp(states[k].r[l]->data, apart[k].r[l]->data, vsm_tensor_bytes(apart[k].r[l])) == 0);
+        vsm_rvm_state_reset(&states[k]);
+        vsm_rvm_state_reset(&apart[k]);
+    }
+    vsm_rvm_state_reset(&held);
 }
 
 int main(void)
@@ -388,5 +412,6 @@ int main(void)
     RUN(test_resumes_exactly);
     RUN(test_states_turn_with_the_view);
     RUN(test_states_of_the_same_view_stay);
+    RUN(test_states_turn_in_place);
     return tap_done();
 }
