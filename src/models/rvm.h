@@ -42,7 +42,7 @@ int vsm_rvm_check(const struct vsm_rvm_options *options, struct vsm_sha256 *hash
 int vsm_rvm_create(const struct vsm_rvm_options *options, struct vsm_rvm **rvm) VSM_NODISCARD;
 void vsm_rvm_destroy(struct vsm_rvm *rvm);
 
-/* SHA-256 over both weight files. */
+/* SHA-256 over the hashes of both weight files. */
 struct vsm_sha256 vsm_rvm_hash(const struct vsm_rvm *rvm);
 
 /* The recurrent state of one view: VSM_RVM_STATES float32 tensors [C, h, w], C = 16, 20, 40, 64; all NULL =
