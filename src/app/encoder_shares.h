@@ -14,6 +14,7 @@ struct vsm_encoder_share {
     int threads; /* set by divide() */
 };
 
+/* Sets `threads` of `count` shares, each at least 1. */
 void vsm_encoder_shares_divide(struct vsm_encoder_share *shares, int count, int threads);
 
 #endif

@@ -17,6 +17,7 @@
 int vsm_track_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 void vsm_track_plan_finish(struct vsm_plan_track *track);
 
+/* Whether matting.model has a tracker. */
 bool vsm_track_plan_wants(const struct vsm_config *config);
 
 /* The network, on the device that processing.device asks for (auto: the GPU if it can, with a line in the log

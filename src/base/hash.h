@@ -25,6 +25,7 @@ int vsm_hash_sha256_file(int fd, const char *path, uint64_t offset, uint64_t siz
 /* Hash of a whole file by path. */
 int vsm_hash_sha256_path(const char *path, struct vsm_sha256 *hash) VSM_NODISCARD;
 
+/* 64 lower-case digits and the end of the string. */
 void vsm_hash_hex(const struct vsm_sha256 *hash, char hex[VSM_SHA256_HEX]);
 
 /* CRC-32 of `size` bytes, continuing from `crc` (0 to begin). */

@@ -78,6 +78,8 @@ void vsm_cuda_conv_pack(int size, int in_channels, int out_channels, const float
 int vsm_cuda_conv_scale_weights(const void *packed, int in_channels, int out_channels, const float *gain,
                                 int batch, void *scaled, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
+/* Queues the work on the stream; all memory stays the caller's and in use until it is done. VSM_E_INTERNAL
+ * for sizes that no kernel takes, VSM_E_DEVICE. */
 int vsm_cuda_conv_run(const struct vsm_cuda_conv *conv, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 #ifdef __cplusplus

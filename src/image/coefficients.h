@@ -51,6 +51,7 @@ struct vsm_coefficients {
  * values; rgb: R, G, B planes in 0..1. */
 void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha);
 
+/* The part that depends on the colour model alone, not on the maps. */
 void vsm_coefficients_init(struct vsm_coefficients *coefficients, const struct vsm_colour_model *model);
 
 #endif

@@ -33,6 +33,7 @@ struct vsm_mask_vote {
     float *scratch;
 };
 
+/* A grid of side x side cells, all zero. VSM_E_NOMEM. */
 int vsm_mask_vote_create(int side, struct vsm_mask_vote *vote) VSM_NODISCARD;
 void vsm_mask_vote_destroy(struct vsm_mask_vote *vote);
 

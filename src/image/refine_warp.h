@@ -56,6 +56,8 @@ struct vsm_refine_warp_scratch {
     ptrdiff_t stride;
 };
 
+/* Floats that scratch takes for strips of at most n samples and tables of at most `columns` columns, and
+ * laying it out in that memory, which stays the caller's. */
 size_t vsm_refine_warp_floats(int n, int columns);
 void vsm_refine_warp_scratch_init(struct vsm_refine_warp_scratch *scratch, int n, int columns, float *memory);
 

@@ -32,6 +32,8 @@ int vsm_output_file_open(const char *path, bool resume, struct vsm_output_file *
 /* Closes; the file stays. A zeroed struct is allowed. */
 void vsm_output_file_close(struct vsm_output_file *file);
 
+/* Writing at the position, behind which it then stands; moving the position; making all durable that was
+ * written. VSM_E_OUTPUT says where and why, and again in every later call. */
 int vsm_output_file_write(struct vsm_output_file *file, const void *data, size_t size) VSM_NODISCARD;
 void vsm_output_file_seek(struct vsm_output_file *file, int64_t position);
 int vsm_output_file_sync(struct vsm_output_file *file) VSM_NODISCARD;

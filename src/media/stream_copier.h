@@ -32,6 +32,7 @@ int vsm_stream_copier_open(const struct vsm_stream_copier_options *options,
                            struct vsm_stream_copier **copier) VSM_NODISCARD;
 void vsm_stream_copier_close(struct vsm_stream_copier *copier);
 
+/* How many streams are copied. */
 int vsm_stream_copier_count(const struct vsm_stream_copier *copier);
 /* Stream `index` of those copied; valid until close. */
 const struct AVStream *vsm_stream_copier_stream(const struct vsm_stream_copier *copier, int index);

@@ -29,6 +29,7 @@ struct vsm_vr_name {
     char layout_marker[16], projection_marker[16]; /* as written in the name */
 };
 
+/* *name: all zero but for what the last part of the path tells. */
 void vsm_vr_name_parse(const char *path, struct vsm_vr_name *name);
 
 #endif

@@ -49,6 +49,7 @@ void vsm_detector_fit(int width, int height, int *grid_width, int *grid_height);
 int vsm_detector_run(struct vsm_detector *detector, const float *rgb, int width, int height, float threshold,
                      struct vsm_detector_people *people) VSM_NODISCARD;
 
+/* As vsm_session_interrupt(). */
 void vsm_detector_interrupt(struct vsm_detector *detector);
 
 #endif

@@ -51,6 +51,7 @@ struct vsm_rvm_state {
     struct vsm_tensor *r[VSM_RVM_STATES];
 };
 
+/* Back to the start of a sequence; the tensors are released. */
 void vsm_rvm_state_reset(struct vsm_rvm_state *state);
 
 /* Makes `to` the same state as `from`; the values are shared. */
@@ -83,6 +84,7 @@ int vsm_rvm_state_resample(struct vsm_rvm_state *state, int width, int height) V
 int vsm_rvm_run(struct vsm_rvm *rvm, struct vsm_tensor *source, struct vsm_rvm_state *states,
                 struct vsm_tensor **coefficients, int *reset_count) VSM_NODISCARD;
 
+/* As vsm_session_interrupt(). */
 void vsm_rvm_interrupt(struct vsm_rvm *rvm);
 
 #endif

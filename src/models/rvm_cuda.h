@@ -15,6 +15,7 @@ int vsm_rvm_cuda_create(const struct vsm_rvm_options *options, struct vsm_cuda_s
                         struct vsm_rvm_cuda **rvm) VSM_NODISCARD;
 void vsm_rvm_cuda_destroy(struct vsm_rvm_cuda *rvm);
 
+/* As vsm_rvm_hash(); bytes of device memory in use. */
 struct vsm_sha256 vsm_rvm_cuda_hash(const struct vsm_rvm_cuda *rvm);
 size_t vsm_rvm_cuda_bytes(const struct vsm_rvm_cuda *rvm);
 

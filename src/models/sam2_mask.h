@@ -28,6 +28,7 @@ void vsm_sam2_mask_memory_input(float *logits, int64_t count, bool binary);
 #define VSM_SAM2_MASK_STABLE 0.98
 double vsm_sam2_mask_stability(const float *logits, int64_t count);
 
+/* Pixels inside: logit > 0. */
 int64_t vsm_sam2_mask_area(const float *logits, int64_t count);
 
 /* The smallest box round all pixels inside: left, top, right, bottom, the latter two exclusive. False and all

@@ -32,6 +32,7 @@ struct vsm_write_stage {
 /* Name of output `output`'s record, for vsm_video_writer_resume(). */
 void vsm_write_stage_record_name(int output, char name[VSM_STATE_NAME_SIZE]);
 
+/* The stage for the runner; it refers to *stage. */
 struct vsm_stage vsm_write_stage_describe(struct vsm_write_stage *stage);
 
 #endif
