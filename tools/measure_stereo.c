@@ -3,10 +3,10 @@
  *
  *   measure_stereo [options] [SCENE ...]          all scenes of make_stereo_truth --list if none is named
  *
- * Each scene is matted twice, with eyes left alone and with one mended from the other. Printed for each: the
- * eyes' agreement (mean over frames with people) left alone, and before and after mending; SAD of both eyes
- * against the truth, thousands of pixels a frame, left alone and mended. With a fault: the same frame by
- * frame.
+ * Each scene is matted twice, with eyes left alone and with both mended. Printed for each: the eyes' agreement
+ * (mean over frames with people) left alone, and before and after mending, as the mattes are given out; SAD of
+ * both eyes against the truth, thousands of pixels a frame, left alone and mended. --warm-up frames before the
+ * first are matted too, but not counted, as a job has been running. With a fault: the same frame by frame.
  */
 #include "base/mem.h"
 #include "build_config.h"
@@ -27,7 +27,7 @@ enum poison { POISON_NONE, POISON_NAN, POISON_WRONG };
 
 struct options {
     const char *data, *models, *pictures;
-    int eye, frames, from, count;
+    int eye, frames, from, count, warm_up;
     double threshold;
     struct vsm_eye_faults_fault fault;
     enum poison poison; /* of poisoned_eye's state before frame poisoned_frame */
@@ -237,9 +237,9 @@ static int take(struct way *way, const char *scene, const struct vsm_image *sour
         status = vsm_preprocess(source, &frame->mattes[eye].view, rgb[eye], pool);
         fill_matte(o, frame, eye, rgb[eye], alpha[eye]);
         way->last[eye] = vsm_metrics_sad(alpha[eye], truth[eye], pixels_of(o)) / 1000.0;
-        way->sad[eye] += way->last[eye];
+        way->sad[eye] += number < o->from ? 0.0 : way->last[eye];
     }
-    if (status == VSM_OK && r->before.people) {
+    if (status == VSM_OK && number >= o->from && r->before.people) {
         way->before += (double)r->before.overlap;
         way->after += (double)r->after.overlap;
         way->people++;
@@ -310,7 +310,7 @@ static int shoot_and_take(const struct options *o, struct vsm_truth_film *film, 
         if (!truth[eye] || !alpha[eye])
             status = VSM_E_NOMEM;
     }
-    for (int i = 0; status == VSM_OK && i < o->count; i++) {
+    for (int i = -o->warm_up; status == VSM_OK && i < o->count; i++) {
         status = vsm_truth_film_shoot(film, o->from + i);
         if (status != VSM_OK)
             break;
@@ -379,7 +379,7 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: measure_stereo [--data FOLDER] [--model rvm.json] [--eye PIXELS] [--length FRAMES]\n"
-            "           [--from N] [--count N] [--threshold X] [--each] [--pictures PREFIX]\n"
+            "           [--from N] [--count N] [--warm-up N] [--threshold X] [--each] [--pictures PREFIX]\n"
             "           [--fault [left:]black|frozen|blurred|finger:FROM:COUNT] [--poison "
             "[left:]nan|wrong:FRAME] "
             "[SCENE ...]\n");
@@ -403,13 +403,19 @@ static bool parse_poison(const char *text, struct options *o)
 
 static bool parse(int argc, char **argv, struct options *o)
 {
-    static const struct option known[] = {
-        {"data", required_argument, NULL, 'd'},      {"model", required_argument, NULL, 'm'},
-        {"eye", required_argument, NULL, 'e'},       {"length", required_argument, NULL, 'l'},
-        {"from", required_argument, NULL, 'f'},      {"count", required_argument, NULL, 'c'},
-        {"threshold", required_argument, NULL, 't'}, {"each", no_argument, NULL, 'a'},
-        {"pictures", required_argument, NULL, 'p'},  {"fault", required_argument, NULL, 'x'},
-        {"poison", required_argument, NULL, 'q'},    {0}};
+    static const struct option known[] = {{"data", required_argument, NULL, 'd'},
+                                          {"model", required_argument, NULL, 'm'},
+                                          {"eye", required_argument, NULL, 'e'},
+                                          {"length", required_argument, NULL, 'l'},
+                                          {"from", required_argument, NULL, 'f'},
+                                          {"count", required_argument, NULL, 'c'},
+                                          {"threshold", required_argument, NULL, 't'},
+                                          {"each", no_argument, NULL, 'a'},
+                                          {"pictures", required_argument, NULL, 'p'},
+                                          {"fault", required_argument, NULL, 'x'},
+                                          {"poison", required_argument, NULL, 'q'},
+                                          {"warm-up", required_argument, NULL, 'w'},
+                                          {0}};
     int letter;
 
     while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -425,6 +431,8 @@ static bool parse(int argc, char **argv, struct options *o)
             o->from = atoi(optarg);
         else if (letter == 'c')
             o->count = atoi(optarg);
+        else if (letter == 'w')
+            o->warm_up = atoi(optarg);
         else if (letter == 't')
             o->threshold = atof(optarg);
         else if (letter == 'a')
@@ -435,8 +443,8 @@ static bool parse(int argc, char **argv, struct options *o)
                                : letter != 'q' || !parse_poison(optarg, o))
             return false;
     }
-    return o->eye >= 64 && o->eye <= 2048 && o->eye % 64 == 0 && o->frames > 0 && o->from >= 0 &&
-           o->count > 0 && o->from + o->count <= o->frames;
+    return o->eye >= 64 && o->eye <= 2048 && o->eye % 64 == 0 && o->frames > 0 && o->warm_up >= 0 &&
+           o->from >= o->warm_up && o->count > 0 && o->from + o->count <= o->frames;
 }
 
 int main(int argc, char **argv)

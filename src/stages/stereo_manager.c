@@ -19,10 +19,6 @@
 /* Alpha that is gained by mending, from which on the matter's foreground colour is not believed at all. */
 #define NEW_PERSON 0.25f
 
-/* What is filled in loses about a tenth at its borders by being fitted to the picture; what is taken away does not.
- * Measured: as much as the other eye loses in three-in-a-row (doc/quality.md). */
-#define FILL 1.1f
-
 struct vsm_stereo_manager {
     struct vsm_stereo_manager_options options;
     struct vsm_view eyes[2]; /* for restoring: their rectangles and lenses */
@@ -87,8 +83,15 @@ const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_st
     return &manager->grids.pairs[pair].result;
 }
 
-/* The matter's maps give way to those of the mended alpha. A person whom the matter had not seen has the picture's own
- * colour: no residual of the foreground. */
+/* What b lacks where a fit does not go through what it was fitted to; beyond 0 and 1 alpha is clamped anyway. */
+static float rest(float fitted, float wanted)
+{
+    return (wanted <= 0.0f && fitted < wanted) || (wanted >= 1.0f && fitted > wanted) ? 0.0f
+                                                                                      : wanted - fitted;
+}
+
+/* The matter's maps give way to those of the mended alpha, which they give exactly on the grid itself. A person whom the
+ * matter had not seen has the picture's own colour: no residual of the foreground. */
 static void replace_maps(const struct vsm_stereo_grids_pair *pair, const float *rgb, const float *target,
                          const float *weight, float *maps, struct vsm_parallel *pool)
 {
@@ -97,7 +100,7 @@ static void replace_maps(const struct vsm_stereo_grids_pair *pair, const float *
 
     vsm_guided_fit_alpha(rgb, target, pair->views[0].width, pair->views[0].height, pair->fitted, pool);
     for (size_t i = 0; i < n; i++) {
-        const float w = target[i] > pair->own[i] ? fminf(FILL * weight[i], 1.0f) : weight[i];
+        const float w = weight[i], grey = (rgb[i] + rgb[n + i] + rgb[2 * n + i]) * (1.0f / 3.0f);
         const float gained = w * (target[i] - pair->own[i]) * (1.0f / NEW_PERSON);
         const float keep = 1.0f - (gained > 0.0f ? (gained < 1.0f ? gained : 1.0f) : 0.0f);
 
@@ -105,6 +108,7 @@ static void replace_maps(const struct vsm_stereo_grids_pair *pair, const float *
             continue;
         a[i] += w * (pair->fitted[i] - a[i]);
         b[i] += w * (pair->fitted[n + i] - b[i]);
+        b[i] += rest(a[i] * grey + b[i], pair->own[i] + w * (target[i] - pair->own[i]));
         for (size_t c = 0; c < 3; c++) {
             maps[c * n + i] *= keep;
             maps[(VSM_COEFFICIENT_ALPHA_A + 1 + c) * n + i] *= keep;
@@ -152,10 +156,12 @@ static void settle_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pa
         if (r->weight[eye]) {
             vsm_coefficients_fill_alpha(maps, frame->rgb[eye], pair->pixels, pair->own);
             replace_maps(pair, frame->rgb[eye], r->target[eye], r->weight[eye], maps, m->options.pool);
+            vsm_coefficients_fill_alpha(maps, frame->rgb[eye], pair->pixels, pair->alpha[eye]);
         }
         if (r->taken[eye] > REPAIR)
             repair_state(pair, eye, whole, &states[!eye], &states[eye]);
     }
+    vsm_stereo_pair_end(pair->stereo, frame, &pair->result);
 }
 
 static void publish_mean(struct vsm_stereo_manager *m)

@@ -9,12 +9,14 @@
 #define ROWS 16    /* for one call of a worker */
 #define STEP 0.25f /* most by which a share moves in a frame */
 #define LOST 1.0f  /* grid pixels between there and back: not the same point */
-#define SLIP 0.25f /* grid pixels by which a shift may be wrong */
 
 /* Pictures' colours differ by this part: from the first on points count less, from twice that not at all. DARK is added to
  * what it is a part of, for the noise of dark places. */
-#define UNLIKE 0.1f
+#define UNLIKE 0.07f
 #define DARK   0.1f
+
+/* An eye's way is as long as half its difference, but no longer than this many times the other's. */
+#define MORE 8.0f
 
 /* Pixels of 3 x 3 that differ to the same side: a half of a plane has 6 at its border, a line 3. */
 #define WIDE 5
@@ -97,11 +99,23 @@ float vsm_consensus_judge(struct vsm_consensus *consensus, const struct vsm_disp
     return largest;
 }
 
+/* What steps of some rows come to, by eye. */
+struct sums {
+    double gained[2], lost[2];
+};
+
 struct search {
     const struct vsm_consensus *consensus;
     const struct vsm_consensus_eyes *eyes;
     float *const *apart, *const *steps;
+    struct sums sums[(VSM_DISPARITY_MAX_GRID + ROWS - 1) / ROWS];
+    float gains[2], losses[2]; /* parts of the steps of an eye that remain */
 };
+
+static int rows_of(const struct search *s, int index)
+{
+    return (index + 1) * ROWS < s->eyes->height ? ROWS : s->eyes->height - index * ROWS;
+}
 
 static void measure_row(const struct search *s, int eye, int y)
 {
@@ -175,21 +189,6 @@ static bool is_wide(const struct vsm_consensus_eyes *eyes, const float *apart, f
     return count >= WIDE;
 }
 
-/* The other eye's way in the direction `apart`, the longest within SLIP of a place. */
-static float way_there(const struct vsm_consensus_eyes *eyes, const float *plane, float x, float y,
-                       float apart)
-{
-    float way = 0.0f;
-
-    for (int k = 0; k < 4; k++) {
-        const float there = -vsm_transfer_sample(plane, eyes->width, eyes->height, x + (k % 2 ? SLIP : -SLIP),
-                                                 y + (k / 2 ? SLIP : -SLIP));
-
-        way = apart > 0.0f ? fmaxf(way, there) : fminf(way, there);
-    }
-    return way;
-}
-
 /* What to add at a place where the eyes are `apart`. */
 static float step_at(const struct search *s, int eye, float x, float y, float apart)
 {
@@ -200,8 +199,8 @@ static float step_at(const struct search *s, int eye, float x, float y, float ap
         !vsm_disparity_map_at(eyes->maps[!eye], x + du, y + dv, &back_u, &back_v) ||
         fabsf(back_u + du) > LOST || fabsf(back_v + dv) > LOST)
         return 0.0f;
-    there = way_there(eyes, s->apart[!eye], x + du, y + dv, apart);
-    both = apart > 0.0f ? fminf(apart, there) : fmaxf(apart, there);
+    there = -MORE * vsm_transfer_sample(s->apart[!eye], eyes->width, eyes->height, x + du, y + dv);
+    both = apart > 0.0f ? fmaxf(fminf(apart, there), 0.0f) : fminf(fmaxf(apart, there), 0.0f);
     if (both == 0.0f || !is_wide(eyes, s->apart[eye], x, y, both) ||
         !is_wide(eyes, s->apart[!eye], x + du, y + dv, -both))
         return 0.0f;
@@ -211,10 +210,10 @@ static float step_at(const struct search *s, int eye, float x, float y, float ap
 static void measure_rows(void *context, int index, int worker)
 {
     const struct search *s = context;
-    const int end = (index + 1) * ROWS < s->eyes->height ? (index + 1) * ROWS : s->eyes->height;
+    const int from = index * ROWS;
 
     (void)worker;
-    for (int y = index * ROWS; y < end; y++) {
+    for (int y = from; y < from + rows_of(s, index); y++) {
         measure_row(s, 0, y);
         measure_row(s, 1, y);
     }
@@ -222,30 +221,65 @@ static void measure_rows(void *context, int index, int worker)
 
 static void step_rows(void *context, int index, int worker)
 {
-    const struct search *s = context;
-    const int end = (index + 1) * ROWS < s->eyes->height ? (index + 1) * ROWS : s->eyes->height;
-    const size_t width = (size_t)s->eyes->width;
+    struct search *s = context;
+    const size_t width = (size_t)s->eyes->width, from = (size_t)index * ROWS * width;
+    const size_t end = from + (size_t)rows_of(s, index) * width;
+    struct sums sums = {0};
 
     (void)worker;
     for (int eye = 0; eye < 2; eye++) {
-        for (size_t i = (size_t)index * ROWS * width; i < (size_t)end * width; i++) {
+        for (size_t i = from; i < end; i++) {
             const float apart = s->apart[eye][i];
-
-            s->steps[eye][i] =
+            const float step =
                 apart == 0.0f ? 0.0f
                               : step_at(s, eye, (float)(i % width) + 0.5f, (float)(i / width) + 0.5f, apart);
+
+            s->steps[eye][i] = step;
+            sums.gained[eye] += (double)fmaxf(step, 0.0f);
+            sums.lost[eye] -= (double)fminf(step, 0.0f);
         }
+    }
+    s->sums[index] = sums;
+}
+
+/* What one eye gains in all the other loses, in either direction: the longer way is shortened. */
+static void balance_rows(void *context, int index, int worker)
+{
+    const struct search *s = context;
+    const size_t from = (size_t)index * ROWS * (size_t)s->eyes->width;
+    const size_t end = from + (size_t)rows_of(s, index) * (size_t)s->eyes->width;
+
+    (void)worker;
+    for (int eye = 0; eye < 2; eye++) {
+        for (size_t i = from; i < end; i++)
+            s->steps[eye][i] *= s->steps[eye][i] > 0.0f ? s->gains[eye] : s->losses[eye];
+    }
+}
+
+static void balance(struct search *s, int calls)
+{
+    for (int eye = 0; eye < 2; eye++) {
+        double gained = 0.0, lost = 0.0;
+
+        for (int i = 0; i < calls; i++) {
+            gained += s->sums[i].gained[eye];
+            lost += s->sums[i].lost[!eye];
+        }
+        s->gains[eye] = gained > lost ? (float)(lost / gained) : 1.0f;
+        s->losses[!eye] = lost > gained ? (float)(gained / lost) : 1.0f;
     }
 }
 
 void vsm_consensus_find(const struct vsm_consensus *consensus, const struct vsm_consensus_eyes *eyes,
                         float *const apart[2], float *const steps[2], struct vsm_parallel *pool)
 {
-    struct search s = {consensus, eyes, apart, steps};
+    struct search s = {.consensus = consensus, .eyes = eyes, .apart = apart, .steps = steps};
     const int calls = (eyes->height + ROWS - 1) / ROWS;
 
     vsm_parallel_for(pool, calls, measure_rows, &s);
     vsm_parallel_for(pool, calls, step_rows, &s);
+    balance(&s, calls);
+    vsm_parallel_for(pool, calls, balance_rows, &s);
 }
 
 void vsm_consensus_save(const struct vsm_consensus *consensus, struct vsm_bytes_out *out)

@@ -3,9 +3,8 @@
  * Neither eye is known to be wrong there, so they meet in the middle. |a - t| is convex in a: two eyes that
  * see the same point, whose true alpha is t, are together never more wrong at their mean than before,
  * whatever t is; at any other common value they can be. That holds as far as points are paired one to one, so
- * a difference is taken out of one eye only as far as the other sees the same difference there, and each
- * eye's way is shortened where its picture of a surface is the larger: what one eye gains in all, the other
- * loses.
+ * an eye gives way only where the other one differs to the other side there, its way is shortened where its
+ * picture of a surface is the larger, and in the whole frame what one eye gains the other loses.
  *
  * Done only where the disparity of people is matched with confidence and leads there and back, where at least
  * one eye sees somebody for certain nearby, and where both pictures show the same colour. Borders that lie

@@ -22,9 +22,9 @@ struct vsm_stereo_pair {
     struct vsm_mend mend;
     struct vsm_consensus consensus;
     uint8_t need[VSM_MEND_CELLS];
-    const struct vsm_stereo_pair_look *settled; /* the last one; borrowed */
-    float *target[2];                           /* lent */
-    float *weight[2];                           /* own: read after the frame; NULL unless mending */
+    struct vsm_stereo_pair_look *settled; /* the last one; borrowed */
+    float *target[2];                     /* lent */
+    float *weight[2];                     /* own: read after the frame; NULL unless mending */
 };
 
 static int make_weights(struct vsm_stereo_pair *pair)
@@ -270,8 +270,6 @@ static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_fram
 void vsm_stereo_pair_settle(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                             struct vsm_stereo_pair_look *look, struct vsm_stereo_pair_result *result)
 {
-    const int m = pair->options.master == VSM_RIGHT;
-
     if (frame->scene_cut) {
         memset(&pair->mend, 0, sizeof(pair->mend));
         memset(&pair->consensus, 0, sizeof(pair->consensus));
@@ -286,17 +284,23 @@ void vsm_stereo_pair_settle(struct vsm_stereo_pair *pair, const struct vsm_stere
                                               .measured = look->measured};
     if (look->measured && pair->options.mend) {
         mend(pair, frame, look, result);
-        if (result->weight[0] || result->weight[1]) {
-            /* From the eye that gave more: of people whom the master had lost it has no disparity. */
-            const int giver = result->taken[m] > result->taken[!m] ? !m : m;
-
-            move(pair, frame, look, giver);
-            result->after = agree(pair, frame, look, giver);
-        }
     } else {
         vsm_mend_release(&pair->mend, 0);
         vsm_mend_release(&pair->mend, 1);
         memset(pair->consensus.share, 0, sizeof(pair->consensus.share));
+    }
+}
+
+void vsm_stereo_pair_end(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                         struct vsm_stereo_pair_result *result)
+{
+    const int m = pair->options.master == VSM_RIGHT;
+    /* From the eye that gave more: of people whom the master had lost it has no disparity. */
+    const int giver = result->taken[m] > result->taken[!m] ? !m : m;
+
+    if (result->weight[0] || result->weight[1]) {
+        move(pair, frame, pair->settled, giver);
+        result->after = agree(pair, frame, pair->settled, giver);
     }
     for (int eye = 0; eye < 2; eye++)
         vsm_mend_note(&pair->mend, eye, &pair->grid, frame->alpha[eye]);

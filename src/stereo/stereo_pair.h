@@ -47,13 +47,14 @@ struct vsm_stereo_pair_look {
 };
 
 struct vsm_stereo_pair_result {
-    struct vsm_consistency before, after; /* the same where nothing was mended */
+    struct vsm_consistency before;
+    struct vsm_consistency after; /* of what is given out: vsm_stereo_pair_end(); before then */
     struct vsm_alignment_result alignment;
     uint32_t scene_frames; /* of this scene, before this one */
     bool measured;         /* the eyes belong together and both pictures are of this moment */
     float taken[2]; /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
-    /* On the grid: alpha as it was + weight * (target - that) is what it is now, NULL where nothing changed. The weight is
-     * valid until the next frame, the target as long as the lent memory. */
+    /* On the grid: alpha as it was + weight * (target - that) is what it should become, NULL where nothing changes. The
+     * weight is valid until the next frame, the target as long as the lent memory. */
     const float *weight[2], *target[2];
 };
 
@@ -73,11 +74,17 @@ size_t vsm_stereo_pair_look_floats(const struct vsm_stereo_pair *pair);
 
 /* The two halves of a frame's work: where things are, and what to do about it. The second may be another pair's of the
  * same options and views, on another thread, which then knows as much of the scene as the first did after that frame;
- * both must have all frames, in order. The look is unchanged but for its planes, and borrowed until the next. */
+ * both must have all frames, in order. The look is unchanged but for its planes, and borrowed until the next. After the
+ * second, frame->alpha is what it should become. */
 void vsm_stereo_pair_look(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                           struct vsm_stereo_pair_look *look);
 void vsm_stereo_pair_settle(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                             struct vsm_stereo_pair_look *look, struct vsm_stereo_pair_result *result);
+
+/* Ends the frame, after vsm_stereo_pair_settle() and in the same turn of its memory: frame->alpha is what is given
+ * out, which result->after measures and the next frame remembers. */
+void vsm_stereo_pair_end(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                         struct vsm_stereo_pair_result *result);
 
 /* Replaces what an eye has by what the other has at the same person, after vsm_stereo_pair_settle(): planes of any
  * resolution, as vsm_transfer_planes(). `whole`: everywhere, else where this frame was mended. */

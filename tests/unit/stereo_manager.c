@@ -12,6 +12,7 @@
 #define SHIFT  5 /* pixels to the left in the right eye: 0.5 m from lenses 64 mm apart */
 
 static float rgb[2][3 * PIXELS], alpha[2][PIXELS];
+static float given[2][PIXELS]; /* alpha of the mattes as they were given out last */
 static char folder[] = "/tmp/vsm-stereo-XXXXXX";
 
 /* Irregular blocks of 3 x 3. */
@@ -96,9 +97,8 @@ static struct outcome review(struct vsm_stereo_manager *m, int64_t index, bool c
         for (int i = 0; i < PIXELS; i++) {
             const float mean = (rgb[eye][i] + rgb[eye][PIXELS + i] + rgb[eye][2 * PIXELS + i]) / 3.0f;
 
-            o.seen[eye] +=
-                (double)fminf(fmaxf(maps[3 * PIXELS + i] * mean + maps[7 * PIXELS + i], 0.0f), 1.0f) /
-                (40.0 * 48.0);
+            given[eye][i] = fminf(fmaxf(maps[3 * PIXELS + i] * mean + maps[7 * PIXELS + i], 0.0f), 1.0f);
+            o.seen[eye] += (double)given[eye][i] / (40.0 * 48.0);
         }
     }
     o.state = vsm_tensor_f32(states[1].r[0])[(SIDE / 4) * (SIDE / 2) + SIDE / 4];
@@ -187,6 +187,36 @@ static void test_doubts_are_shared(void)
         CHECK(o.state == 1.0f && vsm_stereo_manager_tally(m)->lists[VSM_STEREO_TALLY_MENDED + 1].frames == 0);
         vsm_stereo_manager_destroy(m);
     }
+}
+
+/* Of a doubtful part with borders that the picture does not have, the maps hold the mean itself, not a fit of it. */
+static void test_what_is_measured_is_given_out(void)
+{
+    struct vsm_stereo_manager *m = open_manager(true, NULL), *check = open_manager(false, NULL);
+    float apart = 0.0f;
+
+    for (int n = 0; n < 4; n++) {
+        float after;
+
+        paint(n);
+        doubt(0, n, 0.85f);
+        doubt(1, n, 0.6f);
+        CHECK_INT(review(m, n, false).status, VSM_OK);
+        after = vsm_stereo_manager_last(m, 0)->after.overlap;
+        memcpy(alpha, given, sizeof(alpha));
+        CHECK_INT(review(check, n, false).status, VSM_OK);
+        CHECK_NEAR(vsm_stereo_manager_last(check, 0)->before.overlap, after, 1e-3);
+        CHECK(after > vsm_stereo_manager_last(m, 0)->before.overlap + 0.005f);
+    }
+    for (int y = 59; y < 69; y++) {
+        for (int x = 62; x < 72; x++) {
+            apart = fmaxf(apart, fabsf(given[0][y * SIDE + x] - 0.725f));
+            apart = fmaxf(apart, fabsf(given[1][y * SIDE + x - SHIFT] - 0.725f));
+        }
+    }
+    CHECK(apart < 5e-3f);
+    vsm_stereo_manager_destroy(m);
+    vsm_stereo_manager_destroy(check);
 }
 
 /* Either eye can be wrong, the master too. */
@@ -466,6 +496,7 @@ int main(void)
 {
     RUN(test_lost_person_stays);
     RUN(test_doubts_are_shared);
+    RUN(test_what_is_measured_is_given_out);
     RUN(test_master_is_mended_as_well);
     RUN(test_only_measuring_changes_nothing);
     RUN(test_black_and_frozen_eyes);
