@@ -3,6 +3,8 @@
 #   libs       unpacks libs.tar.xz, which lies beside this script or in LIBS, to /opt/vsm
 #   tests      kernels against the C reference      drift      the network over 2,000 frames
 #   sanitize   compute-sanitizer, four tools        bench      kernels and frames at 8192x4096
+#   sam2sanitize  the same over the tracker's kernels
+#   sam2many   several people from the first frame on    sam2cache  stored networks, made and read
 #   peer       PyTorch with the same weights        stream     whole pipelines without an encoder
 #   sam2       SAM 2 and EdgeTAM through ONNX Runtime: reference data, networks, whole frames, attention kernels
 #   sam2peer   the same against the transformers library, 500 frames (both after libs with ort.tar.xz in LIBS)
@@ -75,6 +77,29 @@ for what; do
         done
         ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO=1 "$here/bench_gpu_sam2" "$VSM_SHARED/golden/sam2/weights/sam2.1_tiny.json" 1024 1 |
             grep -o "SdpaKernel=[A-Z_]*" | sort | uniq -c
+        ;;
+    sam2sanitize)
+        use_ort
+        for tool in memcheck initcheck synccheck racecheck; do
+            echo "# compute-sanitizer --tool $tool $(date -u +%T)"
+            timeout 90 compute-sanitizer --tool $tool --error-exitcode 9 "$here/oracle_gpu_ops" 2>&1 | grep -v "largest difference" | tail -8
+        done
+        ;;
+    sam2many)
+        use_ort
+        timeout 60 "$here/bench_gpu_sam2" "$VSM_SHARED/golden/sam2/weights/sam2.1_tiny.json" 1024 60 3
+        timeout 100 "$here/bench_gpu_sam2" "$VSM_SHARED/golden/sam2/weights/edgetam.json" 1024 60 3
+        ;;
+    sam2cache)
+        use_ort
+        for model in sam2.1_tiny edgetam; do
+            for start in none first second; do
+                echo "# stored networks: $start"
+                timeout 60 "$here/bench_gpu_sam2" "$VSM_SHARED/golden/sam2/weights/$model.json" 1024 20 \
+                    $([ $start = none ] || echo "cache=$work/cache")
+            done
+        done
+        du -sh "$work/cache"
         ;;
     sam2peer)
         use_ort

@@ -14,7 +14,8 @@ extern "C" {
 /* What the library's documentation asks for on Hopper. */
 #define WORKSPACE (32u << 20)
 
-#define MAX_PLANS 256
+/* Shapes of all networks of a device pool, with every number of objects and memories. */
+#define MAX_PLANS 1024
 
 struct plan {
     struct vsm_cuda_linear_layer layer;

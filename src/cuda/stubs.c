@@ -304,6 +304,19 @@ int vsm_cuda_tokens_pool(int64_t batch, int64_t height, int64_t width, int64_t c
     return NO_CUDA;
 }
 
+int vsm_cuda_tokens_latent(int64_t groups, int64_t rows, const void *q, const void *k, const void *v,
+                           void *out, struct vsm_cuda_stream *stream)
+{
+    (void)groups;
+    (void)rows;
+    (void)q;
+    (void)k;
+    (void)v;
+    (void)out;
+    (void)stream;
+    return NO_CUDA;
+}
+
 int vsm_cuda_tokens_rotate(const struct vsm_cuda_tokens_rotation *rotation, const void *x, const void *cosine,
                            const void *sine, const void *still, void *out, struct vsm_cuda_stream *stream)
 {

@@ -3,6 +3,7 @@
 #include "cuda/tokens.h"
 
 #define BLOCK 256
+#define WARP  32
 
 struct __align__(8) four
 {
@@ -84,4 +85,47 @@ int vsm_cuda_tokens_rotate(const struct vsm_cuda_tokens_rotation *rotation, cons
         (const eight *)x, (const four *)cosine, (const four *)sine, (const eight *)still, (eight *)out, count,
         (int)rotation->rows, (int)rotation->period, (int)rotation->still, groups);
     return vsm_cuda_launched("rotary positions");
+}
+
+/* A warp for each group, two channels a lane; the softmax's sum is scaled anew where a larger weight comes. */
+__global__ static void __launch_bounds__(BLOCK)
+    latent(const __half2 *__restrict__ q, const __half2 *__restrict__ k, const __half2 *__restrict__ v,
+           __half2 *__restrict__ out, long long groups, int rows)
+{
+    const long long group = (long long)blockIdx.x * (BLOCK / WARP) + threadIdx.x / WARP;
+    const int lane = threadIdx.x % WARP;
+    float largest = -INFINITY, sum = 0;
+    float2 seen = {0, 0};
+
+    if (group >= groups)
+        return;
+    const float2 query = __half22float2(q[group * WARP + lane]);
+
+    for (int i = 0; i < rows; i++) {
+        const long long at = (group * rows + i) * WARP + lane;
+        const float2 key = __half22float2(k[at]), value = __half22float2(v[at]);
+        float weight = query.x * key.x + query.y * key.y;
+
+        for (int step = WARP / 2; step > 0; step /= 2)
+            weight += __shfl_xor_sync(0xffffffff, weight, step);
+        weight *= 0.125f; /* 1 / sqrt(VSM_CUDA_TOKENS_LATENT) */
+
+        const float top = fmaxf(largest, weight), before = __expf(largest - top), now = __expf(weight - top);
+
+        largest = top;
+        sum = sum * before + now;
+        seen.x = seen.x * before + now * value.x;
+        seen.y = seen.y * before + now * value.y;
+    }
+    out[group * WARP + lane] = __floats2half2_rn(seen.x / sum, seen.y / sum);
+}
+
+int vsm_cuda_tokens_latent(int64_t groups, int64_t rows, const void *q, const void *k, const void *v,
+                           void *out, struct vsm_cuda_stream *stream)
+{
+    if (rows < 1 || rows > INT32_MAX)
+        return vsm_fail(VSM_E_INTERNAL, "CUDA: attention of one query to %lld rows", (long long)rows);
+    latent<<<vsm_cuda_blocks(groups, BLOCK / WARP), BLOCK, 0, vsm_cuda_raw(stream)>>>(
+        (const __half2 *)q, (const __half2 *)k, (const __half2 *)v, (__half2 *)out, groups, (int)rows);
+    return vsm_cuda_launched("attention of one query");
 }

@@ -1,4 +1,4 @@
-/* Tokens, float16 rows of channels: maxima of 2 x 2 pixels, and rotary positions. */
+/* Tokens, float16 rows of channels: maxima of 2 x 2 pixels, rotary positions, and what one of them sees of a few others. */
 #ifndef VSM_CUDA_TOKENS_H
 #define VSM_CUDA_TOKENS_H
 
@@ -29,6 +29,12 @@ struct vsm_cuda_tokens_rotation {
 int vsm_cuda_tokens_rotate(const struct vsm_cuda_tokens_rotation *rotation, const void *x, const void *cosine,
                            const void *sine, const void *still, void *out,
                            struct vsm_cuda_stream *stream) VSM_NODISCARD;
+
+/* The attention of one query to the few rows of its group, softmax(q k^T / sqrt(64)) v: q and out
+ * [groups][VSM_CUDA_TOKENS_LATENT], k and v [groups][rows][VSM_CUDA_TOKENS_LATENT]; rows at least 1. */
+#define VSM_CUDA_TOKENS_LATENT 64
+int vsm_cuda_tokens_latent(int64_t groups, int64_t rows, const void *q, const void *k, const void *v,
+                           void *out, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 #ifdef __cplusplus
 }

@@ -56,7 +56,11 @@ static vsm_value cross(struct vsm_sam2_build *b, vsm_value latents, const struct
         if (view->position != VSM_VALUE_NONE)
             kv[i] = vsm_sam2_build_add(b, kv[i], view->position);
     }
-    x = vsm_sam2_build_flat(b, vsm_sam2_build_attention(b, q, kv[0], kv[1], 1), DIM);
+    if (b->own && view->latents == 1 && !b->status)
+        x = vsm_graph_op(b->graph, "vsm:LatentAttention", q, kv[0], kv[1]);
+    else
+        x = vsm_sam2_build_attention(b, q, kv[0], kv[1], 1);
+    x = vsm_sam2_build_flat(b, x, DIM);
     return vsm_sam2_build_linear_no_bias(b, x, DIM, DIM, KEY, layer, "attn.to_out");
 }
 

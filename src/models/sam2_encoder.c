@@ -71,10 +71,14 @@ void vsm_sam2_encoder_graph(struct vsm_sam2_build *b, const struct vsm_weights *
                             const struct vsm_sam2_config *config)
 {
     const int64_t s = config->image_size, pixels = (int64_t)config->grid * config->grid;
-    vsm_value image, levels[4] = {VSM_VALUE_NONE, VSM_VALUE_NONE, VSM_VALUE_NONE, VSM_VALUE_NONE};
+    vsm_value image = VSM_VALUE_NONE,
+              levels[4] = {VSM_VALUE_NONE, VSM_VALUE_NONE, VSM_VALUE_NONE, VSM_VALUE_NONE};
 
     vsm_sam2_build_start(b, "encoder", weights, config);
-    vsm_sam2_build_input(b, &image, "image", 4, VSM_DIMS(-1, 3, s, s));
+    if (b->own && !b->status)
+        image = vsm_graph_input(b->graph, "image", VSM_F16, 4, VSM_DIMS(-1, 3, s, s));
+    else
+        vsm_sam2_build_input(b, &image, "image", 4, VSM_DIMS(-1, 3, s, s));
     if (config->family == VSM_SAM2_EDGETAM)
         vsm_edgetam_trunk_build(b, image, levels);
     else

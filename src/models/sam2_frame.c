@@ -2,6 +2,7 @@
 
 #include "models/sam2_mask.h"
 #include "nn/device_pool.h"
+#include "nn/graph_half.h"
 
 #include <string.h>
 
@@ -67,20 +68,35 @@ static int run(const struct vsm_sam2_frame *frame, enum vsm_sam2_stage stage, co
     return status;
 }
 
+/* float32 pictures in half precision; NULL if out of memory. */
+static struct vsm_tensor *halved(const struct vsm_tensor *images)
+{
+    struct vsm_tensor *t = vsm_tensor_create(VSM_F16, images->rank, images->dims);
+
+    for (int64_t i = 0; t && i < vsm_tensor_count(t); i++)
+        ((uint16_t *)t->data)[i] = vsm_graph_half_from_float(((const float *)images->data)[i]);
+    return t;
+}
+
 int vsm_sam2_frame_begin(struct vsm_sam2_frame *frame, struct vsm_tensor *images)
 {
     const int64_t grid = vsm_sam2_net_config(frame->net)->grid, pixels = grid * grid, views = images->dims[0];
     const int64_t dims[][3] = {{views, pixels, VSM_SAM2_DIM},
                                {views, 16 * pixels, 32},
                                {views, 4 * pixels, 64}};
-    const struct vsm_binding in = {"image", images};
+    struct vsm_binding in = {"image", vsm_tensor_ref(images)};
     struct vsm_binding out[] = {{"feat", NULL}, {"f0", NULL}, {"f1", NULL}};
     int status;
 
     vsm_sam2_frame_drop(frame);
+    if (images->dtype == VSM_F32 && vsm_sam2_net_image_type(frame->net) == VSM_F16) {
+        vsm_tensor_unref(&in.tensor);
+        in.tensor = halved(images);
+    }
     for (int i = 0; i < 3; i++)
         out[i].tensor = result_tensor(frame, VSM_F32, 3, dims[i]);
     status = run(frame, VSM_SAM2_ENCODER, &in, 1, out, 3);
+    vsm_tensor_unref(&in.tensor);
     if (status)
         return status;
     frame->feat = out[0].tensor;
@@ -242,6 +258,21 @@ int vsm_sam2_frame_wait(const struct vsm_sam2_frame *frame)
     struct vsm_device_pool *pool = vsm_sam2_net_pool(frame->net);
 
     return pool ? vsm_device_pool_wait(pool) : VSM_OK;
+}
+
+void vsm_sam2_frame_mark(const struct vsm_sam2_frame *frame)
+{
+    struct vsm_device_pool *pool = vsm_sam2_net_pool(frame->net);
+
+    if (pool)
+        vsm_device_pool_mark(pool);
+}
+
+int vsm_sam2_frame_wait_mark(const struct vsm_sam2_frame *frame)
+{
+    struct vsm_device_pool *pool = vsm_sam2_net_pool(frame->net);
+
+    return pool ? vsm_device_pool_wait_mark(pool) : VSM_OK;
 }
 
 /* The device's network enlarges the masks, marks absent objects and rounds itself. */

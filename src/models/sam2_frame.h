@@ -36,7 +36,7 @@ struct vsm_sam2_decoded {
     struct vsm_tensor *masks, *iou, *score, *pointers;
 };
 
-/* Features of the next frame's pictures [views, 3, S, S]. */
+/* Features of the next frame's pictures [views, 3, S, S], of vsm_sam2_net_image_type() or float32. */
 int vsm_sam2_frame_begin(struct vsm_sam2_frame *frame, struct vsm_tensor *images) VSM_NODISCARD;
 void vsm_sam2_frame_drop(struct vsm_sam2_frame *frame);
 
@@ -59,10 +59,13 @@ void vsm_sam2_frame_release(struct vsm_sam2_decoded *decoded);
 /* Candidate `mask` of seat i, [side * side], where the networks left it. */
 const float *vsm_sam2_frame_candidate(const struct vsm_sam2_decoded *decoded, int i, int mask);
 
-/* Its copy to host memory, which is there after vsm_sam2_frame_wait(). */
+/* Its copy to host memory, which is there after vsm_sam2_frame_wait(); or after vsm_sam2_frame_wait_mark(), if
+ * vsm_sam2_frame_mark() came behind it: work given later goes on then. */
 void vsm_sam2_frame_mask(const struct vsm_sam2_frame *frame, const struct vsm_sam2_decoded *decoded, int i,
                          int mask, float *to);
 int vsm_sam2_frame_wait(const struct vsm_sam2_frame *frame) VSM_NODISCARD;
+void vsm_sam2_frame_mark(const struct vsm_sam2_frame *frame);
+int vsm_sam2_frame_wait_mark(const struct vsm_sam2_frame *frame) VSM_NODISCARD;
 
 /* Memories [count, tokens, 64] as vsm_sam2_bank_store() wants them, of masks given as logits[i][side * side], in host
  * memory or where vsm_sam2_frame_candidate() found them. `binary`: of prompts. */

@@ -13,7 +13,7 @@
 
 #include "models/sam2_build.h"
 
-/* image [B, 3, S, S], normalised RGB ->
+/* image [B, 3, S, S], normalised RGB, float16 with b->own ->
  * feat [B, n n, 256], the third level of the pyramid; f1 [B, 4 n n, 64] and f0 [B, 16 n n, 32], the finer
  * levels as the mask decoder wants them (its 1x1 convolutions are merged with the pyramid's lateral ones:
  * exact). Trace: trunk.0..3 [B, tokens, C]. */

@@ -109,90 +109,120 @@ int64_t vsm_sam2_mask_area(const float *logits, int64_t count)
     return area;
 }
 
+/* The first of `count` pixels that is inside; `count` if none is. */
+static int first_inside(const float *row, int count)
+{
+    int x = 0;
+
+    while (x < count && !(row[x] > 0))
+        x++;
+    return x;
+}
+
+/* Behind the last of pixels [from, to) that is inside; `from` if none is. */
+static int last_inside(const float *row, int from, int to)
+{
+    while (to > from && !(row[to - 1] > 0))
+        to--;
+    return to;
+}
+
 bool vsm_sam2_mask_box(const float *logits, int h, int w, int box[4])
 {
-    box[0] = w;
-    box[1] = h;
-    box[2] = box[3] = 0;
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            if (!(logits[(int64_t)y * w + x] > 0))
-                continue;
-            box[0] = x < box[0] ? x : box[0];
-            box[1] = y < box[1] ? y : box[1];
-            box[2] = x + 1 > box[2] ? x + 1 : box[2];
-            box[3] = y + 1;
-        }
-    if (box[3] == 0)
-        box[0] = box[1] = 0;
-    return box[3] > 0;
-}
+    int left = w, right = 0, top = 0, bottom = h;
 
-enum { UNSEEN, SMALL, LARGE };
-
-/* Pixels of the seed's region of logits <= 0, in stack[]; 0 if there are more than `area`, which is known as soon as it
- * has so many or touches pixels that are marked LARGE: a call looks at no more than `area` pixels. */
-static int flood(const float *logits, uint8_t *seen, int h, int w, int seed, int area, int *stack)
-{
-    bool large = false;
-    int count = 0;
-
-    stack[count++] = seed;
-    seen[seed] = SMALL;
-    for (int done = 0; done < count && !large; done++) {
-        int y = stack[done] / w, x = stack[done] % w;
-
-        for (int ny = y - 1; ny <= y + 1 && !large; ny++)
-            for (int nx = x - 1; nx <= x + 1 && !large; nx++) {
-                int at = ny * w + nx;
-
-                if (ny < 0 || nx < 0 || ny >= h || nx >= w || seen[at] == SMALL || logits[at] > 0)
-                    continue;
-                large = seen[at] == LARGE || count == area;
-                if (large)
-                    break;
-                seen[at] = SMALL;
-                stack[count++] = at;
-            }
+    while (top < h && first_inside(logits + (int64_t)top * w, w) == w)
+        top++;
+    while (bottom > top && first_inside(logits + (int64_t)(bottom - 1) * w, w) == w)
+        bottom--;
+    for (int y = top; y < bottom; y++) {
+        left = first_inside(logits + (int64_t)y * w, left);
+        right = last_inside(logits + (int64_t)y * w, right, w);
     }
-    for (int i = 0; large && i < count; i++)
-        seen[stack[i]] = LARGE;
-    return large ? 0 : count;
+    box[0] = top < h ? left : 0;
+    box[1] = top < h ? top : 0;
+    box[2] = right;
+    box[3] = top < h ? bottom : 0;
+    return top < h;
 }
 
-/* Whether a neighbour before pixel `at` belongs to a large region, and so does the pixel: most do. */
-static bool touches_large(const uint8_t *seen, int w, int at)
-{
-    const int x = at % w;
+/* Pixels [first, end) of a row that are not inside, between two that are; part of a region of such gaps. */
+struct gap {
+    int row, first, end;
+    int parent; /* another gap of the region, or itself: then `pixels` are the region's */
+    int pixels;
+};
 
-    return (x > 0 && seen[at - 1] == LARGE) ||
-           (at >= w && (seen[at - w] == LARGE || (x > 0 && seen[at - w - 1] == LARGE) ||
-                        (x + 1 < w && seen[at - w + 1] == LARGE)));
+static int region_of(struct gap *gaps, int i)
+{
+    while (gaps[i].parent != i) {
+        gaps[i].parent = gaps[gaps[i].parent].parent;
+        i = gaps[i].parent;
+    }
+    return i;
+}
+
+static void join(struct gap *gaps, int a, int b)
+{
+    a = region_of(gaps, a);
+    b = region_of(gaps, b);
+    if (a == b)
+        return;
+    gaps[b].parent = a;
+    gaps[a].pixels += gaps[b].pixels;
+}
+
+/* Adds the gaps of a row and joins them with those of the row above that they touch, gaps [above, count). Returns the number
+ * of gaps then. */
+static int add_row(struct gap *gaps, int above, int count, const float *logits, int row, int w)
+{
+    const int here = count;
+
+    for (int x = 0; x < w;) {
+        struct gap *g = &gaps[count];
+
+        while (x < w && logits[x] > 0)
+            x++;
+        if (x == w)
+            break;
+        *g = (struct gap){.row = row, .first = x, .parent = count};
+        x += first_inside(logits + x, w - x);
+        g->end = x;
+        g->pixels = x - g->first;
+        while (above < here && gaps[above].end < g->first)
+            above++;
+        /* Corners touch as well. The last may touch the next gap, too. */
+        for (int i = above; i < here && gaps[i].first <= g->end; i++)
+            join(gaps, i, count);
+        count++;
+    }
+    return count;
 }
 
 int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area)
 {
-    uint8_t *seen;
-    int *stack;
+    struct gap *gaps;
+    int above = 0, count = 0;
 
     if (area <= 0)
         return VSM_OK;
-    seen = vsm_mem_alloc("hole filling", (size_t)h * (size_t)w, sizeof(*seen));
-    stack = vsm_mem_alloc_raw("hole filling", (size_t)area, sizeof(*stack));
-    for (int i = 0; seen && stack && i < h * w; i++) {
-        int count = 0;
+    gaps = vsm_mem_alloc_raw("hole filling", (size_t)h * ((size_t)w / 2 + 1), sizeof(*gaps));
+    if (!gaps)
+        return VSM_E_NOMEM;
+    for (int y = 0; y < h; y++) {
+        const int here = count;
 
-        if (seen[i] || logits[i] > 0)
-            continue;
-        if (touches_large(seen, w, i))
-            seen[i] = LARGE;
-        else
-            count = flood(logits, seen, h, w, i, area, stack);
-
-        for (int j = 0; j < count; j++)
-            logits[stack[j]] = HOLE_LOGIT;
+        count = add_row(gaps, above, count, logits + (int64_t)y * w, y, w);
+        above = here;
     }
-    vsm_mem_free(seen);
-    vsm_mem_free(stack);
-    return seen && stack ? VSM_OK : VSM_E_NOMEM;
+    for (int i = 0; i < count; i++) {
+        float *row = logits + (int64_t)gaps[i].row * w;
+
+        if (gaps[region_of(gaps, i)].pixels > area)
+            continue;
+        for (int x = gaps[i].first; x < gaps[i].end; x++)
+            row[x] = HOLE_LOGIT;
+    }
+    vsm_mem_free(gaps);
+    return VSM_OK;
 }

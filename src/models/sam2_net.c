@@ -26,6 +26,7 @@ struct vsm_sam2_net {
     struct vsm_device_pool *pool; /* NULL on the CPU */
     struct vsm_sha256 hash;       /* of the checkpoint, if `hashed` */
     bool hashed;
+    bool own; /* the graphs are for this program's operators on a device */
 };
 
 typedef void build_function(struct vsm_sam2_build *b, const struct vsm_weights *weights,
@@ -92,11 +93,10 @@ static int make_session(struct vsm_sam2_net *net, enum vsm_sam2_stage stage,
                         const struct vsm_sam2_net_options *options, const struct vsm_graph_cache *cache)
 {
     struct vsm_session_options session = options->session;
-    const bool own = session.device == VSM_DEVICE_CUDA && session.half && session.backend == VSM_BACKEND_ORT;
     struct vsm_sam2_build b = {.trace = options->trace,
                                .device = net->pool != NULL,
-                               .narrow = own && vsm_cuda_attention_available(),
-                               .own = own};
+                               .narrow = net->own && vsm_cuda_attention_available(),
+                               .own = net->own};
     int status;
 
     session.pool = net->pool;
@@ -212,6 +212,9 @@ int vsm_sam2_net_create(const struct vsm_sam2_net_options *options, struct vsm_s
 
     *net = NULL;
     if (!status)
+        n->own = options->session.device == VSM_DEVICE_CUDA && options->session.half &&
+                 options->session.backend == VSM_BACKEND_ORT;
+    if (!status)
         status = vsm_sam2_config_detect(n->weights, options->image_size ? options->image_size : DEFAULT_SIZE,
                                         &n->config);
     if (!status)
@@ -253,6 +256,11 @@ const struct vsm_sam2_config *vsm_sam2_net_config(const struct vsm_sam2_net *net
 const struct vsm_sam2_learned *vsm_sam2_net_learned(const struct vsm_sam2_net *net)
 {
     return &net->learned;
+}
+
+enum vsm_dtype vsm_sam2_net_image_type(const struct vsm_sam2_net *net)
+{
+    return net->own ? VSM_F16 : VSM_F32;
 }
 
 int vsm_sam2_net_hash(const struct vsm_sam2_net *net, struct vsm_sha256 *hash)

@@ -1,11 +1,13 @@
 #include "models/sam2_tracker.h"
 
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "models/sam2_bank.h"
 #include "models/sam2_frame.h"
 #include "models/sam2_mask.h"
 #include "models/sam2_prompt.h"
 #include "nn/device_pool.h"
+#include "nn/graph_half.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -113,13 +115,61 @@ static int index_of(const struct vsm_sam2_tracker *t, int view, int id)
     return -1;
 }
 
-void vsm_sam2_tracker_normalise(float *planes, int64_t count)
+/* `count` numbers of colour plane c. */
+static void normalise(float *numbers, int64_t count, int c)
 {
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
 
+    for (int64_t i = 0; i < count; i++)
+        numbers[i] = (numbers[i] - mean[c]) / deviation[c];
+}
+
+void vsm_sam2_tracker_normalise(float *planes, int64_t count)
+{
     for (int c = 0; c < 3; c++)
-        for (int64_t i = 0; i < count; i++, planes++)
-            *planes = (*planes - mean[c]) / deviation[c];
+        normalise(planes + c * count, count, c);
+}
+
+struct vsm_tensor *vsm_sam2_tracker_new_images(const struct vsm_sam2_tracker *tracker)
+{
+    const struct vsm_device_pool *pool = vsm_sam2_net_pool(tracker->frame.net);
+    const enum vsm_dtype type = vsm_sam2_net_image_type(tracker->frame.net);
+    const int64_t size = tracker->config->image_size, dims[] = {tracker->options.views, 3, size, size};
+
+    return pool ? vsm_device_pool_host_tensor(pool, type, 4, dims) : vsm_tensor_create(type, 4, dims);
+}
+
+struct picture {
+    float *planes;
+    uint16_t *half; /* NULL: they stay as they are */
+    int side;
+};
+
+static void put_row(void *context, int index, int worker)
+{
+    const struct picture *p = context;
+    const int64_t at = (int64_t)index * p->side;
+
+    (void)worker;
+    normalise(p->planes + at, p->side, index / p->side);
+    for (int64_t i = at; p->half && i < at + p->side; i++)
+        p->half[i] = vsm_graph_half_from_float(p->planes[i]);
+}
+
+void vsm_sam2_tracker_put_picture(float *planes, struct vsm_tensor *images, int view,
+                                  struct vsm_parallel *pool)
+{
+    const int64_t count = vsm_tensor_count(images) / images->dims[0];
+    struct picture p = {.planes = planes, .side = (int)images->dims[3]};
+
+    if (images->dtype == VSM_F16)
+        p.half = (uint16_t *)images->data + view * count;
+    vsm_parallel_for(pool, 3 * p.side, put_row, &p);
+}
+
+int vsm_sam2_tracker_wait(const struct vsm_sam2_tracker *tracker)
+{
+    return vsm_sam2_frame_wait(&tracker->frame);
 }
 
 int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *images)
@@ -147,8 +197,8 @@ int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *
 }
 
 /* Chooses object i's mask and pointer. An ambiguous prompt (tracking, one click) takes the best of masks 1 to 3 with
- * its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but always pointer 0. The mask is
- * on its way to `logits` then: vsm_sam2_frame_wait() and mark_absent() are to follow. */
+ * its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but always pointer 0. The mask of
+ * whoever is not absent is on its way to `logits` then: vsm_sam2_frame_wait() is to follow. */
 static int pick(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
                 struct vsm_sam2_result *r, float *logits)
 {
@@ -175,14 +225,11 @@ static int pick(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded 
     r->iou = ious[r->mask];
     memcpy(r->pointer, r->absent ? t->learned->no_object_pointer : pointers + r->token * VSM_SAM2_DIM,
            sizeof(r->pointer));
-    vsm_sam2_frame_mask(&t->frame, d, i, r->mask, logits);
-    return status;
-}
-
-static void mark_absent(const struct vsm_sam2_tracker *t, const struct vsm_sam2_result *r, float *logits)
-{
     for (int64_t k = 0; r->absent && k < t->mask_pixels; k++)
         logits[k] = VSM_SAM2_MASK_ABSENT;
+    if (!r->absent)
+        vsm_sam2_frame_mask(&t->frame, d, i, r->mask, logits);
+    return status;
 }
 
 static int choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
@@ -190,11 +237,7 @@ static int choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decode
 {
     int status = pick(t, d, i, ambiguous, r, logits);
 
-    if (!status)
-        status = vsm_sam2_frame_wait(&t->frame);
-    if (!status)
-        mark_absent(t, r, logits);
-    return status;
+    return status ? status : vsm_sam2_frame_wait(&t->frame);
 }
 
 /* Notes where the object is, after its mask and frame are known. */
@@ -399,10 +442,8 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
         status = vsm_sam2_frame_decode(&t->frame, seats, count, image, NULL, NULL, &d);
     for (int i = 0; !status && i < count; i++)
         status = pick(t, &d, i, true, &group[i]->result, group[i]->logits);
-    if (!status)
-        status = vsm_sam2_frame_wait(&t->frame);
+    vsm_sam2_frame_mark(&t->frame);
     for (int i = 0; !status && i < count; i++) {
-        mark_absent(t, &group[i]->result, group[i]->logits);
         group[i]->as_conditioning = false;
         /* Where the decoder left it: on a device it need not go there again. */
         logits[i] = group[i]->result.absent ? group[i]->logits
@@ -410,6 +451,9 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
     }
     if (!status)
         status = remember(t, group, logits, count, false);
+    /* The masks are there while the memory encoder still runs. */
+    if (!status)
+        status = vsm_sam2_frame_wait_mark(&t->frame);
     for (int i = 0; !status && i < count; i++) {
         status = vsm_sam2_mask_fill_holes(group[i]->logits, t->side, t->side, t->options.fill_hole_area);
         group[i]->result.frame = t->frames - 1;

@@ -1,6 +1,7 @@
 #include "nn/device_pool.h"
 
 #include "base/mem.h"
+#include "cuda/linear.h"
 
 #include <string.h>
 
@@ -15,9 +16,11 @@ struct block {
 struct vsm_device_pool {
     enum vsm_place place;
     struct vsm_cuda_stream *stream;
+    struct vsm_cuda_event *mark;
+    struct vsm_cuda_linear *linear; /* NULL: not asked for yet */
     struct block free[MAX_FREE];
     int free_count;
-    int status; /* first failed copy */
+    int status; /* first failed copy or mark */
 };
 
 int vsm_device_pool_create_host(struct vsm_device_pool **pool)
@@ -48,8 +51,10 @@ int vsm_device_pool_create(struct vsm_device_pool **pool)
         return VSM_E_NOMEM;
     p->place = VSM_PLACE_CUDA;
     status = vsm_cuda_stream_create(&p->stream);
+    if (!status)
+        status = vsm_cuda_event_create(1, &p->mark); /* whose waiting is quick */
     if (status) {
-        vsm_mem_free(p);
+        vsm_device_pool_destroy(p);
         return status;
     }
     *pool = p;
@@ -62,6 +67,8 @@ void vsm_device_pool_destroy(struct vsm_device_pool *pool)
         return;
     for (int i = 0; i < pool->free_count; i++)
         free_memory(pool, pool->free[i].memory);
+    vsm_cuda_linear_destroy(pool->linear);
+    vsm_cuda_event_destroy(pool->mark);
     vsm_cuda_stream_destroy(pool->stream);
     vsm_mem_free(pool);
 }
@@ -166,11 +173,31 @@ void vsm_device_pool_copy(struct vsm_device_pool *pool, void *to, const void *fr
         pool->status = vsm_cuda_copy(to, from, bytes, pool->stream);
 }
 
+static int told(const struct vsm_device_pool *pool, int status)
+{
+    return pool->status ? vsm_fail((enum vsm_status)pool->status, "CUDA: an earlier copy failed") : status;
+}
+
+void vsm_device_pool_mark(struct vsm_device_pool *pool)
+{
+    if (pool->place == VSM_PLACE_CUDA && !pool->status)
+        pool->status = vsm_cuda_event_record(pool->mark, pool->stream);
+}
+
+int vsm_device_pool_wait_mark(struct vsm_device_pool *pool)
+{
+    return told(pool, pool->place == VSM_PLACE_CUDA ? vsm_cuda_event_wait(pool->mark) : VSM_OK);
+}
+
 int vsm_device_pool_wait(struct vsm_device_pool *pool)
 {
-    const int status = pool->place == VSM_PLACE_CUDA ? vsm_cuda_stream_wait(pool->stream) : VSM_OK;
+    return told(pool, pool->place == VSM_PLACE_CUDA ? vsm_cuda_stream_wait(pool->stream) : VSM_OK);
+}
 
-    if (pool->status)
-        return vsm_fail((enum vsm_status)pool->status, "CUDA: an earlier copy failed");
+int vsm_device_pool_linear(struct vsm_device_pool *pool, struct vsm_cuda_linear **linear)
+{
+    const int status = pool->linear ? VSM_OK : vsm_cuda_linear_create(&pool->linear);
+
+    *linear = pool->linear;
     return status;
 }

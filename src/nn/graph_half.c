@@ -34,6 +34,7 @@ static const struct {
     {"com.microsoft:MultiHeadAttention", RULE_PRODUCT, NULL},
     {"com.microsoft:RotaryEmbedding", RULE_PRODUCT, NULL},
     {"vsm:Attention", RULE_PRODUCT, NULL},
+    {"vsm:LatentAttention", RULE_PRODUCT, NULL},
     {"vsm:Unfold", RULE_PRODUCT, NULL},
     {"vsm:SmallConv", RULE_PRODUCT, NULL},
     {"vsm:DepthwiseTokens", RULE_PRODUCT, NULL},
@@ -252,7 +253,14 @@ static void fill(struct job *job)
     for (size_t i = 0; i < from->input_count; i++) {
         const struct vsm_graph_port *p = &from->inputs[i];
 
-        job->twins[p->value].full = vsm_graph_input(job->to, p->name, p->dtype, p->rank, p->dims);
+        struct twin *twin = &job->twins[p->value];
+        const vsm_value v = vsm_graph_input(job->to, p->name, p->dtype, p->rank, p->dims);
+
+        twin->halved = p->dtype == VSM_F16;
+        if (twin->halved)
+            twin->half = v;
+        else
+            twin->full = v;
     }
     for (size_t i = 0; i < from->node_count && !job->to->status; i++) {
         vsm_value *inputs = vsm_mem_alloc("network node", from->nodes[i].input_count, sizeof(*inputs));

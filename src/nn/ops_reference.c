@@ -203,10 +203,9 @@ void vsm_ops_reference_depthwise(int64_t batch, int64_t height, int64_t width, i
     }
 }
 
-int vsm_ops_reference_attention(int64_t batch, int64_t queries, int64_t keys, const uint16_t *q,
-                                const uint16_t *k, const uint16_t *v, uint16_t *out)
+static int attention(int64_t batch, int64_t queries, int64_t keys, int dim, int values, const uint16_t *q,
+                     const uint16_t *k, const uint16_t *v, uint16_t *out)
 {
-    const int dim = VSM_CUDA_ATTENTION_DIM, values = VSM_CUDA_ATTENTION_VALUES;
     double *weights = vsm_mem_alloc("attention", (size_t)keys, sizeof(*weights));
 
     if (!weights)
@@ -235,4 +234,16 @@ int vsm_ops_reference_attention(int64_t batch, int64_t queries, int64_t keys, co
     }
     vsm_mem_free(weights);
     return VSM_OK;
+}
+
+int vsm_ops_reference_attention(int64_t batch, int64_t queries, int64_t keys, const uint16_t *q,
+                                const uint16_t *k, const uint16_t *v, uint16_t *out)
+{
+    return attention(batch, queries, keys, VSM_CUDA_ATTENTION_DIM, VSM_CUDA_ATTENTION_VALUES, q, k, v, out);
+}
+
+int vsm_ops_reference_latent(int64_t groups, int64_t rows, const uint16_t *q, const uint16_t *k,
+                             const uint16_t *v, uint16_t *out)
+{
+    return attention(groups, 1, rows, VSM_CUDA_TOKENS_LATENT, VSM_CUDA_TOKENS_LATENT, q, k, v, out);
 }

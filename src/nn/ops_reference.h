@@ -39,5 +39,7 @@ void vsm_ops_reference_depthwise(int64_t batch, int64_t height, int64_t width, i
 /* Takes memory for one row of weights. */
 int vsm_ops_reference_attention(int64_t batch, int64_t queries, int64_t keys, const uint16_t *q,
                                 const uint16_t *k, const uint16_t *v, uint16_t *out) VSM_NODISCARD;
+int vsm_ops_reference_latent(int64_t groups, int64_t rows, const uint16_t *q, const uint16_t *k,
+                             const uint16_t *v, uint16_t *out) VSM_NODISCARD;
 
 #endif

@@ -7,10 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A fixed place on the device for a tensor of the host. */
+/* Tensors of the host of up to so many bytes travel together; larger ones, pictures and masks, by themselves. */
+#define SMALL (256u << 10)
+
+/* Of each tensor in a parcel; what CUDA's own allocations are aligned to. */
+#define ALIGNMENT 256u
+
+/* A fixed place on the device for a large tensor of the host. */
 struct staging {
     void *memory;
     size_t bytes;
+};
+
+/* Small tensors one behind the other, on the device and in page-locked memory: one copy without waiting takes them all. */
+struct parcel {
+    char *device, *locked;
+    size_t room, bytes; /* bytes: of the present run */
 };
 
 struct vsm_ort_cuda {
@@ -19,6 +31,9 @@ struct vsm_ort_cuda {
     OrtMemoryInfo *host, *device;
     OrtRunOptions *run_options;
     struct staging staging[2 * VSM_BACKEND_MAX_PORTS];
+    struct parcel in, out;
+    struct vsm_cuda_event *sent;           /* the input parcel, which may be filled again from then on */
+    void *at[2 * VSM_BACKEND_MAX_PORTS];   /* where each port's tensor of the present run is on the device */
     struct vsm_replay_signature signature; /* of the present run */
     struct vsm_replay replay;
     struct vsm_cuda_graph *recording; /* NULL: none */
@@ -44,6 +59,13 @@ static int advise(int status, const char *advice)
     return vsm_fail((enum vsm_status)status, "%s; %s", text, advice);
 }
 
+static void free_parcel(struct parcel *parcel)
+{
+    vsm_cuda_free(parcel->device);
+    vsm_cuda_free_host(parcel->locked);
+    *parcel = (struct parcel){0};
+}
+
 int vsm_ort_cuda_create(const OrtApi *api, struct vsm_device_pool *pool, struct vsm_ort_cuda **cuda)
 {
     struct vsm_ort_cuda *c = vsm_mem_alloc("CUDA session", 1, sizeof(*c));
@@ -56,6 +78,8 @@ int vsm_ort_cuda_create(const OrtApi *api, struct vsm_device_pool *pool, struct 
     if (!pool)
         status = vsm_device_pool_create(&c->own_pool);
     c->pool = pool ? pool : c->own_pool;
+    if (!status)
+        status = vsm_cuda_event_create(1, &c->sent);
     if (!status)
         status = check(c, api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &c->host), "CUDA");
     if (!status)
@@ -84,11 +108,19 @@ void vsm_ort_cuda_destroy(struct vsm_ort_cuda *cuda)
     vsm_cuda_graph_destroy(cuda->recording);
     for (size_t i = 0; i < sizeof(cuda->staging) / sizeof(cuda->staging[0]); i++)
         vsm_cuda_free(cuda->staging[i].memory);
+    free_parcel(&cuda->in);
+    free_parcel(&cuda->out);
+    vsm_cuda_event_destroy(cuda->sent);
     cuda->api->ReleaseRunOptions(cuda->run_options);
     cuda->api->ReleaseMemoryInfo(cuda->device);
     cuda->api->ReleaseMemoryInfo(cuda->host);
     vsm_device_pool_destroy(cuda->own_pool);
     vsm_mem_free(cuda);
+}
+
+struct vsm_device_pool *vsm_ort_cuda_pool(const struct vsm_ort_cuda *cuda)
+{
+    return cuda ? cuda->pool : NULL;
 }
 
 int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options)
@@ -122,7 +154,40 @@ int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options)
     return advise(status, "use device cpu or run make setup-gpu");
 }
 
-static int stage(struct vsm_ort_cuda *cuda, size_t port, size_t bytes, void **place)
+static bool is_small(const struct vsm_tensor *tensor)
+{
+    return tensor->place == VSM_PLACE_HOST && vsm_tensor_bytes(tensor) <= SMALL;
+}
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Room for the parcel's bytes. What still uses the old one must have ended. */
+static int make_room(struct vsm_ort_cuda *cuda, struct parcel *parcel)
+{
+    const size_t bytes = parcel->bytes;
+    void *device = NULL, *locked = NULL;
+    int status;
+
+    if (bytes <= parcel->room)
+        return VSM_OK;
+    status = vsm_device_pool_wait(cuda->pool);
+    free_parcel(parcel);
+    if (!status)
+        status = vsm_cuda_alloc("network tensors", bytes, &device);
+    parcel->device = device;
+    if (!status)
+        status = vsm_cuda_alloc_host("network tensors", bytes, &locked);
+    parcel->locked = locked;
+    parcel->bytes = bytes;
+    if (!status)
+        parcel->room = bytes;
+    return status;
+}
+
+static int stage(struct vsm_ort_cuda *cuda, size_t port, size_t bytes)
 {
     struct staging *s = &cuda->staging[port];
     int status = VSM_OK;
@@ -137,45 +202,28 @@ static int stage(struct vsm_ort_cuda *cuda, size_t port, size_t bytes, void **pl
         if (!status)
             s->bytes = bytes;
     }
-    *place = s->memory;
+    cuda->at[port] = s->memory;
     return status;
 }
 
-static void note(struct vsm_ort_cuda *cuda, const void *data, const struct vsm_tensor *tensor)
+/* The tensor's place on the device, where small ones are `offset` into the parcel. */
+static int place(struct vsm_ort_cuda *cuda, size_t port, const struct vsm_tensor *tensor,
+                 const struct parcel *parcel, size_t *offset)
 {
     const size_t i = cuda->signature.count++;
-
-    cuda->signature.ports[i].data = data;
-    for (int k = 0; k < tensor->rank; k++)
-        cuda->signature.ports[i].dims[k] = tensor->dims[k];
-}
-
-/* Binds a tensor where it is on the device, or a host tensor's staging. */
-static int bind(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, OrtIoBinding *binding,
-                size_t port, struct vsm_tensor *tensor, bool input)
-{
-    void *data = tensor->data;
-    OrtValue *value = NULL;
     int status = VSM_OK;
 
-    if (tensor->place == VSM_PLACE_HOST)
-        status = stage(cuda, port, vsm_tensor_bytes(tensor), &data);
-    if (!status && tensor->place == VSM_PLACE_HOST && input)
-        vsm_device_pool_copy(cuda->pool, data, tensor->data, vsm_tensor_bytes(tensor));
-    if (!status)
-        status = check(cuda,
-                       cuda->api->CreateTensorWithDataAsOrtValue(cuda->device, data, vsm_tensor_bytes(tensor),
-                                                                 tensor->dims, (size_t)tensor->rank,
-                                                                 vsm_ort_api_dtype(tensor->dtype), &value),
-                       run->subject);
-    if (!status)
-        status = check(cuda,
-                       input ? cuda->api->BindInput(binding, run->names[port], value)
-                             : cuda->api->BindOutput(binding, run->names[port], value),
-                       run->subject);
-    if (value)
-        cuda->api->ReleaseValue(value);
-    note(cuda, data, tensor);
+    if (tensor->place != VSM_PLACE_HOST) {
+        cuda->at[port] = tensor->data;
+    } else if (is_small(tensor)) {
+        cuda->at[port] = parcel->device + *offset;
+        *offset += rounded(vsm_tensor_bytes(tensor));
+    } else {
+        status = stage(cuda, port, vsm_tensor_bytes(tensor));
+    }
+    cuda->signature.ports[i].data = cuda->at[port];
+    for (int k = 0; k < tensor->rank; k++)
+        cuda->signature.ports[i].dims[k] = tensor->dims[k];
     return status;
 }
 
@@ -187,35 +235,110 @@ static bool has_free_dims(const struct vsm_graph_port *port)
     return false;
 }
 
-/* *unknown: there are outputs whose shape only the run tells. */
-static int bind_all(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, OrtIoBinding *binding,
-                    struct vsm_tensor *const *inputs, struct vsm_tensor **outputs, const bool *wanted,
-                    bool *unknown)
+/* Makes missing outputs. *unknown: there are some whose shape only the run tells. */
+static int make_outputs(const struct vsm_ort_cuda_run *run, struct vsm_tensor **outputs, const bool *wanted,
+                        bool *unknown)
+{
+    for (size_t i = 0; i < run->output_count; i++) {
+        const struct vsm_graph_port *port = &run->outputs[i];
+
+        if (!wanted[i] || outputs[i])
+            continue;
+        if (has_free_dims(port)) {
+            *unknown = true;
+            continue;
+        }
+        outputs[i] = vsm_tensor_create(port->dtype, port->rank, port->dims);
+        if (!outputs[i])
+            return VSM_E_NOMEM;
+    }
+    return VSM_OK;
+}
+
+static int place_all(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
+                     struct vsm_tensor *const *inputs, struct vsm_tensor *const *outputs, const bool *wanted)
+{
+    size_t in = 0, out = 0;
+    int status;
+
+    cuda->signature = (struct vsm_replay_signature){0};
+    cuda->in.bytes = cuda->out.bytes = 0;
+    for (size_t i = 0; i < run->input_count; i++)
+        cuda->in.bytes += is_small(inputs[i]) ? rounded(vsm_tensor_bytes(inputs[i])) : 0;
+    for (size_t i = 0; i < run->output_count; i++)
+        if (wanted[i] && outputs[i] && is_small(outputs[i]))
+            cuda->out.bytes += rounded(vsm_tensor_bytes(outputs[i]));
+    status = make_room(cuda, &cuda->in);
+    if (!status)
+        status = make_room(cuda, &cuda->out);
+    for (size_t i = 0; !status && i < run->input_count; i++)
+        status = place(cuda, i, inputs[i], &cuda->in, &in);
+    for (size_t i = 0; !status && i < run->output_count; i++)
+        if (wanted[i] && outputs[i])
+            status = place(cuda, run->input_count + i, outputs[i], &cuda->out, &out);
+    return status;
+}
+
+/* Puts the host's inputs on their way. */
+static int send(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
+                struct vsm_tensor *const *inputs)
 {
     int status = VSM_OK;
 
-    cuda->signature = (struct vsm_replay_signature){0};
-    for (size_t i = 0; !status && i < run->input_count; i++)
-        status = bind(cuda, run, binding, i, inputs[i], true);
-    for (size_t i = 0; !status && i < run->output_count; i++) {
-        const struct vsm_graph_port *port = &run->outputs[i];
+    if (cuda->in.bytes)
+        status = vsm_cuda_event_wait(cuda->sent);
+    for (size_t i = 0; !status && i < run->input_count; i++) {
+        const size_t bytes = vsm_tensor_bytes(inputs[i]);
 
-        if (!wanted[i])
-            continue;
-        if (!outputs[i] && !has_free_dims(port)) {
-            outputs[i] = vsm_tensor_create(port->dtype, port->rank, port->dims);
-            status = outputs[i] ? VSM_OK : VSM_E_NOMEM;
-        }
-        if (status)
-            break;
-        if (outputs[i]) {
-            status = bind(cuda, run, binding, run->input_count + i, outputs[i], false);
-            continue;
-        }
-        *unknown = true;
-        status =
-            check(cuda, cuda->api->BindOutputToDevice(binding, run->names[run->input_count + i], cuda->host),
-                  run->subject);
+        if (is_small(inputs[i]))
+            memcpy(cuda->in.locked + ((char *)cuda->at[i] - cuda->in.device), inputs[i]->data, bytes);
+        else if (inputs[i]->place == VSM_PLACE_HOST)
+            vsm_device_pool_copy(cuda->pool, cuda->at[i], inputs[i]->data, bytes);
+    }
+    if (status || !cuda->in.bytes)
+        return status;
+    vsm_device_pool_copy(cuda->pool, cuda->in.device, cuda->in.locked, cuda->in.bytes);
+    return vsm_cuda_event_record(cuda->sent, vsm_device_pool_stream(cuda->pool));
+}
+
+static int bind(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, OrtIoBinding *binding,
+                size_t port, const struct vsm_tensor *tensor, bool input)
+{
+    OrtValue *value = NULL;
+    int status = check(cuda,
+                       cuda->api->CreateTensorWithDataAsOrtValue(cuda->device, cuda->at[port],
+                                                                 vsm_tensor_bytes(tensor), tensor->dims,
+                                                                 (size_t)tensor->rank,
+                                                                 vsm_ort_api_dtype(tensor->dtype), &value),
+                       run->subject);
+
+    if (!status)
+        status = check(cuda,
+                       input ? cuda->api->BindInput(binding, run->names[port], value)
+                             : cuda->api->BindOutput(binding, run->names[port], value),
+                       run->subject);
+    if (value)
+        cuda->api->ReleaseValue(value);
+    return status;
+}
+
+/* Binds all tensors where they are on the device. */
+static int bind_all(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
+                    struct vsm_tensor *const *inputs, struct vsm_tensor *const *outputs, const bool *wanted,
+                    OrtIoBinding **binding)
+{
+    int status = check(cuda, cuda->api->CreateIoBinding(run->session, binding), run->subject);
+
+    for (size_t i = 0; !status && i < run->input_count; i++)
+        status = bind(cuda, run, *binding, i, inputs[i], true);
+    for (size_t i = 0; !status && i < run->output_count; i++) {
+        const size_t port = run->input_count + i;
+
+        if (wanted[i])
+            status = outputs[i]
+                         ? bind(cuda, run, *binding, port, outputs[i], false)
+                         : check(cuda, cuda->api->BindOutputToDevice(*binding, run->names[port], cuda->host),
+                                 run->subject);
     }
     return status;
 }
@@ -256,17 +379,16 @@ static int record(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
     return status;
 }
 
-/* signature: NULL for a run that cannot be recorded. */
-static int execute(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding,
-                   const struct vsm_replay_signature *signature)
+/* A run that is not played: through the library, perhaps recorded for later ones. */
+static int run_anew(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
+                    const OrtIoBinding *binding, bool recorded)
 {
-    const enum vsm_replay_step step = vsm_replay_next(&cuda->replay, signature);
-    int status = step == VSM_REPLAY_PLAY ? VSM_OK : settle(cuda);
+    int status = settle(cuda);
 
     if (status)
         return status;
     /* The library keeps the error of a refused recording and takes it for one of the next run. */
-    if (step == VSM_REPLAY_RECORD && record(cuda, run, binding) != VSM_OK)
+    if (recorded && record(cuda, run, binding) != VSM_OK)
         (void)run_once(cuda, run, binding);
     return cuda->recording ? vsm_cuda_graph_launch(cuda->recording, vsm_device_pool_stream(cuda->pool))
                            : run_once(cuda, run, binding);
@@ -327,37 +449,54 @@ static int take_unknown(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run
     return status;
 }
 
-/* Copies staged results to their host tensors. */
+/* Copies results to their host tensors. `unknown`: the library has some, which must be there, too. */
 static int fetch(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
-                 struct vsm_tensor *const *outputs, const bool *wanted)
+                 struct vsm_tensor *const *outputs, const bool *wanted, bool unknown)
 {
-    bool any = false;
+    bool any = unknown || cuda->out.bytes > 0;
+    int status;
 
+    if (cuda->out.bytes)
+        vsm_device_pool_copy(cuda->pool, cuda->out.locked, cuda->out.device, cuda->out.bytes);
     for (size_t i = 0; i < run->output_count; i++) {
-        if (!wanted[i] || !outputs[i] || outputs[i]->place != VSM_PLACE_HOST)
+        if (!wanted[i] || !outputs[i] || outputs[i]->place != VSM_PLACE_HOST || is_small(outputs[i]))
             continue;
-        vsm_device_pool_copy(cuda->pool, outputs[i]->data, cuda->staging[run->input_count + i].memory,
+        vsm_device_pool_copy(cuda->pool, outputs[i]->data, cuda->at[run->input_count + i],
                              vsm_tensor_bytes(outputs[i]));
         any = true;
     }
-    return any ? vsm_device_pool_wait(cuda->pool) : VSM_OK;
+    status = any ? vsm_device_pool_wait(cuda->pool) : VSM_OK;
+    for (size_t i = 0; !status && i < run->output_count; i++)
+        if (wanted[i] && outputs[i] && is_small(outputs[i]))
+            memcpy(outputs[i]->data,
+                   cuda->out.locked + ((char *)cuda->at[run->input_count + i] - cuda->out.device),
+                   vsm_tensor_bytes(outputs[i]));
+    return status;
 }
 
 int vsm_ort_cuda_execute(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
                          struct vsm_tensor *const *inputs, struct vsm_tensor **outputs, const bool *wanted)
 {
+    enum vsm_replay_step step = VSM_REPLAY_RUN;
     OrtIoBinding *binding = NULL;
     bool unknown = false;
-    int status = check(cuda, cuda->api->CreateIoBinding(run->session, &binding), run->subject);
+    int status = make_outputs(run, outputs, wanted, &unknown);
 
     if (!status)
-        status = bind_all(cuda, run, binding, inputs, outputs, wanted, &unknown);
+        status = place_all(cuda, run, inputs, outputs, wanted);
     if (!status)
-        status = execute(cuda, run, binding, unknown ? NULL : &cuda->signature);
-    if (!status && unknown)
-        status = vsm_device_pool_wait(cuda->pool);
+        status = send(cuda, run, inputs);
     if (!status)
-        status = fetch(cuda, run, outputs, wanted);
+        step = vsm_replay_next(&cuda->replay, unknown ? NULL : &cuda->signature);
+    if (!status && step == VSM_REPLAY_PLAY) {
+        status = vsm_cuda_graph_launch(cuda->recording, vsm_device_pool_stream(cuda->pool));
+    } else if (!status) {
+        status = bind_all(cuda, run, inputs, outputs, wanted, &binding);
+        if (!status)
+            status = run_anew(cuda, run, binding, step == VSM_REPLAY_RECORD);
+    }
+    if (!status)
+        status = fetch(cuda, run, outputs, wanted, unknown);
     if (!status && unknown)
         status = take_unknown(cuda, run, binding, outputs, wanted);
     if (binding)

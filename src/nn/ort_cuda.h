@@ -18,6 +18,9 @@ struct vsm_ort_cuda;
 int vsm_ort_cuda_create(const OrtApi *api, struct vsm_device_pool *pool,
                         struct vsm_ort_cuda **cuda) VSM_NODISCARD;
 
+/* Whose stream it runs on; NULL for NULL. */
+struct vsm_device_pool *vsm_ort_cuda_pool(const struct vsm_ort_cuda *cuda);
+
 /* Adds the provider to a session's options; VSM_E_DEVICE with one line why it cannot be used. */
 int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options) VSM_NODISCARD;
 

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "cuda/attention.h"
-#include "cuda/linear.h"
+#include "nn/device_pool.h"
 #include "nn/own_ops.h"
 
 #include <string.h>
@@ -217,7 +217,7 @@ static struct op describe(struct vsm_ort_ops *ops, const struct vsm_own_ops_oper
                                 .GetEndVersion = get_last_version}};
 }
 
-int vsm_ort_ops_create(const OrtApi *api, bool cuda, struct vsm_ort_ops **ops)
+int vsm_ort_ops_create(const OrtApi *api, struct vsm_device_pool *pool, struct vsm_ort_ops **ops)
 {
     struct vsm_ort_ops *o;
     size_t count = 0;
@@ -230,10 +230,10 @@ int vsm_ort_ops_create(const OrtApi *api, bool cuda, struct vsm_ort_ops **ops)
     if (!o)
         return VSM_E_NOMEM;
     o->api = api;
-    o->device.cuda = cuda;
-    if (cuda)
-        status = vsm_cuda_linear_create(&o->device.linear);
-    if (!status && cuda && vsm_cuda_attention_available())
+    o->device.cuda = pool != NULL;
+    if (pool)
+        status = vsm_device_pool_linear(pool, &o->device.linear);
+    if (!status && pool && vsm_cuda_attention_available())
         status = vsm_cuda_attention_create(&o->device.attention);
     if (!status)
         status = vsm_ort_api_check(api->CreateCustomOpDomain("vsm", &o->domain), VSM_E_DEVICE, "operators");
@@ -257,7 +257,6 @@ void vsm_ort_ops_destroy(struct vsm_ort_ops *ops)
     if (ops->domain)
         ops->api->ReleaseCustomOpDomain(ops->domain);
     vsm_cuda_attention_destroy(ops->device.attention);
-    vsm_cuda_linear_destroy(ops->device.linear);
     vsm_mem_free(ops);
 }
 

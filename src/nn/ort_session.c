@@ -138,7 +138,7 @@ static int read_session(struct ort_state *ort, const struct vsm_graph *graph,
                                    VSM_E_DEVICE, ort->subject);
 
     if (!status && ((wanted->half && on_cuda) || vsm_ort_build_has_own(graph))) {
-        status = vsm_ort_ops_create(ort->api, on_cuda, &ort->ops);
+        status = vsm_ort_ops_create(ort->api, vsm_ort_cuda_pool(ort->cuda), &ort->ops);
         if (status == VSM_E_DEVICE) /* then they could not run when it was stored, either */
             status = VSM_OK;
     }
@@ -174,7 +174,7 @@ static int build_session(struct ort_state *ort, const struct vsm_graph *graph, b
     if (!status && half && ort->cuda)
         status = fuse(&half);
     if (!status && vsm_ort_build_has_own(half ? half : graph))
-        status = vsm_ort_ops_create(ort->api, ort->cuda != NULL, &ort->ops);
+        status = vsm_ort_ops_create(ort->api, vsm_ort_cuda_pool(ort->cuda), &ort->ops);
     if (!status)
         status = vsm_ort_build(half ? half : graph, &model, &ort->weights);
     vsm_graph_destroy(half);

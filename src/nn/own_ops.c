@@ -8,6 +8,8 @@
 #include "cuda/tokens.h"
 #include "nn/ops_reference.h"
 
+#include <string.h>
+
 int64_t vsm_own_ops_count(const struct vsm_own_ops_operand *o)
 {
     int64_t n = 1;
@@ -215,6 +217,27 @@ static int run_attention(const struct vsm_own_ops_node *node, const struct vsm_o
                                   in[2].data, out, stream);
 }
 
+static bool infer_latent(const struct vsm_own_ops_node *node, const struct vsm_own_ops_operand *in,
+                         struct vsm_own_ops_operand *out)
+{
+    (void)node;
+    *out = in[0];
+    return in[0].rank == 3 && in[1].rank == 3 && in[2].rank == 3 && in[0].dims[1] == 1 &&
+           in[0].dims[2] == VSM_CUDA_TOKENS_LATENT && in[1].dims[2] == VSM_CUDA_TOKENS_LATENT &&
+           in[1].dims[0] == in[0].dims[0] && in[1].dims[1] > 0 &&
+           memcmp(in[1].dims, in[2].dims, 3 * sizeof(in[1].dims[0])) == 0;
+}
+
+static int run_latent(const struct vsm_own_ops_node *node, const struct vsm_own_ops_operand *in, void *out,
+                      void *stream)
+{
+    const int64_t groups = in[1].dims[0], rows = in[1].dims[1];
+
+    if (node->device->cuda)
+        return vsm_cuda_tokens_latent(groups, rows, in[0].data, in[1].data, in[2].data, out, stream);
+    return vsm_ops_reference_latent(groups, rows, in[0].data, in[1].data, in[2].data, out);
+}
+
 static struct vsm_cuda_patches patches_of(const struct vsm_own_ops_node *node,
                                           const struct vsm_own_ops_operand *in)
 {
@@ -328,6 +351,7 @@ const struct vsm_own_ops_operator vsm_own_ops[] = {
     {"PoolTokens", "H", 1, 'H', 0, false, infer_pool, run_pool},
     {"Rotate", "HHHH", 3, 'H', 0, false, infer_rotate, run_rotate},
     {"Attention", "HHH", 3, 'H', 0, false, infer_attention, run_attention},
+    {"LatentAttention", "HHH", 3, 'H', 0, false, infer_latent, run_latent},
     {"Unfold", "H", 1, 'H',
      1u << VSM_OWN_OPS_KERNEL | 1u << VSM_OWN_OPS_STRIDE | 1u << VSM_OWN_OPS_PAD | 1u << VSM_OWN_OPS_PLANAR |
          1u << VSM_OWN_OPS_DEPTH,

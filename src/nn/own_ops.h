@@ -16,6 +16,7 @@
  *   Rotate(x, cosine, sine, still?) -> [batch, rows + still rows, channels]: x [batch, ..., channels] as rows, with rotary
  *     positions, and behind them `still` as it is. Neighbouring channels are a pair.
  *   Attention(q, k, v) -> softmax(q k^T / sqrt(256)) v of float16 [batch, rows, 256 or, v, 64]
+ *   LatentAttention(q, k, v) -> softmax(q k^T / sqrt(64)) v, q [groups, 1, 64], k and v [groups, rows, 64]
  *
  *   Unfold(x) -> [patches, columns], x [batch, height, width, channels], or [batch, channels, height, width] if `planar`.
  *     Attributes kernel, stride, pad, planar, depth (of a row: columns of cuda/patches.h).

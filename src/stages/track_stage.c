@@ -6,7 +6,6 @@
 #include "image/coefficients.h"
 #include "image/mask_fusion.h"
 #include "image/preprocess.h"
-#include "nn/device_pool.h"
 
 #include <math.h>
 #include <string.h>
@@ -30,6 +29,7 @@ struct vsm_track_stage {
     struct vsm_track_people people;
     struct vsm_track_carry *carry;
     struct vsm_tensor *images; /* [eyes, 3, side, side] */
+    float *rgb;                /* one of them on its way there; NULL: they are float32 themselves */
     struct vsm_mask_vote vote;
     struct grid grids[VSM_MAX_VIEWS];
     float *alpha[2];                /* the matter's, on the masks' grid */
@@ -52,6 +52,7 @@ void vsm_track_stage_destroy(struct vsm_track_stage *stage)
     vsm_sam2_tracker_destroy(stage->tracker);
     vsm_track_carry_destroy(stage->carry);
     vsm_tensor_unref(&stage->images);
+    vsm_mem_free(stage->rgb);
     vsm_mask_vote_destroy(&stage->vote);
     for (int i = 0; i < VSM_MAX_VIEWS; i++)
         drop_grid(&stage->grids[i]);
@@ -63,11 +64,13 @@ void vsm_track_stage_destroy(struct vsm_track_stage *stage)
 static int allocate(struct vsm_track_stage *s, int size)
 {
     const int side = size / 4, eyes = s->options.people.eyes;
-    const struct vsm_device_pool *pool = vsm_sam2_net_pool(s->options.net);
-    const int64_t dims[] = {eyes, 3, size, size};
 
-    s->images =
-        pool ? vsm_device_pool_host_tensor(pool, VSM_F32, 4, dims) : vsm_tensor_create(VSM_F32, 4, dims);
+    s->images = vsm_sam2_tracker_new_images(s->tracker);
+    if (s->images && s->images->dtype != VSM_F32) {
+        s->rgb = vsm_mem_alloc("picture for the tracker", (size_t)size * (size_t)size, 3 * sizeof(*s->rgb));
+        if (!s->rgb)
+            return VSM_E_NOMEM;
+    }
     if (!s->images || vsm_mask_vote_create(side, &s->vote) != VSM_OK)
         return VSM_E_NOMEM;
     for (int eye = 0; eye < eyes; eye++) {
@@ -194,13 +197,14 @@ static int make_mattes(const struct vsm_track_stage *s, struct vsm_frame *frame)
 static int begin(struct vsm_track_stage *s, const struct vsm_frame *frame)
 {
     const int64_t plane = vsm_tensor_count(s->images) / s->options.people.eyes;
-    int status = VSM_OK;
+    int status = vsm_sam2_tracker_wait(s->tracker);
 
     for (int eye = 0; status == VSM_OK && eye < s->options.people.eyes; eye++) {
-        float *rgb = vsm_tensor_f32(s->images) + eye * plane;
+        float *rgb = s->rgb ? s->rgb : vsm_tensor_f32(s->images) + eye * plane;
 
         status = vsm_preprocess(frame->source, &s->options.eyes[eye], rgb, s->options.pool);
-        vsm_sam2_tracker_normalise(rgb, plane / 3);
+        if (status == VSM_OK)
+            vsm_sam2_tracker_put_picture(rgb, s->images, eye, s->options.pool);
     }
     return status == VSM_OK ? vsm_sam2_tracker_begin(s->tracker, s->images) : status;
 }
