@@ -100,6 +100,7 @@ static int make_session(struct vsm_sam2_net *net, enum vsm_sam2_stage stage,
     int status;
 
     session.pool = net->pool;
+    session.few_queries = stage != VSM_SAM2_ENCODER && stage != VSM_SAM2_ATTENTION;
     builders[stage](&b, net->weights, &net->config);
     status = vsm_sam2_build_status(&b);
     if (!status && cache)

@@ -10,6 +10,10 @@
 /* Tensors of the host of up to so many bytes travel together; larger ones, pictures and masks, by themselves. */
 #define SMALL (256u << 10)
 
+/* Bits of the library's enum AttentionBackend (contrib_ops/cpu/bert/attention_common.h): all but 8, cuDNN, that it uses by
+ * itself. 0 leaves the choice to it. */
+#define NO_CUDNN_ATTENTION "631"
+
 /* Of each tensor in a parcel; what CUDA's own allocations are aligned to. */
 #define ALIGNMENT 256u
 
@@ -123,7 +127,7 @@ struct vsm_device_pool *vsm_ort_cuda_pool(const struct vsm_ort_cuda *cuda)
     return cuda ? cuda->pool : NULL;
 }
 
-int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options)
+int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, bool few_queries, OrtSessionOptions *options)
 {
     /* float32 means float32: no matrix product in the 10-bit mode of tensor cores. "enable_cuda_graph" makes the
      * provider give back host memory itself instead of from the stream, where a recording would repeat that; its own
@@ -133,14 +137,16 @@ int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, OrtSessionOptions *options)
                                        "use_tf32",
                                        "cudnn_conv_use_max_workspace",
                                        "cudnn_conv_algo_search",
-                                       "enable_cuda_graph"};
-    static const char *const values[] = {"0", "kSameAsRequested", "0", "1", "HEURISTIC", "1"};
+                                       "enable_cuda_graph",
+                                       "sdpa_kernel"};
+    const char *const values[] = {
+        "0", "kSameAsRequested", "0", "1", "HEURISTIC", "1", few_queries ? NO_CUDNN_ATTENTION : "0"};
     OrtCUDAProviderOptionsV2 *provider = NULL;
     int status = check(cuda, cuda->api->CreateCUDAProviderOptions(&provider),
                        "CUDA: not in this build of ONNX Runtime");
 
     if (!status)
-        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 6), "CUDA");
+        status = check(cuda, cuda->api->UpdateCUDAProviderOptions(provider, keys, values, 7), "CUDA");
     if (!status)
         status = check(cuda,
                        cuda->api->UpdateCUDAProviderOptionsWithValue(provider, "user_compute_stream",

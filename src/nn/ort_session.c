@@ -83,7 +83,7 @@ static int set_options(struct ort_state *ort, const struct vsm_session_options *
         status = vsm_ort_api_check(api->AddSessionConfigEntry(options, config[i][0], config[i][1]),
                                    VSM_E_DEVICE, ort->subject);
     if (!status && ort->cuda)
-        status = vsm_ort_cuda_append(ort->cuda, options);
+        status = vsm_ort_cuda_append(ort->cuda, wanted->few_queries, options);
     return status;
 }
 

@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#define GROUPS 3
+#define LATENT 64
 #define ROWS   5
 #define DIM    16
 #define HIDDEN 32
@@ -225,6 +227,46 @@ static void test_maps(void)
     vsm_graph_destroy(g);
 }
 
+static void attend(const char *op, bool half, float out[GROUPS * LATENT])
+{
+    const int64_t q_dims[] = {GROUPS, 1, LATENT}, k_dims[] = {GROUPS, ROWS, LATENT};
+    const struct vsm_session_options options = {.threads = 1, .half = half};
+    const struct vsm_attr heads = VSM_ATTR_I("num_heads", 1);
+    struct vsm_graph *g = vsm_graph_create("attention", 20);
+    struct vsm_binding in[] = {{"q", vsm_tensor_create(VSM_F32, 3, q_dims)},
+                               {"k", vsm_tensor_create(VSM_F32, 3, k_dims)},
+                               {"v", vsm_tensor_create(VSM_F32, 3, k_dims)}},
+                       y = {"y", NULL};
+    struct vsm_session *s = NULL;
+    vsm_value inputs[3];
+
+    for (int i = 0; i < 3; i++) {
+        inputs[i] = vsm_graph_input(g, in[i].name, VSM_F32, 3, i ? k_dims : q_dims);
+        for (int64_t k = 0; k < vsm_tensor_count(in[i].tensor); k++)
+            vsm_tensor_f32(in[i].tensor)[k] = 2 * sinf((float)(k * (i + 2)));
+    }
+    vsm_graph_output(g, vsm_graph_node(g, op, inputs, 3, &heads, half ? 0 : 1), "y", VSM_F32, 3, q_dims);
+    if (vsm_session_create(g, &options, &s) != VSM_OK || vsm_session_run(s, in, 3, &y, 1) != VSM_OK)
+        tap_fail_check(__FILE__, __LINE__, "%s", vsm_error_message());
+    else
+        memcpy(out, y.tensor->data, GROUPS * LATENT * sizeof(*out));
+    for (int i = 0; i < 3; i++)
+        vsm_tensor_unref(&in[i].tensor);
+    vsm_tensor_unref(&y.tensor);
+    vsm_session_destroy(s);
+    vsm_graph_destroy(g);
+}
+
+static void test_latents(void)
+{
+    float full[GROUPS * LATENT] = {0}, half[GROUPS * LATENT] = {0};
+
+    attend("com.microsoft:MultiHeadAttention", false, full);
+    attend("vsm:LatentAttention", true, half);
+    for (int i = 0; i < GROUPS * LATENT; i++)
+        CHECK_NEAR(half[i], full[i], 4e-3);
+}
+
 static void test_shapes_that_do_not_fit(void)
 {
     const int64_t dims[] = {-1, DIM};
@@ -254,6 +296,7 @@ int main(void)
     RUN(test_shared_values_stay);
     RUN(test_same_network);
     RUN(test_maps);
+    RUN(test_latents);
     RUN(test_shapes_that_do_not_fit);
     return tap_done();
 }

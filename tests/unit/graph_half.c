@@ -134,6 +134,26 @@ static void test_same_network(void)
     vsm_graph_destroy(g);
 }
 
+/* What comes in half already is taken as it is. */
+static void test_half_input(void)
+{
+    const int64_t x_dims[] = {-1, DIM}, w_dims[] = {DIM, DIM};
+    struct vsm_graph *g = vsm_graph_create("half input", 20), *half = NULL;
+    vsm_value x = vsm_graph_input(g, "x", VSM_F16, 2, x_dims);
+    const struct vsm_graph_node *gemm;
+
+    x = vsm_graph_op(g, "Gemm", vsm_graph_op(g, "Reshape", x, vsm_graph_ints(g, x_dims, 2)),
+                     weight(g, 2, w_dims, 0.5f));
+    vsm_graph_output(g, x, "y", VSM_F32, 2, x_dims);
+    CHECK_INT(vsm_graph_half(g, &half), VSM_OK);
+    gemm = find(half, "Gemm");
+    CHECK_INT(half->inputs[0].dtype, VSM_F16);
+    CHECK_INT(find(half, "Reshape")->inputs[0], half->inputs[0].value);
+    CHECK_INT(gemm->inputs[0], find(half, "Reshape")->outputs[0]);
+    vsm_graph_destroy(half);
+    vsm_graph_destroy(g);
+}
+
 static void test_unknown_operator(void)
 {
     struct vsm_graph *g = vsm_graph_create("odd", 20), *half = NULL;
@@ -152,6 +172,7 @@ int main(void)
     RUN(test_rounding);
     RUN(test_types);
     RUN(test_same_network);
+    RUN(test_half_input);
     RUN(test_unknown_operator);
     return tap_done();
 }

@@ -75,6 +75,50 @@ static void test_fill_holes(void)
     CHECK_NEAR(logits[0], -5, 0);
 }
 
+/* Pixels of the region of `at` that are not inside, by looking everywhere again and again. */
+static int region(const float *logits, int h, int w, int at, bool *taken)
+{
+    int count = 1;
+
+    memset(taken, 0, (size_t)(h * w) * sizeof(*taken));
+    taken[at] = true;
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < h * w * 9; i++) {
+            const int from = i / 9, y = from / w + i % 9 / 3 - 1, x = from % w + i % 3 - 1;
+
+            if (!taken[from] || y < 0 || x < 0 || y >= h || x >= w || taken[y * w + x] ||
+                logits[y * w + x] > 0)
+                continue;
+            taken[y * w + x] = more = true;
+            count++;
+        }
+    }
+    return count;
+}
+
+static void test_fill_holes_anywhere(void)
+{
+    uint32_t random = 7;
+
+    for (int round = 0; round < 300; round++) {
+        const int h = 1 + round % 9, w = 1 + round / 9 % 11, area = 1 + round % 6;
+        float logits[9 * 11], filled[9 * 11];
+        bool taken[9 * 11];
+
+        for (int i = 0; i < h * w; i++) {
+            random = random * 1664525 + 1013904223;
+            logits[i] = filled[i] = (random >> 20) % 10 < (uint32_t)(round % 10) ? 1 : -1;
+        }
+        CHECK_INT(vsm_sam2_mask_fill_holes(filled, h, w, area), VSM_OK);
+        for (int i = 0; i < h * w; i++) {
+            const bool hole = !(logits[i] > 0) && region(logits, h, w, i, taken) <= area;
+
+            CHECK_NEAR(filled[i], hole ? 0.1f : logits[i], 0);
+        }
+    }
+}
+
 static void test_box(void)
 {
     float logits[20] = {0};
@@ -320,6 +364,7 @@ int main(void)
     RUN(test_memory_input);
     RUN(test_stability);
     RUN(test_fill_holes);
+    RUN(test_fill_holes_anywhere);
     RUN(test_box);
     RUN(test_bank_window);
     RUN(test_bank_conditioning_cap);
