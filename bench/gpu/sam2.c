@@ -2,10 +2,11 @@
  *
  *   bench_gpu_sam2 WEIGHTS SIZE FRAMES [float] [offload] [PEOPLE] [cache=FOLDER]
  *
- * WEIGHTS: a checkpoint or a recipe of the reference data. FOLDER: stored networks (nn/graph_cache.h), also to be written.
- * Whole frames: from pictures in host memory, as the network wants them, to masks in host memory, one after the other, median
- * after the memory has filled; what the memory encoder still does when the masks are there falls into the next frame. Networks:
- * back to back, played from recordings, at a full memory. */
+ * WEIGHTS: a checkpoint or a recipe of the reference data. FOLDER: stored networks (nn/graph_cache.h),
+ * also to be written. Whole frames: from pictures in host memory, as the network wants them, to masks in
+ * host memory, one after the other, median after the memory has filled; what the memory encoder still does
+ * when the masks are there falls into the next frame. Networks: back to back, played from recordings, at a
+ * full memory. */
 #include "../../tests/golden/sam2_weights.h"
 #include "base/clock.h"
 #include "base/log.h"

@@ -87,7 +87,8 @@ int vsm_cuda_tokens_rotate(const struct vsm_cuda_tokens_rotation *rotation, cons
     return vsm_cuda_launched("rotary positions");
 }
 
-/* A warp for each group, two channels a lane; the softmax's sum is scaled anew where a larger weight comes. */
+/* A warp for each group, two channels a lane; the softmax's sum is scaled anew where a larger weight
+ * comes. */
 __global__ static void __launch_bounds__(BLOCK)
     latent(const __half2 *__restrict__ q, const __half2 *__restrict__ k, const __half2 *__restrict__ v,
            __half2 *__restrict__ out, long long groups, int rows)

@@ -1,4 +1,5 @@
-/* Tokens, float16 rows of channels: maxima of 2 x 2 pixels, rotary positions, and what one of them sees of a few others. */
+/* Tokens, float16 rows of channels: maxima of 2 x 2 pixels, rotary positions, and what one of them sees of
+ * a few others. */
 #ifndef VSM_CUDA_TOKENS_H
 #define VSM_CUDA_TOKENS_H
 

@@ -59,8 +59,8 @@ void vsm_sam2_frame_release(struct vsm_sam2_decoded *decoded);
 /* Candidate `mask` of seat i, [side * side], where the networks left it. */
 const float *vsm_sam2_frame_candidate(const struct vsm_sam2_decoded *decoded, int i, int mask);
 
-/* Its copy to host memory, which is there after vsm_sam2_frame_wait(); or after vsm_sam2_frame_wait_mark(), if
- * vsm_sam2_frame_mark() came behind it: work given later goes on then. */
+/* Its copy to host memory, which is there after vsm_sam2_frame_wait(); or after
+ * vsm_sam2_frame_wait_mark(), if vsm_sam2_frame_mark() came behind it: work given later goes on then. */
 void vsm_sam2_frame_mask(const struct vsm_sam2_frame *frame, const struct vsm_sam2_decoded *decoded, int i,
                          int mask, float *to);
 int vsm_sam2_frame_wait(const struct vsm_sam2_frame *frame) VSM_NODISCARD;

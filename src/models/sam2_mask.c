@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define STABILITY_MARGIN 0.05f
-#define HOLE_LOGIT       0.1f
 
 /* The two samples and the weight of the second for output i of an axis. */
 struct tap {
@@ -144,85 +143,4 @@ bool vsm_sam2_mask_box(const float *logits, int h, int w, int box[4])
     box[2] = right;
     box[3] = top < h ? bottom : 0;
     return top < h;
-}
-
-/* Pixels [first, end) of a row that are not inside, between two that are; part of a region of such gaps. */
-struct gap {
-    int row, first, end;
-    int parent; /* another gap of the region, or itself: then `pixels` are the region's */
-    int pixels;
-};
-
-static int region_of(struct gap *gaps, int i)
-{
-    while (gaps[i].parent != i) {
-        gaps[i].parent = gaps[gaps[i].parent].parent;
-        i = gaps[i].parent;
-    }
-    return i;
-}
-
-static void join(struct gap *gaps, int a, int b)
-{
-    a = region_of(gaps, a);
-    b = region_of(gaps, b);
-    if (a == b)
-        return;
-    gaps[b].parent = a;
-    gaps[a].pixels += gaps[b].pixels;
-}
-
-/* Adds the gaps of a row and joins them with those of the row above that they touch, gaps [above, count). Returns the number
- * of gaps then. */
-static int add_row(struct gap *gaps, int above, int count, const float *logits, int row, int w)
-{
-    const int here = count;
-
-    for (int x = 0; x < w;) {
-        struct gap *g = &gaps[count];
-
-        while (x < w && logits[x] > 0)
-            x++;
-        if (x == w)
-            break;
-        *g = (struct gap){.row = row, .first = x, .parent = count};
-        x += first_inside(logits + x, w - x);
-        g->end = x;
-        g->pixels = x - g->first;
-        while (above < here && gaps[above].end < g->first)
-            above++;
-        /* Corners touch as well. The last may touch the next gap, too. */
-        for (int i = above; i < here && gaps[i].first <= g->end; i++)
-            join(gaps, i, count);
-        count++;
-    }
-    return count;
-}
-
-int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area)
-{
-    struct gap *gaps;
-    int above = 0, count = 0;
-
-    if (area <= 0)
-        return VSM_OK;
-    gaps = vsm_mem_alloc_raw("hole filling", (size_t)h * ((size_t)w / 2 + 1), sizeof(*gaps));
-    if (!gaps)
-        return VSM_E_NOMEM;
-    for (int y = 0; y < h; y++) {
-        const int here = count;
-
-        count = add_row(gaps, above, count, logits + (int64_t)y * w, y, w);
-        above = here;
-    }
-    for (int i = 0; i < count; i++) {
-        float *row = logits + (int64_t)gaps[i].row * w;
-
-        if (gaps[region_of(gaps, i)].pixels > area)
-            continue;
-        for (int x = gaps[i].first; x < gaps[i].end; x++)
-            row[x] = HOLE_LOGIT;
-    }
-    vsm_mem_free(gaps);
-    return VSM_OK;
 }

@@ -35,7 +35,4 @@ int64_t vsm_sam2_mask_area(const float *logits, int64_t count);
  * 0 if there are none. */
 bool vsm_sam2_mask_box(const float *logits, int h, int w, int box[4]);
 
-/* Sets 8-connected regions of at most `area` pixels with logit <= 0 to 0.1. VSM_E_NOMEM only. */
-int vsm_sam2_mask_fill_holes(float *logits, int h, int w, int area) VSM_NODISCARD;
-
 #endif

@@ -64,8 +64,8 @@ void vsm_sam2_net_destroy(struct vsm_sam2_net *net);
 const struct vsm_sam2_config *vsm_sam2_net_config(const struct vsm_sam2_net *net);
 const struct vsm_sam2_learned *vsm_sam2_net_learned(const struct vsm_sam2_net *net);
 
-/* What the encoder wants pictures in: float16 where it would round them first anyway, half as much to send to a device; else
- * float32. */
+/* What the encoder wants pictures in: float16 where it would round them first anyway, half as much to send
+ * to a device; else float32. */
 enum vsm_dtype vsm_sam2_net_image_type(const struct vsm_sam2_net *net);
 
 /* SHA-256 of the checkpoint file. Reads it all, unless the cache wanted it already: about 1 s a GiB. */

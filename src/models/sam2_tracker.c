@@ -4,6 +4,7 @@
 #include "base/parallel.h"
 #include "models/sam2_bank.h"
 #include "models/sam2_frame.h"
+#include "models/sam2_holes.h"
 #include "models/sam2_mask.h"
 #include "models/sam2_prompt.h"
 #include "nn/device_pool.h"
@@ -196,9 +197,10 @@ int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *
     return VSM_OK;
 }
 
-/* Chooses object i's mask and pointer. An ambiguous prompt (tracking, one click) takes the best of masks 1 to 3 with
- * its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but always pointer 0. The mask of
- * whoever is not absent is on its way to `logits` then: vsm_sam2_frame_wait() is to follow. */
+/* Chooses object i's mask and pointer. An ambiguous prompt (tracking, one click) takes the best of masks 1
+ * to 3 with its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but
+ * always pointer 0. The mask of whoever is not absent is on its way to `logits` then:
+ * vsm_sam2_frame_wait() is to follow. */
 static int pick(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
                 struct vsm_sam2_result *r, float *logits)
 {
@@ -381,8 +383,7 @@ int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
     status = prompt->mask ? prompt_mask(tracker, o, prompt, &r, logits)
                           : prompt_points(tracker, o, prompt, &r, logits);
     if (!status)
-        status =
-            vsm_sam2_mask_fill_holes(logits, tracker->side, tracker->side, tracker->options.fill_hole_area);
+        status = vsm_sam2_holes_fill(logits, tracker->side, tracker->side, tracker->options.fill_hole_area);
     if (status)
         goto done;
     memcpy(o->logits, logits, (size_t)tracker->mask_pixels * sizeof(*logits));
@@ -455,7 +456,7 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
     if (!status)
         status = vsm_sam2_frame_wait_mark(&t->frame);
     for (int i = 0; !status && i < count; i++) {
-        status = vsm_sam2_mask_fill_holes(group[i]->logits, t->side, t->side, t->options.fill_hole_area);
+        status = vsm_sam2_holes_fill(group[i]->logits, t->side, t->side, t->options.fill_hole_area);
         group[i]->result.frame = t->frames - 1;
         group[i]->tracked = true;
         note_place(group[i]);

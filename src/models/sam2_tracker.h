@@ -83,19 +83,22 @@ int vsm_sam2_tracker_create(struct vsm_sam2_net *net, const struct vsm_sam2_trac
                             struct vsm_sam2_tracker **tracker) VSM_NODISCARD;
 void vsm_sam2_tracker_destroy(struct vsm_sam2_tracker *tracker);
 
-/* Pictures [views, 3, S, S] for vsm_sam2_tracker_begin(), of vsm_sam2_net_image_type(), where the device reads them quickly.
- * The caller's; NULL on failure (message set). */
+/* Pictures [views, 3, S, S] for vsm_sam2_tracker_begin(), of vsm_sam2_net_image_type(), where the device
+ * reads them quickly. The caller's; NULL on failure (message set). */
 struct vsm_tensor *vsm_sam2_tracker_new_images(const struct vsm_sam2_tracker *tracker) VSM_NODISCARD;
 
-/* Normalises a view's RGB 0..1 planes [3, S, S], in place, and puts them into `images`, whose float32 numbers they may be. */
+/* Normalises a view's RGB 0..1 planes [3, S, S], in place, and puts them into `images`, whose float32
+ * numbers they may be. */
 void vsm_sam2_tracker_put_picture(float *planes, struct vsm_tensor *images, int view,
                                   struct vsm_parallel *pool);
 
 /* Waits until the device no longer reads the pictures of the last frame. */
 int vsm_sam2_tracker_wait(const struct vsm_sam2_tracker *tracker) VSM_NODISCARD;
 
-/* Next frame. images: as vsm_sam2_tracker_new_images() makes them, not to be changed before vsm_sam2_tracker_wait(); or other
- * tensors like them, also float32, RGB normalised by vsm_sam2_tracker_normalise(), borrowed during the call. VSM_E_INTERNAL if prompts of the last frame were not followed by track(). Cost: one run of the encoder. */
+/* Next frame. images: as vsm_sam2_tracker_new_images() makes them, not to be changed before
+ * vsm_sam2_tracker_wait(); or other tensors like them, also float32, RGB normalised by
+ * vsm_sam2_tracker_normalise(), borrowed during the call. VSM_E_INTERNAL if prompts of the last frame were
+ * not followed by track(). Cost: one run of the encoder. */
 int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *images) VSM_NODISCARD;
 
 /* RGB 0..1 planes [3][count] to what the network wants, in place: minus the ImageNet mean, over its deviation. */

@@ -2,10 +2,10 @@
  * and memory that comes back at the same addresses.
  *
  * A released tensor's memory goes to the next tensor of the same size, the last released first. A loop that
- * releases its tensors in the reverse order of their making thus sees the same addresses each time, which is what recorded
- * runs need (nn/replay.h). Failures of copies and marks are kept and told by the next wait, so that copies can be written like
- * memcpy(). Used by one thread at a time.
- */
+ * releases its tensors in the reverse order of their making thus sees the same addresses each time, which is
+ * what recorded runs need (nn/replay.h). Failures of copies and marks are kept and told by the next wait, so
+ * that copies can be written like memcpy(). Used by one thread at a time.
+ * */
 #ifndef VSM_NN_DEVICE_POOL_H
 #define VSM_NN_DEVICE_POOL_H
 
@@ -43,13 +43,13 @@ struct vsm_tensor *vsm_device_pool_host_tensor(const struct vsm_device_pool *poo
  * vsm_device_pool_host_tensor(); that, and what is written, after vsm_device_pool_wait(). */
 void vsm_device_pool_copy(struct vsm_device_pool *pool, void *to, const void *from, size_t bytes);
 
-/* Notes the stream's present end; and waits until the device is there, while later work goes on. Statuses as those of
- * vsm_device_pool_wait(). */
+/* Notes the stream's present end; and waits until the device is there, while later work goes on. Statuses
+ * as those of vsm_device_pool_wait(). */
 void vsm_device_pool_mark(struct vsm_device_pool *pool);
 int vsm_device_pool_wait_mark(struct vsm_device_pool *pool) VSM_NODISCARD;
 
-/* What does the products of all networks on this stream, so that they share its workspace; made when first asked for. The
- * pool's. Not over host memory. Statuses: those of vsm_cuda_linear_create(). */
+/* What does the products of all networks on this stream, so that they share its workspace; made when first
+ * asked for. The pool's. Not over host memory. Statuses: those of vsm_cuda_linear_create(). */
 int vsm_device_pool_linear(struct vsm_device_pool *pool, struct vsm_cuda_linear **linear) VSM_NODISCARD;
 
 /* Waits for the stream; VSM_OK or the first failure since the pool was made. */

@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Tensors of the host of up to so many bytes travel together; larger ones, pictures and masks, by themselves. */
+/* Tensors of the host of up to so many bytes travel together; larger ones, pictures and masks, by
+ * themselves. */
 #define SMALL (256u << 10)
 
-/* Bits of the library's enum AttentionBackend (contrib_ops/cpu/bert/attention_common.h): all but 8, cuDNN, that it uses by
- * itself. 0 leaves the choice to it. */
+/* Bits of the library's enum AttentionBackend (contrib_ops/cpu/bert/attention_common.h): all but 8, cuDNN,
+ * that it uses by itself. 0 leaves the choice to it. */
 #define NO_CUDNN_ATTENTION "631"
 
 /* Of each tensor in a parcel; what CUDA's own allocations are aligned to. */
@@ -23,7 +24,8 @@ struct staging {
     size_t bytes;
 };
 
-/* Small tensors one behind the other, on the device and in page-locked memory: one copy without waiting takes them all. */
+/* Small tensors one behind the other, on the device and in page-locked memory: one copy without waiting
+ * takes them all. */
 struct parcel {
     char *device, *locked;
     size_t room, bytes; /* bytes: of the present run */

@@ -21,8 +21,8 @@ int vsm_ort_cuda_create(const OrtApi *api, struct vsm_device_pool *pool,
 /* Whose stream it runs on; NULL for NULL. */
 struct vsm_device_pool *vsm_ort_cuda_pool(const struct vsm_ort_cuda *cuda);
 
-/* Adds the provider to a session's options; VSM_E_DEVICE with one line why it cannot be used. few_queries: as in
- * nn/session.h. */
+/* Adds the provider to a session's options; VSM_E_DEVICE with one line why it cannot be used. few_queries:
+ * as in nn/session.h. */
 int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, bool few_queries,
                         OrtSessionOptions *options) VSM_NODISCARD;
 

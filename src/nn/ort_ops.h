@@ -8,8 +8,8 @@ struct vsm_ort_ops;
 
 struct vsm_device_pool;
 
-/* For one session, which must be destroyed first. `pool`: whose stream the session runs on, borrowed; NULL: on the CPU.
- * VSM_E_DEVICE if there is one and the kernels cannot run here. */
+/* For one session, which must be destroyed first. `pool`: whose stream the session runs on, borrowed;
+ * NULL: on the CPU. VSM_E_DEVICE if there is one and the kernels cannot run here. */
 int vsm_ort_ops_create(const OrtApi *api, struct vsm_device_pool *pool,
                        struct vsm_ort_ops **ops) VSM_NODISCARD;
 void vsm_ort_ops_destroy(struct vsm_ort_ops *ops);

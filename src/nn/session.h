@@ -28,8 +28,8 @@ struct vsm_session_options {
      * ports alone; or where to write it, its weights beside it with ".weights" in place of ".onnx". It runs on the device that
      * it was optimised for, in the same precision. */
     const char *read_from, *write_to;
-    /* VSM_BACKEND_ORT on CUDA: attention not by cuDNN, which is the faster one for thousands of queries, but slower for a few,
-     * and makes a plan, tens of milliseconds, for every new shape. */
+    /* VSM_BACKEND_ORT on CUDA: attention not by cuDNN, which is the faster one for thousands of queries,
+     * but slower for a few, and makes a plan, tens of milliseconds, for every new shape. */
     bool few_queries;
     bool half; /* VSM_BACKEND_ORT: products in float16 (nn/graph_half.h); on the CPU slow, for tests */
     struct vsm_device_pool

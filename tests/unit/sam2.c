@@ -2,6 +2,7 @@
 #include "models/sam2_bank.h"
 #include "models/sam2_config.h"
 #include "models/sam2_constants.h"
+#include "models/sam2_holes.h"
 #include "models/sam2_mask.h"
 #include "models/sam2_names.h"
 #include "models/sam2_prompt.h"
@@ -65,9 +66,9 @@ static void test_fill_holes(void)
 
     for (int i = 0; i < 64; i++)
         logits[i] = picture[i / 8][i % 8] == 'x' ? 5 : -5;
-    CHECK_INT(vsm_sam2_mask_fill_holes(logits, 8, 8, 2), VSM_OK);
+    CHECK_INT(vsm_sam2_holes_fill(logits, 8, 8, 2), VSM_OK);
     CHECK_INT(vsm_sam2_mask_area(logits, 64), 33);
-    CHECK_INT(vsm_sam2_mask_fill_holes(logits, 8, 8, 8), VSM_OK);
+    CHECK_INT(vsm_sam2_holes_fill(logits, 8, 8, 8), VSM_OK);
     for (int i = 0; i < 64; i++)
         inside += logits[i] > 0;
     CHECK_INT(inside, 36);
@@ -102,15 +103,17 @@ static void test_fill_holes_anywhere(void)
     uint32_t random = 7;
 
     for (int round = 0; round < 300; round++) {
-        const int h = 1 + round % 9, w = 1 + round / 9 % 11, area = 1 + round % 6;
-        float logits[9 * 11], filled[9 * 11];
-        bool taken[9 * 11];
+        const bool wide = round % 20 == 7; /* over several words of bits */
+        const int h = wide ? 3 : 1 + round % 9, w = wide ? 63 + round / 3 : 1 + round / 9 % 11;
+        const int area = wide && round > 200 ? 80 : 1 + round % 6;
+        float logits[3 * 170], filled[3 * 170];
+        bool taken[3 * 170];
 
         for (int i = 0; i < h * w; i++) {
             random = random * 1664525 + 1013904223;
             logits[i] = filled[i] = (random >> 20) % 10 < (uint32_t)(round % 10) ? 1 : -1;
         }
-        CHECK_INT(vsm_sam2_mask_fill_holes(filled, h, w, area), VSM_OK);
+        CHECK_INT(vsm_sam2_holes_fill(filled, h, w, area), VSM_OK);
         for (int i = 0; i < h * w; i++) {
             const bool hole = !(logits[i] > 0) && region(logits, h, w, i, taken) <= area;
 
