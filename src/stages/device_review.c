@@ -30,6 +30,7 @@ struct vsm_device_review {
     struct vsm_view views[VSM_MAX_VIEWS];
     struct vsm_view_map maps[VSM_MAX_VIEWS];
     struct vsm_gate *gate;
+    int width, height; /* of the small grids, always */
     size_t cells;
     float *open;
     struct vsm_frame frame;  /* the frame in hand with maps on the small grids */
@@ -71,8 +72,8 @@ static struct vsm_view small_view(const struct vsm_device_review *r, const struc
 {
     struct vsm_view view = frame->mattes[i].view;
 
-    view.width = r->options.views[0].width;
-    view.height = r->options.views[0].height;
+    view.width = r->width;
+    view.height = r->height;
     return view;
 }
 
@@ -168,7 +169,9 @@ int vsm_device_review_create(const struct vsm_device_review_options *options,
     for (int i = 0; i < options->view_count; i++)
         r->views[i] = options->views[i];
     r->options.views = r->views;
-    r->cells = (size_t)r->views[0].width * (size_t)r->views[0].height;
+    r->width = r->views[0].width;
+    r->height = r->views[0].height;
+    r->cells = (size_t)r->width * (size_t)r->height;
     if (options->stereo)
         r->stereo = vsm_stereo_manager_review(options->stereo);
     status = create_parts(r);

@@ -2,6 +2,9 @@
 
 #include "tap.h"
 
+#include <pthread.h>
+#include <semaphore.h>
+
 #define SIDE   128
 #define CELLS  (SIDE * SIDE)
 #define SHIFT  5 /* pixels to the left in the right eye: 0.5 m from lenses 64 mm apart */
@@ -225,7 +228,7 @@ static void test_unknown_people_all_stay(void)
 }
 
 #define LONG 10
-#define LEAD 3 /* frames that looking is ahead */
+#define LEAD 3 /* frames that looking may be ahead */
 
 /* Frames of which one eye loses the person twice, and of two scenes. */
 static struct vsm_frame *make_eventful_frame(int number)
@@ -246,6 +249,27 @@ struct reviewed {
     struct vsm_state *states[LONG];
 };
 
+static struct vsm_frame *looked_frames[LONG];
+
+struct looker {
+    struct vsm_device_review *review;
+    sem_t looked, room;
+    int first, status;
+};
+
+static void *look_at_all(void *argument)
+{
+    struct looker *l = argument;
+
+    for (int i = l->first; i < LONG; i++) {
+        sem_wait(&l->room);
+        if (l->status == VSM_OK)
+            l->status = vsm_device_review_look(l->review, looked_frames[i]);
+        sem_post(&l->looked);
+    }
+    return NULL;
+}
+
 static void review(int threads, int first, const struct vsm_state *from, struct reviewed *reviewed)
 {
     const struct vsm_stereo_manager_options stereo = {
@@ -253,7 +277,9 @@ static void review(int threads, int first, const struct vsm_state *from, struct 
     struct vsm_device_review_options options = {.views = views, .view_count = 2, .look_threads = threads};
     struct vsm_device_review *r = NULL;
     struct vsm_stereo_manager *m = NULL;
-    struct vsm_frame *frames[LONG];
+    struct vsm_frame **frames = looked_frames;
+    struct looker l = {0};
+    pthread_t looker;
 
     make_views();
     CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
@@ -261,21 +287,29 @@ static void review(int threads, int first, const struct vsm_state *from, struct 
         CHECK_INT(vsm_stereo_manager_restore(m, from), VSM_OK);
     options.stereo = m;
     CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
-    for (int i = first; i < LONG + LEAD; i++) {
-        const int n = i - LEAD;
-
-        if (i < LONG) {
-            frames[i] = make_eventful_frame(i);
-            if (threads)
-                CHECK_INT(vsm_device_review_look(r, frames[i]), VSM_OK);
-        }
-        if (n < first)
-            continue;
-        CHECK_INT(vsm_device_review_run(r, frames[n], reviewed->edits[n], reviewed->edited[n]), VSM_OK);
-        reviewed->states[n] = vsm_state_create();
-        CHECK_INT(vsm_device_review_save(r, reviewed->states[n]), VSM_OK);
-        vsm_frame_destroy(&frames[n]);
+    for (int i = first; i < LONG; i++)
+        frames[i] = make_eventful_frame(i);
+    l.review = r;
+    l.first = first;
+    CHECK_INT(sem_init(&l.looked, 0, 0), 0);
+    CHECK_INT(sem_init(&l.room, 0, LEAD), 0);
+    if (threads)
+        CHECK_INT(pthread_create(&looker, NULL, look_at_all, &l), 0);
+    for (int i = first; i < LONG; i++) {
+        if (threads)
+            sem_wait(&l.looked);
+        CHECK_INT(vsm_device_review_run(r, frames[i], reviewed->edits[i], reviewed->edited[i]), VSM_OK);
+        reviewed->states[i] = vsm_state_create();
+        CHECK_INT(vsm_device_review_save(r, reviewed->states[i]), VSM_OK);
+        sem_post(&l.room);
     }
+    if (threads)
+        pthread_join(looker, NULL);
+    for (int i = first; i < LONG; i++)
+        vsm_frame_destroy(&frames[i]);
+    CHECK_INT(l.status, VSM_OK);
+    sem_destroy(&l.looked);
+    sem_destroy(&l.room);
     vsm_device_review_destroy(r);
     vsm_stereo_manager_destroy(m);
 }
