@@ -93,6 +93,13 @@ static int make_table(struct vsm_view_group *group, int view)
     return status;
 }
 
+/* A common lens stretches whoever stands near the edge of a wide picture, and makes its middle small. */
+static enum vsm_projection projection_of(const struct vsm_view_director *d, const struct vsm_view_aim *aim)
+{
+    return !d->options.always && aim->field_of_view > VSM_VIEW_PLACE_USUAL ? VSM_FISHEYE
+                                                                           : d->options.projection;
+}
+
 /* The group that a placement means, in place of what was there. */
 static int show(const struct vsm_view_director *d, const struct vsm_view_placement *placement,
                 struct vsm_view_group *group)
@@ -111,7 +118,7 @@ static int show(const struct vsm_view_director *d, const struct vsm_view_placeme
             continue;
         view->kind = VSM_VIEW_TURNED;
         view->width = view->height = d->options.sides[placement->count - 1];
-        view->projection = d->options.projection;
+        view->projection = projection_of(d, aim);
         view->field_of_view = aim->field_of_view;
         view->yaw = aim->yaw;
         view->pitch = aim->pitch;

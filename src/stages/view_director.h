@@ -13,6 +13,8 @@
  *   ones, which fade in; meanwhile no other change begins.
  * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
  * - Widths go in steps, and stay while the wish is near.
+ * - Without `always`, views wider than VSM_VIEW_PLACE_USUAL are fisheyes, in which all can be seen that a common lens of
+ *   that width shows, people near the edge are not stretched, and the middle has more cells (doc/quality.md).
  * Exactly resumable: all that decides is saved.
  */
 #ifndef VSM_STAGES_VIEW_DIRECTOR_H

@@ -91,6 +91,24 @@ static void test_first_frame(void)
     vsm_view_director_destroy(d);
 }
 
+static void test_wide_views_are_fisheyes(void)
+{
+    for (int always = 0; always < 2; always++) {
+        struct vsm_view_director *d = make(always, true);
+        const struct vsm_view_choice *c = next(d, frame_with(2, -40, 40), false);
+
+        CHECK_INT(c->now.count, 2);
+        CHECK(c->now.views[0].field_of_view > VSM_VIEW_PLACE_USUAL);
+        for (int i = 0; i < 2; i++)
+            CHECK_INT(c->now.views[i].projection, always ? VSM_RECTILINEAR : VSM_FISHEYE);
+        CHECK_INT(vsm_view_director_counters(d).missed, 0);
+        c = next(d, frame_with(1, 20, 0), true);
+        CHECK(c->now.views[0].field_of_view <= VSM_VIEW_PLACE_USUAL);
+        CHECK_INT(c->now.views[0].projection, VSM_RECTILINEAR);
+        vsm_view_director_destroy(d);
+    }
+}
+
 static void test_dead_zone_and_speed(void)
 {
     struct vsm_view_director *d = make(false, true);
@@ -404,6 +422,7 @@ static void test_states_turn_in_place(void)
 int main(void)
 {
     RUN(test_first_frame);
+    RUN(test_wide_views_are_fisheyes);
     RUN(test_dead_zone_and_speed);
     RUN(test_patience_and_cuts);
     RUN(test_eyes_that_disagree);
