@@ -6,6 +6,7 @@
 #ifndef VSM_MEDIA_ENCODER_CODEC_H
 #define VSM_MEDIA_ENCODER_CODEC_H
 
+#include "base/hash.h"
 #include "base/status.h"
 #include "media/video_encoder.h"
 
@@ -19,6 +20,11 @@ struct vsm_ff_static_data;
 int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
                             const struct vsm_ff_static_data *hdr, int threads, AVCodecContext *codec,
                             AVDictionary **dictionary) VSM_NODISCARD;
+
+/* What vsm_encoder_codec_setup() set, as one hash: pictures coded with other settings cannot go on in the same stream.
+ * `codec` not yet open. VSM_E_NOMEM. */
+int vsm_encoder_codec_settings(const AVCodecContext *codec, const AVDictionary *dictionary,
+                               struct vsm_sha256 *settings) VSM_NODISCARD;
 
 /* As vsm_video_encoder_most_threads() and vsm_video_encoder_cost(). */
 int vsm_encoder_codec_most_threads(const char *codec, int width, int height);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* State at a mark, little-endian: u32 magic, u64 pictures, then the encoder's state. */
-#define STATE_MAGIC 0x31715356u /* "VSq1" */
+#define STATE_MAGIC 0x32715356u /* "VSq2" */
 
 struct vsm_sequence_writer {
     char *path, *temporary_path, *extension;

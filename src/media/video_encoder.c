@@ -25,6 +25,7 @@ struct vsm_video_encoder {
     int threads;
     AVCodecContext *context; /* the open segment; NULL between segments */
     AVCodecParameters *parameters;
+    struct vsm_sha256 settings; /* that it was opened with */
     struct vsm_encoder_picture *pictures;
     AVPacket *received;
     struct vsm_packet_queue ready;
@@ -129,6 +130,8 @@ static int open_context(struct vsm_video_encoder *encoder)
     if (status == VSM_OK)
         status =
             vsm_encoder_codec_setup(&encoder->options, &encoder->hdr, encoder->threads, context, &dictionary);
+    if (status == VSM_OK)
+        status = vsm_encoder_codec_settings(context, dictionary, &encoder->settings);
     if (status == VSM_OK) {
         error = avcodec_open2(context, encoder->codec, &dictionary);
         if (error < 0)
@@ -413,7 +416,7 @@ int vsm_video_encoder_end_segment(struct vsm_video_encoder *encoder)
     return status;
 }
 
-/* State: u32 threads, u32 D, u64 packets, then min(D, packets) times i64 pts, all little-endian. */
+/* State: u32 threads, u32 D, SHA-256 of the settings, u64 packets, then min(D, packets) times i64 pts, all little-endian. */
 int vsm_video_encoder_save(struct vsm_video_encoder *encoder, struct vsm_bytes_out *out)
 {
     uint64_t kept = encoder->packets < (uint64_t)encoder->delay ? encoder->packets : (uint64_t)encoder->delay;
@@ -423,6 +426,7 @@ int vsm_video_encoder_save(struct vsm_video_encoder *encoder, struct vsm_bytes_o
                         encoder->options.codec);
     vsm_bytes_put_le32(out, (uint32_t)encoder->threads);
     vsm_bytes_put_le32(out, (uint32_t)encoder->delay);
+    vsm_bytes_put(out, encoder->settings.bytes, sizeof(encoder->settings.bytes));
     vsm_bytes_put_le64(out, encoder->packets);
     for (uint64_t i = encoder->packets - kept; i < encoder->packets; i++) {
         struct vsm_stamp stamp = {0};
@@ -458,6 +462,7 @@ static int load_stamps(struct vsm_video_encoder *encoder, uint64_t packets, stru
 int vsm_video_encoder_load(struct vsm_video_encoder *encoder, struct vsm_bytes_in *in)
 {
     uint32_t threads = vsm_bytes_get_le32(in), delay = vsm_bytes_get_le32(in);
+    const void *settings = vsm_bytes_get(in, sizeof(encoder->settings.bytes));
     uint64_t packets = vsm_bytes_get_le64(in);
     int status;
 
@@ -473,9 +478,13 @@ int vsm_video_encoder_load(struct vsm_video_encoder *encoder, struct vsm_bytes_i
         if (status != VSM_OK)
             return status;
     }
-    if (delay != (uint32_t)encoder->delay)
-        return vsm_fail(VSM_E_INPUT, "encoder state: of %u reordered pictures, but %s has %d now; start anew",
-                        delay, encoder->options.codec, encoder->delay);
+    if (delay != (uint32_t)encoder->delay ||
+        memcmp(settings, encoder->settings.bytes, sizeof(encoder->settings.bytes)) != 0)
+        return vsm_fail(
+            VSM_E_INPUT,
+            "output.codec: this program gives %s other settings than the one that began the job, and "
+            "one file cannot hold both; finish it with that one, or begin anew with --restart",
+            encoder->options.codec);
     status = load_stamps(encoder, packets, in);
     encoder->packets = encoder->pictures_put = encoder->segment_start = packets;
     return status;
