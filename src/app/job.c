@@ -16,6 +16,7 @@
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "pipeline/runner.h"
+#include "pipeline/stage_pair.h"
 #include "stages/composite_stage.h"
 #include "stages/matte_stage.h"
 #include "stages/read_stage.h"
@@ -45,6 +46,7 @@ struct job {
     struct vsm_gpu_stages gpu;         /* instead of rvm, matte, select and composite */
     struct vsm_composite_stage *composite;
     struct vsm_write_stage write;
+    struct vsm_stage_pair in_turns; /* the two above, where the plan wants that */
     struct vsm_video_writer *writers[VSM_MAX_OUTPUTS];
     struct vsm_runner *runner;
     struct vsm_recovery *recovery; /* NULL: without checkpoints */
@@ -178,7 +180,12 @@ static int create_runner(struct job *job)
             stages[count++] = vsm_track_stage_describe(job->track);
         stages[count++] = vsm_composite_stage_describe(job->composite);
     }
-    stages[count++] = vsm_write_stage_describe(&job->write);
+    if (job->plan->in_turns) {
+        job->in_turns = (struct vsm_stage_pair){stages[--count], vsm_write_stage_describe(&job->write)};
+        stages[count++] = vsm_stage_pair_describe(&job->in_turns);
+    } else {
+        stages[count++] = vsm_write_stage_describe(&job->write);
+    }
     job->runner = vsm_runner_create(stages, count, &options);
     return job->runner ? VSM_OK : VSM_E_NOMEM;
 }

@@ -40,9 +40,8 @@ struct encoder_pictures {
 };
 
 static const struct encoder_pictures encoder_pictures[] = {
-    {"libx264", 31, 12, 0, 0},    {"libx265", 40, 31, 0, 0}, {"prores_ks", 4, 2, 0, 0},
-    {"ffv1", 1, 1, 150, 0},       {"png", 0, 0, 16, 16},     {"exr", 0, 0, 44, 58},
-    {"libvpx-vp9", 65, 55, 0, 0},
+    {"libx264", 20, 9, 0, 0}, {"libx265", 40, 31, 0, 0}, {"prores_ks", 4, 2, 0, 0},    {"ffv1", 1, 1, 150, 0},
+    {"png", 0, 0, 16, 16},    {"exr", 0, 0, 44, 58},     {"libvpx-vp9", 65, 55, 0, 0},
 };
 
 #define ENCODER_PICTURES 24 /* of any other codec; not measured */
@@ -187,15 +186,15 @@ static size_t queue_bytes(const struct vsm_plan *plan, size_t bytes)
     return bytes * (frames < 1 ? 1 : frames < most ? frames : most);
 }
 
-/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs, and only where
- * they are made both; one is decoded ahead, and one stays with each encoder. */
+/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs, and only where they are made
+ * both; one is decoded ahead, and one stays with each encoder, which is the same one if they take turns. */
 static size_t flight_bytes(const struct vsm_plan *plan, size_t source, size_t outputs)
 {
     const size_t larger = source > outputs ? source : outputs;
 
     if (plan->gpu)
         return queue_bytes(plan, source) + queue_bytes(plan, outputs) + 2 * source + outputs;
-    return (size_t)plan->most_frames * larger + source + outputs;
+    return (size_t)plan->most_frames * larger + source + (plan->in_turns ? 0 : outputs);
 }
 
 /* Of all networks that are kept, on the largest grid: on the CPU those for other views come and go. */
@@ -230,6 +229,7 @@ static void plan_memory(struct vsm_plan *plan)
         encoders += encoder_bytes(&plan->outputs[i]);
     }
     plan->most_frames = most_frames(plan, source, outputs, cells);
+    plan->in_turns = !plan->gpu && VSM_PLAN_IN_TURNS(plan->threads, source + outputs);
     plan->memory = (struct vsm_plan_memory){
         .program = PROGRAM_BYTES,
         .decoder = source * (DECODER_PICTURES + (size_t)plan->decoder_threads),

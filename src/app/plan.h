@@ -31,13 +31,15 @@
 #define VSM_PLAN_QUEUE_BYTES     ((size_t)12 << 20)
 #define VSM_PLAN_GPU_QUEUE_BYTES ((size_t)48 << 20)
 
-/* On the CPU: bytes of source and output pictures of all frames in flight, and how many frames may be in
- * flight in any case: one for the network, one for the encoders and one on the way keep few cores busy; more
- * cores are kept busy by more stages at a time. Where a frame has more than VSM_PLAN_FLIGHT_LARGE the one on
- * the way is given up: 48 MiB at 8192x4096 (doc/performance.md). */
+/* On the CPU: bytes of source and output pictures of all frames in flight, and how many frames may be in flight in any
+ * case: one for the network, one for the encoders and one on the way keep few cores busy; more cores are kept busy by
+ * more stages at a time. Where a frame has more than VSM_PLAN_FLIGHT_LARGE the one on the way is given up, and few
+ * threads composite and encode in turns, so that there is one composited picture: 48 MiB each at 8192x4096
+ * (doc/performance.md). */
 #define VSM_PLAN_FLIGHT_BYTES                  ((size_t)18 << 20)
 #define VSM_PLAN_FLIGHT_LARGE                  ((size_t)48 << 20)
 #define VSM_PLAN_FLIGHT_FRAMES(threads, bytes) ((threads) >= 8 ? 5 : (bytes) > VSM_PLAN_FLIGHT_LARGE ? 2 : 3)
+#define VSM_PLAN_IN_TURNS(threads, bytes)      ((threads) < 8 && (bytes) > VSM_PLAN_FLIGHT_LARGE)
 
 /* On the CPU the network takes many times as long as decoding, and every further thread of a decoder holds
  * another picture. */
@@ -106,6 +108,7 @@ struct vsm_plan {
     int decoder_threads;
     size_t queue_bytes;            /* at most, between two stages */
     int most_frames;               /* in flight at once; 0 = what the queues hold */
+    bool in_turns;                 /* composited and encoded by one thread: pictures are large */
     char *model_path;              /* owned; rvm.json */
     char *detector_path;           /* owned; movenet-multipose.json, NULL if it is not there */
     struct vsm_people_rule people; /* who is wanted */

@@ -70,7 +70,8 @@ struct depth {
 /* One quantiser instead of x264's rate control by crf: that needs a look-ahead and a reduced copy of every picture (five
  * eighths of its size), and moves bits to flat parts, which a key colour has many of. At equal bytes 1.5 dB more luma PSNR
  * for green screens and mattes of 2048x1024 and 1 dB for green screens of 8192x4096, in 33, 27 and 139 MiB less and 20 %
- * less time (doc/performance.md). So crf + above_crf gives about the bytes that crf would give. */
+ * less time (doc/performance.md). So crf + above_crf gives about the bytes that crf would give. Nothing then looks at times,
+ * so that x264 need not hold a picture to know how long it lasts (force-cfr), as its zerolatency does; times stay ours. */
 static const struct depth x264_depths[] = {
     {2048 * 1024, 4, 3, 1, 1, 6},
     {4096 * 2048, 4, 2, 1, 1, 5},
@@ -191,7 +192,7 @@ static void setup_x264(const struct vsm_video_encoder_options *options, const st
         text, sizeof(text),
         "rc-lookahead=%d:sync-lookahead=0:bframes=%d:b-pyramid=none:ref=%d:open-gop=0:sliced-threads=%d%s",
         constant ? 0 : depth->lookahead, depth->b_frames, depth->references, depth->frame_threads == 1,
-        constant ? ":weightp=0:scenecut=0:b-adapt=0" : "");
+        constant ? ":weightp=0:scenecut=0:b-adapt=0:force-cfr=1" : "");
     if (constant)
         set_quantiser(depth->above_crf, codec, dictionary);
     put_hdr(hdr, "cll", "mastering-display", text, sizeof(text));

@@ -4,6 +4,8 @@
 #include "media_source.h"
 #include "tap.h"
 
+#include <limits.h>
+
 #define HEIGHT 64
 #define FRAMES 30
 #define SPLIT  15
@@ -256,6 +258,56 @@ static void test_damaged_state_is_refused(void)
     }
 }
 
+/* As an older program, which had other defaults, would have begun the stream. */
+static void test_other_settings_are_refused(void)
+{
+    struct vsm_video_encoder_options options = options_of("libx264", yuv420);
+    const double others[] = {-1, 17, 18};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct vsm_video_encoder *encoder = NULL;
+        struct vsm_bytes_out state = {0};
+        struct vsm_bytes_in in;
+
+        options.crf = -1;
+        CHECK_INT(vsm_video_encoder_open(&options, &encoder), VSM_OK);
+        CHECK_INT(vsm_video_encoder_save(encoder, &state), VSM_OK);
+        vsm_video_encoder_close(encoder);
+        options.crf = others[i];
+        CHECK_INT(vsm_video_encoder_open(&options, &encoder), VSM_OK);
+        in = vsm_bytes_in_of(state.data, state.size);
+        CHECK_INT(vsm_video_encoder_load(encoder, &in), i < 2 ? VSM_OK : VSM_E_INPUT);
+        if (i == 2)
+            CHECK_HAS(vsm_error_message(), "--restart");
+        vsm_video_encoder_close(encoder);
+        vsm_bytes_out_finish(&state);
+    }
+}
+
+/* Quality must rise and fall with crf, and 0 be lossless, though x264 is given a quantiser. */
+static void test_x264_follows_crf(void)
+{
+    struct vsm_video_encoder_options options = options_of("libx264", yuv420);
+    struct recorded packets[FRAMES + 1];
+    const double qualities[] = {0, 10, -1, 30};
+    int last = INT_MAX;
+
+    for (size_t i = 0; i < sizeof(qualities) / sizeof(qualities[0]); i++) {
+        struct vsm_video_encoder *encoder = NULL;
+        int bytes = 0, count;
+
+        options.crf = qualities[i];
+        CHECK_INT(vsm_video_encoder_open(&options, &encoder), VSM_OK);
+        count = encode(encoder, yuv420, 0, FRAMES, packets, 0);
+        CHECK_INT(count, FRAMES);
+        for (int n = 0; n < count; n++)
+            bytes += packets[n].size;
+        CHECK(bytes < last);
+        last = bytes;
+        vsm_video_encoder_close(encoder);
+    }
+}
+
 static void test_auto_by_size_and_container(void)
 {
     CHECK_STR(vsm_video_encoder_auto("a.webm", 8, 2048, false), "libvpx-vp9");
@@ -279,6 +331,8 @@ int main(void)
     RUN(test_refusals_name_both_sides);
     RUN(test_time_must_increase);
     RUN(test_damaged_state_is_refused);
+    RUN(test_other_settings_are_refused);
+    RUN(test_x264_follows_crf);
     RUN(test_auto_by_size_and_container);
     return tap_done();
 }
