@@ -33,12 +33,12 @@
 
 /* On the CPU: bytes of source and output pictures of all frames in flight, and how many frames may be in flight in any
  * case: one for the network, one for the encoders and one on the way keep few cores busy; more cores are kept busy by
- * more stages at a time. Where a frame has more than VSM_PLAN_FLIGHT_LARGE the one on the way is given up, and few
- * threads composite and encode in turns, so that there is one composited picture: 48 MiB each at 8192x4096
- * (doc/performance.md). */
+ * more stages at a time. Where a frame has more than VSM_PLAN_FLIGHT_LARGE and threads are few, one is in flight until it
+ * is composited, and compositing and encoding take turns: one set of maps and one composited picture, while the network
+ * still works beside the encoders (pipeline/stage_pair.h; doc/performance.md). */
 #define VSM_PLAN_FLIGHT_BYTES                  ((size_t)18 << 20)
 #define VSM_PLAN_FLIGHT_LARGE                  ((size_t)48 << 20)
-#define VSM_PLAN_FLIGHT_FRAMES(threads, bytes) ((threads) >= 8 ? 5 : (bytes) > VSM_PLAN_FLIGHT_LARGE ? 2 : 3)
+#define VSM_PLAN_FLIGHT_FRAMES(threads, bytes) ((threads) >= 8 ? 5 : (bytes) > VSM_PLAN_FLIGHT_LARGE ? 1 : 3)
 #define VSM_PLAN_IN_TURNS(threads, bytes)      ((threads) < 8 && (bytes) > VSM_PLAN_FLIGHT_LARGE)
 
 /* On the CPU the network takes many times as long as decoding, and every further thread of a decoder holds

@@ -160,6 +160,23 @@ static int run_stage(struct worker *w, struct vsm_frame *frame)
     return status;
 }
 
+/* The sink has a frame: it goes out of flight before the rest is done, or at the end. */
+static int run_sink(struct worker *w, struct vsm_frame *frame)
+{
+    struct vsm_permits *permits = w->runner->permits;
+    uint64_t start;
+    int status = run_stage(w, frame);
+
+    if (status != VSM_OK || !w->stage.rest)
+        return status;
+    if (permits)
+        vsm_permits_give(permits);
+    start = vsm_clock_ns();
+    status = w->stage.rest(w->stage.self, frame);
+    count_busy(w, start);
+    return check_status(w, "rest", status);
+}
+
 static int run_barrier(struct worker *w, struct vsm_barrier *barrier)
 {
     uint64_t start = vsm_clock_ns();
@@ -259,15 +276,17 @@ static int consume(struct worker *w)
         if (item.frame && item.frame->seq != expected++)
             status = vsm_fail(VSM_E_INTERNAL, "stage %s: got frame %lld instead of %lld", w->stage.name,
                               (long long)item.frame->seq, (long long)(expected - 1));
+        else if (!item.frame)
+            status = run_barrier(w, item.barrier);
         else
-            status = item.frame ? run_stage(w, item.frame) : run_barrier(w, item.barrier);
+            status = w->out ? run_stage(w, item.frame) : run_sink(w, item.frame);
         if (status == VSM_OK && w->out)
             status = pass_on(w, &item);
         if (status == VSM_OK && stops_behind(w, &item)) {
             atomic_store(&w->runner->stopped, true);
             status = VSM_EOF;
         }
-        done = !w->out && item.frame && w->runner->permits;
+        done = !w->out && item.frame && w->runner->permits && !w->stage.rest;
         vsm_item_destroy(&item);
         if (done)
             vsm_permits_give(w->runner->permits);

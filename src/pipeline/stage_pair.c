@@ -3,9 +3,15 @@
 static int run(void *self, struct vsm_frame *frame)
 {
     const struct vsm_stage_pair *pair = self;
-    const int status = pair->first.run(pair->first.self, frame);
 
-    return status == VSM_OK ? pair->second.run(pair->second.self, frame) : status;
+    return pair->first.run(pair->first.self, frame);
+}
+
+static int rest(void *self, struct vsm_frame *frame)
+{
+    const struct vsm_stage_pair *pair = self;
+
+    return pair->second.run(pair->second.self, frame);
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
@@ -42,6 +48,7 @@ struct vsm_stage vsm_stage_pair_describe(struct vsm_stage_pair *pair)
     return (struct vsm_stage){.name = pair->second.name,
                               .self = pair,
                               .run = run,
+                              .rest = rest,
                               .barrier = barrier,
                               .finish = finish,
                               .interrupt = interrupt};

@@ -694,6 +694,54 @@ static void test_frames_at_once_are_limited(void)
     }
 }
 
+/* Behind run() of the sink, with the frame out of flight; waits for the next one to come into it. */
+static int rest(void *self, struct vsm_frame *frame)
+{
+    struct crowd *crowd = self;
+
+    for (int i = 0; frame->seq < 39 && i < 5000 && atomic_load(&crowd->inside) == 0; i++)
+        usleep(1000);
+    return frame->seq == 39 || atomic_load(&crowd->inside) > 0 ? VSM_OK
+                                                               : vsm_fail(VSM_E_INTERNAL, "nobody came");
+}
+
+static void test_rest_is_out_of_flight(void)
+{
+    struct crowd crowd = {0};
+    struct vsm_stage stages[] = {{.name = "in", .self = &crowd, .run = enter},
+                                 {.name = "out", .self = &crowd, .run = leave, .rest = rest}};
+    struct vsm_runner_options options = {.buffer_frames = 8, .buffer_bytes = 1 << 20, .most_frames = 1};
+    struct vsm_runner *runner = vsm_runner_create(stages, 2, &options);
+    struct vsm_stage_stats stats[VSM_MAX_STAGES];
+
+    CHECK_INT(vsm_runner_start(runner), VSM_OK);
+    CHECK_INT(vsm_runner_wait(runner), VSM_OK);
+    CHECK_INT(crowd.most, 1);
+    CHECK_INT(vsm_runner_stats(runner, stats), 2);
+    CHECK_INT(stats[1].frames, 40);
+    vsm_runner_destroy(runner);
+}
+
+static int fail_late(void *self, struct vsm_frame *frame)
+{
+    (void)self;
+    return frame->seq == 5 ? vsm_fail(VSM_E_OUTPUT, "full") : VSM_OK;
+}
+
+static void test_failing_rest(void)
+{
+    struct crowd crowd = {0};
+    struct vsm_stage stages[] = {{.name = "in", .self = &crowd, .run = enter},
+                                 {.name = "out", .self = &crowd, .run = leave, .rest = fail_late}};
+    struct vsm_runner_options options = {.buffer_frames = 2, .buffer_bytes = 1 << 20, .most_frames = 1};
+    struct vsm_runner *runner = vsm_runner_create(stages, 2, &options);
+
+    CHECK_INT(vsm_runner_start(runner), VSM_OK);
+    CHECK_INT(vsm_runner_wait(runner), VSM_E_OUTPUT);
+    CHECK_HAS(vsm_error_message(), "full");
+    vsm_runner_destroy(runner);
+}
+
 #ifdef VSM_FAULT_POINTS
 static void test_thread_that_cannot_start(void)
 {
@@ -754,6 +802,8 @@ int main(void)
     RUN(test_abort_after_the_work_is_complete);
     RUN(test_stats_name_the_bottleneck);
     RUN(test_frames_at_once_are_limited);
+    RUN(test_rest_is_out_of_flight);
+    RUN(test_failing_rest);
     RUN(test_thread_that_cannot_start);
     RUN(test_out_of_memory_anywhere);
     RUN(test_random_faults_and_resume);

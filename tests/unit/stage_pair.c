@@ -47,7 +47,12 @@ static void interrupt(void *self)
 
 static struct vsm_stage stage_of(struct part *part)
 {
-    return (struct vsm_stage){"part", part, run, barrier, finish, interrupt};
+    return (struct vsm_stage){.name = "part",
+                              .self = part,
+                              .run = run,
+                              .barrier = barrier,
+                              .finish = finish,
+                              .interrupt = interrupt};
 }
 
 static void test_both_in_order(void)
@@ -59,6 +64,8 @@ static void test_both_in_order(void)
 
     pair.first.finish = NULL;
     CHECK_INT(stage.run(stage.self, NULL), VSM_OK);
+    CHECK_STR(log, "a");
+    CHECK_INT(stage.rest(stage.self, NULL), VSM_OK);
     CHECK_INT(stage.barrier(stage.self, 7, NULL), VSM_OK);
     CHECK_INT(stage.finish(stage.self), VSM_OK);
     stage.interrupt(stage.self);
@@ -90,7 +97,8 @@ static void test_optional_parts(void)
     CHECK_INT(stage.finish(stage.self), VSM_OK);
     stage.interrupt(stage.self);
     CHECK_STR(log, "");
-    CHECK_INT(stage.run(stage.self, NULL), VSM_E_OUTPUT);
+    CHECK_INT(stage.run(stage.self, NULL), VSM_OK);
+    CHECK_INT(stage.rest(stage.self, NULL), VSM_E_OUTPUT);
 }
 
 int main(void)
