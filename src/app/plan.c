@@ -186,8 +186,8 @@ static size_t queue_bytes(const struct vsm_plan *plan, size_t bytes)
     return bytes * (frames < 1 ? 1 : frames < most ? frames : most);
 }
 
-/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs, and only where they are made
- * both; one is decoded ahead, and one stays with each encoder, which is the same one if they take turns. */
+/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs, and only where
+ * they are made both; one is decoded ahead, and one stays with each encoder, the same one if they take turns. */
 static size_t flight_bytes(const struct vsm_plan *plan, size_t source, size_t outputs)
 {
     const size_t larger = source > outputs ? source : outputs;

@@ -59,19 +59,20 @@ static const struct traits *find_traits(const char *name)
 /* Depth of look-ahead and references by picture size.
  *
  * Measured (bench/encoder_memory, FFmpeg 5.1.9, x264 164, x265 3.5, 2 threads; MiB above the pictures given):
- * x264 holds 5 bytes a pixel for each reference and look-ahead picture, x265 12 bytes a pixel for each picture, and at
- * least 4 of them whatever its options. Hence at 8192x4096: x264 630, x265 1480 (8 bit), 2050 (10 bit). */
+ * x264 holds 5 bytes a pixel for each reference and 1.5 for each picture to code, x265 12 bytes a pixel for each
+ * picture, and at least 4 of them whatever its options. Hence at 8192x4096: x264 450, x265 1480 (8 bit), 2050 (10 bit). */
 struct depth {
     int64_t pixels; /* up to */
     int lookahead, b_frames, references, frame_threads;
     int above_crf; /* x264 without a bitrate: this and crf are the quantiser of its P pictures */
 };
 
-/* One quantiser instead of x264's rate control by crf: that needs a look-ahead and a reduced copy of every picture (five
- * eighths of its size), and moves bits to flat parts, which a key colour has many of. At equal bytes 1.5 dB more luma PSNR
- * for green screens and mattes of 2048x1024 and 1 dB for green screens of 8192x4096, in 33, 27 and 139 MiB less and 20 %
- * less time (doc/performance.md). So crf + above_crf gives about the bytes that crf would give. Nothing then looks at times,
- * so that x264 need not hold a picture to know how long it lasts (force-cfr), as its zerolatency does; times stay ours. */
+/* One quantiser instead of x264's rate control by crf: that needs a look-ahead and a reduced copy of every picture
+ * (five eighths of its size), and moves bits to flat parts, which a key colour and a matte have many of. At 2048x1024
+ * the same bytes give 1 dB more luma PSNR, in 27 MiB less and less time, and at 8192x4096 0.5 dB and 6 % fewer bytes in
+ * 139 MiB less (doc/performance.md). crf + above_crf gives about the bytes that crf would give. Nothing then looks at
+ * times, so that x264 need not hold a picture to know how long it lasts (force-cfr, as its zerolatency has it); the
+ * times of packets stay ours. */
 static const struct depth x264_depths[] = {
     {2048 * 1024, 4, 3, 1, 1, 6},
     {4096 * 2048, 4, 2, 1, 1, 5},

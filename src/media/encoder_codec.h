@@ -21,8 +21,8 @@ int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
                             const struct vsm_ff_static_data *hdr, int threads, AVCodecContext *codec,
                             AVDictionary **dictionary) VSM_NODISCARD;
 
-/* What vsm_encoder_codec_setup() set, as one hash: pictures coded with other settings cannot go on in the same stream.
- * `codec` not yet open. VSM_E_NOMEM. */
+/* What vsm_encoder_codec_setup() set, as one hash: pictures coded with other settings cannot go on in the same
+ * stream. `codec` not yet open. VSM_E_NOMEM. */
 int vsm_encoder_codec_settings(const AVCodecContext *codec, const AVDictionary *dictionary,
                                struct vsm_sha256 *settings) VSM_NODISCARD;
 

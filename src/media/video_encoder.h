@@ -74,10 +74,10 @@ int vsm_video_encoder_get(struct vsm_video_encoder *encoder, struct vsm_packet *
  * one. An empty segment is nothing. */
 int vsm_video_encoder_end_segment(struct vsm_video_encoder *encoder) VSM_NODISCARD;
 
-/* State between segments, all packets taken: thread count, hash of the codec's settings, number of packets, time stamps
- * of the last D pictures. save() is VSM_E_INTERNAL within a segment; load() must come before the first put() and is
- * VSM_E_INPUT for bytes that no save() of this encoder makes, and where this program would give the codec other settings,
- * which another version of it may do. */
+/* State between segments, all packets taken: thread count, hash of the codec's settings, number of packets, time
+ * stamps of the last D pictures. save() is VSM_E_INTERNAL within a segment; load() must come before the first put()
+ * and is VSM_E_INPUT for bytes that no save() of this encoder makes, and where this program would give the codec
+ * other settings, which another version of it may do. */
 int vsm_video_encoder_save(struct vsm_video_encoder *encoder, struct vsm_bytes_out *out) VSM_NODISCARD;
 int vsm_video_encoder_load(struct vsm_video_encoder *encoder, struct vsm_bytes_in *in) VSM_NODISCARD;
 
