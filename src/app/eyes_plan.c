@@ -44,10 +44,18 @@ double vsm_eyes_plan_baseline(const struct vsm_plan *plan)
     return fmin(metres * given / focal, 0.999);
 }
 
-static int open_look(const struct vsm_plan *plan, struct look *look)
+/* The grid of an eye; false: too small to be compared on. */
+static bool grid_of(const struct vsm_rect *eye, int *width, int *height)
 {
-    const int width = plan->layout.eyes[0].width, height = plan->layout.eyes[0].height;
-    const double scale = fmin(1.0, (double)GRID / (width > height ? width : height));
+    const double scale = fmin(1.0, (double)GRID / (eye->width > eye->height ? eye->width : eye->height));
+
+    *width = (int)lround(eye->width * scale);
+    *height = (int)lround(eye->height * scale);
+    return *width >= VSM_DISPARITY_MIN_GRID && *height >= VSM_DISPARITY_MIN_GRID;
+}
+
+static int open_look(const struct vsm_plan *plan, int width, int height, struct look *look)
+{
     struct vsm_view_map maps[2];
     struct vsm_disparity_options options = {.view = &maps[VSM_LEFT],
                                             .other = &maps[VSM_RIGHT],
@@ -61,8 +69,8 @@ static int open_look(const struct vsm_plan *plan, struct look *look)
                                              .eye = (enum vsm_eye)eye,
                                              .source = plan->layout.eyes[eye],
                                              .lens = plan->lenses[eye],
-                                             .width = (int)lround(width * scale),
-                                             .height = (int)lround(height * scale)};
+                                             .width = width,
+                                             .height = height};
         status = vsm_view_map_init(&maps[eye], &look->views[eye]);
     }
     if (status == VSM_OK)
@@ -149,12 +157,12 @@ int vsm_eyes_plan_look(struct vsm_plan *plan)
     struct vsm_alignment alignment = {0};
     struct look look = {0};
     const struct vsm_rect *eyes = plan->layout.eyes;
-    int status;
+    int width, height, status;
 
     if (plan->layout.eye_count < 2 || !plan->config->stereo.disparity_correction ||
-        eyes[0].width < VSM_DISPARITY_MIN_GRID || eyes[0].height < VSM_DISPARITY_MIN_GRID)
+        !grid_of(&eyes[0], &width, &height))
         return VSM_OK;
-    status = open_look(plan, &look);
+    status = open_look(plan, width, height, &look);
     if (status == VSM_OK)
         status = look_at_frames(plan, &look, &alignment);
     if (status == VSM_OK && alignment.frames > 0) {

@@ -136,25 +136,31 @@ static json_t *eyes_json(const struct vsm_stereo_tally *t, enum vsm_stereo_tally
                      list_json(&t->lists[kind + 1]));
 }
 
-/* null where nothing was measured. */
+/* A measure over the frames; null where there were none. */
+static json_t *measure_json(const struct vsm_stereo_tally *t, double value)
+{
+    return t->frames > 0 ? json_real(value) : json_null();
+}
+
+/* null where the eyes were not compared. */
 static json_t *stereo_json(const struct vsm_stereo_tally *t)
 {
     const double frames = t && t->frames > 0 ? (double)t->frames : 1.0;
 
     if (!t)
         return json_null();
-    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:I}", "frames",
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:I}", "frames",
                      (json_int_t)t->frames, "unrelated", (json_int_t)t->unrelated, "consistency_mean",
-                     t->frames > 0 ? t->sum / frames : 1.0, "consistency_mean_after",
-                     t->frames > 0 ? t->sum_after / frames : 1.0, "consistency_min",
-                     t->frames > 0 ? t->minimum : 1.0, "min_frame",
-                     t->frames > 0 ? (json_int_t)t->minimum_frame : (json_int_t)-1, "below_threshold",
-                     list_json(&t->lists[VSM_STEREO_TALLY_BELOW]), "mended",
+                     measure_json(t, t->sum / frames), "consistency_mean_after",
+                     measure_json(t, t->sum_after / frames), "consistency_min", measure_json(t, t->minimum),
+                     "min_frame", t->frames > 0 ? json_integer((json_int_t)t->minimum_frame) : json_null(),
+                     "below_threshold", list_json(&t->lists[VSM_STEREO_TALLY_BELOW]), "mended",
                      eyes_json(t, VSM_STEREO_TALLY_MENDED), "black", eyes_json(t, VSM_STEREO_TALLY_BLACK),
                      "frozen", eyes_json(t, VSM_STEREO_TALLY_FROZEN), "blurred",
-                     eyes_json(t, VSM_STEREO_TALLY_BLURRED), "largest_area_ratio", fmax(t->largest_area, 1.0),
-                     "largest_centroid_residual", t->largest_residual, "largest_vertical_offset",
-                     t->largest_offset, "swapped_scenes", (json_int_t)t->swapped_scenes);
+                     eyes_json(t, VSM_STEREO_TALLY_BLURRED), "largest_area_ratio",
+                     measure_json(t, t->largest_area), "largest_centroid_residual",
+                     measure_json(t, t->largest_residual), "largest_vertical_offset", t->largest_offset,
+                     "swapped_scenes", (json_int_t)t->swapped_scenes);
 }
 
 /* How the eyes stand to each other, as --dry-run says it; null where that was not looked at. */
@@ -295,6 +301,9 @@ static void summarise_stereo(const struct vsm_stereo_tally *t)
             (long long)t->lists[VSM_STEREO_TALLY_BELOW].frames,
             (long long)t->lists[VSM_STEREO_TALLY_MENDED].frames,
             (long long)t->lists[VSM_STEREO_TALLY_MENDED + 1].frames);
+    else
+        vsm_log(VSM_LOG_INFO, "stereo",
+                "how well the eyes' mattes agree: not measured, in no frame could people be compared");
     summarise_fault(t, VSM_STEREO_TALLY_BLACK, "black");
     summarise_fault(t, VSM_STEREO_TALLY_FROZEN, "frozen");
     summarise_fault(t, VSM_STEREO_TALLY_BLURRED, "blurred");

@@ -53,9 +53,9 @@ static float mean_alpha(const struct matching *m, int index)
     return sum / (float)((x1 - x0) * (y1 - y0));
 }
 
-static struct vsm_disparity_match_place centre_of(const struct matching *m, int index, int level)
+/* The middle of a cell on a level. */
+static struct vsm_disparity_match_place middle_of(const struct vsm_parallax *p, int index, int level)
 {
-    const struct vsm_parallax *p = m->parallax;
     struct vsm_disparity_match_place c = {(2 * (index % p->columns) + 1) * p->side >> (level + 1),
                                           (2 * (index / p->columns) + 1) * p->side >> (level + 1)};
 
@@ -64,6 +64,11 @@ static struct vsm_disparity_match_place centre_of(const struct matching *m, int 
     if (c.y >= p->height >> level)
         c.y = (p->height >> level) - 1;
     return c;
+}
+
+static struct vsm_disparity_match_place centre_of(const struct matching *m, int index, int level)
+{
+    return middle_of(m->parallax, index, level);
 }
 
 /* The integer shifts that a search tries on a level, without the vertical range. */
@@ -391,4 +396,27 @@ void vsm_cell_match_run(const struct vsm_parallax *parallax, const struct vsm_st
         map->tried += c.matching.tried[i];
         map->matched += c.matching.tried[i] && map->cells[i].confidence > 0.0f;
     }
+}
+
+static bool is_seen(const struct vsm_parallax *p, const float *alpha, int index, int level)
+{
+    const struct vsm_disparity_match_place at = middle_of(p, index, level);
+    const int across = (2 * COARSE_REACH + 1) << level;
+    const int x0 = (at.x - COARSE_REACH) * (1 << level), y0 = (at.y - COARSE_REACH) * (1 << level);
+    float sum = 0.0f;
+
+    for (int y = y0 > 0 ? y0 : 0; y < y0 + across && y < p->height; y++) {
+        for (int x = x0 > 0 ? x0 : 0; x < x0 + across && x < p->width; x++)
+            sum += alpha[(size_t)y * (size_t)p->width + (size_t)x];
+    }
+    return sum >= VSM_DISPARITY_MATCH_WEIGHT * (float)(across * across);
+}
+
+bool vsm_cell_match_can(const struct vsm_parallax *parallax, int levels, const float *alpha)
+{
+    for (int i = 0; i < parallax->columns * parallax->rows; i++) {
+        if (parallax->cells[i].usable && is_seen(parallax, alpha, i, levels - 1))
+            return true;
+    }
+    return false;
 }

@@ -91,6 +91,11 @@ void vsm_disparity_destroy(struct vsm_disparity *disparity)
     vsm_mem_free(disparity);
 }
 
+bool vsm_disparity_can(const struct vsm_disparity *disparity, const float *alpha)
+{
+    return vsm_cell_match_can(&disparity->parallax, disparity->pyramid.levels, alpha);
+}
+
 void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *height)
 {
     *width = disparity->parallax.width;

@@ -83,6 +83,10 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
                            const struct vsm_disparity_picture *slave,
                            const struct vsm_disparity_search *search, struct vsm_disparity_map *map);
 
+/* Whether people in `alpha`, of the grid's size, could be matched if they have texture: they are large enough somewhere, and
+ * not only where nothing can be matched. */
+bool vsm_disparity_can(const struct vsm_disparity *disparity, const float *alpha);
+
 void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *height);
 
 /* The cells that its maps have. */

@@ -7,7 +7,6 @@
 
 #define LANES 8
 
-#define MIN_WEIGHT    0.25f   /* mean over the window */
 #define MIN_VARIANCE  1e-4f   /* of luma in 0..1 */
 #define MIN_VARIANCE2 2.5e-5f /* of the other picture: it may be darker or blurred */
 
@@ -52,7 +51,7 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
             mean += weight[i] * from[i];
         }
     }
-    if (sum < MIN_WEIGHT * (float)(across * window->row_count))
+    if (sum < VSM_DISPARITY_MATCH_WEIGHT * (float)(across * window->row_count))
         return false;
     mean /= sum;
     window->weight_sum = sum;

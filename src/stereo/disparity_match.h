@@ -13,6 +13,9 @@
 #define VSM_DISPARITY_MATCH_REACH 23
 #define VSM_DISPARITY_MATCH_ROW   48 /* 2 * 23 + 1 pixels, rounded up to whole vectors */
 
+/* Least mean weight of a window that is matched. */
+#define VSM_DISPARITY_MATCH_WEIGHT 0.25f
+
 /* A plane with a margin on all sides. */
 struct vsm_disparity_match_plane {
     float *origin; /* pixel (0, 0) */
@@ -33,7 +36,7 @@ struct vsm_disparity_match_place {
 };
 
 /* Cuts a window round `at`, with the weights that lie round `weights_at` of their plane. false: too little weight
- * (under a quarter of the pixels) or no texture (a standard deviation under 1/100) to be matched, or beyond the margin. */
+ * or no texture (a standard deviation under 1/100) to be matched, or beyond the margin. */
 bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
                              struct vsm_disparity_match_place at,
                              const struct vsm_disparity_match_plane *weights,

@@ -152,6 +152,14 @@ static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
                                    pair->grid.height);
 }
 
+/* Whether nothing could be matched and in neither eye anything could have been: what a black eye lacks, the other has. */
+static bool is_blind(const struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                     const struct vsm_stereo_pair_look *look, int m)
+{
+    return look->map[m].tried == 0 && !vsm_disparity_can(pair->disparity[m], frame->alpha[m]) &&
+           !vsm_disparity_can(pair->disparity[!m], frame->alpha[!m]);
+}
+
 /* Returns the search that it made. */
 static struct vsm_disparity_search measure_from_master(struct vsm_stereo_pair *pair,
                                                        const struct vsm_stereo_pair_frame *frame,
@@ -208,7 +216,8 @@ void vsm_stereo_pair_look(struct vsm_stereo_pair *pair, const struct vsm_stereo_
     search = measure_from_master(pair, frame, look, m);
     move(pair, frame, look, m);
     look->agreement = agree(pair, frame, look, m);
-    look->measured = !look->alignment.unrelated && !frozen;
+    look->measured =
+        !look->alignment.unrelated && !frozen && !(look->agreement.people && is_blind(pair, frame, look, m));
     if (look->measured && pair->options.mend) {
         measure_from_slave(pair, frame, look, m, search);
         move(pair, frame, look, !m);

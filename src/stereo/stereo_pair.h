@@ -51,7 +51,9 @@ struct vsm_stereo_pair_result {
     struct vsm_consistency after; /* of what is given out: vsm_stereo_pair_end(); before then */
     struct vsm_alignment_result alignment;
     uint32_t scene_frames; /* of this scene, before this one */
-    bool measured;         /* the eyes belong together and both pictures are of this moment */
+    bool
+        measured; /* the eyes belong together, both pictures are of this moment, and people, if there are any, could
+                            * be matched (vsm_disparity_can()) in one eye at least */
     float taken[2]; /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
     /* On the grid: alpha as it was + weight * (target - that) is what it should become, NULL where nothing changes. The
      * weight is valid until the next frame, the target as long as the lent memory. */

@@ -64,11 +64,16 @@ grep -q "show different things" dry && ok "unrelated eyes are told before the jo
     not_ok "unrelated eyes are told before the job" "$(grep eyes dry)"
 if run strangers.mkv out.mkv "" $strangers && grep -q "the eyes show different things in 5 frames" stderr &&
     stereo '"unrelated":5' >/dev/null && [ "$(eyes)" = '{"unrelated":true}' ] &&
+    stereo '"consistency_mean":null,"consistency_mean_after":null,"consistency_min":null' >/dev/null &&
+    grep -q "agree: not measured" stderr &&
     run strangers.mkv alone.mkv "" $strangers --set stereo.disparity_correction=false --set matting.view=direct && cmp -s out.mkv alone.mkv; then
     ok "unrelated eyes are told in the report and left alone"
 else
     not_ok "unrelated eyes are told in the report and left alone" "$(cat stderr)"
 fi
+ffmpeg -v error -f lavfi -i testsrc=size=2048x64 -frames:v 1 -c:v ffv1 flat.mkv
+"$program" flat.mkv -o out.mkv --dry-run $strangers >dry 2>&1 && ok "eyes too flat to be compared are accepted" ||
+    not_ok "eyes too flat to be compared are accepted" "$(tail -n 2 dry)"
 
 # The finger is there in frames 5 to 10, the checkpoint is in the midst of it.
 for view in direct rectilinear; do

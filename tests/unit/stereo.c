@@ -222,6 +222,27 @@ static void test_nothing_to_match(void)
     vsm_disparity_destroy(d);
 }
 
+/* Who is large enough, and not where every shift leads too far. */
+static void test_who_can_be_matched(void)
+{
+    struct vsm_disparity_options options;
+    struct vsm_disparity *d = open_for(VSM_HALF_EQUIRECT, 180, VSM_LEFT, &options), *wide = NULL;
+
+    paint(&options.eye, 0, 0.064, 1.0);
+    CHECK(vsm_disparity_can(d, alpha[0]));
+    options.baseline = 0.9;
+    CHECK_INT(vsm_disparity_create(&options, &wide), VSM_OK);
+    CHECK(!vsm_disparity_can(wide, alpha[0]));
+    for (int i = 0; i < SIDE * SIDE; i++)
+        alpha[0][i] = i % SIDE == SIDE / 2;
+    CHECK(!vsm_disparity_can(d, alpha[0]));
+    for (int i = 0; i < SIDE * SIDE; i++)
+        alpha[0][i] = i / SIDE < SIDE / 32; /* overhead */
+    CHECK(!vsm_disparity_can(d, alpha[0]));
+    vsm_disparity_destroy(wide);
+    vsm_disparity_destroy(d);
+}
+
 static void test_options_are_checked(void)
 {
     struct vsm_disparity_options o = {.eye = {VSM_HALF_EQUIRECT, 32, 128, M_PI_2, 0}, .baseline = 0.064};
@@ -270,6 +291,7 @@ int main(void)
     RUN(test_swapped_eyes_and_gain);
     RUN(test_eyes_become_strangers);
     RUN(test_nothing_to_match);
+    RUN(test_who_can_be_matched);
     RUN(test_options_are_checked);
     return tap_done();
 }

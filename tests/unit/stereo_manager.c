@@ -290,6 +290,42 @@ static void test_black_and_frozen_eyes(void)
     vsm_stereo_manager_destroy(m);
 }
 
+/* Somebody too thin to be matched is not measured, which is not the same as not agreeing; a black master is. */
+static void test_what_cannot_be_measured(void)
+{
+    struct vsm_stereo_manager *m = open_manager(false, NULL);
+    const struct vsm_stereo_tally *t = vsm_stereo_manager_tally(m);
+
+    for (int n = 0; n < 3; n++) {
+        paint(0);
+        for (int i = 0; i < 2 * PIXELS; i++) {
+            const int x = i % SIDE + (i / PIXELS ? SHIFT : 0);
+
+            if (x < 60 || x > 61)
+                alpha[i / PIXELS][i % PIXELS] = 0.0f;
+        }
+        CHECK_INT(review(m, n, false).status, VSM_OK);
+        CHECK(!vsm_stereo_manager_last(m, 0)->measured && vsm_stereo_manager_last(m, 0)->before.people);
+    }
+    CHECK_INT(t->frames, 0);
+    CHECK_INT(vsm_stereo_manager_mean(m), -1);
+    memset(alpha, 0, sizeof(alpha)); /* nobody: all agrees, but nothing is counted */
+    CHECK_INT(review(m, 3, false).status, VSM_OK);
+    CHECK(vsm_stereo_manager_last(m, 0)->measured);
+    CHECK_INT(t->frames, 0);
+    for (int n = 4; n < 7; n++) {
+        paint(0);
+        memset(rgb[0], 0, sizeof(rgb[0]));
+        lose(0);
+        CHECK_INT(review(m, n, false).status, VSM_OK);
+        CHECK(vsm_stereo_manager_last(m, 0)->measured);
+    }
+    CHECK_INT(t->frames, 3);
+    CHECK_NEAR(t->sum, 0.0, 1e-9);
+    CHECK_INT(vsm_stereo_manager_mean(m), 0);
+    vsm_stereo_manager_destroy(m);
+}
+
 static void scene(struct vsm_stereo_manager *m, int from, int to)
 {
     for (int n = from; n < to; n++) {
@@ -500,6 +536,7 @@ int main(void)
     RUN(test_master_is_mended_as_well);
     RUN(test_only_measuring_changes_nothing);
     RUN(test_black_and_frozen_eyes);
+    RUN(test_what_cannot_be_measured);
     RUN(test_resume_is_exact);
     RUN(test_past_follows_directions);
     RUN(test_views_change);
