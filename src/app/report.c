@@ -136,6 +136,30 @@ static json_t *eyes_json(const struct vsm_stereo_tally *t, enum vsm_stereo_tally
                      list_json(&t->lists[kind + 1]));
 }
 
+static const char *const orders[] = {"unknown", "straight", "swapped"};
+
+static json_t *scene_json(const struct vsm_stereo_scene *s, int eye_height)
+{
+    const bool told = s->known && !s->unrelated;
+    json_t *gain = told ? json_pack("[f, f, f]", s->gain[0], s->gain[1], s->gain[2]) : json_null();
+    json_t *pixels = told ? json_real(s->pitch / M_PI * eye_height) : json_null();
+    json_t *degrees = told ? json_real(s->pitch * 180.0 / M_PI) : json_null();
+
+    return json_pack("{s:I, s:I, s:b, s:s, s:o, s:o, s:o}", "first_frame", (json_int_t)s->first, "frames",
+                     (json_int_t)s->frames, "unrelated", s->unrelated ? 1 : 0, "order", orders[s->order],
+                     "right_too_low_pixels", pixels, "right_too_low_degrees", degrees, "right_gain", gain);
+}
+
+/* Every scene, as far as they are listed; offset and gain are null where nothing was matched or the eyes are unrelated. */
+static json_t *scenes_json(const struct vsm_stereo_scenes *scenes, int eye_height)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < scenes->count && i < VSM_STEREO_SCENES_LISTED; i++)
+        json_array_append_new(list, scene_json(&scenes->listed[i], eye_height));
+    return json_pack("{s:I, s:o}", "count", (json_int_t)scenes->count, "list", list);
+}
+
 /* A measure over the frames; null where there were none. */
 static json_t *measure_json(const struct vsm_stereo_tally *t, double value)
 {
@@ -143,15 +167,15 @@ static json_t *measure_json(const struct vsm_stereo_tally *t, double value)
 }
 
 /* null where the eyes were not compared. */
-static json_t *stereo_json(const struct vsm_stereo_tally *t)
+static json_t *stereo_json(const struct vsm_stereo_tally *t, int eye_height)
 {
     const double frames = t && t->frames > 0 ? (double)t->frames : 1.0;
 
     if (!t)
         return json_null();
-    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:I}", "frames",
-                     (json_int_t)t->frames, "unrelated", (json_int_t)t->unrelated, "consistency_mean",
-                     measure_json(t, t->sum / frames), "consistency_mean_after",
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:I, s:o}",
+                     "frames", (json_int_t)t->frames, "unrelated", (json_int_t)t->unrelated,
+                     "consistency_mean", measure_json(t, t->sum / frames), "consistency_mean_after",
                      measure_json(t, t->sum_after / frames), "consistency_min", measure_json(t, t->minimum),
                      "min_frame", t->frames > 0 ? json_integer((json_int_t)t->minimum_frame) : json_null(),
                      "below_threshold", list_json(&t->lists[VSM_STEREO_TALLY_BELOW]), "mended",
@@ -160,13 +184,13 @@ static json_t *stereo_json(const struct vsm_stereo_tally *t)
                      eyes_json(t, VSM_STEREO_TALLY_BLURRED), "largest_area_ratio",
                      measure_json(t, t->largest_area), "largest_centroid_residual",
                      measure_json(t, t->largest_residual), "largest_vertical_offset", t->largest_offset,
-                     "swapped_scenes", (json_int_t)t->swapped_scenes);
+                     "swapped_scenes", (json_int_t)t->swapped_scenes, "scenes",
+                     scenes_json(&t->scenes, eye_height));
 }
 
 /* How the eyes stand to each other, as --dry-run says it; null where that was not looked at. */
 static json_t *alignment_json(const struct vsm_plan_eyes *eyes)
 {
-    static const char *const orders[] = {"unknown", "straight", "swapped"};
     const struct vsm_alignment_result *a = &eyes->alignment;
 
     if (!eyes->looked)
@@ -221,8 +245,9 @@ static json_t *report_json(const struct vsm_report *r)
                      "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings,
                      "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "eyes",
                      alignment_json(&r->plan->eyes), "people", people_json(r->people), "views",
-                     views_json(r->views), "track", track_json(r->track), "stereo", stereo_json(r->stereo),
-                     "scaling", scaling_json(r->scaling), "stages", stages);
+                     views_json(r->views), "track", track_json(r->track), "stereo",
+                     stereo_json(r->stereo, r->plan->layout.eyes[0].height), "scaling",
+                     scaling_json(r->scaling), "stages", stages);
 }
 
 static char *report_path(const struct vsm_plan *plan)

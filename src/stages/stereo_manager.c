@@ -164,6 +164,18 @@ static void settle_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pa
     vsm_stereo_pair_end(pair->stereo, frame, &pair->result);
 }
 
+/* By the first pair of views that has matched anything. */
+static const struct vsm_alignment_result *alignment_of(const struct vsm_stereo_manager *m)
+{
+    const struct vsm_stereo_grids_pair *pairs = m->grids.pairs;
+
+    for (int k = 0; k < m->grids.pair_count; k++) {
+        if (pairs[k].result.alignment.known)
+            return &pairs[k].result.alignment;
+    }
+    return &pairs[0].result.alignment;
+}
+
 static void publish_mean(struct vsm_stereo_manager *m)
 {
     if (m->tally.frames > 0)
@@ -259,6 +271,9 @@ static int settle(struct vsm_stereo_manager *m, struct vsm_frame *frame, const f
         vsm_stereo_grids_end(&pairs[k]);
     }
     vsm_scratch_end();
+    if (status == VSM_OK)
+        vsm_stereo_scenes_add(&m->tally.scenes, frame->index, frame->scene_cut, m->options.master,
+                              alignment_of(m));
     publish_mean(m);
     return status;
 }

@@ -101,6 +101,7 @@ void vsm_stereo_tally_save(const struct vsm_stereo_tally *t, struct vsm_bytes_ou
     vsm_bytes_put_u8(out, t->swapped);
     for (int kind = 0; kind < VSM_STEREO_TALLY_KINDS; kind++)
         save_list(&t->lists[kind], out);
+    vsm_stereo_scenes_save(&t->scenes, out);
 }
 
 bool vsm_stereo_tally_load(struct vsm_stereo_tally *t, struct vsm_bytes_in *in)
@@ -120,5 +121,5 @@ bool vsm_stereo_tally_load(struct vsm_stereo_tally *t, struct vsm_bytes_in *in)
     t->swapped = vsm_bytes_get_u8(in) != 0;
     for (int kind = 0; kind < VSM_STEREO_TALLY_KINDS && good; kind++)
         good = load_list(&t->lists[kind], in);
-    return good && !in->failed;
+    return good && vsm_stereo_scenes_load(&t->scenes, in) && !in->failed;
 }

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "frame/view.h"
+#include "stages/stereo_scenes.h"
 #include "stereo/stereo_pair.h"
 
 #include <stdbool.h>
@@ -45,6 +46,7 @@ struct vsm_stereo_tally {
     int64_t swapped_scenes;  /* scenes whose eyes seem exchanged, by their last frame so far */
     bool swapped;            /* this scene counts there */
     struct vsm_stereo_tally_list lists[VSM_STEREO_TALLY_KINDS];
+    struct vsm_stereo_scenes scenes; /* the caller's to add to */
 };
 
 /* Adds a frame by its number in the input. `threshold` as in struct vsm_stereo_pair_options. */

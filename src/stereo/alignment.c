@@ -127,6 +127,8 @@ struct vsm_alignment_result vsm_alignment_judge(const struct vsm_alignment *alig
     struct vsm_alignment_result r = {.pitch = median_pitch(alignment), .gain = {1.0, 1.0, 1.0}};
     const double right = alignment->crossed[0], wrong = alignment->crossed[1];
 
+    for (int i = 0; i < VSM_ALIGNMENT_BINS; i++)
+        r.known = r.known || alignment->pitch[i] > 0.0f;
     r.offset = r.pitch / M_PI * grid_height;
     for (int c = 0; c < 3; c++) {
         if (alignment->light[0][c] > 0.0 && alignment->light[1][c] > 0.0)

@@ -39,6 +39,7 @@ struct vsm_alignment_result {
     double gain[3]; /* slave's light over the master's, R, G, B as coded; 1 while unknown */
     enum vsm_alignment_eyes eyes;
     bool unrelated; /* the eyes show different things */
+    bool known;     /* something was matched */
 };
 
 /* Adds a frame's map, measured with `search` (to tell swapped eyes, both_ways) from these pictures. */

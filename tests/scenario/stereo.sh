@@ -1,6 +1,6 @@
 #!/bin/sh
 # Both eyes in the whole program: exchanged eyes are put right, unrelated ones recognised and left alone; and what is
-# compared and mended through turned views is so after a kill too.
+# compared and mended through turned views is so after a kill too, as is what the report says of each scene.
 # usage: stereo.sh PROGRAM (built with fault points, for the kills) MAKE_STEREO_TRUTH
 truth=$(realpath "$2")
 . "$(dirname "$0")/program.sh"
@@ -90,6 +90,30 @@ for view in direct rectilinear; do
         not_ok "$view: killed and resumed" "$(cat stderr)"
     fi
 done
+
+# Two scenes whose cameras stood differently, the second in a mirror and other colours for the cut to be seen; killed in
+# the first and in the second.
+film f 9 two-crossing-tilted --eye 320
+film g 9 standing-swapped --eye 320
+ffmpeg -v error -i f.source.mkv -i g.source.mkv -filter_complex "[1]hflip,hue=h=120:s=2[b];[0][b]concat" \
+    -c:v libx264 -crf 8 two.mkv
+both="--set input.layout=sbs --set input.projection=half_equirect --set input.swap_eyes=false"
+run two.mkv two_want.mkv "" $both
+stereo '"scenes":.*' >want.scenes
+first="^\"scenes\":.\"count\":2,\"list\":\[.\"first_frame\":0,\"frames\":9,\"unrelated\":false,\"order\":\"straight\",$low-${degrees}-0\.(3|4)[0-9]*${gain}1\.(0[5-9]|1)[0-9]*,"
+grep -Eq "$first" want.scenes && grep -Eq '"first_frame":9,"frames":9,"unrelated":false,"order":"swapped"' want.scenes &&
+    ok "order, offset and light of each scene" || not_ok "order, offset and light of each scene" "$(cat want.scenes stderr)"
+killed() {
+    run two.mkv two_got.mkv ckpt.rename:1:kill $both
+    [ $? = 137 ]
+}
+if ! killed; then
+    skip "scenes of a killed and resumed job" "this program has no fault points"
+elif killed && run two.mkv two_got.mkv "" $both && stereo '"scenes":.*' >got.scenes && cmp -s want.scenes got.scenes; then
+    ok "scenes of a killed and resumed job"
+else
+    not_ok "scenes of a killed and resumed job" "$(cat got.scenes stderr)"
+fi
 
 # The master eye's finger.
 for view in direct rectilinear; do

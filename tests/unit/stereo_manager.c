@@ -344,6 +344,63 @@ static void save(struct vsm_stereo_manager *m, struct vsm_state *state)
     CHECK_INT(r.barrier(r.self, state), VSM_OK);
 }
 
+/* Those of scene(): the second one begins with frame 11. */
+static void check_scenes(const struct vsm_stereo_tally *tally)
+{
+    const struct vsm_stereo_scenes *s = &tally->scenes;
+
+    CHECK_INT(s->count, 2);
+    CHECK(s->listed[0].first == 0 && s->listed[0].frames == 11);
+    CHECK(s->listed[1].first == 11 && s->listed[1].frames == 3);
+    for (int i = 0; i < 2; i++) {
+        CHECK(s->listed[i].known && !s->listed[i].unrelated);
+        CHECK_INT(s->listed[i].order, VSM_ALIGNMENT_STRAIGHT);
+        CHECK(fabs(s->listed[i].pitch) < M_PI / SIDE);
+        CHECK_NEAR(s->listed[i].gain[1], 1.0, 0.03);
+    }
+}
+
+/* A list of the first scenes and a count of all, of the right eye against the left one. */
+static void test_scenes_are_listed(void)
+{
+    static struct vsm_stereo_scenes s, loaded;
+    struct vsm_alignment_result r = {.pitch = 0.01,
+                                     .gain = {2.0, 1.0, 0.5},
+                                     .eyes = VSM_ALIGNMENT_SWAPPED,
+                                     .known = true};
+    struct vsm_bytes_out out = {0};
+    struct vsm_bytes_in in;
+
+    vsm_stereo_scenes_add(&s, 7, false, VSM_LEFT, &r);
+    vsm_stereo_scenes_add(&s, 8, false, VSM_LEFT, &r);
+    vsm_stereo_scenes_add(&s, 9, true, VSM_RIGHT, &r);
+    CHECK_INT(s.count, 2);
+    CHECK(s.listed[0].first == 7 && s.listed[0].frames == 2 && s.listed[1].first == 9);
+    CHECK_INT(s.listed[0].order, VSM_ALIGNMENT_SWAPPED);
+    CHECK(s.listed[0].pitch == 0.01 && s.listed[0].gain[0] == 2.0);
+    CHECK(s.listed[1].pitch == -0.01 && s.listed[1].gain[0] == 0.5 && s.listed[1].gain[2] == 2.0);
+    for (int i = 2; i < VSM_STEREO_SCENES_LISTED + 3; i++)
+        vsm_stereo_scenes_add(&s, 8 + i, true, VSM_LEFT, &r);
+    r.pitch = 1.0;
+    vsm_stereo_scenes_add(&s, 5000, false, VSM_LEFT, &r); /* of a scene that is not listed */
+    CHECK_INT(s.count, VSM_STEREO_SCENES_LISTED + 3);
+    CHECK_INT(s.listed[VSM_STEREO_SCENES_LISTED - 1].first, 8 + VSM_STEREO_SCENES_LISTED - 1);
+    CHECK(s.listed[VSM_STEREO_SCENES_LISTED - 1].pitch == 0.01);
+    vsm_stereo_scenes_save(&s, &out);
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK(vsm_stereo_scenes_load(&loaded, &in) && vsm_bytes_left(&in) == 0);
+    CHECK(memcmp(&s, &loaded, sizeof(s)) == 0);
+    in = vsm_bytes_in_of(out.data, out.size - 1);
+    CHECK(!vsm_stereo_scenes_load(&loaded, &in));
+    out.data[8 + 16] = VSM_ALIGNMENT_SWAPPED + 1;
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK(!vsm_stereo_scenes_load(&loaded, &in));
+    out.data[7] = 0x80; /* a negative count */
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK(!vsm_stereo_scenes_load(&loaded, &in));
+    vsm_bytes_out_finish(&out);
+}
+
 /* Ended in the midst of mending and gone on: the same state and the same list, bit by bit. */
 static void test_resume_is_exact(void)
 {
@@ -361,6 +418,7 @@ static void test_resume_is_exact(void)
     m = open_manager(true, whole);
     scene(m, 0, 14);
     save(m, states[0]);
+    check_scenes(vsm_stereo_manager_tally(m));
     vsm_stereo_manager_destroy(m);
     m = open_manager(true, cut);
     scene(m, 0, 6);
@@ -371,6 +429,7 @@ static void test_resume_is_exact(void)
     CHECK_INT(vsm_stereo_manager_restore(m, states[1]), VSM_OK);
     scene(m, 6, 14);
     save(m, states[2]);
+    check_scenes(vsm_stereo_manager_tally(m));
     vsm_stereo_manager_destroy(m);
     x = vsm_state_find(states[0], "stereo");
     y = vsm_state_find(states[2], "stereo");
@@ -537,6 +596,7 @@ int main(void)
     RUN(test_only_measuring_changes_nothing);
     RUN(test_black_and_frozen_eyes);
     RUN(test_what_cannot_be_measured);
+    RUN(test_scenes_are_listed);
     RUN(test_resume_is_exact);
     RUN(test_past_follows_directions);
     RUN(test_views_change);
