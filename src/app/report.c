@@ -150,7 +150,8 @@ static json_t *scene_json(const struct vsm_stereo_scene *s, int eye_height)
                      "right_too_low_pixels", pixels, "right_too_low_degrees", degrees, "right_gain", gain);
 }
 
-/* Every scene, as far as they are listed; offset and gain are null where nothing was matched or the eyes are unrelated. */
+/* Every scene, as far as they are listed; offset and gain are null where nothing was matched or the eyes are
+ * unrelated. */
 static json_t *scenes_json(const struct vsm_stereo_scenes *scenes, int eye_height)
 {
     json_t *list = json_array();

@@ -1,9 +1,8 @@
 /* A list of all frames, one JSON object a line: how well the eyes agree and what was mended.
  *
  * {"frame": number in the input, "pair": of views, "measured": the eyes could be compared, "people": in
- * either eye,
- *  "consistency": before mending, "after": mending, "area": right over left, "residual": grid pixels, "matched": share of
- *  cells, "taken": [left, right] share of people, "faults": [left, right]}
+ *  either eye, "consistency": before mending, "after": mending, "area": slave over master, "residual": grid
+ *  pixels, "matched": share of cells, "taken": [left, right] share of people, "faults": [left, right]}
  * Exact after a resume: a checkpoint records the size, and the file is cut to it.
  */
 #ifndef VSM_STAGES_STEREO_LIST_H

@@ -1,7 +1,8 @@
 /* How the eyes stand to each other, scene by scene: for the report, and for checkpoints.
  *
- * A scene's entry is what all its frames so far say together (stereo/alignment.h), told of the right eye against the left
- * one, whichever is the master. The first VSM_STEREO_SCENES_LISTED are kept, the others counted.
+ * A scene's entry is what all its frames so far say together (stereo/alignment.h), told of the right eye
+ * against the left one, whichever is the master. The first VSM_STEREO_SCENES_LISTED are kept, the others
+ * counted.
  */
 #ifndef VSM_STAGES_STEREO_SCENES_H
 #define VSM_STAGES_STEREO_SCENES_H

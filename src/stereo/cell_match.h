@@ -18,8 +18,9 @@ void vsm_cell_match_run(const struct vsm_parallax *parallax, const struct vsm_st
                         const struct vsm_disparity_search *search, struct vsm_parallel *pool,
                         struct vsm_disparity_map *map);
 
-/* Whether people in `alpha`, width * height of the grid, are anywhere large enough to be matched, and where cells are
- * usable; whether they have texture is not asked. `levels` of the pyramid. Cost: 1 ms on a grid of 512 if they are not. */
+/* Whether people in `alpha`, width * height of the grid, are anywhere large enough to be matched, and where
+ * cells are usable; whether they have texture is not asked. `levels` of the pyramid. Cost: 1 ms on a grid of
+ * 512 if they are not. */
 bool vsm_cell_match_can(const struct vsm_parallax *parallax, int levels, const float *alpha);
 
 #endif

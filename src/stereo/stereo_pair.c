@@ -152,7 +152,8 @@ static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
                                    pair->grid.height);
 }
 
-/* Whether nothing could be matched and in neither eye anything could have been: what a black eye lacks, the other has. */
+/* Whether nothing could be matched and in neither eye anything could have been: what a black eye lacks, the
+ * other has. */
 static bool is_blind(const struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                      const struct vsm_stereo_pair_look *look, int m)
 {

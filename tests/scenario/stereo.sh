@@ -97,7 +97,7 @@ film f 9 two-crossing-tilted --eye 320
 film g 9 standing-swapped --eye 320
 ffmpeg -v error -i f.source.mkv -i g.source.mkv -filter_complex "[1]hflip,hue=h=120:s=2[b];[0][b]concat" \
     -c:v libx264 -crf 8 two.mkv
-both="--set input.layout=sbs --set input.projection=half_equirect --set input.swap_eyes=false"
+both="--set input.layout=sbs --set input.projection=half_equirect --set input.swap_eyes=false --set matting.view=direct"
 run two.mkv two_want.mkv "" $both
 stereo '"scenes":.*' >want.scenes
 first="^\"scenes\":.\"count\":2,\"list\":\[.\"first_frame\":0,\"frames\":9,\"unrelated\":false,\"order\":\"straight\",$low-${degrees}-0\.(3|4)[0-9]*${gain}1\.(0[5-9]|1)[0-9]*,"

@@ -290,7 +290,8 @@ static void test_black_and_frozen_eyes(void)
     vsm_stereo_manager_destroy(m);
 }
 
-/* Somebody too thin to be matched is not measured, which is not the same as not agreeing; a black master is. */
+/* Somebody too thin to be matched is not measured, which is not the same as not agreeing; who is missing in a
+ * black master does not agree. */
 static void test_what_cannot_be_measured(void)
 {
     struct vsm_stereo_manager *m = open_manager(false, NULL);
