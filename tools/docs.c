@@ -159,8 +159,9 @@ void vsm_docs_man(FILE *out)
         fputc('\n', out);
     }
     fputs(".SH DESCRIPTION\n"
-          "Reads a stereo VR180 video, finds the people in it, and writes them on a green background, as a\n"
-          "matte, or both, frame by frame in constant memory.\n"
+          "Reads a stereo VR180 video, finds the people in it, and writes them over a key colour, as a\n"
+          "matte, with an alpha plane or packed for VR players, also several of these in one run, frame by\n"
+          "frame in constant memory.\n"
           "A job that was stopped goes on where it was when the same command is given again.\n"
           ".PP\n"
           "The settings come from the defaults, then from \\fICONFIG.yaml\\fR, then from the arguments; the\n"

@@ -42,7 +42,7 @@ const struct vsm_cli_subcommand vsm_cli_subcommands[] = {
      "Show how far the job that makes OUTPUT is, and whether it is running. Changes nothing."},
     {"models", VSM_CLI_MODELS_USAGE,
      "List the checkpoints of tracking networks, download one, take one from a file, check them against "
-     "their SHA-256, or remove one."},
+     "their SHA-256, or remove one; clear-cache deletes the optimised networks made of them."},
     {"doctor", VSM_CLI_DOCTOR_USAGE,
      "Say what this build and machine have, what is missing and what to install for it, and try the network "
      "on a small picture. Exit code 0 if a job can run, else 4."},

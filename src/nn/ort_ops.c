@@ -260,9 +260,10 @@ void vsm_ort_ops_destroy(struct vsm_ort_ops *ops)
     vsm_mem_free(ops);
 }
 
-/* The library does not look for a session's own operators in a model made by its editor, but in one that it has read and
- * that the editor adds to. This is the least that can be read: in the encoding of Protocol Buffers the ModelProto of ONNX's
- * onnx.proto with ir_version 8, a graph named "-" and three operator sets, the first (of ONNX itself) VSM_GRAPH_HALF_OPSET. */
+/* The library does not look for a session's own operators in a model made by its editor, but in one that it
+ * has read and that the editor adds to. This is the least that can be read: in the encoding of Protocol
+ * Buffers the ModelProto of ONNX's onnx.proto with ir_version 8, a graph named "-" and three operator sets,
+ * the first (of ONNX itself) that of nn/graph_half.h. */
 static const unsigned char empty_model[] = {
     0x08, 8,                   /* ir_version */
     0x3a, 3,   0x12, 1,   '-', /* graph { name } */
