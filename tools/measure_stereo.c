@@ -23,6 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* SAD from which on a scene counts as worse, of that alone. */
+#define WORSE 1.0005
+
 enum poison { POISON_NONE, POISON_NAN, POISON_WRONG };
 
 struct options {
@@ -47,6 +50,12 @@ struct way {
     const char *name; /* for pictures */
     double sad[2], last[2], before, after;
     int people;
+};
+
+/* Over the scenes: sums of their agreement. */
+struct summary {
+    double alone, mended;
+    int scenes, worse;
 };
 
 static size_t pixels_of(const struct options *o)
@@ -283,18 +292,27 @@ static void print_lists(const struct way *way)
     }
 }
 
-static void print_scene(const char *name, const struct way ways[2], const struct options *o)
+static void print_scene(const char *name, const struct way ways[2], const struct options *o,
+                        struct summary *all)
 {
     const double n = o->count;
-    double alone = (ways[0].sad[0] + ways[0].sad[1]) / n, mended = (ways[1].sad[0] + ways[1].sad[1]) / n;
+    const double alone = (ways[0].sad[0] + ways[0].sad[1]) / n,
+                 mended = (ways[1].sad[0] + ways[1].sad[1]) / n;
+    const double before = ways[0].before / fmax(ways[0].people, 1),
+                 after = ways[1].after / fmax(ways[1].people, 1);
+    const bool worse = mended > alone * WORSE;
 
     printf(
         "%-20s agree %.4f  mended %.4f -> %.4f  SAD left %6.2f -> %6.2f  right %6.2f -> %6.2f  both %6.2f -> "
-        "%6.2f  %s\n",
-        name, ways[0].before / fmax(ways[0].people, 1), ways[1].before / fmax(ways[1].people, 1),
-        ways[1].after / fmax(ways[1].people, 1), ways[0].sad[0] / n, ways[1].sad[0] / n, ways[0].sad[1] / n,
-        ways[1].sad[1] / n, alone, mended, mended > alone * 1.0005 ? "WORSE" : "ok");
+        "%6.2f (%+.2f %%)  %s\n",
+        name, before, ways[1].before / fmax(ways[1].people, 1), after, ways[0].sad[0] / n, ways[1].sad[0] / n,
+        ways[0].sad[1] / n, ways[1].sad[1] / n, alone, mended, 100.0 * (mended / fmax(alone, 1e-9) - 1.0),
+        worse ? "WORSE" : "ok");
     fflush(stdout);
+    all->scenes++;
+    all->worse += worse;
+    all->alone += before;
+    all->mended += after;
 }
 
 static int shoot_and_take(const struct options *o, struct vsm_truth_film *film, struct way ways[2],
@@ -331,7 +349,7 @@ static int shoot_and_take(const struct options *o, struct vsm_truth_film *film, 
 }
 
 static int measure_scene(const struct options *o, const struct vsm_truth_scenes_scene *scene,
-                         struct vsm_rvm *rvm, struct vsm_parallel *pool)
+                         struct vsm_rvm *rvm, struct vsm_parallel *pool, struct summary *all)
 {
     const struct vsm_truth_film_options filming = {
         .data = o->data, .scene = *scene, .frames = o->frames, .eye = o->eye, .fault = o->fault};
@@ -345,7 +363,7 @@ static int measure_scene(const struct options *o, const struct vsm_truth_scenes_
     if (status == VSM_OK)
         status = shoot_and_take(o, &film, ways, pool);
     if (status == VSM_OK) {
-        print_scene(scene->name, ways, o);
+        print_scene(scene->name, ways, o, all);
         if (o->each)
             print_lists(&ways[1]);
     }
@@ -360,6 +378,7 @@ static int measure(const struct options *o, char *const *names, int count)
     const struct vsm_rvm_options matter = {
         .graph_path = o->models, .width = o->eye, .height = o->eye, .batch = 1, .session = {.threads = 2}};
     struct vsm_parallel *pool = vsm_parallel_create(2);
+    struct summary all = {0};
     struct vsm_rvm *rvm = NULL;
     int status = pool ? vsm_rvm_create(&matter, &rvm) : VSM_E_NOMEM;
 
@@ -367,9 +386,12 @@ static int measure(const struct options *o, char *const *names, int count)
         const struct vsm_truth_scenes_scene *scene =
             count ? vsm_truth_scenes_find(names[i]) : vsm_truth_scenes_get(i);
 
-        status = scene ? measure_scene(o, scene, rvm, pool)
+        status = scene ? measure_scene(o, scene, rvm, pool, &all)
                        : vsm_fail(VSM_E_USAGE, "%s: no such scene; see make_stereo_truth --list", names[i]);
     }
+    if (all.scenes > 1)
+        printf("%d scenes: agree %.4f  mended %.4f  SAD worse in %d\n", all.scenes, all.alone / all.scenes,
+               all.mended / all.scenes, all.worse);
     vsm_rvm_destroy(rvm);
     vsm_parallel_destroy(pool);
     return status;
