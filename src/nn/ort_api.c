@@ -12,13 +12,13 @@ int vsm_ort_api_get(const OrtApi **api, const OrtModelEditorApi **editor)
     const OrtApi *found = OrtGetApiBase()->GetApi(ORT_API_VERSION);
     const OrtModelEditorApi *found_editor = found ? found->GetModelEditorApi() : NULL;
 
+    *api = found;
     if (!found_editor)
         return vsm_fail(
             VSM_E_DEVICE,
             "ONNX Runtime %s: too old or a minimal build, the program was built for 1.%d; install that "
             "version or rebuild",
             OrtGetApiBase()->GetVersionString(), ORT_API_VERSION);
-    *api = found;
     if (editor)
         *editor = found_editor;
     return VSM_OK;

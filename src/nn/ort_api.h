@@ -10,7 +10,8 @@
 
 #include <onnxruntime_c_api.h>
 
-/* The function tables; VSM_E_DEVICE if the library that was loaded is older than the headers. Any thread. */
+/* The function tables; VSM_E_DEVICE if the library that was loaded is older than the headers or
+ * lacks the editor. Any thread. */
 int vsm_ort_api_get(const OrtApi **api, const OrtModelEditorApi **editor) VSM_NODISCARD;
 
 /* VSM_OK for NULL; otherwise vsm_fail(status, "what: ONNX Runtime's text") and the OrtStatus is released. Out
