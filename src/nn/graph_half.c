@@ -197,8 +197,9 @@ static void add_cast(struct job *job, const struct vsm_graph_node *node)
 
     if (node->attrs[0].i == ONNX_FLOAT) {
         const struct vsm_attr attr = VSM_ATTR_I("to", ONNX_FLOAT16);
+        const vsm_value in = as_full(job, node->inputs[0]);
 
-        twin->half = vsm_graph_node(job->to, "Cast", &job->twins[node->inputs[0]].full, 1, &attr, 1);
+        twin->half = vsm_graph_node(job->to, "Cast", &in, 1, &attr, 1);
         twin->halved = true;
     } else {
         const vsm_value in = as_half(job, node->inputs[0]);
@@ -252,7 +253,6 @@ static void fill(struct job *job)
 
     for (size_t i = 0; i < from->input_count; i++) {
         const struct vsm_graph_port *p = &from->inputs[i];
-
         struct twin *twin = &job->twins[p->value];
         const vsm_value v = vsm_graph_input(job->to, p->name, p->dtype, p->rank, p->dims);
 

@@ -154,6 +154,23 @@ static void test_half_input(void)
     vsm_graph_destroy(g);
 }
 
+/* A cast to float32 wants a float32 value even of what comes in half. */
+static void test_cast_half_input(void)
+{
+    const int64_t dims[] = {2};
+    const struct vsm_attr to = VSM_ATTR_I("to", 1);
+    struct vsm_graph *g = vsm_graph_create("cast", 20), *half = NULL;
+    vsm_value x = vsm_graph_input(g, "x", VSM_F16, 1, dims);
+
+    x = vsm_graph_node(g, "Cast", &x, 1, &to, 1);
+    vsm_graph_output(g, x, "y", VSM_F32, 1, dims);
+    CHECK_INT(vsm_graph_half(g, &half), VSM_OK);
+    for (size_t i = 0; half && i < half->node_count; i++)
+        CHECK(half->nodes[i].inputs[0] != VSM_VALUE_NONE);
+    vsm_graph_destroy(half);
+    vsm_graph_destroy(g);
+}
+
 static void test_unknown_operator(void)
 {
     struct vsm_graph *g = vsm_graph_create("odd", 20), *half = NULL;
@@ -173,6 +190,7 @@ int main(void)
     RUN(test_types);
     RUN(test_same_network);
     RUN(test_half_input);
+    RUN(test_cast_half_input);
     RUN(test_unknown_operator);
     return tap_done();
 }
