@@ -150,6 +150,20 @@ static int create_network(const struct vsm_plan *plan, const struct vsm_image *s
     return vsm_gpu_stage_create(&options, stage);
 }
 
+/* Pictures are as large as the input's, so that no smaller grid makes room for them. */
+static int advise(int status)
+{
+    char message[256];
+
+    if (status != VSM_E_NOMEM)
+        return status;
+    snprintf(message, sizeof(message), "%s", vsm_error_message());
+    return vsm_fail(VSM_E_NOMEM,
+                    "%s; end other programs that use the device, write fewer outputs, or set "
+                    "processing.device: cpu",
+                    message);
+}
+
 int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stages *stages)
 {
     const struct vsm_video_info *info = vsm_video_reader_info(plan->reader);
@@ -173,6 +187,7 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stage
     status = vsm_gpu_upload_stage_create(&source, plan->layout.eyes, plan->layout.eye_count, &stages->upload);
     if (status == VSM_OK)
         status = vsm_gpu_refine_stage_create(&options, &stages->refine);
+    status = advise(status);
     if (status == VSM_OK)
         status = create_network(plan, &source, targets, &stages->network);
     if (status == VSM_OK) {
@@ -199,7 +214,9 @@ int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manag
     vsm_device_review_views(plan->views, plan->view_count, small);
     stages->compares = stereo != NULL;
     status = vsm_device_review_create(&options, &stages->review);
-    return status == VSM_OK ? vsm_gpu_refine_stage_set_review(stages->refine, stages->review, small) : status;
+    if (status == VSM_OK)
+        status = vsm_gpu_refine_stage_set_review(stages->refine, stages->review, small);
+    return advise(status);
 }
 
 void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages)
