@@ -41,7 +41,8 @@ int vsm_cuda_memory_free(size_t *bytes) VSM_NODISCARD;
 /* The driver's context (CUcontext) of device 0 that everything here uses, for libraries that want one. */
 int vsm_cuda_context(void **context) VSM_NODISCARD;
 
-/* Device memory, zeroed by the time that the call returns. Waits for the default stream. free: NULL is allowed. */
+/* Device memory, zeroed by the time that the call returns. Waits for the default stream, not for those of
+ * vsm_cuda_stream_create(); for starts and growing, not for every frame. free: NULL is allowed. */
 int vsm_cuda_alloc(const char *what, size_t bytes, void **memory) VSM_NODISCARD;
 void vsm_cuda_free(void *memory);
 

@@ -87,8 +87,8 @@ void vsm_sam2_tracker_destroy(struct vsm_sam2_tracker *tracker);
  * reads them quickly. The caller's; NULL on failure (message set). */
 struct vsm_tensor *vsm_sam2_tracker_new_images(const struct vsm_sam2_tracker *tracker) VSM_NODISCARD;
 
-/* Normalises a view's RGB 0..1 planes [3, S, S], in place, and puts them into `images`, whose float32
- * numbers they may be. */
+/* Normalises a view's RGB 0..1 planes [3, S, S], in place, and rounds them into float16 `images`; float32
+ * ones are not written to: the planes must be that view's numbers in them. */
 void vsm_sam2_tracker_put_picture(float *planes, struct vsm_tensor *images, int view,
                                   struct vsm_parallel *pool);
 
