@@ -144,7 +144,7 @@ static void print_detector(const struct vsm_plan *plan, FILE *out)
                 plan->detector_path, VSM_DETECTOR_GRAPH_SHA256, VSM_DETECTOR_SHARD_SHA256,
                 plan->detector_interval);
     else
-        fprintf(out, "detector    none: %s\n", plan->gpu ? "not with CUDA yet" : "its weights are missing");
+        fprintf(out, "detector    none: its weights are missing\n");
 }
 
 static void print_outputs(const struct vsm_plan *plan, FILE *out)

@@ -158,7 +158,10 @@ const struct vsm_option vsm_options_table[] = {
      .max = 63,
      .automatic = true,
      .in_hash = true,
-     .help = "Constant quality: lower is better and larger; auto is what is usual for the codec."},
+     .help =
+         "Constant quality: lower is better and larger; auto is what is usual for the codec. libx264 gets "
+         "one quantiser for it, which makes files about as large as its own crf would; 0 is lossless with "
+         "it."},
     {.key = "output.preset",
      .type = VSM_OPTIONS_NAME,
      .offset = FIELD(output.preset),

@@ -6,7 +6,6 @@
 #include <libavutil/opt.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What the threads of a codec work on, hence how many of them are of use. */
@@ -54,6 +53,11 @@ static const struct traits *find_traits(const char *name)
         if (strcmp(all_traits[i].name, name) == 0)
             return &all_traits[i];
     return &unknown;
+}
+
+static double quality_of(const struct vsm_video_encoder_options *options, const struct traits *traits)
+{
+    return options->crf >= 0 ? options->crf : traits->default_quality;
 }
 
 /* Depth of look-ahead and references by picture size.
@@ -167,16 +171,16 @@ static void put_hdr(const struct vsm_ff_static_data *data, const char *light_key
         snprintf(text + used, size - used, ":%s=%u,%u", light_key, data->light.MaxCLL, data->light.MaxFALL);
 }
 
-/* Quality 0 stays lossless; higher depths count quantisers from lower down, as crf does not. */
-static void set_quantiser(int above_crf, AVCodecContext *codec, AVDictionary **dictionary)
+/* Quality 0 is lossless; higher depths count quantisers from lower down, as crf does not. */
+static void set_quantiser(double quality, int above_crf, const AVCodecContext *codec,
+                          AVDictionary **dictionary)
 {
-    const double crf = strtod(av_dict_get(*dictionary, "crf", NULL, 0)->value, NULL);
     const int depth = vsm_video_encoder_depth(av_get_pix_fmt_name(codec->pix_fmt));
     int quantiser = 0;
 
-    if (crf > 0)
-        quantiser =
-            min_int((int)(crf + above_crf + 0.5), X264_QUANTISER_MOST) + (depth > 8 ? 6 * (depth - 8) : 0);
+    if (quality > 0)
+        quantiser = min_int((int)(quality + above_crf + 0.5), X264_QUANTISER_MOST) +
+                    (depth > 8 ? 6 * (depth - 8) : 0);
     av_dict_set(dictionary, "crf", NULL, 0);
     av_dict_set_int(dictionary, "qp", quantiser, 0);
 }
@@ -195,7 +199,7 @@ static void setup_x264(const struct vsm_video_encoder_options *options, const st
         constant ? 0 : depth->lookahead, depth->b_frames, depth->references, depth->frame_threads == 1,
         constant ? ":weightp=0:scenecut=0:b-adapt=0:force-cfr=1" : "");
     if (constant)
-        set_quantiser(depth->above_crf, codec, dictionary);
+        set_quantiser(quality_of(options, find_traits("libx264")), depth->above_crf, codec, dictionary);
     put_hdr(hdr, "cll", "mastering-display", text, sizeof(text));
     av_dict_set(dictionary, "x264-params", text, 0);
     codec->max_b_frames = depth->b_frames;
@@ -249,7 +253,7 @@ static void setup_svtav1(int threads, AVDictionary **dictionary)
 static int set_quality(const struct vsm_video_encoder_options *options, const struct traits *traits,
                        AVCodecContext *codec, AVDictionary **dictionary)
 {
-    double quality = options->crf >= 0 ? options->crf : traits->default_quality;
+    const double quality = quality_of(options, traits);
     char text[32];
 
     if (options->crf >= 0 && !traits->quality)

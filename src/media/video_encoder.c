@@ -416,7 +416,8 @@ int vsm_video_encoder_end_segment(struct vsm_video_encoder *encoder)
     return status;
 }
 
-/* State: u32 threads, u32 D, SHA-256 of the settings, u64 packets, then min(D, packets) times i64 pts, all little-endian. */
+/* State: u32 threads, u32 D, SHA-256 of the settings, u64 packets, then min(D, packets) times i64 pts, all
+ * little-endian. */
 int vsm_video_encoder_save(struct vsm_video_encoder *encoder, struct vsm_bytes_out *out)
 {
     uint64_t kept = encoder->packets < (uint64_t)encoder->delay ? encoder->packets : (uint64_t)encoder->delay;

@@ -68,7 +68,8 @@ struct vsm_disparity_search {
     struct vsm_disparity_memory *memory; /* smooths, stands in for lost matches, and learns; NULL = none */
 };
 
-/* VSM_E_USAGE for a grid or baseline out of range. Memory: 25 bytes a grid pixel, unless shared or lent, and 600 KB. */
+/* VSM_E_USAGE for a grid or baseline out of range. Memory: 36 bytes a grid pixel, unless shared or lent, and
+ * 600 KB. */
 int vsm_disparity_create(const struct vsm_disparity_options *options,
                          struct vsm_disparity **disparity) VSM_NODISCARD;
 void vsm_disparity_destroy(struct vsm_disparity *disparity);

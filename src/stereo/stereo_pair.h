@@ -51,9 +51,9 @@ struct vsm_stereo_pair_result {
     struct vsm_consistency after; /* of what is given out: vsm_stereo_pair_end(); before then */
     struct vsm_alignment_result alignment;
     uint32_t scene_frames; /* of this scene, before this one */
-    bool
-        measured; /* the eyes belong together, both pictures are of this moment, and people, if there are any, could
-                            * be matched (vsm_disparity_can()) in one eye at least */
+    /* The eyes belong together, both pictures are of this moment, and people, if there are any, could be matched
+     * (vsm_disparity_can()) in one eye at least. */
+    bool measured;
     float taken[2]; /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
     /* On the grid: alpha as it was + weight * (target - that) is what it should become, NULL where nothing changes. The
      * weight is valid until the next frame, the target as long as the lent memory. */
@@ -67,11 +67,12 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options,
                            struct vsm_stereo_pair **pair) VSM_NODISCARD;
 void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair);
 
-/* The working memory of vsm_stereo_pair_look() and vsm_stereo_pair_settle(), 29 bytes a grid pixel, and lending it before each call, aligned to floats
- * with any content; the planes in its result lie there. */
+/* The working memory of vsm_stereo_pair_look() and vsm_stereo_pair_settle(), 44 bytes a grid pixel, and lending
+ * it before each call, aligned to floats with any content; result->target lies there. */
 size_t vsm_stereo_pair_bytes(const struct vsm_stereo_pair *pair);
 void vsm_stereo_pair_lend(struct vsm_stereo_pair *pair, void *memory);
 
+/* Floats of a look's planes: 4 a grid pixel. */
 size_t vsm_stereo_pair_look_floats(const struct vsm_stereo_pair *pair);
 
 /* The two halves of a frame's work: where things are, and what to do about it. The second may be another pair's of the

@@ -1,5 +1,7 @@
 #include "media/video_encoder.h"
 
+#include "media/encoder_codec.h"
+#include "media/ff.h"
 #include "media/packet.h"
 #include "media_source.h"
 #include "tap.h"
@@ -308,6 +310,57 @@ static void test_x264_follows_crf(void)
     }
 }
 
+struct quantiser {
+    int width, height, depth;
+    bool matte;
+    double crf;
+    int64_t bitrate;
+    const char *want; /* NULL: none */
+};
+
+static void check_quantiser(const struct quantiser *q)
+{
+    struct vsm_video_encoder_options options = options_of("libx264", yuv420);
+    const struct vsm_ff_static_data none = {0};
+    AVCodecContext *codec = avcodec_alloc_context3(NULL);
+    AVDictionary *dictionary = NULL;
+    const AVDictionaryEntry *got;
+
+    options.width = q->width;
+    options.height = q->height;
+    options.crf = q->crf;
+    options.bitrate = q->bitrate;
+    if (q->matte)
+        options.format = (struct vsm_format){.planes = VSM_PLANES_GRAY, .depth = 8};
+    codec->pix_fmt = q->depth == 8 ? AV_PIX_FMT_YUV420P : AV_PIX_FMT_YUV420P10;
+    CHECK_INT(vsm_encoder_codec_setup(&options, &none, 2, codec, &dictionary), VSM_OK);
+    got = av_dict_get(dictionary, "qp", NULL, 0);
+    CHECK(!got == !q->want);
+    if (got && q->want)
+        CHECK_STR(got->value, q->want);
+    CHECK(av_dict_get(dictionary, "crf", NULL, 0) == NULL);
+    av_dict_free(&dictionary);
+    avcodec_free_context(&codec);
+}
+
+/* By the size of the picture that is encoded, and never beyond what x264 has: 51, and 6 more for each further bit. */
+static void test_x264_quantiser(void)
+{
+    static const struct quantiser cases[] = {
+        {2048, 1024, 8, false, -1, 0, "23"},       {2050, 1024, 8, false, -1, 0, "22"},
+        {4096, 2048, 8, false, 20, 0, "25"},       {8192, 4096, 8, false, 17, 0, "19"},
+        {2048, 1024, 8, true, -1, 0, "26"},        {8192, 4096, 8, true, 17, 0, "26"},
+        {2048, 1024, 10, false, 17, 0, "35"},      {2048, 1024, 8, false, 0, 0, "0"},
+        {2048, 1024, 10, false, 0, 0, "0"},        {2048, 1024, 8, false, 0.5, 0, "7"},
+        {2048, 1024, 8, false, 45, 0, "51"},       {2048, 1024, 8, false, 46, 0, "51"},
+        {2048, 1024, 8, true, 63, 0, "51"},        {2048, 1024, 10, false, 63, 0, "63"},
+        {2048, 1024, 8, false, -1, 1000000, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        check_quantiser(&cases[i]);
+}
+
 static void test_auto_by_size_and_container(void)
 {
     CHECK_STR(vsm_video_encoder_auto("a.webm", 8, 2048, false), "libvpx-vp9");
@@ -333,6 +386,7 @@ int main(void)
     RUN(test_damaged_state_is_refused);
     RUN(test_other_settings_are_refused);
     RUN(test_x264_follows_crf);
+    RUN(test_x264_quantiser);
     RUN(test_auto_by_size_and_container);
     return tap_done();
 }
