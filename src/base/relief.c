@@ -53,8 +53,13 @@ int vsm_relief_give(struct vsm_relief *relief)
     int status = relief->give(relief->self);
 
     if (status == VSM_OK)
-        atomic_fetch_add(&relief->given, 1);
+        vsm_relief_note(relief);
     return status;
+}
+
+void vsm_relief_note(struct vsm_relief *relief)
+{
+    atomic_fetch_add(&relief->given, 1);
 }
 
 /* `seen`: how often something had been given up before the attempt that failed. */

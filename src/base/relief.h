@@ -26,6 +26,9 @@ void vsm_relief_unlock(struct vsm_relief *relief);
 /* The holder, under the lock, finds no memory itself: calls `give` and returns what that says. */
 int vsm_relief_give(struct vsm_relief *relief) VSM_NODISCARD;
 
+/* The holder, under the lock, has given something up of its own accord: whoever waits tries again first. */
+void vsm_relief_note(struct vsm_relief *relief);
+
 /* Calls attempt(opaque), again and again while it fails with VSM_E_NOMEM and something was given up since;
  * returns what it or `give` said last. relief NULL: once. Any thread that does not hold the lock. */
 int vsm_relief_try(struct vsm_relief *relief, int (*attempt)(void *opaque), void *opaque) VSM_NODISCARD;

@@ -105,6 +105,7 @@ static int wake(struct vsm_gpu_stage *s)
         status = vsm_gpu_sets_resize(&s->sets, vsm_scaling_current(&s->scaling));
         if (!status)
             status = vsm_gpu_sets_wake(&s->sets);
+        vsm_relief_note(s->relief);
     }
     return status == VSM_E_NOMEM ? advise(s) : status;
 }
@@ -374,6 +375,7 @@ static int adapt(struct vsm_gpu_stage *stage, uint64_t start)
     if (!vsm_scaling_note(&stage->scaling, frame, &sample))
         return VSM_OK;
     tell(stage, VSM_LOG_INFO);
+    vsm_relief_note(stage->relief); /* if it rose, who waits finds that out */
     return change_grid(stage);
 }
 

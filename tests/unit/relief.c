@@ -159,6 +159,33 @@ static void test_one_step_serves_all(void)
     pull_out(&c);
 }
 
+/* The holder steps down by itself between another's attempt and its asking. */
+static int take_while_the_holder_steps(void *opaque)
+{
+    struct wish *wish = opaque;
+    int status = take(wish);
+
+    if (wish->attempts == 1) {
+        vsm_relief_lock(wish->card->relief);
+        CHECK_INT(step_down(wish->card), VSM_OK);
+        vsm_relief_note(wish->card->relief);
+        vsm_relief_unlock(wish->card->relief);
+    }
+    return status;
+}
+
+static void test_the_holders_own_step_serves_too(void)
+{
+    struct card c;
+    struct wish wish = {&c, 6, 0};
+
+    insert(&c, 5);
+    CHECK_INT(vsm_relief_try(c.relief, take_while_the_holder_steps, &wish), VSM_OK);
+    CHECK_INT(wish.attempts, 2);
+    CHECK_INT((intmax_t)c.scaling.change_count, 1);
+    pull_out(&c);
+}
+
 static void test_holder_itself(void)
 {
     struct card c;
@@ -228,6 +255,7 @@ int main(void)
     RUN(test_nobody_to_ask);
     RUN(test_other_failures);
     RUN(test_one_step_serves_all);
+    RUN(test_the_holders_own_step_serves_too);
     RUN(test_holder_itself);
     RUN(test_stages_at_once);
     return tap_done();
