@@ -19,7 +19,6 @@
  * tail CRC-32 (struct vsm_muxer_mark), u64 index entries, u32 index CRC-32, u64 copied packets,
  * then the encoder's state. */
 #define STATE_MAGIC 0x33775356u /* "VSw3" */
-#define OLD_MAGIC   0x32775356u /* "VSw2", without the hash of the encoder's settings */
 
 #define VIDEO_STREAM 0 /* the copied ones follow */
 
@@ -296,12 +295,6 @@ static int read_state(const char *path, struct vsm_bytes_in *in, struct state *s
     state->entries = vsm_bytes_get_le64(in);
     state->crc = vsm_bytes_get_le32(in);
     state->copied = vsm_bytes_get_le64(in);
-    if (!in->failed && magic == OLD_MAGIC)
-        return vsm_fail(
-            VSM_E_INPUT,
-            "%s: was begun with an older version, whose encoder had other settings; finish it with that "
-            "one, or begin anew with --restart",
-            path);
     if (in->failed || magic != STATE_MAGIC || state->mark.size < 0 || state->mark.tail > state->mark.size ||
         state->mark.tail > VSM_MUXER_TAIL || state->entries < state->pictures)
         return vsm_fail(VSM_E_INPUT, "%s: the state to resume from is damaged; start anew", path);

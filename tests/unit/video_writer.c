@@ -397,19 +397,6 @@ static void test_vr_boxes_refuse_other_files(void)
     CHECK_HAS(vsm_error_message(), "no moov");
 }
 
-/* States of versions that did not keep the encoder's settings. */
-static void test_older_state_is_refused(void)
-{
-    const struct vsm_video_writer_options options = options_of(media_source_path("older.mp4"), "ffv1", NULL);
-    static const uint8_t state[96] = {'V', 'S', 'w', '2'};
-    struct vsm_bytes_in in = vsm_bytes_in_of(state, sizeof(state));
-    struct vsm_video_writer *writer = NULL;
-
-    CHECK_INT(vsm_video_writer_resume(&options, &in, &writer), VSM_E_INPUT);
-    CHECK_HAS(vsm_error_message(), "--restart");
-    CHECK(!writer);
-}
-
 int main(void)
 {
     RUN(test_uncopyable_streams_are_named);
@@ -424,6 +411,5 @@ int main(void)
     RUN(test_presentation_times_survive);
     RUN(test_audio_is_copied);
     media_source_clean();
-    RUN(test_older_state_is_refused);
     return tap_done();
 }
