@@ -9,7 +9,7 @@ needs_data
 film() { # NAME, FRAMES, SCENE, option...
     name=$1 frames=$2 scene=$3
     shift 3
-    "$truth" --data "$data" --frames "$frames" --eye 256 "$@" "$scene" "$name" >/dev/null 2>stderr ||
+    "$truth" --data "$data" --frames "$frames" --eye 256 --codec ffv1 "$@" "$scene" "$name" >/dev/null 2>stderr ||
         { not_ok "scene $scene" "$(cat stderr)"; tap_done; exit 1; }
 }
 film a 18 portrait-1m --fault finger:5:6
