@@ -155,7 +155,7 @@ static int run_stage(struct worker *w, struct vsm_frame *frame)
     if (status == VSM_OK && frame->seq != seq)
         status = vsm_fail(VSM_E_INTERNAL, "stage %s: renumbered frame %lld to %lld", w->stage.name,
                           (long long)seq, (long long)frame->seq);
-    if (status == VSM_OK)
+    if (status == VSM_OK && !w->stage.rest)
         atomic_fetch_add_explicit(&w->frames, 1, RELAXED);
     return status;
 }
@@ -174,7 +174,10 @@ static int run_sink(struct worker *w, struct vsm_frame *frame)
     start = vsm_clock_ns();
     status = w->stage.rest(w->stage.self, frame);
     count_busy(w, start);
-    return check_status(w, "rest", status);
+    status = check_status(w, "rest", status);
+    if (status == VSM_OK)
+        atomic_fetch_add_explicit(&w->frames, 1, RELAXED);
+    return status;
 }
 
 static int run_barrier(struct worker *w, struct vsm_barrier *barrier)
