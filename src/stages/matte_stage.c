@@ -143,13 +143,18 @@ static float *view_rgb(const struct vsm_matte_stage *stage, const struct vsm_mat
            3 * (ptrdiff_t)set->views[0].width * (ptrdiff_t)set->views[0].height * view;
 }
 
+static void list_pictures(const struct vsm_matte_stage *stage, const float *rgb[VSM_MAX_VIEWS])
+{
+    for (int i = 0; i < stage->views.now.count; i++)
+        rgb[i] = view_rgb(stage, &stage->views.now, i);
+}
+
 static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
 {
     const float *rgb[VSM_MAX_VIEWS];
     int status = VSM_OK;
 
-    for (int i = 0; i < stage->views.now.count; i++)
-        rgb[i] = view_rgb(stage, &stage->views.now, i);
+    list_pictures(stage, rgb);
     if (stage->review.run)
         status = stage->review.run(stage->review.self, frame, rgb, stage->views.now.states);
     if (status == VSM_OK && stage->views.director)
@@ -376,16 +381,43 @@ static int adapt(struct vsm_matte_stage *stage, int64_t frame)
     return vsm_scaling_note(&stage->scaling, frame, &sample) ? change_grid(stage, frame + 1) : VSM_OK;
 }
 
+static int judge_views(struct vsm_matte_stage *stage, struct vsm_frame *frame, bool *again)
+{
+    const float *rgb[VSM_MAX_VIEWS];
+
+    list_pictures(stage, rgb);
+    return vsm_view_director_judge(stage->views.director, frame, rgb, again);
+}
+
+/* With a director, until a scene's first views show everybody whole. */
+static int see_whole(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
+{
+    bool again = false;
+    int status;
+
+    do {
+        if (again) {
+            free_mattes(frame->mattes);
+            status = vsm_matte_views_again(&stage->views);
+            if (status != VSM_OK)
+                return status;
+        }
+        status = stage->adaptive ? see_adaptive(stage, frame, old) : see(stage, frame, old);
+        frame->view_count = stage->views.now.count;
+        if (status == VSM_OK && stage->views.director)
+            status = judge_views(stage, frame, &again);
+    } while (status == VSM_OK && again);
+    return status;
+}
+
 /* Through the views of this frame, old ones mixed in. */
 static int run_views(struct vsm_matte_stage *stage, struct vsm_frame *frame)
 {
     struct vsm_matte old[VSM_MAX_VIEWS] = {0};
-    int status = stage->adaptive ? see_adaptive(stage, frame, old) : see(stage, frame, old);
+    int status = see_whole(stage, frame, old);
 
-    if (status == VSM_OK) {
-        frame->view_count = stage->views.now.count;
+    if (status == VSM_OK)
         status = review(stage, frame);
-    }
     if (status == VSM_OK && stage->views.old.count > 0)
         status = fade(stage, frame, old);
     free_mattes(old);

@@ -79,6 +79,12 @@ int vsm_matte_views_choose(struct vsm_matte_views *views, const struct vsm_frame
     return status;
 }
 
+int vsm_matte_views_again(struct vsm_matte_views *views)
+{
+    vsm_matte_views_reset(&views->now);
+    return turn_states(views, views->choice);
+}
+
 static void resize_views(struct vsm_matte_view_set *set, struct vsm_scaling_grid grid)
 {
     for (int i = 0; i < set->count; i++) {

@@ -36,6 +36,9 @@ void vsm_matte_views_finish(struct vsm_matte_views *views);
  * change. */
 int vsm_matte_views_choose(struct vsm_matte_views *views, const struct vsm_frame *frame) VSM_NODISCARD;
 
+/* Those that the director has chosen anew for the same frame, with fresh states. */
+int vsm_matte_views_again(struct vsm_matte_views *views) VSM_NODISCARD;
+
 /* Brings views to this grid, turned ones to that of sides[k] x sides[k] for k + 1 turned views an eye. States
  * are left as they are until vsm_matte_views_resample(). */
 int vsm_matte_views_resize(struct vsm_matte_views *views, struct vsm_scaling_grid grid,

@@ -28,8 +28,11 @@ struct vsm_view_director {
     struct vsm_view_placement before;  /* what `now` is replacing */
     int fading;                        /* frames for which it is seen yet; 0: no more */
     struct vsm_view_evidence evidence; /* as of the last frame */
+    struct vsm_view_border border;     /* likewise */
+    bool young;                        /* the last frame was a scene's first */
     bool turning[VSM_VIEW_PLACE_MAX];
     int pace[VSM_VIEW_PLACE_MAX]; /* frames since the last turn */
+    int tries;                    /* of other views for a scene's first frame; not saved */
 };
 
 int vsm_view_director_create(const struct vsm_view_director_options *options,
@@ -167,8 +170,8 @@ static bool same_kind(const struct vsm_view_placement *a, const struct vsm_view_
 }
 
 /* Widths in few steps, so that breathing people do not zoom; the present one stays while it is nearly
- * right. */
-static void settle_width(struct vsm_view_placement *wish, const struct vsm_view_placement *now)
+ * right, or with `cut`, wide enough. */
+static void settle_width(struct vsm_view_placement *wish, const struct vsm_view_placement *now, bool cut)
 {
     static const double steps[] = {VSM_VIEW_PLACE_NARROWEST,    60.0, 72.0, 86.0, VSM_VIEW_PLACE_USUAL,
                                    VSM_VIEW_PLACE_WIDEST + 10.0};
@@ -178,7 +181,7 @@ static void settle_width(struct vsm_view_placement *wish, const struct vsm_view_
     for (size_t i = 1; i < sizeof(steps) / sizeof(steps[0]) && width < wanted; i++)
         width = steps[i];
     if (now->count == wish->count && wanted >= had * SHRINK &&
-        wanted <= fmax(had, fmin(had * GROW, VSM_VIEW_PLACE_USUAL)))
+        wanted <= fmax(had, cut ? had : fmin(had * GROW, VSM_VIEW_PLACE_USUAL)))
         width = had;
     for (int k = 0; k < wish->count; k++)
         wish->aims[k].field_of_view = width;
@@ -186,7 +189,7 @@ static void settle_width(struct vsm_view_placement *wish, const struct vsm_view_
 
 /* `now`: what the wish may stay with. */
 static struct vsm_view_placement wish_for(const struct vsm_view_director *d, const struct vsm_people *people,
-                                          const struct vsm_view_placement *now)
+                                          const struct vsm_view_placement *now, bool cut)
 {
     const struct vsm_view_director_options *o = &d->options;
     struct vsm_view_placement wish = vsm_view_place(people, d->eyes, o->eye_count, o->field_of_view);
@@ -195,7 +198,7 @@ static struct vsm_view_placement wish_for(const struct vsm_view_director *d, con
         wish = (struct vsm_view_placement){
             1, {{0.0, 0.0, o->field_of_view > 0.0 ? o->field_of_view : VSM_VIEW_PLACE_USUAL}}};
     if (o->field_of_view <= 0.0 && wish.count > 0)
-        settle_width(&wish, now);
+        settle_width(&wish, now, cut);
     return wish;
 }
 
@@ -230,12 +233,24 @@ static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *w
     return true;
 }
 
-/* Brings `now` nearer to the wish; true if it changed. */
-static bool approach(struct vsm_view_director *d, const struct vsm_view_placement *wish, bool scene_cut,
-                     bool anybody, bool missed)
+/* What the present views do not see. */
+struct lack {
+    bool missed; /* somebody is outside them */
+    bool cut;    /* the matte runs out of them, and would not of the wished ones */
+};
+
+/* Frames for which another kind of views must be wished for. */
+static int patience_for(const struct vsm_view_director *d, struct lack lack)
 {
-    const int patience = missed ? VSM_VIEW_DIRECTOR_HURRY : VSM_VIEW_DIRECTOR_PATIENCE;
-    const bool begins = d->choice.now.count == 0 || scene_cut;
+    if (lack.cut && d->young)
+        return 1;
+    return lack.missed || lack.cut ? VSM_VIEW_DIRECTOR_HURRY : VSM_VIEW_DIRECTOR_PATIENCE;
+}
+
+/* Brings `now` nearer to the wish; true if it changed. */
+static bool approach(struct vsm_view_director *d, const struct vsm_view_placement *wish, bool begins,
+                     bool anybody, struct lack lack)
+{
     bool moved = false;
 
     if (begins || (anybody && !d->placed && d->fading == 0)) {
@@ -245,7 +260,7 @@ static bool approach(struct vsm_view_director *d, const struct vsm_view_placemen
     }
     if (!d->options.follow)
         return false;
-    if (same_kind(&d->now, wish)) {
+    if (same_kind(&d->now, wish) && !lack.cut) {
         d->patience = 0;
         for (int k = 0; k < wish->count; k++)
             moved = turn(d, k, &wish->aims[k]) || moved;
@@ -253,7 +268,7 @@ static bool approach(struct vsm_view_director *d, const struct vsm_view_placemen
     }
     d->patience = d->patience > 0 && same_kind(&d->pending, wish) ? d->patience + 1 : 1;
     d->pending = *wish;
-    if (d->patience < patience || d->fading > 0)
+    if (d->patience < patience_for(d, lack) || d->fading > 0)
         return false;
     d->counters.changes++;
     return jump(d, wish, true);
@@ -289,10 +304,9 @@ int vsm_view_director_resize(struct vsm_view_director *d, int width, int height,
     return status;
 }
 
-/* Whether somebody is outside the views. */
-static bool misses(const struct vsm_view_director *d, const struct vsm_people *people)
+static bool anybody_in(const struct vsm_people *people)
 {
-    return vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0;
+    return people->known && people->count > 0;
 }
 
 static bool nobody(const struct vsm_people *people)
@@ -300,27 +314,73 @@ static bool nobody(const struct vsm_people *people)
     return people->known && people->count == 0;
 }
 
+/* Whether somebody is outside the views. */
+static bool misses(const struct vsm_view_director *d, const struct vsm_people *people)
+{
+    return anybody_in(people) && vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0;
+}
+
+/* Whether views cut who the matte shows. */
+static bool cuts(const struct vsm_view_director *d, const struct vsm_view_placement *views)
+{
+    const struct vsm_people who = {.known = true,
+                                   .count = 1,
+                                   .person = {{.chosen = true, .box = {d->border.box, d->border.box}}}};
+
+    return d->border.active && vsm_view_place_missed(&who, d->eyes, d->options.eye_count, views) > 0;
+}
+
+/* With who is cut: what to wish for instead of `now`, and whether that makes it whole. */
+static struct vsm_view_placement wish_whole(const struct vsm_view_director *d,
+                                            const struct vsm_people *people,
+                                            const struct vsm_view_placement *now, bool *cut)
+{
+    const struct vsm_people all = vsm_view_border_people(&d->border, people);
+    struct vsm_view_placement wish;
+
+    *cut = anybody_in(people) && cuts(d, now);
+    wish = wish_for(d, &all, now, *cut);
+    *cut = *cut && !cuts(d, &wish);
+    return wish;
+}
+
+int vsm_view_director_judge(struct vsm_view_director *d, const struct vsm_frame *frame,
+                            const float *const rgb[], bool *again)
+{
+    struct vsm_view_placement wish;
+    int status;
+
+    *again = false;
+    if (!d->young || d->tries == VSM_VIEW_DIRECTOR_TRIES)
+        return VSM_OK;
+    status = vsm_view_border_note(&d->border, &frame->people, frame->mattes, frame->view_count, rgb);
+    if (status != VSM_OK)
+        return status;
+    wish = wish_whole(d, &frame->people, &d->now, again);
+    if (!*again)
+        return VSM_OK;
+    d->tries++;
+    d->choice.changed = jump(d, &wish, false);
+    return show(d, &d->now, &d->choice.now);
+}
+
 int vsm_view_director_note(struct vsm_view_director *d, const struct vsm_frame *frame,
                            const float *const rgb[])
 {
-    if (nobody(&frame->people))
+    const int status =
+        vsm_view_border_note(&d->border, &frame->people, frame->mattes, frame->view_count, rgb);
+
+    if (status == VSM_OK && nobody(&frame->people))
         return vsm_view_evidence_note(&d->evidence, frame->mattes, frame->view_count, rgb);
     d->evidence = (struct vsm_view_evidence){0};
-    return VSM_OK;
+    return status;
 }
 
-int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *frame, bool scene_cut,
-                           const struct vsm_view_choice **choice)
+/* What the choice says beside the views of now, which are on the way to the wish. */
+static int show_choice(struct vsm_view_director *d)
 {
-    const struct vsm_people guess = vsm_view_evidence_people(&d->evidence);
-    const struct vsm_people *people = nobody(&frame->people) && !scene_cut ? &guess : &frame->people;
-    const struct vsm_view_placement none = {0};
-    const struct vsm_view_placement wish = wish_for(d, people, scene_cut ? &none : &d->now);
-    bool anybody = people->known && people->count > 0;
     int status = VSM_OK;
 
-    d->fading -= d->fading > 0;
-    d->choice.changed = approach(d, &wish, scene_cut, anybody, anybody && misses(d, people));
     d->choice.replaced = d->fading == VSM_VIEW_DIRECTOR_FADE;
     if (d->choice.replaced) {
         hide(&d->choice.old);
@@ -331,9 +391,32 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
     if (d->choice.changed)
         status = show(d, &d->now, &d->choice.now);
     weigh(d);
+    return status;
+}
+
+int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *frame, bool scene_cut,
+                           const struct vsm_view_choice **choice)
+{
+    const struct vsm_people guess = vsm_view_evidence_people(&d->evidence);
+    const struct vsm_people *people = nobody(&frame->people) && !scene_cut ? &guess : &frame->people;
+    const struct vsm_view_placement none = {0};
+    const bool begins = d->choice.now.count == 0 || scene_cut;
+    struct vsm_view_placement wish;
+    struct lack lack;
+    int status;
+
+    if (begins)
+        d->border = (struct vsm_view_border){0};
+    wish = wish_whole(d, people, scene_cut ? &none : &d->now, &lack.cut);
+    lack.missed = misses(d, people);
+    d->fading -= d->fading > 0;
+    d->choice.changed = approach(d, &wish, begins, anybody_in(people), lack);
+    d->young = begins;
+    d->tries = 0;
+    status = show_choice(d);
     d->counters.frames++;
     d->counters.turned += d->now.count > 0;
-    if (anybody && misses(d, people))
+    if (misses(d, people))
         note_missed(&d->counters, frame->index);
     *choice = &d->choice;
     return status;
@@ -372,6 +455,8 @@ void vsm_view_director_save(const struct vsm_view_director *d, struct vsm_bytes_
     vsm_bytes_put_le32(out, (uint32_t)d->patience);
     vsm_bytes_put_u8(out, (uint8_t)d->fading);
     vsm_view_evidence_save(&d->evidence, out);
+    vsm_view_border_save(&d->border, out);
+    vsm_bytes_put_u8(out, d->young);
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
         vsm_bytes_put_u8(out, d->turning[k]);
         vsm_bytes_put_le32(out, (uint32_t)d->pace[k]);
@@ -427,6 +512,8 @@ int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
     d->patience = (int)vsm_bytes_get_le32(in);
     d->fading = vsm_bytes_get_u8(in);
     sound = vsm_view_evidence_load(&d->evidence, in) && sound && d->fading <= VSM_VIEW_DIRECTOR_FADE;
+    sound = vsm_view_border_load(&d->border, in) && sound;
+    d->young = vsm_bytes_get_u8(in);
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
         d->turning[k] = vsm_bytes_get_u8(in);
         d->pace[k] = (int)vsm_bytes_get_le32(in);

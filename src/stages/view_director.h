@@ -9,6 +9,9 @@
  * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be
  *   wished for VSM_VIEW_DIRECTOR_PATIENCE frames running; VSM_VIEW_DIRECTOR_HURRY if somebody is outside the
  *   present views, for who is not seen is lost.
+ * - Where the matte shows more than the detector knows, and views cut it (stages/view_border.h), it counts as
+ *   somebody outside them. A scene's first frame can be seen again through views that do not, and in its second
+ *   they change at once.
  * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new
  *   ones, which fade in; meanwhile no other change begins.
  * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
@@ -24,6 +27,7 @@
 #include "base/status.h"
 #include "frame/frame.h"
 #include "geometry/view_place.h"
+#include "stages/view_border.h"
 #include "stages/view_evidence.h"
 
 #include <stdbool.h>
@@ -35,6 +39,7 @@
 #define VSM_VIEW_DIRECTOR_PATIENCE  20   /* frames */
 #define VSM_VIEW_DIRECTOR_HURRY     5    /* frames: less than between two looks of the detector */
 #define VSM_VIEW_DIRECTOR_FADE      8    /* frames */
+#define VSM_VIEW_DIRECTOR_TRIES     3    /* of views for a scene's first frame, after the first */
 #define VSM_VIEW_DIRECTOR_STRETCHES 32   /* listed at most, like the stereo tally's ranges */
 
 struct vsm_view_director_options {
@@ -88,6 +93,12 @@ void vsm_view_director_destroy(struct vsm_view_director *director);
 /* Chooses for the next frame. The choice is the director's, valid until the next call. */
 int vsm_view_director_next(struct vsm_view_director *director, const struct vsm_frame *frame, bool scene_cut,
                            const struct vsm_view_choice **choice) VSM_NODISCARD;
+
+/* May be called behind _next(), with the mattes of `now` that came of it, and their pictures: *again if this is
+ * a scene's first frame and its views cut the matte. Then the choice has others, and the frame is to be seen anew
+ * with fresh states, and judged again: false after VSM_VIEW_DIRECTOR_TRIES. */
+int vsm_view_director_judge(struct vsm_view_director *director, const struct vsm_frame *frame,
+                            const float *const rgb[], bool *again) VSM_NODISCARD;
 
 /* To be called with the mattes of every frame's `now`, and their pictures (view_evidence.h). */
 int vsm_view_director_note(struct vsm_view_director *director, const struct vsm_frame *frame,

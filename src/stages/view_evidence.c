@@ -19,7 +19,7 @@ struct patch {
     int low[2], high[2];
 };
 
-static float alpha_at(const struct vsm_matte *matte, const float *rgb, ptrdiff_t cell)
+float vsm_view_evidence_alpha(const struct vsm_matte *matte, const float *rgb, ptrdiff_t cell)
 {
     const ptrdiff_t plane = (ptrdiff_t)matte->view.width * matte->view.height;
     const float *maps = vsm_tensor_f32(matte->coefficients);
@@ -39,7 +39,7 @@ static int mark(const struct vsm_matte *matte, const float *rgb, uint8_t marks[S
         for (int x = step / 2; x < matte->view.width; x += step) {
             double u, v;
 
-            if (!(alpha_at(matte, rgb, (ptrdiff_t)y * matte->view.width + x) > OPAQUE) ||
+            if (!(vsm_view_evidence_alpha(matte, rgb, (ptrdiff_t)y * matte->view.width + x) > OPAQUE) ||
                 !vsm_view_map_grid_to_eye(&map, x + 0.5, y + 0.5, &u, &v))
                 continue;
             u *= (double)SIDE / matte->view.source.width;

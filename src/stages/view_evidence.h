@@ -13,6 +13,7 @@
 #include "frame/frame.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define VSM_VIEW_EVIDENCE_FRAMES 6
 /* Parts of an eye's picture that a patch covers, to begin with and at least. A person's hands at half a
@@ -25,6 +26,9 @@ struct vsm_view_evidence {
     int32_t running;              /* frames for which it has been in its place */
     struct vsm_person_box box[2]; /* by enum vsm_eye, of the last frame */
 };
+
+/* Alpha of a cell of a matte's grid, with rgb as below. */
+float vsm_view_evidence_alpha(const struct vsm_matte *matte, const float *rgb, ptrdiff_t cell);
 
 /* What the frame's mattes show: mattes[i] of `count` views with alpha from rgb[i], R, G, B planes of its
  * grid. */
