@@ -16,6 +16,12 @@ struct vsm_person_box {
     float left, top, right, bottom;
 };
 
+/* Whether a point, in the same parts, is in the box or on its edge. */
+static inline bool vsm_person_box_holds(const struct vsm_person_box *box, double x, double y)
+{
+    return x >= box->left && x <= box->right && y >= box->top && y <= box->bottom;
+}
+
 struct vsm_person {
     int32_t id; /* 1, 2 ...: the same person over time and in both eyes; never given twice in a job */
     struct vsm_person_box box[2]; /* by enum vsm_eye; of a mono picture only the left is meant */

@@ -57,10 +57,7 @@ static float fit(const struct vsm_people_rule_place *place, const struct vsm_rec
     float overlap;
 
     if (place->point)
-        return wanted.left >= box->left && wanted.left <= box->right && wanted.top >= box->top &&
-                       wanted.top <= box->bottom
-                   ? 2.0f - area(box)
-                   : 0.0f;
+        return vsm_person_box_holds(box, wanted.left, wanted.top) ? 2.0f - area(box) : 0.0f;
     overlap = vsm_roster_overlap(&wanted, box);
     return overlap >= LEAST_OVERLAP ? overlap : 0.0f;
 }

@@ -2,17 +2,12 @@
 
 #define POINTS 16 /* along each side of a box that are looked at */
 
-static bool holds(const struct vsm_person_box *box, float x, float y)
-{
-    return x >= box->left && x <= box->right && y >= box->top && y <= box->bottom;
-}
-
 static bool is_taken(const struct vsm_roster *roster, float x, float y)
 {
     for (int i = 0; i < roster->count; i++) {
         const struct vsm_person_box box = vsm_roster_box(&roster->person[i]);
 
-        if (roster->person[i].in_sight && holds(&box, x, y))
+        if (roster->person[i].in_sight && vsm_person_box_holds(&box, x, y))
             return true;
     }
     return false;

@@ -27,11 +27,6 @@ static struct vsm_person_box hull(const struct vsm_person_box *a, const struct v
                                    fmaxf(a->bottom, b->bottom)};
 }
 
-static bool holds(const struct vsm_person_box *box, double u, double v)
-{
-    return u >= box->left && u <= box->right && v >= box->top && v <= box->bottom;
-}
-
 /* Where a point of view i's grid is in the eye, parts of its picture. */
 static bool place_of(const struct sight *s, int i, double x, double y, double *u, double *v)
 {
@@ -84,14 +79,14 @@ static bool unwanted(const struct vsm_people *people, enum vsm_eye eye, double u
 
     for (int i = 0; i < people->count; i++) {
         const struct vsm_person *p = &people->person[i];
-        const bool in = holds(&p->box[eye], u, v);
+        const bool in = vsm_person_box_holds(&p->box[eye], u, v);
 
         if (in && p->chosen)
             return false;
         out = out || in;
     }
     for (int i = 0; i < people->rival_count; i++)
-        out = out || (!people->rival[i].chosen && holds(&people->rival[i].box[eye], u, v));
+        out = out || (!people->rival[i].chosen && vsm_person_box_holds(&people->rival[i].box[eye], u, v));
     return out;
 }
 
@@ -148,7 +143,8 @@ static bool occupied(const struct sight *s, int i, const struct vsm_person_box *
         for (int x = step / 2; x < view->width; x += step) {
             double u, v;
 
-            if (alpha(s, i, x, y) > OPAQUE && place_of(s, i, x + 0.5, y + 0.5, &u, &v) && holds(box, u, v))
+            if (alpha(s, i, x, y) > OPAQUE && place_of(s, i, x + 0.5, y + 0.5, &u, &v) &&
+                vsm_person_box_holds(box, u, v))
                 return true;
         }
     }

@@ -5,8 +5,8 @@
  * on there, the eye's own picture ends there, or it lies in the box of somebody who is not chosen. When that is
  * VSM_VIEW_BORDER_LEAST of a side in either eye, it is somebody: a box round it in both eyes' pictures that goes
  * on beyond the side by VSM_VIEW_BORDER_BEYOND, grows with what is cut later, and stays until nothing opaque has
- * been in it for VSM_VIEW_BORDER_QUIET frames. Plain state, exactly resumable. Cost: under 2 ms a frame for two
- * grids of 768x768.
+ * been in it for VSM_VIEW_BORDER_QUIET frames. Plain state, exactly resumable. Cost: at most some hundred points
+ * a side and, while somebody is cut, about 128 x 128 a view.
  */
 #ifndef VSM_STAGES_VIEW_BORDER_H
 #define VSM_STAGES_VIEW_BORDER_H
@@ -17,11 +17,12 @@
 
 #include <stdbool.h>
 
-#define VSM_VIEW_BORDER_LEAST 0.03 /* of a side; a head's hair behind an edge at arm's length: 0.2 */
-#define VSM_VIEW_BORDER_BEYOND                                                                               \
-    0.04 /* of the eye's picture: 7 degrees; views keep room for themselves as well */
-#define VSM_VIEW_BORDER_EDGE  0.03 /* of the eye's picture: nearer to its edge nobody is cut by views */
-#define VSM_VIEW_BORDER_QUIET 3    /* frames: a flicker is over before views follow it */
+/* Of a side. */
+#define VSM_VIEW_BORDER_LEAST 0.03
+/* Of the eye's picture: 7 degrees; views keep room for themselves as well. */
+#define VSM_VIEW_BORDER_BEYOND 0.04
+#define VSM_VIEW_BORDER_EDGE   0.03 /* of the eye's picture: nearer to its edge nobody is cut by views */
+#define VSM_VIEW_BORDER_QUIET  3    /* frames: a flicker is over before views follow it */
 
 struct vsm_view_border {
     bool active;               /* box is somebody */
