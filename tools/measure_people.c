@@ -69,11 +69,6 @@ static struct vsm_person_box true_box(const struct measurement *m, int n, int ey
                                    (float)b[3] / side};
 }
 
-static float overlap(const struct vsm_person_box *a, const struct vsm_person_box *b)
-{
-    return vsm_roster_overlap(a, b);
-}
-
 static int compare(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
@@ -88,8 +83,8 @@ static void note(struct measurement *m, int n, const struct vsm_person *person)
     const float box = 0.5f * (person->box[0].left + person->box[0].right);
 
     s->found++;
-    s->overlap[0] += (double)overlap(&left, &person->box[0]);
-    s->overlap[1] += (double)overlap(&right, &person->box[1]);
+    s->overlap[0] += (double)vsm_person_box_overlap(&left, &person->box[0]);
+    s->overlap[1] += (double)vsm_person_box_overlap(&right, &person->box[1]);
     s->switches += s->last_id[n] != 0 && s->last_id[n] != person->id;
     if (s->last_id[n] == person->id)
         s->jumps[s->jump_count++] = fabsf(box - s->last_box[n] - s->last_speed[n]) * 1024.0f;
@@ -110,7 +105,7 @@ static bool belongs_nearer(const struct measurement *m, const struct vsm_people 
         if (k == n || done[k] || m->film.people[k].distance >= m->film.people[n].distance)
             continue;
         for (int i = 0; i < people->count; i++) {
-            const float o = taken[i] ? 0.0f : overlap(&box, &people->person[i].box[0]);
+            const float o = taken[i] ? 0.0f : vsm_person_box_overlap(&box, &people->person[i].box[0]);
 
             if (o > best) {
                 best = o;
@@ -132,7 +127,7 @@ static void keep_pairs(struct measurement *m, const struct vsm_people *people, b
 
         for (int i = 0; i < people->count && !done[n]; i++) {
             if (taken[i] || people->person[i].id != m->score.last_id[n] ||
-                overlap(&box, &people->person[i].box[0]) < LEAST_OVERLAP)
+                vsm_person_box_overlap(&box, &people->person[i].box[0]) < LEAST_OVERLAP)
                 continue;
             done[n] = taken[i] = true;
             note(m, n, &people->person[i]);
@@ -161,7 +156,7 @@ static void judge(struct measurement *m, const struct vsm_people *people)
             const struct vsm_person_box box = true_box(m, n, 0);
 
             for (int i = 0; i < people->count && !done[n]; i++) {
-                const float o = taken[i] ? 0.0f : overlap(&box, &people->person[i].box[0]);
+                const float o = taken[i] ? 0.0f : vsm_person_box_overlap(&box, &people->person[i].box[0]);
 
                 if (o > best && !belongs_nearer(m, people, taken, done, n, i)) {
                     best = o;

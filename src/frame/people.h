@@ -6,21 +6,12 @@
 #ifndef VSM_FRAME_PEOPLE_H
 #define VSM_FRAME_PEOPLE_H
 
+#include "frame/person_box.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 #define VSM_MAX_PEOPLE 16 /* in one picture; the weakest are dropped */
-
-/* Parts of the eye's own picture, 0..1, x to the right and y down. */
-struct vsm_person_box {
-    float left, top, right, bottom;
-};
-
-/* Whether a point, in the same parts, is in the box or on its edge. */
-static inline bool vsm_person_box_holds(const struct vsm_person_box *box, double x, double y)
-{
-    return x >= box->left && x <= box->right && y >= box->top && y <= box->bottom;
-}
 
 struct vsm_person {
     int32_t id; /* 1, 2 ...: the same person over time and in both eyes; never given twice in a job */
@@ -32,9 +23,8 @@ struct vsm_person {
 };
 
 struct vsm_people {
-    bool known; /* false: nobody looked (no detector in this job); then the rest means nothing */
-    bool
-        detected; /* the detector ran on this very frame; otherwise positions are carried on from earlier ones */
+    bool known;    /* false: nobody looked (no detector in this job); then the rest means nothing */
+    bool detected; /* on this very frame; otherwise positions are carried on from earlier ones */
     int32_t count;
     struct vsm_person person[VSM_MAX_PEOPLE];
     /* Out of sight, but remembered (people/rivals.h): where they may still be, for parting mattes

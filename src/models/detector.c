@@ -107,7 +107,7 @@ static float clamp_unit(float v)
 }
 
 /* From parts of the square to parts of the picture in its middle. */
-static void undo_letterbox(struct vsm_detector_box *box, int width, int height)
+static void undo_letterbox(struct vsm_person_box *box, int width, int height)
 {
     const float left = (float)((SIDE - width) / 2), top = (float)((SIDE - height) / 2);
 

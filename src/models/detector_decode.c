@@ -40,16 +40,16 @@ static float clamp_unit(float v)
     return v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v;
 }
 
-static struct vsm_detector_box box_at(const struct vsm_detector_heads *heads, int y, int x)
+static struct vsm_person_box box_at(const struct vsm_detector_heads *heads, int y, int x)
 {
     const int n = heads->cells;
     const float cy = (float)y + at(heads->offset, n, 0, y, x), cx = (float)x + at(heads->offset, n, 1, y, x);
     const float h = fmaxf(at(heads->size, n, 0, y, x), 0.0f), w = fmaxf(at(heads->size, n, 1, y, x), 0.0f);
 
-    return (struct vsm_detector_box){.left = clamp_unit((cx - w / 2) / (float)n),
-                                     .top = clamp_unit((cy - h / 2) / (float)n),
-                                     .right = clamp_unit((cx + w / 2) / (float)n),
-                                     .bottom = clamp_unit((cy + h / 2) / (float)n)};
+    return (struct vsm_person_box){.left = clamp_unit((cx - w / 2) / (float)n),
+                                   .top = clamp_unit((cy - h / 2) / (float)n),
+                                   .right = clamp_unit((cx + w / 2) / (float)n),
+                                   .bottom = clamp_unit((cy + h / 2) / (float)n)};
 }
 
 struct range {
@@ -69,7 +69,7 @@ static struct range reach(float place, float low, float high, int cells)
 }
 
 static float keypoint_score(const struct vsm_detector_heads *heads, int keypoint, int y, int x,
-                            const struct vsm_detector_box *box)
+                            const struct vsm_person_box *box)
 {
     const int n = heads->cells;
     const float ky = (float)y + at(heads->regress, n, 2 * keypoint, y, x);
@@ -90,8 +90,7 @@ static float keypoint_score(const struct vsm_detector_heads *heads, int keypoint
     return best;
 }
 
-static float score_at(const struct vsm_detector_heads *heads, int y, int x,
-                      const struct vsm_detector_box *box)
+static float score_at(const struct vsm_detector_heads *heads, int y, int x, const struct vsm_person_box *box)
 {
     float sum = 0.0f;
     int believable = 0;
@@ -123,18 +122,6 @@ static void insert(struct vsm_detector_people *people, struct vsm_detector_perso
     people->person[place] = person;
 }
 
-/* Area of the intersection by area of the union, 0..1. */
-static float overlap(const struct vsm_detector_box *a, const struct vsm_detector_box *b)
-{
-    const float w = fminf(a->right, b->right) - fmaxf(a->left, b->left);
-    const float h = fminf(a->bottom, b->bottom) - fmaxf(a->top, b->top);
-    const float both = w > 0.0f && h > 0.0f ? w * h : 0.0f;
-    const float all =
-        (a->right - a->left) * (a->bottom - a->top) + (b->right - b->left) * (b->bottom - b->top) - both;
-
-    return all > 0.0f ? both / all : 0.0f;
-}
-
 static void suppress_doubles(struct vsm_detector_people *people)
 {
     int kept = 0;
@@ -143,7 +130,8 @@ static void suppress_doubles(struct vsm_detector_people *people)
         bool is_double = false;
 
         for (int k = 0; k < kept && !is_double; k++)
-            is_double = overlap(&people->person[k].box, &people->person[i].box) > VSM_DETECTOR_SAME;
+            is_double =
+                vsm_person_box_overlap(&people->person[k].box, &people->person[i].box) > VSM_DETECTOR_SAME;
         if (!is_double)
             people->person[kept++] = people->person[i];
     }

@@ -9,6 +9,8 @@
 #ifndef VSM_MODELS_DETECTOR_DECODE_H
 #define VSM_MODELS_DETECTOR_DECODE_H
 
+#include "frame/person_box.h"
+
 /* Keypoints of a person, in COCO's order. */
 #define VSM_DETECTOR_KEYPOINTS 17
 
@@ -21,13 +23,8 @@
 /* Boxes that share more than this part of their union are one person. */
 #define VSM_DETECTOR_SAME 0.7f
 
-/* Lengths are parts of the whole picture, 0..1, x to the right and y down. */
-struct vsm_detector_box {
-    float left, top, right, bottom;
-};
-
 struct vsm_detector_person {
-    struct vsm_detector_box box;
+    struct vsm_person_box box;
     float score; /* 0..1: centre times the mean of its believable keypoints */
 };
 

@@ -1,5 +1,7 @@
 #include "models/sam2_correction.h"
 
+#include "frame/person_box.h"
+
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -30,11 +32,9 @@ struct job {
 
 float vsm_sam2_correction_overlap(const float a[4], const float b[4])
 {
-    float width = fminf(a[2], b[2]) - fmaxf(a[0], b[0]), height = fminf(a[3], b[3]) - fmaxf(a[1], b[1]);
-    float both = width > 0 && height > 0 ? width * height : 0;
-    float all = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both;
+    const struct vsm_person_box first = {a[0], a[1], a[2], a[3]}, second = {b[0], b[1], b[2], b[3]};
 
-    return all > 0 ? both / all : 0;
+    return vsm_person_box_overlap(&first, &second);
 }
 
 static const struct vsm_sam2_result *object_of(const struct job *job, int index)

@@ -58,7 +58,7 @@ static float fit(const struct vsm_people_rule_place *place, const struct vsm_rec
 
     if (place->point)
         return vsm_person_box_holds(box, wanted.left, wanted.top) ? 2.0f - area(box) : 0.0f;
-    overlap = vsm_roster_overlap(&wanted, box);
+    overlap = vsm_person_box_overlap(&wanted, box);
     return overlap >= LEAST_OVERLAP ? overlap : 0.0f;
 }
 

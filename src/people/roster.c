@@ -49,17 +49,6 @@ struct vsm_person_box vsm_roster_box(const struct vsm_roster_person *person)
     return box;
 }
 
-float vsm_roster_overlap(const struct vsm_person_box *a, const struct vsm_person_box *b)
-{
-    const float width = fminf(a->right, b->right) - fmaxf(a->left, b->left);
-    const float height = fminf(a->bottom, b->bottom) - fmaxf(a->top, b->top);
-    const float shared = fmaxf(width, 0.0f) * fmaxf(height, 0.0f);
-    const float both =
-        (a->right - a->left) * (a->bottom - a->top) + (b->right - b->left) * (b->bottom - b->top);
-
-    return both - shared > 0.0f ? shared / (both - shared) : 0.0f;
-}
-
 /* Pending corrections arrive a share a frame. */
 static void catch_up(float *value, float *pending)
 {
@@ -168,7 +157,7 @@ static float affinity(const struct vsm_roster_person *p, const struct vsm_roster
     ratio = side / fmaxf(mean_side(&s->box), SMALLEST);
     reach = REACH * (1.0f + LOOKS_REACH * fmaxf(like, 0.0f)) +
             (p->in_sight ? 0.0f : REACH_GROWTH * (float)p->unseen);
-    overlap = vsm_roster_overlap(&box, &s->box);
+    overlap = vsm_person_box_overlap(&box, &s->box);
     if (distance > reach || ratio > SIZE_RATIO || ratio < 1.0f / SIZE_RATIO)
         return 0.0f;
     score = overlap + 0.5f * (1.0f - distance / reach) - 0.3f * fabsf(logf(fmaxf(ratio, 0.01f)));

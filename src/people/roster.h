@@ -85,9 +85,6 @@ struct vsm_person_box vsm_roster_box(const struct vsm_roster_person *person);
 /* Whether nobody can be seen in the person's box, because it lies outside the eye. */
 bool vsm_roster_outside(const struct vsm_roster_person *person);
 
-/* Intersection by union of two boxes, 0..1. */
-float vsm_roster_overlap(const struct vsm_person_box *a, const struct vsm_person_box *b);
-
 /* The exact state for a checkpoint, little-endian. load: VSM_E_INPUT, the roster unchanged, if it cannot be
  * one. */
 void vsm_roster_save(const struct vsm_roster *roster, struct vsm_bytes_out *out);

@@ -130,9 +130,7 @@ static int look(struct vsm_people_stage *s)
         return status;
     count = found.count < VSM_ROSTER_SIZE ? found.count : VSM_ROSTER_SIZE;
     for (int i = 0; i < count; i++) {
-        const struct vsm_detector_box *b = &found.person[i].box;
-
-        boxes[i] = (struct vsm_person_box){b->left, b->top, b->right, b->bottom};
+        boxes[i] = found.person[i].box;
         if (s->transfer)
             guess[i] = vsm_box_transfer_guess(s->transfer, &boxes[i]);
     }

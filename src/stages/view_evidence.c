@@ -12,7 +12,7 @@
 
 /* Overlap of a patch's boxes from frame to frame, intersection by union, from which on it stays in its
  * place. */
-#define STEADY 0.5
+#define STEADY 0.5f
 
 struct patch {
     int count; /* cells */
@@ -105,21 +105,6 @@ static struct vsm_person_box box_of(const struct patch *patch)
                                    (float)patch->high[0] / SIDE, (float)patch->high[1] / SIDE};
 }
 
-static double area(double width, double height)
-{
-    return fmax(width, 0.0) * fmax(height, 0.0);
-}
-
-static double overlap(const struct vsm_person_box *a, const struct vsm_person_box *b)
-{
-    const double both = area(fmin(a->right, b->right) - fmax(a->left, b->left),
-                             fmin(a->bottom, b->bottom) - fmax(a->top, b->top));
-    const double all =
-        area(a->right - a->left, a->bottom - a->top) + area(b->right - b->left, b->bottom - b->top) - both;
-
-    return all > 0.0 ? both / all : 0.0;
-}
-
 /* Takes the larger of both eyes' patches as the measure; an eye without one is given the other's box. */
 static void judge(struct vsm_view_evidence *e, const struct patch patches[2])
 {
@@ -133,7 +118,7 @@ static void judge(struct vsm_view_evidence *e, const struct patch patches[2])
         *e = (struct vsm_view_evidence){0};
         return;
     }
-    e->running = overlap(&box[main], &e->box[main]) >= STEADY ? e->running + 1 : 1;
+    e->running = vsm_person_box_overlap(&box[main], &e->box[main]) >= STEADY ? e->running + 1 : 1;
     e->running = e->running < VSM_VIEW_EVIDENCE_FRAMES ? e->running : VSM_VIEW_EVIDENCE_FRAMES;
     e->active = e->active || e->running == VSM_VIEW_EVIDENCE_FRAMES;
     memcpy(e->box, box, sizeof(box));

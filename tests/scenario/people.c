@@ -91,7 +91,7 @@ static void test_undisturbed(void)
         CHECK_INT(p->person[0].id == want[0].person[0].id, i < CUT);
         CHECK_INT(p->person[0].id, want[i < CUT ? 0 : CUT].person[0].id);
         if (i > 0 && i != CUT)
-            CHECK(vsm_roster_overlap(&p->person[0].box[0], &want[i - 1].person[0].box[0]) > 0.85f);
+            CHECK(vsm_person_box_overlap(&p->person[0].box[0], &want[i - 1].person[0].box[0]) > 0.85f);
         CHECK(memcmp(&p->person[0].box[0], &p->person[0].box[1], sizeof(p->person[0].box[0])) == 0);
     }
     n = vsm_people_stage_numbers(stage);
@@ -217,7 +217,7 @@ static void test_rivals(void)
         if (p->rival_count) {
             CHECK_INT(p->rival[0].id, want[0].person[0].id);
             CHECK(p->rival[0].chosen);
-            CHECK(vsm_roster_overlap(&p->rival[0].box[0], &want[0].person[0].box[0]) > 0.7f);
+            CHECK(vsm_person_box_overlap(&p->rival[0].box[0], &want[0].person[0].box[0]) > 0.7f);
         }
     }
     CHECK_INT(vsm_people_stage_numbers(stage).most_at_once, 1);

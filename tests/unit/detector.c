@@ -213,7 +213,7 @@ static void detect(struct vsm_detector *detector, const struct photograph *photo
         int found = 0;
 
         for (int i = 0; i < people.count; i++) {
-            const struct vsm_detector_box *box = &people.person[i].box;
+            const struct vsm_person_box *box = &people.person[i].box;
 
             found += photograph->faces[f][0] > box->left && photograph->faces[f][0] < box->right &&
                      photograph->faces[f][1] > box->top && photograph->faces[f][1] < box->bottom;

@@ -52,11 +52,26 @@ static void test_frame_bytes(void)
     CHECK(!f);
 }
 
+static void test_boxes_overlap(void)
+{
+    const struct vsm_person_box a = {0.0f, 0.0f, 0.5f, 0.5f}, shifted = {0.25f, 0.0f, 0.75f, 0.5f},
+                                beside = {0.5f, 0.0f, 1.0f, 0.5f}, empty = {0.25f, 0.25f, 0.25f, 0.25f};
+
+    CHECK_NEAR(vsm_person_box_overlap(&a, &a), 1, 0);
+    CHECK_NEAR(vsm_person_box_overlap(&a, &shifted), 1.0 / 3, 1e-6);
+    CHECK_NEAR(vsm_person_box_overlap(&a, &beside), 0, 0);
+    CHECK_NEAR(vsm_person_box_overlap(&a, &empty), 0, 0);
+    CHECK_NEAR(vsm_person_box_overlap(&empty, &empty), 0, 0);
+    CHECK(vsm_person_box_holds(&a, 0.5, 0.25));
+    CHECK(!vsm_person_box_holds(&a, 0.51, 0.25));
+}
+
 int main(void)
 {
     RUN(test_format_sizes);
     RUN(test_pool_recycles_and_outlives);
     RUN(test_tensor_shapes);
     RUN(test_frame_bytes);
+    RUN(test_boxes_overlap);
     return tap_done();
 }
