@@ -55,6 +55,18 @@ static const struct traits *find_traits(const char *name)
     return &unknown;
 }
 
+static int put(AVDictionary **dictionary, const char *key, const char *value)
+{
+    return av_dict_set(dictionary, key, value, 0) < 0 ? vsm_fail_nomem("encoder options", strlen(key))
+                                                      : VSM_OK;
+}
+
+static int put_int(AVDictionary **dictionary, const char *key, int value)
+{
+    return av_dict_set_int(dictionary, key, value, 0) < 0 ? vsm_fail_nomem("encoder options", strlen(key))
+                                                          : VSM_OK;
+}
+
 static double quality_of(const struct vsm_video_encoder_options *options, const struct traits *traits)
 {
     return options->crf >= 0 ? options->crf : traits->default_quality;
@@ -172,26 +184,27 @@ static void put_hdr(const struct vsm_ff_static_data *data, const char *light_key
 }
 
 /* Quality 0 is lossless; higher depths count quantisers from lower down, as crf does not. */
-static void set_quantiser(double quality, int above_crf, const AVCodecContext *codec,
-                          AVDictionary **dictionary)
+static int set_quantiser(double quality, int above_crf, const AVCodecContext *codec,
+                         AVDictionary **dictionary)
 {
     const int depth = vsm_video_encoder_depth(av_get_pix_fmt_name(codec->pix_fmt));
-    int quantiser = 0;
+    int quantiser = 0, status;
 
     if (quality > 0)
         quantiser = min_int((int)(quality + above_crf + 0.5), X264_QUANTISER_MOST) +
                     (depth > 8 ? 6 * (depth - 8) : 0);
-    av_dict_set(dictionary, "crf", NULL, 0);
-    av_dict_set_int(dictionary, "qp", quantiser, 0);
+    status = put(dictionary, "crf", NULL);
+    return status == VSM_OK ? put_int(dictionary, "qp", quantiser) : status;
 }
 
-static void setup_x264(const struct vsm_video_encoder_options *options, const struct vsm_ff_static_data *hdr,
-                       int threads, AVCodecContext *codec, AVDictionary **dictionary)
+static int setup_x264(const struct vsm_video_encoder_options *options, const struct vsm_ff_static_data *hdr,
+                      int threads, AVCodecContext *codec, AVDictionary **dictionary)
 {
     const bool matte = options->format.planes == VSM_PLANES_GRAY, constant = options->bitrate <= 0;
     const struct depth *depth = depth_of(matte ? x264_matte_depths : x264_depths, options);
     const int most = vsm_encoder_codec_most_threads("libx264", options->width, options->height);
     char text[512];
+    int status = VSM_OK;
 
     snprintf(
         text, sizeof(text),
@@ -199,17 +212,18 @@ static void setup_x264(const struct vsm_video_encoder_options *options, const st
         constant ? 0 : depth->lookahead, depth->b_frames, depth->references, depth->frame_threads == 1,
         constant ? ":weightp=0:scenecut=0:b-adapt=0:force-cfr=1" : "");
     if (constant)
-        set_quantiser(quality_of(options, find_traits("libx264")), depth->above_crf, codec, dictionary);
+        status =
+            set_quantiser(quality_of(options, find_traits("libx264")), depth->above_crf, codec, dictionary);
     put_hdr(hdr, "cll", "mastering-display", text, sizeof(text));
-    av_dict_set(dictionary, "x264-params", text, 0);
     codec->max_b_frames = depth->b_frames;
     codec->flags |= AV_CODEC_FLAG_CLOSED_GOP;
     codec->thread_count =
         depth->frame_threads > 1 ? min_int(threads, depth->frame_threads) : min_int(threads, most);
+    return status == VSM_OK ? put(dictionary, "x264-params", text) : status;
 }
 
-static void setup_x265(const struct vsm_video_encoder_options *options, const struct vsm_ff_static_data *hdr,
-                       int threads, AVCodecContext *codec, AVDictionary **dictionary)
+static int setup_x265(const struct vsm_video_encoder_options *options, const struct vsm_ff_static_data *hdr,
+                      int threads, AVCodecContext *codec, AVDictionary **dictionary)
 {
     const struct depth *depth = depth_of(x265_depths, options);
     /* x265 3.5 reads unset memory in B pictures of one coding tree unit's width: never the same bits twice. */
@@ -225,29 +239,29 @@ static void setup_x265(const struct vsm_video_encoder_options *options, const st
         depth->references, min_int(threads, depth->frame_threads), threads, depth->lookahead ? 40 : 0,
         codec->gop_size);
     put_hdr(hdr, "max-cll", "master-display", text, sizeof(text));
-    av_dict_set(dictionary, "x265-params", text, 0);
     codec->max_b_frames = b_frames;
     codec->flags |= AV_CODEC_FLAG_CLOSED_GOP;
     codec->thread_count = threads;
+    return put(dictionary, "x265-params", text);
 }
 
 /* Its encoder of alpha pictures knows no alternative references. */
-static void setup_vp9(const struct vsm_video_encoder_options *options, const AVCodecContext *codec,
-                      AVDictionary **dictionary)
+static int setup_vp9(const struct vsm_video_encoder_options *options, const AVCodecContext *codec,
+                     AVDictionary **dictionary)
 {
     const int lag = (int64_t)options->width * options->height > 4096 * 2048 ? 0 : 4;
     const bool alpha = codec->pix_fmt == AV_PIX_FMT_YUVA420P;
+    int status = put_int(dictionary, "lag-in-frames", lag);
 
-    av_dict_set_int(dictionary, "lag-in-frames", lag, 0);
-    av_dict_set_int(dictionary, "auto-alt-ref", lag > 0 && !alpha, 0);
+    return status == VSM_OK ? put_int(dictionary, "auto-alt-ref", lag > 0 && !alpha) : status;
 }
 
-static void setup_svtav1(int threads, AVDictionary **dictionary)
+static int setup_svtav1(int threads, AVDictionary **dictionary)
 {
     char text[64];
 
     snprintf(text, sizeof(text), "lp=%d", threads);
-    av_dict_set(dictionary, "svtav1-params", text, 0);
+    return put(dictionary, "svtav1-params", text);
 }
 
 static int set_quality(const struct vsm_video_encoder_options *options, const struct traits *traits,
@@ -271,8 +285,7 @@ static int set_quality(const struct vsm_video_encoder_options *options, const st
         return VSM_OK;
     }
     snprintf(text, sizeof(text), "%g", quality);
-    av_dict_set(dictionary, traits->quality, text, 0);
-    return VSM_OK;
+    return put(dictionary, traits->quality, text);
 }
 
 static int set_speed(const struct vsm_video_encoder_options *options, const struct traits *traits,
@@ -282,9 +295,7 @@ static int set_speed(const struct vsm_video_encoder_options *options, const stru
 
     if (options->preset && !traits->speed)
         return vsm_fail(VSM_E_USAGE, "output.preset: %s has no presets; leave it out", options->codec);
-    if (speed)
-        av_dict_set(dictionary, traits->speed, speed, 0);
-    return VSM_OK;
+    return speed ? put(dictionary, traits->speed, speed) : VSM_OK;
 }
 
 int vsm_encoder_codec_settings(const AVCodecContext *codec, const AVDictionary *dictionary,
@@ -325,16 +336,16 @@ int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
     if (status != VSM_OK)
         return status;
     if (strcmp(options->codec, "libx264") == 0)
-        setup_x264(options, hdr, threads, codec, dictionary);
+        status = setup_x264(options, hdr, threads, codec, dictionary);
     else if (strcmp(options->codec, "libx265") == 0)
-        setup_x265(options, hdr, threads, codec, dictionary);
+        status = setup_x265(options, hdr, threads, codec, dictionary);
     else if (strcmp(options->codec, "libsvtav1") == 0)
-        setup_svtav1(threads, dictionary);
+        status = setup_svtav1(threads, dictionary);
     else if (strcmp(options->codec, "libvpx-vp9") == 0)
-        setup_vp9(options, codec, dictionary);
+        status = setup_vp9(options, codec, dictionary);
     else if (strcmp(options->codec, "prores_ks") == 0)
         codec->thread_type = FF_THREAD_SLICE; /* frame threads hold threads + 1 pictures of 4 bytes a pixel */
     else if (strcmp(options->codec, "ffv1") == 0)
         codec->slices = (int64_t)options->width * options->height > 1280 * 720 ? 16 : 4;
-    return VSM_OK;
+    return status;
 }

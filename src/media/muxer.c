@@ -314,8 +314,8 @@ int vsm_muxer_add_copy(struct vsm_muxer *muxer, const AVStream *source)
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         const AVDictionaryEntry *entry = av_dict_get(source->metadata, kept[i], NULL, 0);
 
-        if (entry)
-            av_dict_set(&stream->metadata, kept[i], entry->value, 0);
+        if (entry && av_dict_set(&stream->metadata, kept[i], entry->value, 0) < 0)
+            return vsm_fail_nomem("output stream", sizeof(*stream));
     }
     return vsm_ff_stream_copy_side_data(stream, source);
 }

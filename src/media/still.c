@@ -73,8 +73,9 @@ static int decode_file(const char *path, AVFrame *frame)
 
     vsm_ff_init();
     /* A % in the path is a % in the name, not a numbered series. Other demuxers do not know the option. */
-    av_dict_set(&options, "pattern_type", "none", 0);
-    error = avformat_open_input(&format, path, NULL, &options);
+    error = av_dict_set(&options, "pattern_type", "none", 0);
+    if (error >= 0)
+        error = avformat_open_input(&format, path, NULL, &options);
     av_dict_free(&options);
     if (error < 0)
         return fail_read(path, "cannot be opened as a picture", error);

@@ -361,6 +361,41 @@ static void test_x264_quantiser(void)
         check_quantiser(&cases[i]);
 }
 
+/* Short of memory at any of its allocations, a set-up fails or is whole; it never leaves an option out. */
+static void test_setup_without_memory(void)
+{
+    static const char *const codecs[] = {"libx264",    "libx265",   "libsvtav1", "libvpx-vp9",
+                                         "h264_nvenc", "prores_ks", "png"};
+    const struct vsm_ff_static_data none = {0};
+
+    for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++) {
+        const struct vsm_video_encoder_options options = options_of(codecs[i], yuv420);
+        int failures = 0, whole = 0;
+
+        /* The largest allocation that FFmpeg grants: short texts fit earlier than long ones. */
+        for (size_t most = 512; most >= 1; most--) {
+            AVCodecContext *codec = avcodec_alloc_context3(NULL);
+            AVDictionary *dictionary = NULL;
+            int status;
+
+            codec->pix_fmt = AV_PIX_FMT_YUV420P;
+            av_max_alloc(most);
+            status = vsm_encoder_codec_setup(&options, &none, 2, codec, &dictionary);
+            av_max_alloc(INT_MAX);
+            if (status == VSM_OK && most == 512)
+                whole = av_dict_count(dictionary);
+            if (status == VSM_OK)
+                CHECK_INT(av_dict_count(dictionary), whole);
+            else
+                CHECK_INT(status, VSM_E_NOMEM);
+            failures += status != VSM_OK;
+            av_dict_free(&dictionary);
+            avcodec_free_context(&codec);
+        }
+        CHECK(whole > 0 && failures > 0 && failures < 512);
+    }
+}
+
 static void test_auto_by_size_and_container(void)
 {
     CHECK_STR(vsm_video_encoder_auto("a.webm", 8, 2048, false), "libvpx-vp9");
@@ -387,6 +422,7 @@ int main(void)
     RUN(test_other_settings_are_refused);
     RUN(test_x264_follows_crf);
     RUN(test_x264_quantiser);
+    RUN(test_setup_without_memory);
     RUN(test_auto_by_size_and_container);
     return tap_done();
 }
