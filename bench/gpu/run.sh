@@ -149,7 +149,7 @@ for what; do
                 --set processing.device=$device --set matting.people=largest --max-frames 60
         done
         "$here/evaluate" --difference cpu_matte.mkv cuda_matte.mkv
-        plain="--set output.format=matte --set output.codec=ffv1 --set stereo.mode=independent"
+        plain="--set output.format=matte --set output.codec=ffv1 --set stereo.mode=independent --max-frames 60"
         job cuda "$clip2k" -o g.mkv $plain --set processing.device=cuda
         job cpu "$clip2k" -o c.mkv $plain --set processing.device=cpu
         "$here/evaluate" --brief --header c.mkv g.mkv
@@ -199,6 +199,10 @@ for what; do
         VSM_FAULT=gpu.memory:6:12 "$here/vr180-streaming" $common -o f.mkv --restart --progress none 2>&1 | grep -E "out of memory"
         VSM_FAULT=gpu.memory:6:12:sticky "$here/vr180-streaming" $common -o f.mkv --set processing.adaptive_scaling=true --restart --progress none 2>&1 |
             grep -E "out of memory|memory is short"
+        for n in 1 5; do
+            VSM_FAULT=gpu.locked:$n:12 "$here/vr180-streaming" $common -o f.mkv --set processing.adaptive_scaling=true --restart \
+                --progress none 2>&1 | grep -E "out of memory|^done|from frame"
+        done
         for left in 4000 2600 2200 1800 1500 1200 1000; do
             rm -rf f.mkv* f_matte.mkv* hogged
             hog $left >hogged &
@@ -223,7 +227,9 @@ for what; do
             "$here/evaluate" --difference cpu.mkv cuda.mkv
         done
         cp cuda.mkv whole.mkv
-        for device in cuda cpu; do # checkpoints are behind frames 11 and 23, each within a change of 8 frames
+        # Checkpoints are behind frames 11 and 23, each within a change of 8 frames.
+        for device in cuda cpu cpu cpu; do
+            echo "# begun on $device"
             rm -rf killed.mkv*
             for fault in ckpt.done:1:kill ckpt.done:1:kill ""; do
                 VSM_FAULT=$fault "$here/vr180-streaming" "$clip" -o killed.mkv $common --set stereo.mode=master_slave \

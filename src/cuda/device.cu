@@ -66,13 +66,18 @@ int vsm_cuda_context(void **context)
 
 int vsm_cuda_alloc(const char *what, size_t bytes, void **memory)
 {
-    int status = vsm_cuda_status(cudaMalloc(memory, bytes ? bytes : 1), what);
+    void *made = NULL;
+    int status = vsm_cuda_status(cudaMalloc(&made, bytes ? bytes : 1), what);
 
     /* Streams that do not wait for the default stream, where this is done, could write before it is. */
     if (!status)
-        status = vsm_cuda_status(cudaMemset(*memory, 0, bytes), what);
+        status = vsm_cuda_status(cudaMemset(made, 0, bytes), what);
     if (!status)
         status = vsm_cuda_status(cudaStreamSynchronize(NULL), what);
+    if (status)
+        cudaFree(made);
+    else
+        *memory = made;
     return status;
 }
 

@@ -13,9 +13,8 @@
 /* Where the cells of one view lie on the grid of another. */
 struct table {
     struct vsm_view from, to;
-    float *nodes;
-    void *device;
-    size_t bytes;
+    float *nodes; /* NULL: there are none for these views yet */
+    struct vsm_cuda_block device;
 };
 
 struct vsm_view_fade_cuda {
@@ -35,7 +34,7 @@ void vsm_view_fade_cuda_destroy(struct vsm_view_fade_cuda *fade)
     for (int i = 0; i < VSM_MAX_VIEWS; i++)
         for (int k = 0; k < VSM_CUDA_REFINE_WARPS; k++) {
             vsm_mem_free(fade->tables[i][k].nodes);
-            vsm_cuda_free(fade->tables[i][k].device);
+            vsm_cuda_room_free(VSM_PLACE_CUDA, fade->tables[i][k].device.memory);
         }
     vsm_mem_free(fade);
 }
@@ -83,14 +82,13 @@ static int follow(const struct vsm_view_fade_cuda *fade, struct table *t, const 
     memcpy(&t->to, to, sizeof(*to));
     t->nodes = vsm_mem_alloc_raw("fading views", bytes, 1);
     status = t->nodes ? fill_table(t) : VSM_E_NOMEM;
-    if (!status && bytes > t->bytes) {
-        vsm_cuda_free(t->device);
-        t->device = NULL;
-        t->bytes = 0;
-        status = vsm_cuda_room_make("fading views", VSM_PLACE_CUDA, bytes, fade->relief, &t->device);
-        t->bytes = status ? 0 : bytes;
+    if (!status)
+        status = vsm_cuda_block_fill(&t->device, "fading views", t->nodes, bytes, fade->relief, stream);
+    if (status) {
+        vsm_mem_free(t->nodes);
+        t->nodes = NULL;
     }
-    return status ? status : vsm_cuda_copy(t->device, t->nodes, bytes, stream);
+    return status;
 }
 
 int vsm_view_fade_cuda_run(struct vsm_view_fade_cuda *fade, int number, const struct vsm_matte *matte,
@@ -114,7 +112,7 @@ int vsm_view_fade_cuda_run(struct vsm_view_fade_cuda *fade, int number, const st
             (struct vsm_cuda_refine_maps){.fit = vsm_tensor_f32(other[k].coefficients),
                                           .grid_width = other[k].view.width,
                                           .grid_height = other[k].view.height,
-                                          .nodes = table->device,
+                                          .nodes = table->device.memory,
                                           .step = STEP,
                                           .columns = nodes_along(view->width),
                                           .rows = nodes_along(view->height)};

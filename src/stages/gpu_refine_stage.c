@@ -21,8 +21,7 @@ struct slot {
 /* The inverse mapping of a turned view, copied to the device when it changes. */
 struct table {
     struct vsm_tensor *inverse; /* what was copied last; one reference */
-    void *nodes;
-    size_t bytes;
+    struct vsm_cuda_block nodes;
 };
 
 struct vsm_gpu_refine_stage {
@@ -163,7 +162,7 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
     vsm_view_fade_cuda_destroy(stage->fade);
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&stage->tables[i].inverse);
-        vsm_cuda_free(stage->tables[i].nodes);
+        vsm_cuda_room_free(VSM_PLACE_CUDA, stage->tables[i].nodes.memory);
     }
     if (stage->download && vsm_cuda_stream_wait(stage->download) != VSM_OK)
         vsm_log(VSM_LOG_DEBUG, "gpu", "%s", vsm_error_message());
@@ -234,24 +233,16 @@ static int fade(struct vsm_gpu_refine_stage *stage, struct vsm_frame *frame)
 static int follow_table(const struct vsm_gpu_refine_stage *stage, struct table *table,
                         struct vsm_tensor *inverse)
 {
-    const size_t bytes = vsm_tensor_bytes(inverse);
-    int status = VSM_OK;
+    int status;
 
     if (table->inverse == inverse)
         return VSM_OK;
-    if (bytes > table->bytes) {
-        vsm_cuda_free(table->nodes);
-        table->nodes = NULL;
-        table->bytes = 0;
-        status =
-            vsm_cuda_room_make("table of a turned view", VSM_PLACE_CUDA, bytes, stage->relief, &table->nodes);
-    }
-    if (status)
-        return status;
-    table->bytes = bytes > table->bytes ? bytes : table->bytes;
     vsm_tensor_unref(&table->inverse);
-    table->inverse = vsm_tensor_ref(inverse);
-    return vsm_cuda_copy(table->nodes, inverse->data, bytes, stage->compute);
+    status = vsm_cuda_block_fill(&table->nodes, "table of a turned view", inverse->data,
+                                 vsm_tensor_bytes(inverse), stage->relief, stage->compute);
+    if (!status)
+        table->inverse = vsm_tensor_ref(inverse);
+    return status;
 }
 
 static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, struct vsm_frame *frame)
@@ -273,7 +264,7 @@ static int refine(struct vsm_gpu_refine_stage *stage, struct slot *slot, struct 
         views[i] = (struct vsm_refine_cuda_view){.view = &matte->view,
                                                  .fit = vsm_tensor_f32(matte->coefficients),
                                                  .inverse = matte->inverse,
-                                                 .nodes = stage->tables[i].nodes,
+                                                 .nodes = stage->tables[i].nodes.memory,
                                                  .inverse_step = matte->inverse_step};
     }
     if (!status)

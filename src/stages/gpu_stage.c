@@ -283,24 +283,27 @@ static int run_networks(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     return status;
 }
 
-static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+/* Page-locked memory: outputs' pictures and the digest, the same for every grid. */
+static int take_locked_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     int status = VSM_OK;
 
     for (int i = 0; i < stage->output_count && !status; i++)
-        if (!frame->outputs[i] && !stage->targets[i].on_device)
+        if (!stage->targets[i].on_device)
             status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
-    if (!status)
-        status = vsm_gpu_views_take_room(&stage->sets.now, frame->mattes);
-    if (!status)
-        status = vsm_gpu_views_take_room(&stage->sets.old, frame->fading);
     frame->view_count = stage->sets.now.count;
     frame->fading_count = stage->sets.old.count;
-    vsm_tensor_unref(&frame->digest);
     return !status && stage->digest_width
                ? vsm_cuda_tensors_get(stage->digests[frame->view_count > stage->sets.direct_count],
                                       &frame->digest)
                : status;
+}
+
+static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+{
+    const int status = vsm_gpu_views_take_room(&stage->sets.now, frame->mattes);
+
+    return status ? status : vsm_gpu_views_take_room(&stage->sets.old, frame->fading);
 }
 
 static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mattes)
@@ -338,7 +341,7 @@ static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     return vsm_view_director_note(stage->sets.director, &shown, rgb);
 }
 
-/* Pictures and maps that there is no memory for: a smaller grid makes room. */
+/* Maps that there is no memory for: a smaller grid makes room. */
 static int take_room_adapted(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     int status = take_room(stage, frame), given = VSM_OK;
@@ -391,6 +394,8 @@ static int run_locked(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
         status = choose_views(stage, frame);
     if (!status)
         status = take_room_adapted(stage, frame);
+    if (!status)
+        status = take_locked_room(stage, frame);
     if (!status && vsm_fault_hit("gpu.run"))
         status = vsm_fail(VSM_E_DEVICE, "CUDA: work on the device: the device is lost");
     if (!status)
