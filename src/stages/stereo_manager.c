@@ -27,6 +27,7 @@ struct vsm_stereo_manager {
     struct vsm_stereo_tally tally;
     struct vsm_stereo_list list;
     struct vsm_stereo_look look; /* of run() */
+    bool cut;                    /* a scene has begun in a frame that could not be compared */
     atomic_int mean;             /* for vsm_stereo_manager_mean() */
 };
 
@@ -139,7 +140,7 @@ static struct vsm_stereo_pair_frame frame_of(const struct vsm_stereo_grids_pair 
     return (struct vsm_stereo_pair_frame){.rgb = {rgb[2 * k], rgb[2 * k + 1]},
                                           .alpha = {pair->alpha[0], pair->alpha[1]},
                                           .faults = {look->faults[0], look->faults[1]},
-                                          .scene_cut = frame->scene_cut};
+                                          .scene_cut = look->scene_cut};
 }
 
 static void settle_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pair *pair,
@@ -214,9 +215,12 @@ static int begin_look(struct vsm_stereo_manager *m, const struct vsm_frame *fram
     const struct vsm_view *view = &m->grids.pairs[0].views[0];
     int status = follow_views(m, frame, &look->comparable);
 
+    m->cut = m->cut || frame->scene_cut;
     if (status != VSM_OK || !look->comparable)
         return status;
-    if (frame->scene_cut)
+    look->scene_cut = m->cut;
+    m->cut = false;
+    if (look->scene_cut)
         m->health = (struct vsm_eye_health){0};
     vsm_eye_health_next(&m->health, rgb, view->width, view->height, look->faults);
     look->health = m->health;
@@ -272,7 +276,7 @@ static int settle(struct vsm_stereo_manager *m, struct vsm_frame *frame, const f
     }
     vsm_scratch_end();
     if (status == VSM_OK)
-        vsm_stereo_scenes_add(&m->tally.scenes, frame->index, frame->scene_cut, m->options.master,
+        vsm_stereo_scenes_add(&m->tally.scenes, frame->index, look->scene_cut, m->options.master,
                               alignment_of(m));
     publish_mean(m);
     return status;
@@ -285,6 +289,7 @@ int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_fra
     bool comparable;
     int status = look->comparable ? follow_views(manager, frame, &comparable) : VSM_OK;
 
+    manager->cut = !look->comparable && (manager->cut || frame->scene_cut);
     if (status != VSM_OK || !look->comparable)
         return status;
     manager->health = look->health;
@@ -301,6 +306,7 @@ static int run(void *self, struct vsm_frame *frame, const float *const rgb[], st
 
 static void save(const struct vsm_stereo_manager *m, struct vsm_bytes_out *out)
 {
+    vsm_bytes_put_u8(out, m->cut);
     vsm_eye_health_save(&m->health, out);
     vsm_stereo_tally_save(&m->tally, out);
     vsm_stereo_grids_save(&m->grids, out);
@@ -322,8 +328,10 @@ static int barrier(void *self, struct vsm_state *state)
 
 static int load(struct vsm_stereo_manager *m, struct vsm_bytes_in *in)
 {
-    int status = vsm_eye_health_load(&m->health, in);
+    int status;
 
+    m->cut = vsm_bytes_get_u8(in);
+    status = vsm_eye_health_load(&m->health, in);
     if (status == VSM_OK && !vsm_stereo_tally_load(&m->tally, in))
         status =
             vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");

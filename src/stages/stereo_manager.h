@@ -60,6 +60,7 @@ const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_st
  * pixels floats. */
 struct vsm_stereo_look {
     bool comparable; /* else nothing more */
+    bool scene_cut;  /* the scene's first frame that is comparable */
     enum vsm_eye_health_fault faults[2];
     struct vsm_eye_health health;
     struct vsm_stereo_pair_look pairs[VSM_STEREO_GRIDS_PAIRS];

@@ -361,6 +361,35 @@ static void check_scenes(const struct vsm_stereo_tally *tally)
     }
 }
 
+/* A scene whose first frames have views of one eye only begins with the first one of both, in a resumed job too. */
+static void test_a_cut_waits_for_comparable_eyes(void)
+{
+    struct vsm_stereo_manager *m = open_manager(true, NULL), *resumed;
+    struct vsm_state *state = vsm_state_create();
+
+    for (int n = 0; n < 6; n++) {
+        paint(n);
+        views[1].eye = n < 3 ? VSM_RIGHT : VSM_LEFT;
+        CHECK_INT(review(m, n, n == 3).status, VSM_OK);
+    }
+    save(m, state);
+    CHECK_INT(vsm_stereo_manager_tally(m)->scenes.count, 1);
+    resumed = open_manager(true, NULL);
+    CHECK_INT(vsm_stereo_manager_restore(resumed, state), VSM_OK);
+    for (int n = 6; n < 8; n++) {
+        const struct vsm_stereo_scenes *s = &vsm_stereo_manager_tally(resumed)->scenes;
+
+        paint(n);
+        CHECK_INT(review(resumed, n, false).status, VSM_OK);
+        CHECK_INT(vsm_stereo_manager_last(resumed, 0)->scene_frames, n - 6);
+        CHECK(s->count == 2 && s->listed[0].frames == 3 && s->listed[1].first == 6);
+        CHECK_INT(s->listed[1].frames, n - 5);
+    }
+    vsm_stereo_manager_destroy(m);
+    vsm_stereo_manager_destroy(resumed);
+    vsm_state_destroy(&state);
+}
+
 /* A list of the first scenes and a count of all, of the right eye against the left one. */
 static void test_scenes_are_listed(void)
 {
@@ -597,6 +626,7 @@ int main(void)
     RUN(test_only_measuring_changes_nothing);
     RUN(test_black_and_frozen_eyes);
     RUN(test_what_cannot_be_measured);
+    RUN(test_a_cut_waits_for_comparable_eyes);
     RUN(test_scenes_are_listed);
     RUN(test_resume_is_exact);
     RUN(test_past_follows_directions);
