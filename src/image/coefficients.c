@@ -1,5 +1,6 @@
 #include "image/coefficients.h"
 
+#define BAND    16384 /* cells for one call of a worker */
 #define FIRST_A 0
 #define FIRST_B 4
 
@@ -45,13 +46,33 @@ void vsm_coefficients_init(struct vsm_coefficients *k, const struct vsm_colour_m
     }
 }
 
-void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha)
-{
-    const float *a = maps + VSM_COEFFICIENT_ALPHA_A * cells, *b = maps + VSM_COEFFICIENT_ALPHA_B * cells;
+struct filling {
+    const float *maps, *rgb;
+    size_t cells;
+    float *alpha;
+};
 
-    for (size_t i = 0; i < cells; i++) {
-        const float v = a[i] * (rgb[i] + rgb[cells + i] + rgb[2 * cells + i]) * (1.0f / 3.0f) + b[i];
+static void fill_band(void *context, int index, int worker)
+{
+    const struct filling *f = context;
+    const size_t from = (size_t)index * BAND, rest = f->cells - from;
+    const float *a = f->maps + VSM_COEFFICIENT_ALPHA_A * f->cells + from,
+                *b = f->maps + VSM_COEFFICIENT_ALPHA_B * f->cells + from;
+    const float *red = f->rgb + from, *green = red + f->cells, *blue = green + f->cells;
+    float *alpha = f->alpha + from;
+
+    (void)worker;
+    for (size_t i = 0; i < (rest < BAND ? rest : BAND); i++) {
+        const float v = a[i] * (red[i] + green[i] + blue[i]) * (1.0f / 3.0f) + b[i];
 
         alpha[i] = v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
     }
+}
+
+void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha,
+                                 struct vsm_parallel *pool)
+{
+    struct filling filling = {maps, rgb, cells, alpha};
+
+    vsm_parallel_for(pool, (int)((cells + BAND - 1) / BAND), fill_band, &filling);
 }

@@ -11,6 +11,7 @@
 #ifndef VSM_IMAGE_COEFFICIENTS_H
 #define VSM_IMAGE_COEFFICIENTS_H
 
+#include "base/parallel.h"
 #include "image/colour.h"
 
 #include <stddef.h>
@@ -49,7 +50,8 @@ struct vsm_coefficients {
 
 /* alpha = clamp(A_alpha mean(rgb) + b_alpha) on the grid itself. maps: VSM_COEFFICIENT_MAPS planes of `cells`
  * values; rgb: R, G, B planes in 0..1. */
-void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha);
+void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha,
+                                 struct vsm_parallel *pool);
 
 /* The part that depends on the colour model alone, not on the maps. */
 void vsm_coefficients_init(struct vsm_coefficients *coefficients, const struct vsm_colour_model *model);

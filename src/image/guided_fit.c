@@ -1,5 +1,6 @@
 #include "image/guided_fit.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ struct job {
     const float *rgb, *matte;
     float *coefficients;
     int width, height;
-    int first; /* channel: 0 = R to 3 = alpha; matte and coefficients begin with it */
+    int first;           /* channel: 0 = R to 3 = alpha; matte and coefficients begin with it */
+    const float *weight; /* NULL: all cells are wanted */
 };
 
 /* Three rows of guide and matte, zero outside the picture, and their sums down the columns. */
@@ -95,6 +97,15 @@ static void fit_tile(const struct tile *t, int count, float *restrict slope, flo
     }
 }
 
+static bool is_wanted(const float *weight, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (weight[i] > 0.0f)
+            return true;
+    }
+    return false;
+}
+
 static void fit_band(void *context, int index, int worker)
 {
     const struct job *job = context;
@@ -107,9 +118,11 @@ static void fit_band(void *context, int index, int worker)
         for (int channel = job->first; channel < 4; channel++) {
             for (int column = 0; column < job->width; column += TILE) {
                 const int count = job->width - column < TILE ? job->width - column : TILE;
-                float *slope = job->coefficients + (size_t)(channel - job->first) * plane +
-                               (size_t)row * (size_t)job->width + column;
+                const size_t at = (size_t)row * (size_t)job->width + (size_t)column;
+                float *slope = job->coefficients + (size_t)(channel - job->first) * plane + at;
 
+                if (job->weight && !is_wanted(job->weight + at, count))
+                    continue;
                 fill_tile(job, &t, channel, row, column, count);
                 sum_columns(&t);
                 fit_tile(&t, count, slope, slope + (size_t)(4 - job->first) * plane);
@@ -121,15 +134,15 @@ static void fit_band(void *context, int index, int worker)
 void vsm_guided_fit(const float *rgb, const float *matte, int width, int height, float *coefficients,
                     struct vsm_parallel *pool)
 {
-    struct job job = {rgb, matte, coefficients, width, height, 0};
+    struct job job = {rgb, matte, coefficients, width, height, 0, NULL};
 
     vsm_parallel_for(pool, (height + BAND - 1) / BAND, fit_band, &job);
 }
 
-void vsm_guided_fit_alpha(const float *rgb, const float *alpha, int width, int height, float *coefficients,
-                          struct vsm_parallel *pool)
+void vsm_guided_fit_alpha(const float *rgb, const float *alpha, const float *weight, int width, int height,
+                          float *coefficients, struct vsm_parallel *pool)
 {
-    struct job job = {rgb, alpha, coefficients, width, height, 3};
+    struct job job = {rgb, alpha, coefficients, width, height, 3, weight};
 
     vsm_parallel_for(pool, (height + BAND - 1) / BAND, fit_band, &job);
 }

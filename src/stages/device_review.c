@@ -282,7 +282,8 @@ static void close_to_others(struct vsm_device_review *r, const struct vsm_frame 
     const int count =
         vsm_gate_boxes_of(&r->maps[view], v->source.width, v->source.height, &frame->people, v->eye, boxes);
 
-    vsm_coefficients_fill_alpha(maps_of(&r->frame, view), digest_of(r, frame, view), r->cells, r->open);
+    vsm_coefficients_fill_alpha(maps_of(&r->frame, view), digest_of(r, frame, view), r->cells, r->open,
+                                r->options.pool);
     vsm_gate_make(r->gate, r->open, boxes, count, r->open);
 }
 

@@ -97,7 +97,7 @@ static int gate_view(struct vsm_select_stage *stage, const struct vsm_frame *fra
                               matte->view.eye, boxes);
     a = vsm_tensor_f32(matte->coefficients) + VSM_COEFFICIENT_ALPHA_A * n;
     b = vsm_tensor_f32(matte->coefficients) + VSM_COEFFICIENT_ALPHA_B * n;
-    vsm_coefficients_fill_alpha(vsm_tensor_f32(matte->coefficients), stage->rgb, n, stage->open);
+    vsm_coefficients_fill_alpha(vsm_tensor_f32(matte->coefficients), stage->rgb, n, stage->open, NULL);
     vsm_gate_make(stage->gate, stage->open, boxes, count, stage->open);
     for (size_t i = 0; i < n; i++) {
         a[i] *= stage->open[i];

@@ -68,16 +68,15 @@ int vsm_stereo_grids_begin(struct vsm_stereo_grids_pair *pair)
     const size_t looking = vsm_stereo_pair_look_floats(pair->stereo);
     float *planes =
         vsm_scratch_alloc("stereo",
-                          (5 * pixels + looking) * sizeof(float) + vsm_stereo_pair_bytes(pair->stereo), 1);
+                          (4 * pixels + looking) * sizeof(float) + vsm_stereo_pair_bytes(pair->stereo), 1);
 
     if (!planes)
         return VSM_E_NOMEM;
     pair->scratch = planes;
     pair->alpha[0] = planes;
     pair->alpha[1] = planes + pixels;
-    pair->own = planes + 2 * pixels;
-    pair->fitted = planes + 3 * pixels;
-    pair->looking = planes + 5 * pixels;
+    pair->fitted = planes + 2 * pixels;
+    pair->looking = planes + 4 * pixels;
     vsm_stereo_pair_lend(pair->stereo, pair->looking + looking);
     return VSM_OK;
 }

@@ -26,7 +26,6 @@ struct vsm_stereo_grids_pair {
     /* Scratch memory of one review: */
     void *scratch;
     float *alpha[2];
-    float *own;     /* alpha before it was mended */
     float *fitted;  /* A and b of the mended alpha */
     float *looking; /* for a look's planes (stereo/stereo_pair.h) */
 };

@@ -3,11 +3,10 @@
 #include "base/mem.h"
 #include "base/scratch.h"
 #include "image/coefficients.h"
-#include "image/guided_fit.h"
 #include "stages/stereo_grids.h"
 #include "stages/stereo_list.h"
+#include "stages/stereo_maps.h"
 
-#include <math.h>
 #include <stdatomic.h>
 
 #define RECORD "stereo"
@@ -15,9 +14,6 @@
 /* Shares of an eye's people that are mended: from the first its network's state is too, from the second everywhere. */
 #define REPAIR       0.02f
 #define REPAIR_WHOLE 0.50f
-
-/* Alpha that is gained by mending, from which on the matter's foreground colour is not believed at all. */
-#define NEW_PERSON 0.25f
 
 struct vsm_stereo_manager {
     struct vsm_stereo_manager_options options;
@@ -84,39 +80,6 @@ const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_st
     return &manager->grids.pairs[pair].result;
 }
 
-/* What b lacks where a fit does not go through what it was fitted to; beyond 0 and 1 alpha is clamped anyway. */
-static float rest(float fitted, float wanted)
-{
-    return (wanted <= 0.0f && fitted < wanted) || (wanted >= 1.0f && fitted > wanted) ? 0.0f
-                                                                                      : wanted - fitted;
-}
-
-/* The matter's maps give way to those of the mended alpha, which they give exactly on the grid itself. A person whom the
- * matter had not seen has the picture's own colour: no residual of the foreground. */
-static void replace_maps(const struct vsm_stereo_grids_pair *pair, const float *rgb, const float *target,
-                         const float *weight, float *maps, struct vsm_parallel *pool)
-{
-    const size_t n = pair->pixels;
-    float *a = maps + VSM_COEFFICIENT_ALPHA_A * n, *b = maps + VSM_COEFFICIENT_ALPHA_B * n;
-
-    vsm_guided_fit_alpha(rgb, target, pair->views[0].width, pair->views[0].height, pair->fitted, pool);
-    for (size_t i = 0; i < n; i++) {
-        const float w = weight[i], grey = (rgb[i] + rgb[n + i] + rgb[2 * n + i]) * (1.0f / 3.0f);
-        const float gained = w * (target[i] - pair->own[i]) * (1.0f / NEW_PERSON);
-        const float keep = 1.0f - (gained > 0.0f ? (gained < 1.0f ? gained : 1.0f) : 0.0f);
-
-        if (w <= 0.0f)
-            continue;
-        a[i] += w * (pair->fitted[i] - a[i]);
-        b[i] += w * (pair->fitted[n + i] - b[i]);
-        b[i] += rest(a[i] * grey + b[i], pair->own[i] + w * (target[i] - pair->own[i]));
-        for (size_t c = 0; c < 3; c++) {
-            maps[c * n + i] *= keep;
-            maps[(VSM_COEFFICIENT_ALPHA_A + 1 + c) * n + i] *= keep;
-        }
-    }
-}
-
 /* The eye goes on from what the other one remembers of the same people. */
 static void repair_state(const struct vsm_stereo_grids_pair *pair, int eye, bool whole,
                          const struct vsm_rvm_state *from, const struct vsm_rvm_state *to)
@@ -130,13 +93,15 @@ static void repair_state(const struct vsm_stereo_grids_pair *pair, int eye, bool
     }
 }
 
-static struct vsm_stereo_pair_frame frame_of(const struct vsm_stereo_grids_pair *pair,
-                                             const struct vsm_frame *frame, int k, const float *const rgb[],
+static struct vsm_stereo_pair_frame frame_of(const struct vsm_stereo_manager *m, int k,
+                                             const struct vsm_frame *frame, const float *const rgb[],
                                              const struct vsm_stereo_look *look)
 {
+    const struct vsm_stereo_grids_pair *pair = &m->grids.pairs[k];
+
     for (int eye = 0; eye < 2; eye++)
         vsm_coefficients_fill_alpha(vsm_tensor_f32(frame->mattes[2 * k + eye].coefficients), rgb[2 * k + eye],
-                                    pair->pixels, pair->alpha[eye]);
+                                    pair->pixels, pair->alpha[eye], m->options.pool);
     return (struct vsm_stereo_pair_frame){.rgb = {rgb[2 * k], rgb[2 * k + 1]},
                                           .alpha = {pair->alpha[0], pair->alpha[1]},
                                           .faults = {look->faults[0], look->faults[1]},
@@ -154,11 +119,16 @@ static void settle_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pa
         float *maps = vsm_tensor_f32(mattes[eye].coefficients);
         const bool whole = r->taken[eye] > REPAIR_WHOLE || frame->faults[eye] == VSM_EYE_HEALTH_BLACK;
 
-        if (r->weight[eye]) {
-            vsm_coefficients_fill_alpha(maps, frame->rgb[eye], pair->pixels, pair->own);
-            replace_maps(pair, frame->rgb[eye], r->target[eye], r->weight[eye], maps, m->options.pool);
-            vsm_coefficients_fill_alpha(maps, frame->rgb[eye], pair->pixels, pair->alpha[eye]);
-        }
+        if (r->weight[eye])
+            vsm_stereo_maps_replace(&(struct vsm_stereo_maps){.rgb = frame->rgb[eye],
+                                                              .target = r->target[eye],
+                                                              .weight = r->weight[eye],
+                                                              .width = pair->views[0].width,
+                                                              .height = pair->views[0].height,
+                                                              .maps = maps,
+                                                              .alpha = pair->alpha[eye],
+                                                              .fitted = pair->fitted},
+                                    m->options.pool);
         if (r->taken[eye] > REPAIR)
             repair_state(pair, eye, whole, &states[!eye], &states[eye]);
     }
@@ -222,7 +192,7 @@ static int begin_look(struct vsm_stereo_manager *m, const struct vsm_frame *fram
     m->cut = false;
     if (look->scene_cut)
         m->health = (struct vsm_eye_health){0};
-    vsm_eye_health_next(&m->health, rgb, view->width, view->height, look->faults);
+    vsm_eye_health_next(&m->health, rgb, view->width, view->height, look->faults, m->options.pool);
     look->health = m->health;
     return VSM_OK;
 }
@@ -242,7 +212,7 @@ int vsm_stereo_manager_look(struct vsm_stereo_manager *manager, const struct vsm
         status = vsm_stereo_grids_begin(&pairs[k]);
         if (status != VSM_OK)
             break;
-        f = frame_of(&pairs[k], frame, k, rgb, look);
+        f = frame_of(manager, k, frame, rgb, look);
         vsm_stereo_pair_look(pairs[k].stereo, &f, &look->pairs[k]);
         vsm_stereo_grids_end(&pairs[k]);
     }
@@ -264,7 +234,7 @@ static int settle(struct vsm_stereo_manager *m, struct vsm_frame *frame, const f
         status = vsm_stereo_grids_begin(&pairs[k]);
         if (status != VSM_OK)
             break;
-        f = frame_of(&pairs[k], frame, k, rgb, look);
+        f = frame_of(m, k, frame, rgb, look);
         if (own) {
             look->pairs[k].planes = pairs[k].looking;
             vsm_stereo_pair_look(pairs[k].stereo, &f, &look->pairs[k]);

@@ -117,22 +117,45 @@ static int rows_of(const struct search *s, int index)
     return (index + 1) * ROWS < s->eyes->height ? ROWS : s->eyes->height - index * ROWS;
 }
 
-static void measure_row(const struct search *s, int eye, int y)
+/* Whether a cell gives way nowhere: its share and its neighbours' are none. */
+static bool is_quiet(const struct vsm_disparity_map *map, const float *share, int column, int row)
+{
+    for (int k = 0; k < 9; k++) {
+        const int x = column + k % 3 - 1, y = row + k / 3 - 1;
+
+        if (cell_at(map, x, y) && share[y * map->columns + x] > 0.0f)
+            return false;
+    }
+    return true;
+}
+
+/* Within one row of a cell. */
+static void measure_span(const struct search *s, int eye, int y, int x0, int x1)
 {
     const struct vsm_disparity_map *map = s->eyes->maps[eye];
+    const float *share = s->consensus->share[eye];
     const size_t row = (size_t)y * (size_t)s->eyes->width;
     const float *own = s->eyes->own[eye] + row, *settled = s->eyes->settled[eye] + row;
     float *apart = s->apart[eye] + row;
 
-    for (int x = 0; x < s->eyes->width; x++) {
-        apart[x] = 0.0f;
+    memset(apart + x0, 0, (size_t)(x1 - x0) * sizeof(*apart));
+    if (is_quiet(map, share, x0 / map->side, y / map->side)) /* most of an eye */
+        return;
+    for (int x = x0; x < x1; x++) {
         if (settled[x] < 0.0f || settled[x] == own[x])
             continue;
-        apart[x] =
-            (settled[x] - own[x]) * vsm_transfer_sample(s->consensus->share[eye], map->columns, map->rows,
-                                                        ((float)x + 0.5f) / (float)map->side,
-                                                        ((float)y + 0.5f) / (float)map->side);
+        apart[x] = (settled[x] - own[x]) * vsm_transfer_sample(share, map->columns, map->rows,
+                                                               ((float)x + 0.5f) / (float)map->side,
+                                                               ((float)y + 0.5f) / (float)map->side);
     }
+}
+
+static void measure_row(const struct search *s, int eye, int y)
+{
+    const int side = s->eyes->maps[eye]->side, width = s->eyes->width;
+
+    for (int x = 0; x < width; x += side)
+        measure_span(s, eye, y, x, x + side < width ? x + side : width);
 }
 
 static float mean_round(const float *plane, int width, int height, float x, float y)
@@ -235,8 +258,10 @@ static void step_rows(void *context, int index, int worker)
                               : step_at(s, eye, (float)(i % width) + 0.5f, (float)(i / width) + 0.5f, apart);
 
             s->steps[eye][i] = step;
-            sums.gained[eye] += (double)fmaxf(step, 0.0f);
-            sums.lost[eye] -= (double)fminf(step, 0.0f);
+            if (step > 0.0f)
+                sums.gained[eye] += (double)step;
+            else if (step < 0.0f)
+                sums.lost[eye] -= (double)step;
         }
     }
     s->sums[index] = sums;
@@ -251,7 +276,9 @@ static void balance_rows(void *context, int index, int worker)
 
     (void)worker;
     for (int eye = 0; eye < 2; eye++) {
-        for (size_t i = from; i < end; i++)
+        const bool none = s->sums[index].gained[eye] <= 0.0 && s->sums[index].lost[eye] <= 0.0;
+
+        for (size_t i = from; i < end && !none; i++)
             s->steps[eye][i] *= s->steps[eye][i] > 0.0f ? s->gains[eye] : s->losses[eye];
     }
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#define ROWS     16    /* for one call of a worker */
 #define SOFT     0.02f /* alpha below is background */
 #define MIN_AREA 8.0f  /* grid pixels of soft area that make somebody */
 
@@ -14,8 +15,8 @@ static void count(struct sums *sums, float w, float s, int x, int y)
 {
     const float alpha[2] = {w, s};
 
-    sums->both += (double)fminf(w, s);
-    sums->either += (double)fmaxf(w, s);
+    sums->both += (double)(w < s ? w : s);
+    sums->either += (double)(w > s ? w : s);
     for (int i = 0; i < 2; i++) {
         sums->area[i] += (double)alpha[i];
         sums->x[i] += (double)alpha[i] * x;
@@ -41,19 +42,55 @@ static struct vsm_consistency judge(const struct vsm_disparity_map *map, const s
     return c;
 }
 
-struct vsm_consistency vsm_consistency_measure(const struct vsm_disparity_map *map, const float *moved,
-                                               const float *slave, int width, int height)
+/* Rows are summed by bands, so that the result does not depend on the number of threads. */
+struct job {
+    const float *moved, *slave;
+    int width, height;
+    struct sums bands[(VSM_DISPARITY_MAX_GRID + ROWS - 1) / ROWS];
+};
+
+static void measure_rows(void *context, int index, int worker)
 {
+    struct job *job = context;
+    const int end = (index + 1) * ROWS < job->height ? (index + 1) * ROWS : job->height;
     struct sums sums = {0};
 
-    for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width; x++) {
-            const size_t at = (size_t)y * (size_t)width + (size_t)x;
-            const float w = moved[at], s = slave[at];
+    (void)worker;
+    for (int y = index * ROWS; y < end; y++) {
+        const float *moved = job->moved + (size_t)y * (size_t)job->width;
+        const float *slave = job->slave + (size_t)y * (size_t)job->width;
+
+        for (int x = 0; x < job->width; x++) {
+            const float w = moved[x], s = slave[x];
 
             if (w > SOFT || (w >= 0.0f && s > SOFT))
                 count(&sums, w, s, x, y);
         }
     }
+    job->bands[index] = sums;
+}
+
+static void add(struct sums *to, const struct sums *s)
+{
+    to->both += s->both;
+    to->either += s->either;
+    for (int i = 0; i < 2; i++) {
+        to->area[i] += s->area[i];
+        to->x[i] += s->x[i];
+        to->y[i] += s->y[i];
+    }
+}
+
+struct vsm_consistency vsm_consistency_measure(const struct vsm_disparity_map *map, const float *moved,
+                                               const float *slave, int width, int height,
+                                               struct vsm_parallel *pool)
+{
+    const int bands = (height + ROWS - 1) / ROWS;
+    struct job job = {.moved = moved, .slave = slave, .width = width, .height = height};
+    struct sums sums = {0};
+
+    vsm_parallel_for(pool, bands, measure_rows, &job);
+    for (int i = 0; i < bands; i++)
+        add(&sums, &job.bands[i]);
     return judge(map, &sums);
 }

@@ -8,6 +8,7 @@
 #ifndef VSM_STEREO_CONSISTENCY_H
 #define VSM_STEREO_CONSISTENCY_H
 
+#include "base/parallel.h"
 #include "stereo/disparity.h"
 
 #include <stdbool.h>
@@ -22,8 +23,9 @@ struct vsm_consistency {
 
 /* `moved` is the master's alpha as the slave should see it (vsm_transfer_alpha(); settled, for borders within
  * a pixel to count as equal), `slave` the slave's own, both on the map's grid, width * height. No allocation.
- * Cost: 0.5 ms on a grid of 512. */
+ * The same result for any number of threads. Cost: 0.5 ms on a grid of 512 on one core. */
 struct vsm_consistency vsm_consistency_measure(const struct vsm_disparity_map *map, const float *moved,
-                                               const float *slave, int width, int height);
+                                               const float *slave, int width, int height,
+                                               struct vsm_parallel *pool);
 
 #endif

@@ -124,10 +124,14 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
 {
     const struct vsm_disparity *d = disparity;
     const struct vsm_parallax *p = &d->parallax;
+    struct vsm_stereo_pyramid pyramid = d->pyramid;
 
-    vsm_stereo_pyramid_load(&d->pyramid, master, slave);
+    if (search->turned)
+        vsm_stereo_pyramid_turn(&pyramid, master->alpha, d->pool);
+    else
+        vsm_stereo_pyramid_load(&pyramid, master, slave, d->pool);
     *map = (struct vsm_disparity_map){.columns = p->columns, .rows = p->rows, .side = p->side};
-    vsm_cell_match_run(p, &d->pyramid, search, d->pool, map);
+    vsm_cell_match_run(p, &pyramid, search, d->pool, map);
     vsm_disparity_map_settle(map, p->pixel);
     if (search->known)
         vsm_disparity_map_take(map, search->known);

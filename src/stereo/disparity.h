@@ -66,6 +66,7 @@ struct vsm_disparity_search {
     const uint8_t *only; /* cells to be matched; NULL = all. Borrowed, like the rest */
     const struct vsm_disparity_known *known; /* for cells without a match; NULL = nothing */
     struct vsm_disparity_memory *memory; /* smooths, stands in for lost matches, and learns; NULL = none */
+    bool turned; /* the one of the same memory has just measured these two pictures the other way round */
 };
 
 /* VSM_E_USAGE for a grid or baseline out of range. Memory: 36 bytes a grid pixel, unless shared or lent, and

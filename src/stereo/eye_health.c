@@ -21,35 +21,42 @@
 
 struct look {
     float small[SIDE * SIDE], points[POINTS * POINTS];
+    double edges[SIDE]; /* summed differences of neighbours, by the small pictures' rows */
     float mean, change, sharpness;
     float noise; /* share of pixels that changed */
 };
 
-/* Luma by green, on a lattice of points: means of 2 x 2 so that noise does not count as movement alone. */
-static void shrink(const float *rgb, int width, int height, float *small)
+/* Both eyes of a frame. */
+struct looking {
+    const float *const *rgb;
+    int width, height;
+    struct look eyes[2];
+};
+
+/* Rows of the picture that make one of the small picture. */
+static int first_row(const struct looking *l, int y)
 {
-    const float *green = rgb + (size_t)width * (size_t)height;
+    return y * l->height / SIDE;
+}
 
-    for (int y = 0; y < SIDE; y++) {
-        for (int x = 0; x < SIDE; x++) {
-            const int x0 = x * width / SIDE, x1 = (x + 1) * width / SIDE;
-            const int y0 = y * height / SIDE, y1 = (y + 1) * height / SIDE;
-            float sum = 0.0f;
+/* Luma by green, on a lattice of points: means of 2 x 2 so that noise does not count as movement alone. */
+static void shrink(const float *green, int width, int y0, int y1, float *small)
+{
+    for (int x = 0; x < SIDE; x++) {
+        const int x0 = x * width / SIDE, x1 = (x + 1) * width / SIDE;
+        float sum = 0.0f;
 
-            for (int j = y0; j < y1; j++) {
-                for (int i = x0; i < x1; i++)
-                    sum += green[(size_t)j * (size_t)width + (size_t)i];
-            }
-            small[y * SIDE + x] = sum / (float)((x1 - x0) * (y1 - y0));
+        for (int j = y0; j < y1; j++) {
+            for (int i = x0; i < x1; i++)
+                sum += green[(size_t)j * (size_t)width + (size_t)i];
         }
+        small[x] = sum / (float)((x1 - x0) * (y1 - y0));
     }
 }
 
-static void pick(const float *rgb, int width, int height, float *points)
+static void pick(const float *green, int width, int height, int from, int end, float *points)
 {
-    const float *green = rgb + (size_t)width * (size_t)height;
-
-    for (int y = 0; y < POINTS; y++) {
+    for (int y = from; y < end; y++) {
         const float *row = green + (size_t)((2 * y + 1) * height / (2 * POINTS)) * (size_t)width;
 
         for (int x = 0; x < POINTS; x++)
@@ -57,13 +64,12 @@ static void pick(const float *rgb, int width, int height, float *points)
     }
 }
 
-/* Mean difference of neighbours across, of every other row: noise is the same in both eyes. */
-static float sharpness_of(const float *rgb, int width, int height)
+/* Differences of neighbours across, of every other row: noise is the same in both eyes. */
+static double edges_of(const float *green, int width, int y0, int y1)
 {
-    const float *green = rgb + (size_t)width * (size_t)height;
     double sum = 0.0;
 
-    for (int y = 0; y < height; y += 2) {
+    for (int y = y0 + y0 % 2; y < y1; y += 2) {
         const float *row = green + (size_t)y * (size_t)width;
         float line = 0.0f;
 
@@ -71,17 +77,29 @@ static float sharpness_of(const float *rgb, int width, int height)
             line += fabsf(row[x] - row[x - 1]);
         sum += (double)line;
     }
-    return (float)(sum / ((double)width * ((height + 1) / 2)));
+    return sum;
 }
 
-static void look_at(const struct vsm_eye_health *health, int eye, const float *rgb, int width, int height,
-                    struct look *look)
+static void look_at_rows(void *context, int index, int worker)
 {
-    double mean = 0.0, change = 0.0;
+    struct looking *l = context;
+    const int eye = index / SIDE, y = index % SIDE, y0 = first_row(l, y), y1 = first_row(l, y + 1);
+    const float *green = l->rgb[eye] + (size_t)l->width * (size_t)l->height;
+
+    (void)worker;
+    shrink(green, l->width, y0, y1, l->eyes[eye].small + y * SIDE);
+    pick(green, l->width, l->height, y * (POINTS / SIDE), (y + 1) * (POINTS / SIDE), l->eyes[eye].points);
+    l->eyes[eye].edges[y] = edges_of(green, l->width, y0, y1);
+}
+
+/* What is left to do once all rows are looked at. */
+static void look_at(const struct vsm_eye_health *health, int eye, int width, int height, struct look *look)
+{
+    double mean = 0.0, change = 0.0, edges = 0.0;
     int changed = 0;
 
-    shrink(rgb, width, height, look->small);
-    pick(rgb, width, height, look->points);
+    for (int y = 0; y < SIDE; y++)
+        edges += look->edges[y];
     for (int i = 0; i < SIDE * SIDE; i++) {
         mean += (double)look->small[i];
         change += fabs((double)(look->small[i] - health->small[eye][i]));
@@ -91,7 +109,7 @@ static void look_at(const struct vsm_eye_health *health, int eye, const float *r
     for (int i = 0; i < POINTS * POINTS; i++)
         changed += fabsf(look->points[i] - health->points[eye][i]) > STEP;
     look->noise = (float)changed / (POINTS * POINTS);
-    look->sharpness = sharpness_of(rgb, width, height) / fmaxf(look->mean, DARK);
+    look->sharpness = (float)(edges / ((double)width * ((height + 1) / 2))) / fmaxf(look->mean, DARK);
 }
 
 static bool stands_still(const struct vsm_eye_health *health, const struct look *own,
@@ -121,13 +139,15 @@ const char *vsm_eye_health_name(enum vsm_eye_health_fault fault)
 }
 
 void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2], int width, int height,
-                         enum vsm_eye_health_fault faults[2])
+                         enum vsm_eye_health_fault faults[2], struct vsm_parallel *pool)
 {
-    struct look look[2];
+    struct looking looking = {.rgb = rgb, .width = width, .height = height};
+    struct look *look = looking.eyes;
     float ratio, beyond;
 
+    vsm_parallel_for(pool, 2 * SIDE, look_at_rows, &looking);
     for (int eye = 0; eye < 2; eye++)
-        look_at(health, eye, rgb[eye], width, height, &look[eye]);
+        look_at(health, eye, width, height, &look[eye]);
     ratio = logf(fmaxf(look[1].sharpness, 1e-6f) / fmaxf(look[0].sharpness, 1e-6f));
     beyond = ratio - health->usual;
     for (int eye = 0; eye < 2; eye++) {

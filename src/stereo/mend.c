@@ -133,16 +133,31 @@ static void forget_drops(float *target, bool *dropped, int count)
     }
 }
 
+struct measuring {
+    const struct vsm_mend_grid *grid;
+    const struct vsm_mend_eye *signs;
+    struct stats *cells;
+};
+
+static void measure_row(void *context, int index, int worker)
+{
+    const struct measuring *m = context;
+
+    (void)worker;
+    for (int i = index * m->grid->columns; i < (index + 1) * m->grid->columns; i++)
+        m->cells[i] = measure(m->grid, m->signs, i);
+}
+
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
-                     const struct vsm_mend_eye *signs)
+                     const struct vsm_mend_eye *signs, struct vsm_parallel *pool)
 {
     struct stats cells[VSM_MEND_CELLS], near[VSM_MEND_CELLS];
+    struct measuring measuring = {grid, signs, cells};
     float target[VSM_MEND_CELLS], taken = 0.0f, people = 0.0f, lost = 0.0f, shown = 0.0f;
     bool dropped[VSM_MEND_CELLS];
     const int count = grid->columns * grid->rows;
 
-    for (int i = 0; i < count; i++)
-        cells[i] = measure(grid, signs, i);
+    vsm_parallel_for(pool, grid->rows, measure_row, &measuring);
     for (int i = 0; i < count; i++) {
         const struct stats *s = &near[i];
 
@@ -193,9 +208,11 @@ struct blend {
     const struct vsm_mend_eye *signs;
     const float *taken; /* shares of cells */
     const struct vsm_mend_planes *planes;
+    bool changed[(VSM_DISPARITY_MAX_GRID + ROWS - 1) / ROWS]; /* by call */
 };
 
-static void blend_pixel(const struct blend *b, int x, int y, size_t at)
+/* Returns whether anything changes. */
+static bool blend_pixel(const struct blend *b, int x, int y, size_t at)
 {
     const float own = b->signs->own[at], moved = b->signs->moved[at], settled = b->signs->settled[at];
     const float step = b->planes->weight[at];
@@ -204,28 +221,63 @@ static void blend_pixel(const struct blend *b, int x, int y, size_t at)
     b->planes->alpha[at] = b->planes->target[at] = own;
     b->planes->weight[at] = 0.0f;
     if (settled < 0.0f || (moved == own && settled == own))
-        return;
+        return false;
     taken = share_at(b->grid, b->taken, x, y);
     if (settled == own && taken <= 0.0f)
-        return;
+        return false;
     target = settled + taken * (moved - settled);
     alpha = own + step + taken * (target - own - step);
     if (target == own || fabsf(alpha - own) < LITTLE)
-        return;
+        return false;
     b->planes->alpha[at] = alpha;
     b->planes->target[at] = target;
     b->planes->weight[at] = fminf(fmaxf((alpha - own) / (target - own), 0.0f), 1.0f);
+    return b->planes->weight[at] > 0.0f;
+}
+
+/* Whether nothing is taken from the other eye anywhere in a cell: its share and its neighbours' are none. */
+static bool is_quiet(const struct vsm_mend_grid *grid, const float *share, int column, int row)
+{
+    for (int y = row > 0 ? row - 1 : 0; y <= row + 1 && y < grid->rows; y++) {
+        for (int x = column > 0 ? column - 1 : 0; x <= column + 1 && x < grid->columns; x++) {
+            if (share[y * grid->columns + x] > 0.0f)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Within one row of a cell. */
+static bool blend_span(const struct blend *b, int y, int x0, int x1, bool quiet)
+{
+    const size_t row = (size_t)y * (size_t)b->grid->width;
+    bool changed = false;
+
+    for (int x = x0; x < x1; x++) {
+        const size_t at = row + (size_t)x;
+
+        if (quiet && b->planes->weight[at] == 0.0f) /* most of an eye */
+            b->planes->alpha[at] = b->planes->target[at] = b->signs->own[at];
+        else
+            changed = blend_pixel(b, x, y, at) || changed;
+    }
+    return changed;
 }
 
 static void blend_rows(void *context, int index, int worker)
 {
-    const struct blend *b = context;
+    struct blend *b = context;
     const int end = (index + 1) * ROWS < b->grid->height ? (index + 1) * ROWS : b->grid->height;
+    const int side = b->grid->side;
 
     (void)worker;
     for (int y = index * ROWS; y < end; y++) {
-        for (int x = 0; x < b->grid->width; x++)
-            blend_pixel(b, x, y, (size_t)y * (size_t)b->grid->width + (size_t)x);
+        for (int cell = 0; cell < b->grid->columns; cell++) {
+            const int x1 = (cell + 1) * side < b->grid->width ? (cell + 1) * side : b->grid->width;
+            const bool quiet = is_quiet(b->grid, b->taken, cell, y / side);
+
+            b->changed[index] = blend_span(b, y, cell * side, x1, quiet) || b->changed[index];
+        }
     }
 }
 
@@ -233,19 +285,29 @@ bool vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_
                     const struct vsm_mend_eye *signs, const struct vsm_mend_planes *planes,
                     struct vsm_parallel *pool)
 {
-    struct blend b = {grid, signs, mend->share[eye], planes};
+    struct blend b = {grid, signs, mend->share[eye], planes, {false}};
+    const int calls = (grid->height + ROWS - 1) / ROWS;
+    bool changed = false;
 
-    vsm_parallel_for(pool, (grid->height + ROWS - 1) / ROWS, blend_rows, &b);
-    for (size_t i = 0; i < (size_t)grid->width * (size_t)grid->height; i++) {
-        if (planes->weight[i] > 0.0f)
-            return true;
-    }
-    return false;
+    vsm_parallel_for(pool, calls, blend_rows, &b);
+    for (int i = 0; i < calls; i++)
+        changed = changed || b.changed[i];
+    return changed;
 }
 
-void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha)
+struct noting {
+    const struct vsm_mend_grid *grid;
+    const float *alpha;
+    float *before;
+};
+
+static void note_row(void *context, int index, int worker)
 {
-    for (int i = 0; i < grid->columns * grid->rows; i++) {
+    const struct noting *n = context;
+    const struct vsm_mend_grid *grid = n->grid;
+
+    (void)worker;
+    for (int i = index * grid->columns; i < (index + 1) * grid->columns; i++) {
         const int x0 = i % grid->columns * grid->side, y0 = i / grid->columns * grid->side;
         const int x1 = x0 + grid->side < grid->width ? x0 + grid->side : grid->width;
         const int y1 = y0 + grid->side < grid->height ? y0 + grid->side : grid->height;
@@ -253,10 +315,18 @@ void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *g
 
         for (int y = y0; y < y1; y++) {
             for (int x = x0; x < x1; x++)
-                sum += alpha[(size_t)y * (size_t)grid->width + (size_t)x];
+                sum += n->alpha[(size_t)y * (size_t)grid->width + (size_t)x];
         }
-        mend->before[eye][i] = sum / (float)((x1 - x0) * (y1 - y0));
+        n->before[i] = sum / (float)((x1 - x0) * (y1 - y0));
     }
+}
+
+void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha,
+                   struct vsm_parallel *pool)
+{
+    struct noting noting = {grid, alpha, mend->before[eye]};
+
+    vsm_parallel_for(pool, grid->rows, note_row, &noting);
     if (eye == 1 && mend->frames < UINT32_MAX)
         mend->frames++;
 }

@@ -48,7 +48,7 @@ struct vsm_mend_grid {
 /* Decides for eye 0 or 1; its mend->share is the answer. Returns the mean share over what people the eyes
  * show there, 0..1. Cost: 1 ms on a grid of 512. */
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
-                     const struct vsm_mend_eye *signs);
+                     const struct vsm_mend_eye *signs, struct vsm_parallel *pool);
 
 /* Lets go of whatever is taken from the other eye, at once. */
 void vsm_mend_release(struct vsm_mend *mend, int eye);
@@ -63,7 +63,8 @@ bool vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_
                     struct vsm_parallel *pool);
 
 /* Ends the frame with what was given out for an eye. */
-void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha);
+void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha,
+                   struct vsm_parallel *pool);
 
 /* For checkpoints: every bit. VSM_E_INPUT if the bytes are cut off; it is unchanged then. */
 void vsm_mend_save(const struct vsm_mend *mend, struct vsm_bytes_out *out);

@@ -103,13 +103,19 @@ size_t vsm_stereo_pair_look_floats(const struct vsm_stereo_pair *pair)
     return 4 * (size_t)pair->grid.width * (size_t)pair->grid.height;
 }
 
-/* Cells where the slave shows people that the master's do not reach. Returns their number. */
-static int find_needs(struct vsm_stereo_pair *pair, const float *alpha, const float *moved)
-{
-    const struct vsm_mend_grid *g = &pair->grid;
-    int count = 0;
+struct needing {
+    struct vsm_stereo_pair *pair;
+    const float *alpha, *moved;
+};
 
-    for (int i = 0; i < g->columns * g->rows; i++) {
+/* Cells of a row where the slave shows people that the master's do not reach. */
+static void find_needs(void *context, int index, int worker)
+{
+    const struct needing *n = context;
+    const struct vsm_mend_grid *g = &n->pair->grid;
+
+    (void)worker;
+    for (int i = index * g->columns; i < (index + 1) * g->columns; i++) {
         const int x0 = i % g->columns * g->side, y0 = i / g->columns * g->side;
         const int x1 = x0 + g->side < g->width ? x0 + g->side : g->width;
         const int y1 = y0 + g->side < g->height ? y0 + g->side : g->height;
@@ -118,16 +124,14 @@ static int find_needs(struct vsm_stereo_pair *pair, const float *alpha, const fl
         for (int y = y0; y < y1; y++) {
             for (int x = x0; x < x1; x++) {
                 const size_t at = (size_t)y * (size_t)g->width + (size_t)x;
-                const float own = alpha[at], there = moved[at];
+                const float own = n->alpha[at], there = n->moved[at];
 
                 people += own;
                 covered += there < own ? (there > 0.0f ? there : 0.0f) : own;
             }
         }
-        pair->need[i] = people > MIN_ALPHA * (float)((x1 - x0) * (y1 - y0)) && covered < COVERED * people;
-        count += pair->need[i];
+        n->pair->need[i] = people > MIN_ALPHA * (float)((x1 - x0) * (y1 - y0)) && covered < COVERED * people;
     }
-    return count;
 }
 
 static bool lost(enum vsm_eye_health_fault fault)
@@ -149,7 +153,7 @@ static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
                                     const struct vsm_stereo_pair_look *look, int m)
 {
     return vsm_consistency_measure(&look->map[m], look->settled[!m], frame->alpha[!m], pair->grid.width,
-                                   pair->grid.height);
+                                   pair->grid.height, pair->options.pool);
 }
 
 /* Whether nothing could be matched and in neither eye anything could have been: what a black eye lacks, the
@@ -187,13 +191,15 @@ static void measure_from_slave(struct vsm_stereo_pair *pair, const struct vsm_st
 {
     const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
     const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
+    struct needing needing = {pair, slave.alpha, look->moved[!m]};
 
     vsm_disparity_map_invert(&look->map[m], &pair->known);
-    find_needs(pair, slave.alpha, look->moved[!m]);
+    vsm_parallel_for(pair->options.pool, pair->grid.rows, find_needs, &needing);
     search.pitch = -search.pitch;
     search.only = pair->need;
     search.known = &pair->known;
     search.memory = &pair->memory[!m];
+    search.turned = true;
     vsm_disparity_measure(pair->disparity[!m], &slave, &master, &search, &look->map[!m]);
 }
 
@@ -261,7 +267,7 @@ static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_fram
                                            .settled = look->settled[eye],
                                            .doubt = eye == 1 ? doubt : -doubt,
                                            .least = (float)pair->options.threshold};
-        result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye]);
+        result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye], pair->options.pool);
     }
     common = vsm_consensus_judge(&pair->consensus, maps, mended);
     if (result->taken[0] <= 0.0f && result->taken[1] <= 0.0f && common <= 0.0f)
@@ -313,7 +319,7 @@ void vsm_stereo_pair_end(struct vsm_stereo_pair *pair, const struct vsm_stereo_p
         result->after = agree(pair, frame, pair->settled, giver);
     }
     for (int eye = 0; eye < 2; eye++)
-        vsm_mend_note(&pair->mend, eye, &pair->grid, frame->alpha[eye]);
+        vsm_mend_note(&pair->mend, eye, &pair->grid, frame->alpha[eye], pair->options.pool);
 }
 
 void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_eye, bool whole,

@@ -1,8 +1,12 @@
 #include "stereo/stereo_pyramid.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define COARSE 256 /* the coarsest level is at most this wide */
+
+/* Rows of the grid for one call of a worker: one of the coarsest level. */
+#define BAND (1 << (VSM_PYRAMID_LEVELS - 1))
 
 void vsm_stereo_pyramid_init(struct vsm_stereo_pyramid *pyramid, int width, int height)
 {
@@ -25,9 +29,6 @@ static size_t lay_out(const struct vsm_stereo_pyramid *p, float *memory,
         for (int k = 0; k < VSM_PYRAMID_PLANES; k++, at += stride * rows) {
             if (!memory)
                 continue;
-            /* Alpha is zero in the margin; pictures are repeated there (extend). */
-            if (k == VSM_PYRAMID_WEIGHTS)
-                memset(memory + at, 0, stride * rows * sizeof(float));
             planes[level][k] =
                 (struct vsm_disparity_match_plane){.origin =
                                                        memory + at + (size_t)margin * stride + (size_t)margin,
@@ -50,67 +51,109 @@ void vsm_stereo_pyramid_place(struct vsm_stereo_pyramid *pyramid, float *memory)
     lay_out(pyramid, memory, pyramid->planes);
 }
 
-/* Repeats the border into the margin (pictures), or leaves it zero (alpha). */
-static void extend(const struct vsm_disparity_match_plane *p)
+static float *row_of(const struct vsm_disparity_match_plane *p, int y)
 {
-    for (int y = 0; y < p->height; y++) {
-        float *row = p->origin + y * p->stride;
+    return p->origin + y * p->stride;
+}
 
-        for (int x = 1; x <= p->margin; x++) {
-            row[-x] = row[0];
-            row[p->width - 1 + x] = row[p->width - 1];
+/* The margin beside a row, and above the first and below the last one: alpha is zero there, pictures are repeated. */
+static void extend(const struct vsm_disparity_match_plane *p, int y, bool picture)
+{
+    const size_t bytes = (size_t)p->stride * sizeof(float);
+    float *row = row_of(p, y);
+
+    for (int x = 1; x <= p->margin; x++) {
+        row[-x] = picture ? row[0] : 0.0f;
+        row[p->width - 1 + x] = picture ? row[p->width - 1] : 0.0f;
+    }
+    for (int side = -1; side <= 1; side += 2) {
+        for (int i = 1; y == (side < 0 ? 0 : p->height - 1) && i <= p->margin; i++) {
+            float *to = row_of(p, y + side * i) - p->margin;
+
+            if (picture)
+                memcpy(to, row - p->margin, bytes);
+            else
+                memset(to, 0, bytes);
         }
     }
-    for (int y = 1; y <= p->margin; y++) {
-        memcpy(p->origin - y * p->stride - p->margin, p->origin - p->margin,
-               (size_t)p->stride * sizeof(float));
-        memcpy(p->origin + (p->height - 1 + y) * p->stride - p->margin,
-               p->origin + (p->height - 1) * p->stride - p->margin, (size_t)p->stride * sizeof(float));
+}
+
+static void halve_row(const struct vsm_disparity_match_plane *from,
+                      const struct vsm_disparity_match_plane *to, int y)
+{
+    const float *a = row_of(from, 2 * y), *b = a + from->stride;
+    float *out = row_of(to, y);
+
+    for (int x = 0; x < to->width; x++)
+        out[x] = 0.25f * (a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1]);
+}
+
+/* What is loaded into which planes, those of first to VSM_PYRAMID_WEIGHTS. */
+struct load {
+    const struct vsm_stereo_pyramid *pyramid;
+    const float *from[VSM_PYRAMID_PLANES]; /* R, G, B of the eyes, alpha */
+    int first, bands;
+};
+
+static void load_row(const struct load *l, int plane, int y)
+{
+    const size_t width = (size_t)l->pyramid->width, count = width * (size_t)l->pyramid->height;
+    const float *r = l->from[plane] + (size_t)y * width, *g = r + count, *b = g + count;
+    float *to = row_of(&l->pyramid->planes[0][plane], y);
+
+    if (plane == VSM_PYRAMID_WEIGHTS) {
+        memcpy(to, r, width * sizeof(*to));
+        return;
+    }
+    for (size_t x = 0; x < width; x++)
+        to[x] = 0.2126f * r[x] + 0.7152f * g[x] + 0.0722f * b[x];
+}
+
+/* A band's rows on all levels: those of a coarser one lie within it too. */
+static void load_band(void *context, int index, int worker)
+{
+    const struct load *l = context;
+    const int plane = l->first + index / l->bands, from = index % l->bands * BAND, end = from + BAND;
+
+    (void)worker;
+    for (int level = 0; level < l->pyramid->levels; level++) {
+        const struct vsm_disparity_match_plane *to = &l->pyramid->planes[level][plane];
+
+        for (int y = from >> level; y < end >> level && y < to->height; y++) {
+            if (level == 0)
+                load_row(l, plane, y);
+            else
+                halve_row(&l->pyramid->planes[level - 1][plane], to, y);
+            extend(to, y, plane != VSM_PYRAMID_WEIGHTS);
+        }
     }
 }
 
-static void halve(const struct vsm_disparity_match_plane *from, const struct vsm_disparity_match_plane *to)
+static void load(struct load *l, struct vsm_parallel *pool)
 {
-    for (int y = 0; y < to->height; y++) {
-        const float *a = from->origin + 2 * y * from->stride, *b = a + from->stride;
-        float *out = to->origin + y * to->stride;
-
-        for (int x = 0; x < to->width; x++)
-            out[x] = 0.25f * (a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1]);
-    }
-}
-
-static void load_luma(const struct vsm_stereo_pyramid *p, const float *rgb, int plane)
-{
-    const size_t count = (size_t)p->width * (size_t)p->height;
-
-    for (int y = 0; y < p->height; y++) {
-        const float *r = rgb + (size_t)y * (size_t)p->width, *g = r + count, *b = g + count;
-        float *luma = p->planes[0][plane].origin + y * p->planes[0][plane].stride;
-
-        for (int x = 0; x < p->width; x++)
-            luma[x] = 0.2126f * r[x] + 0.7152f * g[x] + 0.0722f * b[x];
-    }
-    for (int level = 1; level < p->levels; level++)
-        halve(&p->planes[level - 1][plane], &p->planes[level][plane]);
-    for (int level = 0; level < p->levels; level++)
-        extend(&p->planes[level][plane]);
-}
-
-static void load_weights(const struct vsm_stereo_pyramid *p, const float *alpha)
-{
-    for (int y = 0; y < p->height; y++)
-        memcpy(p->planes[0][VSM_PYRAMID_WEIGHTS].origin + y * p->planes[0][VSM_PYRAMID_WEIGHTS].stride,
-               alpha + (size_t)y * (size_t)p->width, (size_t)p->width * sizeof(float));
-    for (int level = 1; level < p->levels; level++)
-        halve(&p->planes[level - 1][VSM_PYRAMID_WEIGHTS], &p->planes[level][VSM_PYRAMID_WEIGHTS]);
+    l->bands = (l->pyramid->height + BAND - 1) / BAND;
+    vsm_parallel_for(pool, (VSM_PYRAMID_PLANES - l->first) * l->bands, load_band, l);
 }
 
 void vsm_stereo_pyramid_load(const struct vsm_stereo_pyramid *pyramid,
                              const struct vsm_disparity_picture *master,
-                             const struct vsm_disparity_picture *slave)
+                             const struct vsm_disparity_picture *slave, struct vsm_parallel *pool)
 {
-    load_luma(pyramid, master->rgb, VSM_PYRAMID_MASTER);
-    load_luma(pyramid, slave->rgb, VSM_PYRAMID_SLAVE);
-    load_weights(pyramid, master->alpha);
+    struct load l = {pyramid, {master->rgb, slave->rgb, master->alpha}, VSM_PYRAMID_MASTER, 0};
+
+    load(&l, pool);
+}
+
+void vsm_stereo_pyramid_turn(struct vsm_stereo_pyramid *pyramid, const float *alpha,
+                             struct vsm_parallel *pool)
+{
+    struct load l = {pyramid, {NULL, NULL, alpha}, VSM_PYRAMID_WEIGHTS, 0};
+
+    for (int level = 0; level < pyramid->levels; level++) {
+        const struct vsm_disparity_match_plane master = pyramid->planes[level][VSM_PYRAMID_MASTER];
+
+        pyramid->planes[level][VSM_PYRAMID_MASTER] = pyramid->planes[level][VSM_PYRAMID_SLAVE];
+        pyramid->planes[level][VSM_PYRAMID_SLAVE] = master;
+    }
+    load(&l, pool);
 }

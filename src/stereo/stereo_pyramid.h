@@ -6,6 +6,7 @@
 #ifndef VSM_STEREO_STEREO_PYRAMID_H
 #define VSM_STEREO_STEREO_PYRAMID_H
 
+#include "base/parallel.h"
 #include "stereo/disparity.h"
 #include "stereo/disparity_match.h"
 
@@ -35,8 +36,13 @@ size_t vsm_stereo_pyramid_bytes(const struct vsm_stereo_pyramid *pyramid);
 /* Lays the planes out in memory of that size, aligned to floats, with any content. */
 void vsm_stereo_pyramid_place(struct vsm_stereo_pyramid *pyramid, float *memory);
 
+/* All planes of all levels, in one loop of the pool (NULL: one thread). */
 void vsm_stereo_pyramid_load(const struct vsm_stereo_pyramid *pyramid,
                              const struct vsm_disparity_picture *master,
-                             const struct vsm_disparity_picture *slave);
+                             const struct vsm_disparity_picture *slave, struct vsm_parallel *pool);
+
+/* The eyes exchange their roles: of what is loaded the luma stays, and `alpha` is the new master's. */
+void vsm_stereo_pyramid_turn(struct vsm_stereo_pyramid *pyramid, const float *alpha,
+                             struct vsm_parallel *pool);
 
 #endif

@@ -82,7 +82,7 @@ static float arriving(const struct vsm_disparity_map *map, const float *from, in
 static float warp_point(const struct vsm_disparity_map *map, const struct landing *landing, const float *from,
                         int width, int height, float x, float y)
 {
-    float most = landing->count ? -1.0f : 0.0f;
+    float most = -1.0f;
 
     for (int i = 0; i < landing->count; i++) {
         const float here = arriving(map, from, width, height, x, y, landing->du[i], landing->dv[i]);
@@ -115,6 +115,26 @@ struct job {
     struct landing landings[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 };
 
+/* Within one row of a cell. */
+static void move_span(const struct job *job, const struct landing *landing, int y, int x0, int x1)
+{
+    const size_t row = (size_t)y * (size_t)job->width;
+
+    if (landing->count == 0) { /* most of an eye */
+        memset(job->to + row + x0, 0, (size_t)(x1 - x0) * sizeof(float));
+        return;
+    }
+    for (int x = x0; x < x1; x++) {
+        const float px = (float)x + 0.5f, py = (float)y + 0.5f;
+        float w = warp_point(job->map, landing, job->from, job->width, job->height, px, py);
+
+        if (w >= 0.0f && w < SOFT && job->there[row + (size_t)x] > SOFT &&
+            hidden(landing, job->from, job->width, job->height, px, py))
+            w = -1.0f;
+        job->to[row + (size_t)x] = w;
+    }
+}
+
 static void move_rows(void *context, int index, int worker)
 {
     const struct job *job = context;
@@ -123,16 +143,13 @@ static void move_rows(void *context, int index, int worker)
 
     (void)worker;
     for (int y = index * ROWS; y < end; y++) {
-        for (int x = 0; x < job->width; x++) {
-            const struct landing *landing = &job->landings[y / map->side * map->columns + x / map->side];
-            const size_t at = (size_t)y * (size_t)job->width + (size_t)x;
-            const float px = (float)x + 0.5f, py = (float)y + 0.5f;
-            float w = warp_point(map, landing, job->from, job->width, job->height, px, py);
+        const struct landing *landings = &job->landings[y / map->side * map->columns];
 
-            if (w >= 0.0f && w < SOFT && job->there[at] > SOFT &&
-                hidden(landing, job->from, job->width, job->height, px, py))
-                w = -1.0f;
-            job->to[at] = w;
+        for (int cell = 0; cell < map->columns; cell++) {
+            const int x0 = cell * map->side;
+            const int x1 = x0 + map->side < job->width ? x0 + map->side : job->width;
+
+            move_span(job, &landings[cell], y, x0, x1);
         }
     }
 }

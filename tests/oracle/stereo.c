@@ -165,7 +165,7 @@ static struct vsm_consistency measure_consistency(const struct moment *m, int fi
 {
     vsm_transfer_alpha(&map, m->alpha[first], m->alpha[!first], EYE, EYE, warped, NULL);
     vsm_transfer_settle(warped, m->alpha[!first], EYE, EYE, settled, NULL);
-    return vsm_consistency_measure(&map, settled, m->alpha[!first], EYE, EYE);
+    return vsm_consistency_measure(&map, settled, m->alpha[!first], EYE, EYE, NULL);
 }
 
 /* The true mattes agree, but for strips of people between others, too narrow to be matched; a matte that lost

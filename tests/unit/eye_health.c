@@ -37,7 +37,7 @@ static void paint(int eye, int where, float noise, uint32_t frame)
 
 static void next(void)
 {
-    vsm_eye_health_next(&health, eyes, SIDE, SIDE, faults);
+    vsm_eye_health_next(&health, eyes, SIDE, SIDE, faults, NULL);
 }
 
 static bool good(void)

@@ -243,6 +243,34 @@ static void test_who_can_be_matched(void)
     vsm_disparity_destroy(d);
 }
 
+/* Measured right behind the other direction, out of the same memory and by several threads, nothing is different. */
+static void test_the_other_way_round(void)
+{
+    static struct vsm_disparity_map back;
+    struct vsm_disparity_search search = {0};
+    struct vsm_disparity_options options;
+    struct vsm_disparity *alone = open_for(VSM_HALF_EQUIRECT, 180, VSM_RIGHT, &options), *d[2] = {NULL, NULL};
+
+    paint(&options.eye, 0, 0.064, 1.0);
+    paint(&options.eye, 1, 0.064, 1.0);
+    vsm_disparity_measure(alone, &pictures[1], &pictures[0], &search, &back);
+    options.pool = vsm_parallel_create(3);
+    options.master = VSM_LEFT;
+    CHECK_INT(vsm_disparity_create(&options, &d[0]), VSM_OK);
+    options.master = VSM_RIGHT;
+    options.share = d[0];
+    CHECK_INT(vsm_disparity_create(&options, &d[1]), VSM_OK);
+    vsm_disparity_measure(d[0], &pictures[0], &pictures[1], &search, &map);
+    search.turned = true;
+    vsm_disparity_measure(d[1], &pictures[1], &pictures[0], &search, &map);
+    CHECK(map.matched > 50);
+    CHECK(memcmp(map.cells, back.cells, sizeof(map.cells)) == 0);
+    vsm_disparity_destroy(d[1]);
+    vsm_disparity_destroy(d[0]);
+    vsm_disparity_destroy(alone);
+    vsm_parallel_destroy(options.pool);
+}
+
 static void test_options_are_checked(void)
 {
     struct vsm_disparity_options o = {.eye = {VSM_HALF_EQUIRECT, 32, 128, M_PI_2, 0}, .baseline = 0.064};
@@ -292,6 +320,7 @@ int main(void)
     RUN(test_eyes_become_strangers);
     RUN(test_nothing_to_match);
     RUN(test_who_can_be_matched);
+    RUN(test_the_other_way_round);
     RUN(test_options_are_checked);
     return tap_done();
 }
