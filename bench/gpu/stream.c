@@ -127,7 +127,7 @@ struct line {
     bool looks; /* by a stage of its own */
 };
 
-static void create_people(struct line *line, const struct vsm_rect eyes[2], const struct vsm_view small[2],
+static void create_people(struct line *line, const struct vsm_rect eyes[2], const struct vsm_view views[2],
                           const struct arguments *arguments)
 {
     const struct vsm_session_options session = {.threads = arguments->detecting};
@@ -137,8 +137,8 @@ static void create_people(struct line *line, const struct vsm_rect eyes[2], cons
                                               .interval = arguments->interval,
                                               .correction = 60};
     struct vsm_stereo_manager_options stereo = {
-        .views = small, .view_count = 2, .baseline = 0.064, .threshold = 0.8, .mend = true};
-    struct vsm_device_review_options review = {.views = small, .view_count = 2};
+        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.8, .mend = true};
+    struct vsm_device_review_options review = {0};
 
     line->pool = arguments->threads ? vsm_parallel_create(arguments->threads) : vsm_gpu_plan_create_pool(16);
     people.pool = stereo.pool = line->pool;
@@ -151,7 +151,7 @@ static void create_people(struct line *line, const struct vsm_rect eyes[2], cons
     review.look_threads = arguments->look;
     line->looks = arguments->look > 0;
     check(vsm_device_review_create(&review, &line->review));
-    check(vsm_gpu_refine_stage_set_review(line->refine, line->review, small));
+    vsm_gpu_refine_stage_set_review(line->refine, line->review);
 }
 
 static void create_line(const struct vsm_video_info *info, const struct arguments *arguments,
@@ -175,14 +175,13 @@ static void create_line(const struct vsm_video_info *info, const struct argument
         .key = {0x00, 0xb1, 0x40},
     };
     const struct vsm_refine_options despill = {.despill = 1};
-    struct vsm_view small[2];
     const struct vsm_gpu_stage_options options = {.rvm = &rvm,
                                                   .views = views,
                                                   .view_count = 2,
                                                   .source = &source,
                                                   .targets = &target,
                                                   .target_count = 1,
-                                                  .digest = detector ? small : NULL};
+                                                  .digest = detector != NULL};
     const struct vsm_gpu_refine_stage_options refine = {.source = &source,
                                                         .views = views,
                                                         .view_count = 2,
@@ -190,12 +189,11 @@ static void create_line(const struct vsm_video_info *info, const struct argument
                                                         .target_count = 1,
                                                         .refine = &despill};
 
-    vsm_device_review_views(views, 2, small);
     check(vsm_gpu_upload_stage_create(&source, eyes, 2, &line->upload));
     check(vsm_gpu_refine_stage_create(&refine, &line->refine));
     check(vsm_gpu_stage_create(&options, &line->gpu));
     if (detector)
-        create_people(line, eyes, small, arguments);
+        create_people(line, eyes, views, arguments);
 }
 
 static void destroy_line(struct line *line)

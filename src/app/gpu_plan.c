@@ -124,18 +124,16 @@ int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan)
     return wanted < most ? wanted : most;
 }
 
-bool vsm_gpu_plan_reviews(const struct vsm_plan *plan, struct vsm_view small[VSM_MAX_VIEWS])
+bool vsm_gpu_plan_reviews(const struct vsm_plan *plan)
 {
-    vsm_device_review_views(plan->views, plan->view_count, small);
-    return plan->people.kind != VSM_PEOPLE_ALL ||
-           (plan->config->stereo.disparity_correction && vsm_stereo_manager_fits(small, plan->view_count));
+    return plan->people.kind != VSM_PEOPLE_ALL || (plan->config->stereo.disparity_correction &&
+                                                   vsm_stereo_manager_fits(plan->views, plan->view_count));
 }
 
 static int create_network(const struct vsm_plan *plan, const struct vsm_image *source,
                           const struct vsm_composite_target *targets, struct vsm_gpu_stage **stage)
 {
     const struct vsm_rvm_options rvm = vsm_plan_matter(plan);
-    struct vsm_view small[VSM_MAX_VIEWS];
     const struct vsm_gpu_stage_options options = {
         .rvm = &rvm,
         .views = plan->views,
@@ -143,7 +141,7 @@ static int create_network(const struct vsm_plan *plan, const struct vsm_image *s
         .source = source,
         .targets = targets,
         .target_count = plan->output_count,
-        .digest = vsm_gpu_plan_reviews(plan, small) || plan->turned ? small : NULL,
+        .digest = vsm_gpu_plan_reviews(plan) || plan->turned,
         .scaling = plan->adaptive ? &plan->scaling : NULL,
     };
 
@@ -202,21 +200,16 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stage
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
                             struct vsm_parallel *pool, struct vsm_gpu_stages *stages)
 {
-    struct vsm_view small[VSM_MAX_VIEWS];
-    const struct vsm_device_review_options options = {.views = small,
-                                                      .view_count = plan->view_count,
-                                                      .select = plan->people.kind != VSM_PEOPLE_ALL,
+    const struct vsm_device_review_options options = {.select = plan->people.kind != VSM_PEOPLE_ALL,
                                                       .stereo = stereo,
                                                       .pool = pool,
                                                       .look_threads = vsm_parallel_threads(pool)};
-    int status;
+    const int status = vsm_device_review_create(&options, &stages->review);
 
-    vsm_device_review_views(plan->views, plan->view_count, small);
     stages->compares = stereo != NULL;
-    status = vsm_device_review_create(&options, &stages->review);
     if (status == VSM_OK)
-        status = vsm_gpu_refine_stage_set_review(stages->refine, stages->review, small);
-    return advise(status);
+        vsm_gpu_refine_stage_set_review(stages->refine, stages->review);
+    return status;
 }
 
 void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages)

@@ -48,10 +48,9 @@ struct vsm_gpu_stages {
 int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stages *stages) VSM_NODISCARD;
 void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages);
 
-/* Whether a plan with plan->gpu has the eyes compared or people left out; then `small` are the views of
- * digests. */
-bool vsm_gpu_plan_reviews(const struct vsm_plan *plan, struct vsm_view small[VSM_MAX_VIEWS]);
-/* To be called then, with the manager for those views, or NULL. Manager and pool are borrowed. */
+/* Whether a plan with plan->gpu has the eyes compared or people left out. */
+bool vsm_gpu_plan_reviews(const struct vsm_plan *plan);
+/* To be called then, with the manager or NULL. Manager and pool are borrowed. */
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
                             struct vsm_parallel *pool, struct vsm_gpu_stages *stages) VSM_NODISCARD;
 

@@ -218,16 +218,15 @@ static int create_matte(struct job *job)
 /* What works on the host beside the device. */
 static int create_beside_gpu(struct job *job)
 {
-    struct vsm_view small[VSM_MAX_VIEWS];
     int status = vsm_people_plan_create_stage(job->plan, job->pool, &job->detector, &job->people);
 
     if (status == VSM_OK)
         status = vsm_view_plan_create_director(job->plan, &job->director);
     if (status == VSM_OK && job->director)
         status = vsm_gpu_stage_set_director(job->gpu.network, job->director);
-    if (status != VSM_OK || !vsm_gpu_plan_reviews(job->plan, small))
+    if (status != VSM_OK || !vsm_gpu_plan_reviews(job->plan))
         return status;
-    status = create_stereo(job, small);
+    status = create_stereo(job, job->plan->views);
     return status == VSM_OK ? vsm_gpu_plan_add_review(job->plan, job->stereo, job->pool, &job->gpu) : status;
 }
 

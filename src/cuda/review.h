@@ -1,8 +1,7 @@
-/* What the host looks at of a frame's coefficient maps, and what it wants changed in them, on small grids.
+/* What the host looks at of a frame's coefficient maps, and what it wants changed in them.
  *
- * A digest is the mean of the network's picture and of alpha over each small cell; an edit changes the maps
- * by values that are interpolated from the small grid. Both are small enough to be copied and worked on
- * without frames waiting (stages/device_review.h).
+ * A digest is the network's picture and the maps of alpha as the host has them elsewhere, plane by plane; an
+ * edit is what some rows of the maps are to become (stages/device_review.h).
  */
 #ifndef VSM_CUDA_REVIEW_H
 #define VSM_CUDA_REVIEW_H
@@ -13,18 +12,18 @@
 extern "C" {
 #endif
 
-/* rgb [batch, 3, height, width]; fit [batch, height, width, 8]: A of R, G, B, alpha, then b; digest [batch,
- * 4, small_height, small_width]: R, G, B, and alpha = clamp(A_alpha mean(rgb) + b_alpha), each the mean of
- * the cells that the small cell touches. All float, on the device. */
-int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int height, int width,
-                           float *digest, int small_height, int small_width,
+#define VSM_CUDA_REVIEW_PLANES 5 /* of a digest: R, G, B, A_alpha, b_alpha */
+#define VSM_CUDA_REVIEW_VALUES 3 /* of a cell's edit: A_alpha, b_alpha, colour */
+
+/* rgb [batch, 3, cells]; fit [batch, cells, 8]: A of R, G, B, alpha, then b; digest [batch, 5, cells]. All
+ * float, on the device. */
+int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int cells, float *digest,
                            struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
-/* edit [small_height, small_width, 4]: keep, slope, offset, colour. In fit [height, width, 8] A_alpha becomes
- * keep A_alpha + slope, b_alpha keep b_alpha + offset, and A and b of R, G, B are multiplied by colour;
- * bilinear between the middles of small cells, the outermost ones repeated. On the device. */
-int vsm_cuda_review_edit(const float *edit, int small_height, int small_width, float *fit, int height,
-                         int width, struct vsm_cuda_stream *stream) VSM_NODISCARD;
+/* edit [cells, 3]. In fit [cells, 8] A_alpha and b_alpha become the edit's, and A and b of R, G, B are
+ * multiplied by its colour. On the device. */
+int vsm_cuda_review_edit(const float *edit, float *fit, int cells,
+                         struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 #ifdef __cplusplus
 }

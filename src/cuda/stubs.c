@@ -229,14 +229,13 @@ int vsm_cuda_resample_planes(const float *pixels, int batch, int channels, int c
     return NO_CUDA;
 }
 
-int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int height, int width,
-                           float *digest, int small_height, int small_width, struct vsm_cuda_stream *stream)
+int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int cells, float *digest,
+                           struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }
 
-int vsm_cuda_review_edit(const float *edit, int small_height, int small_width, float *fit, int height,
-                         int width, struct vsm_cuda_stream *stream)
+int vsm_cuda_review_edit(const float *edit, float *fit, int cells, struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }

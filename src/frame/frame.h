@@ -42,9 +42,8 @@ struct vsm_frame {
     bool scene_cut;   /* first frame of a new scene */
     struct vsm_image *source;
     /* Only where the source is on a device, for who works on the host: both eyes as stages/people_stage.h
-     * wants them, [eyes, 3, height, width] float32 RGB 0..1; and what the matter saw and found on small grids
-     * of equal size, [views, 4, height, width] float32: means of R, G, B and alpha. Host memory; else
-     * NULL. */
+     * wants them, [eyes, 3, height, width] float32 RGB 0..1; and what the matter saw and found on the views'
+     * grid, [views, 5, height, width] float32: R, G, B, A_alpha, b_alpha. Host memory; else NULL. */
     struct vsm_tensor *thumbnails, *digest;
     struct vsm_people people;
     /* One or two views an eye. With two eyes, mattes[2k] is the left one and mattes[2k + 1] the right one of

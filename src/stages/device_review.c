@@ -2,17 +2,20 @@
 
 #include "base/mem.h"
 #include "base/scratch.h"
+#include "cuda/review.h"
 #include "image/coefficients.h"
 #include "people/gate.h"
 
-#include <math.h>
 #include <string.h>
+
+#define BANDS 64 /* of a view, for one call of a worker each */
 
 /* A look on its way from one thread to the other. */
 struct ahead {
     int64_t seq;
     struct vsm_stereo_look look;
     float *planes;
+    size_t cells; /* of a view, for which the planes have room */
 };
 
 /* What only the thread that looks uses. */
@@ -24,109 +27,39 @@ struct looking {
     struct ahead ahead[VSM_DEVICE_REVIEW_AHEAD];
 };
 
+/* One view's gate, on the grid that it had last. */
+struct closing {
+    struct vsm_gate *gate;
+    float *open;
+    int width, height;
+};
+
 struct vsm_device_review {
     struct vsm_device_review_options options;
     struct vsm_matte_review stereo; /* run NULL: none */
-    struct vsm_view views[VSM_MAX_VIEWS];
-    struct vsm_view_map maps[VSM_MAX_VIEWS];
-    struct vsm_gate *gate;
-    int width, height; /* of the small grids, always */
-    size_t cells;
-    float *open;
-    struct vsm_frame frame;  /* the frame in hand with maps on the small grids */
+    struct closing closing[VSM_MAX_VIEWS];
+    struct vsm_frame frame;  /* the frame in hand, with maps on the host */
     void *scratch;           /* keeps what comparing lends from going back to the system after every frame */
     struct looking *looking; /* NULL: the run looks too */
 };
 
-/* All cells of one view of the frame in hand. */
-struct cells {
-    const struct vsm_device_review *review;
-    const float *alpha;
-    float *maps;
-    const float *weight; /* NULL: none */
-    bool gated;
-    float *edit;
-};
-
-void vsm_device_review_views(const struct vsm_view *views, int view_count, struct vsm_view *small)
-{
-    const int w = views[0].source.width, h = views[0].source.height, longest = w > h ? w : h;
-    const double scale = longest > VSM_DEVICE_REVIEW_SIDE ? (double)VSM_DEVICE_REVIEW_SIDE / longest : 1;
-
-    for (int i = 0; i < view_count; i++) {
-        small[i] = views[i];
-        small[i].width = (int)fmax(lround(w * scale), 16);
-        small[i].height = (int)fmax(lround(h * scale), 16);
-    }
-}
-
-static int set_view(struct vsm_device_review *r, int i, const struct vsm_view *view)
-{
-    r->views[i] = *view;
-    r->frame.mattes[i].view = *view;
-    return vsm_view_map_init(&r->maps[i], view);
-}
-
-/* A view of a frame on the small grid. */
-static struct vsm_view small_view(const struct vsm_device_review *r, const struct vsm_frame *frame, int i)
-{
-    struct vsm_view view = frame->mattes[i].view;
-
-    view.width = r->width;
-    view.height = r->height;
-    return view;
-}
-
-/* The frame's views on the small grids. */
-static int follow_views(struct vsm_device_review *r, const struct vsm_frame *frame)
-{
-    int status = VSM_OK;
-
-    for (int i = 0; i < frame->view_count && status == VSM_OK; i++) {
-        const struct vsm_view view = small_view(r, frame, i);
-
-        status = set_view(r, i, &view);
-    }
-    if (frame->view_count > 0)
-        r->frame.view_count = frame->view_count;
-    return status;
-}
-
-static int create_maps(const struct vsm_device_review *r, struct vsm_frame *frame)
-{
-    const int64_t dims[] = {VSM_COEFFICIENT_MAPS, r->views[0].height, r->views[0].width};
-
-    frame->view_count = r->options.view_count;
-    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
-        frame->mattes[i].coefficients = vsm_tensor_create(VSM_F32, 3, dims);
-        if (!frame->mattes[i].coefficients)
-            return VSM_E_NOMEM;
-        if (i < r->options.view_count)
-            frame->mattes[i].view = r->views[i];
-    }
-    return VSM_OK;
-}
-
 static int create_looking(struct vsm_device_review *r)
 {
     struct looking *l = vsm_mem_alloc("device review", 1, sizeof(*l));
-    int status;
 
     r->looking = l;
     if (!l)
         return VSM_E_NOMEM;
+    for (int i = 0; i < VSM_DEVICE_REVIEW_AHEAD; i++)
+        l->ahead[i].seq = -1;
     l->pool = vsm_parallel_create(r->options.look_threads);
-    status = l->pool ? create_maps(r, &l->frame) : VSM_E_NOMEM;
-    for (int i = 0; i < VSM_DEVICE_REVIEW_AHEAD && status == VSM_OK; i++) {
-        struct ahead *a = &l->ahead[i];
+    return l->pool ? VSM_OK : VSM_E_NOMEM;
+}
 
-        a->seq = -1;
-        a->planes = vsm_mem_alloc("device review", 4 * VSM_STEREO_GRIDS_PAIRS * r->cells, sizeof(float));
-        status = a->planes ? VSM_OK : VSM_E_NOMEM;
-        for (size_t k = 0; k < VSM_STEREO_GRIDS_PAIRS; k++)
-            a->look.pairs[k].planes = a->planes + 4 * k * r->cells;
-    }
-    return status;
+static void drop_maps(struct vsm_frame *frame)
+{
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_tensor_unref(&frame->mattes[i].coefficients);
 }
 
 static void destroy_looking(struct looking *l)
@@ -135,46 +68,28 @@ static void destroy_looking(struct looking *l)
         return;
     vsm_stereo_manager_destroy(l->twin);
     vsm_parallel_destroy(l->pool);
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_tensor_unref(&l->frame.mattes[i].coefficients);
+    drop_maps(&l->frame);
     for (int i = 0; i < VSM_DEVICE_REVIEW_AHEAD; i++)
         vsm_mem_free(l->ahead[i].planes);
     vsm_mem_free(l);
-}
-
-static int create_parts(struct vsm_device_review *r)
-{
-    int status = create_maps(r, &r->frame);
-
-    for (int i = 0; i < r->options.view_count && status == VSM_OK; i++)
-        status = set_view(r, i, &r->views[i]);
-    if (status == VSM_OK && r->options.select)
-        status = vsm_gate_create(r->views[0].width, r->views[0].height, &r->gate);
-    if (status == VSM_OK && r->options.stereo && r->options.look_threads)
-        status = create_looking(r);
-    r->open = vsm_mem_alloc("device review", r->cells, sizeof(float));
-    r->scratch = vsm_scratch_alloc("device review", 1, 1);
-    return status == VSM_OK && (!r->open || !r->scratch) ? VSM_E_NOMEM : status;
 }
 
 int vsm_device_review_create(const struct vsm_device_review_options *options,
                              struct vsm_device_review **review)
 {
     struct vsm_device_review *r = vsm_mem_alloc("device review", 1, sizeof(*r));
-    int status;
+    int status = VSM_OK;
 
     if (!r)
         return VSM_E_NOMEM;
     r->options = *options;
-    for (int i = 0; i < options->view_count; i++)
-        r->views[i] = options->views[i];
-    r->options.views = r->views;
-    r->width = r->views[0].width;
-    r->height = r->views[0].height;
-    r->cells = (size_t)r->width * (size_t)r->height;
     if (options->stereo)
         r->stereo = vsm_stereo_manager_review(options->stereo);
-    status = create_parts(r);
+    if (options->stereo && options->look_threads)
+        status = create_looking(r);
+    r->scratch = vsm_scratch_alloc("device review", 1, 1);
+    if (status == VSM_OK && !r->scratch)
+        status = VSM_E_NOMEM;
     if (status != VSM_OK) {
         vsm_device_review_destroy(r);
         return status;
@@ -183,63 +98,113 @@ int vsm_device_review_create(const struct vsm_device_review_options *options,
     return VSM_OK;
 }
 
+static void release(struct closing *c)
+{
+    vsm_gate_destroy(c->gate);
+    vsm_mem_free(c->open);
+    *c = (struct closing){.gate = NULL};
+}
+
 void vsm_device_review_destroy(struct vsm_device_review *review)
 {
     if (!review)
         return;
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_tensor_unref(&review->frame.mattes[i].coefficients);
+    drop_maps(&review->frame);
     destroy_looking(review->looking);
-    vsm_gate_destroy(review->gate);
-    vsm_mem_free(review->open);
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        release(&review->closing[i]);
     vsm_scratch_free(review->scratch);
     vsm_mem_free(review);
 }
 
-static const float *digest_of(const struct vsm_device_review *r, const struct vsm_frame *frame, int view)
+static size_t cells_of(const struct vsm_view *view)
 {
-    return vsm_tensor_f32(frame->digest) + 4 * r->cells * (size_t)view;
+    return (size_t)view->width * (size_t)view->height;
 }
 
-static float *maps_of(const struct vsm_frame *small, int view)
+static const float *digest_of(const struct vsm_frame *frame, int view)
 {
-    return vsm_tensor_f32(small->mattes[view].coefficients);
+    return vsm_tensor_f32(frame->digest) +
+           VSM_CUDA_REVIEW_PLANES * cells_of(&frame->mattes[view].view) * (size_t)view;
 }
 
-/* Maps whose alpha is the digest's and does not depend on the picture; ones in A of R show by what mending
- * multiplies the foreground's residual. The other maps are zeros since creation, and stay so when they are
- * multiplied. */
-static void begin_view(const struct cells *c)
+static float *maps_of(const struct vsm_frame *frame, int view)
 {
-    const size_t n = c->review->cells;
-
-    for (size_t i = 0; i < n; i++)
-        c->maps[i] = 1.0f;
-    memset(c->maps + VSM_COEFFICIENT_ALPHA_A * n, 0, n * sizeof(float));
-    memcpy(c->maps + VSM_COEFFICIENT_ALPHA_B * n, c->alpha, n * sizeof(float));
+    return vsm_tensor_f32(frame->mattes[view].coefficients);
 }
 
-static struct cells cells_of(const struct vsm_device_review *r, const struct vsm_frame *frame,
-                             const struct vsm_frame *small, int view)
+/* Maps in which the A of R are ones, to show by what mending multiplies the foreground's residual, and those of G and B
+ * and all b are zeros. */
+static int fit_maps(struct vsm_matte *matte, const struct vsm_view *view)
 {
-    return (struct cells){.review = r,
-                          .alpha = digest_of(r, frame, view) + 3 * r->cells,
-                          .maps = maps_of(small, view)};
+    struct vsm_tensor *maps = matte->coefficients;
+    const int64_t dims[] = {VSM_COEFFICIENT_MAPS, view->height, view->width};
+
+    matte->view = *view;
+    if (maps && maps->dims[1] == view->height && maps->dims[2] == view->width)
+        return VSM_OK;
+    vsm_tensor_unref(&matte->coefficients);
+    matte->coefficients = maps = vsm_tensor_create(VSM_F32, 3, dims);
+    if (!maps)
+        return VSM_E_NOMEM;
+    for (size_t i = 0; i < cells_of(view); i++)
+        vsm_tensor_f32(maps)[i] = 1.0f;
+    return VSM_OK;
 }
 
-static void begin(const struct vsm_device_review *r, const struct vsm_frame *frame, struct vsm_frame *small,
-                  const float *rgb[VSM_MAX_VIEWS])
-{
-    small->seq = frame->seq;
-    small->index = frame->index;
-    small->scene_cut = frame->scene_cut;
-    small->people = frame->people;
-    for (int view = 0; view < small->view_count; view++) {
-        const struct cells cells = cells_of(r, frame, small, view);
+/* The maps of alpha, from the digest. */
+struct copying {
+    const struct vsm_frame *from, *to;
+};
 
-        rgb[view] = digest_of(r, frame, view);
-        begin_view(&cells);
+static void copy_band(void *context, int index, int worker)
+{
+    const struct copying *c = context;
+    const int view = index / BANDS;
+    const size_t n = cells_of(&c->from->mattes[view].view), band = (size_t)(index % BANDS);
+    const size_t at = n * band / BANDS, bytes = (n * (band + 1) / BANDS - at) * sizeof(float);
+    const float *alpha = digest_of(c->from, view) + 3 * n;
+
+    (void)worker;
+    memcpy(maps_of(c->to, view) + VSM_COEFFICIENT_ALPHA_A * n + at, alpha + at, bytes);
+    memcpy(maps_of(c->to, view) + VSM_COEFFICIENT_ALPHA_B * n + at, alpha + n + at, bytes);
+}
+
+/* The frame as it is on the device, but for colour, as `host`. */
+static int begin(const struct vsm_frame *frame, struct vsm_frame *host, const float *rgb[VSM_MAX_VIEWS],
+                 struct vsm_parallel *pool)
+{
+    struct copying copying = {frame, host};
+    int status = VSM_OK;
+
+    host->seq = frame->seq;
+    host->index = frame->index;
+    host->scene_cut = frame->scene_cut;
+    host->people = frame->people;
+    host->view_count = frame->view_count;
+    for (int view = 0; view < frame->view_count && status == VSM_OK; view++) {
+        rgb[view] = digest_of(frame, view);
+        status = fit_maps(&host->mattes[view], &frame->mattes[view].view);
     }
+    if (status == VSM_OK)
+        vsm_parallel_for(pool, frame->view_count * BANDS, copy_band, &copying);
+    return status;
+}
+
+/* Room for a look at frames of this grid. */
+static int fit_ahead(struct ahead *a, size_t cells)
+{
+    if (a->cells != cells) {
+        vsm_mem_free(a->planes);
+        a->cells = 0;
+        a->planes = vsm_mem_alloc("device review", 4 * VSM_STEREO_GRIDS_PAIRS * cells, sizeof(float));
+        if (!a->planes)
+            return VSM_E_NOMEM;
+        a->cells = cells;
+    }
+    for (size_t k = 0; k < VSM_STEREO_GRIDS_PAIRS; k++)
+        a->look.pairs[k].planes = a->planes + 4 * k * cells;
+    return VSM_OK;
 }
 
 int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_frame *frame)
@@ -249,13 +214,12 @@ int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_fr
     const float *rgb[VSM_MAX_VIEWS];
     int status = l->twin ? VSM_OK : vsm_stereo_manager_twin(review->options.stereo, l->pool, &l->twin);
 
+    if (status == VSM_OK)
+        status = begin(frame, &l->frame, rgb, l->pool);
+    if (status == VSM_OK)
+        status = fit_ahead(ahead, cells_of(&frame->mattes[0].view));
     if (status != VSM_OK)
         return status;
-    for (int i = 0; i < frame->view_count; i++)
-        l->frame.mattes[i].view = small_view(review, frame, i);
-    if (frame->view_count > 0)
-        l->frame.view_count = frame->view_count;
-    begin(review, frame, &l->frame, rgb);
     ahead->seq = frame->seq;
     return vsm_stereo_manager_look(l->twin, &l->frame, rgb, &ahead->look);
 }
@@ -275,61 +239,150 @@ static int compare_eyes(struct vsm_device_review *r, const float *const rgb[VSM_
     return vsm_stereo_manager_settle(r->options.stereo, &r->frame, rgb, &ahead->look);
 }
 
-static void close_to_others(struct vsm_device_review *r, const struct vsm_frame *frame, int view)
+static int fit_closing(struct closing *c, const struct vsm_view *view)
 {
-    const struct vsm_view *v = &r->views[view];
-    struct vsm_gate_box boxes[VSM_GATE_BOXES];
-    const int count =
-        vsm_gate_boxes_of(&r->maps[view], v->source.width, v->source.height, &frame->people, v->eye, boxes);
+    int status;
 
-    vsm_coefficients_fill_alpha(maps_of(&r->frame, view), digest_of(r, frame, view), r->cells, r->open,
-                                r->options.pool);
-    vsm_gate_make(r->gate, r->open, boxes, count, r->open);
+    if (c->width == view->width && c->height == view->height)
+        return VSM_OK;
+    release(c);
+    c->open = vsm_mem_alloc("device review", cells_of(view), sizeof(float));
+    status = c->open ? vsm_gate_create(view->width, view->height, &c->gate) : VSM_E_NOMEM;
+    if (status != VSM_OK)
+        return status;
+    c->width = view->width;
+    c->height = view->height;
+    return VSM_OK;
 }
 
-/* With w the share that mending took, and maps A = w A', b = (1 - w) alpha + w b' after it, the real maps
- * become (1 - w) A + w A' and (1 - w) b + w b', and all of it by the gate. */
-static void edit_view(const struct cells *c)
+/* Of all views. */
+struct closings {
+    struct vsm_device_review *review;
+    const float *const *rgb;
+    int status[VSM_MAX_VIEWS];
+};
+
+static void close_view(void *context, int view, int worker)
 {
-    const float *a = c->maps + VSM_COEFFICIENT_ALPHA_A * c->review->cells,
-                *b = c->maps + VSM_COEFFICIENT_ALPHA_B * c->review->cells;
+    struct closings *all = context;
+    struct vsm_device_review *r = all->review;
+    const struct vsm_view *v = &r->frame.mattes[view].view;
+    struct closing *c = &r->closing[view];
+    struct vsm_gate_box boxes[VSM_GATE_BOXES];
+    struct vsm_view_map map;
+    int count, status = fit_closing(c, v);
 
-    for (size_t i = 0; i < c->review->cells; i++) {
-        const float keep = c->weight ? 1.0f - c->weight[i] : 1.0f;
-        const float open = c->gated ? c->review->open[i] : 1.0f;
+    (void)worker;
+    if (status == VSM_OK)
+        status = vsm_view_map_init(&map, v);
+    all->status[view] = status;
+    if (status != VSM_OK)
+        return;
+    count = vsm_gate_boxes_of(&map, v->source.width, v->source.height, &r->frame.people, v->eye, boxes);
+    vsm_coefficients_fill_alpha(maps_of(&r->frame, view), all->rgb[view], cells_of(v), c->open, NULL);
+    vsm_gate_make(c->gate, c->open, boxes, count, c->open);
+}
 
-        c->edit[4 * i] = open * keep;
-        c->edit[4 * i + 1] = open * a[i];
-        c->edit[4 * i + 2] = open * (b[i] - keep * c->alpha[i]);
-        c->edit[4 * i + 3] = c->maps[i];
+static int close_to_others(struct vsm_device_review *r, const float *const rgb[VSM_MAX_VIEWS])
+{
+    struct closings all = {.review = r, .rgb = rgb};
+    int status = VSM_OK;
+
+    vsm_parallel_for(r->options.pool, r->frame.view_count, close_view, &all);
+    for (int i = 0; i < r->frame.view_count && status == VSM_OK; i++)
+        status = all.status[i];
+    return status;
+}
+
+/* One view's edit, by bands of rows. */
+struct editing {
+    float *maps, *edit;
+    const float *weight, *open; /* of mending, and the gate; NULL: none */
+    int width, height, rows;    /* of a band */
+    bool changed[BANDS];
+};
+
+static size_t end_of(const struct editing *e, int band)
+{
+    const int end = (band + 1) * e->rows;
+
+    return (size_t)(end < e->height ? end : e->height) * (size_t)e->width;
+}
+
+static void fill_band(struct editing *e, int band)
+{
+    const size_t n = (size_t)e->width * (size_t)e->height;
+    const float *a = e->maps + VSM_COEFFICIENT_ALPHA_A * n, *b = e->maps + VSM_COEFFICIENT_ALPHA_B * n;
+
+    for (size_t i = end_of(e, band - 1); i < end_of(e, band); i++) {
+        const float open = e->open ? e->open[i] : 1.0f;
+
+        e->edit[3 * i] = a[i] * open;
+        e->edit[3 * i + 1] = b[i] * open;
+        e->edit[3 * i + 2] = e->maps[i];
+        e->maps[i] = 1.0f;
     }
 }
 
+static void edit_band(void *context, int band, int worker)
+{
+    struct editing *e = context;
+
+    (void)worker;
+    e->changed[band] = e->open;
+    for (size_t i = end_of(e, band - 1); i < end_of(e, band) && !e->changed[band]; i++)
+        e->changed[band] = e->weight[i] > 0.0f;
+    if (e->changed[band])
+        fill_band(e, band);
+}
+
+/* From the first to the last band in which something changes; those between are filled in as they are. */
+static struct vsm_device_review_rows edit_view(struct editing *e, struct vsm_parallel *pool)
+{
+    const int bands = (e->height + e->rows - 1) / e->rows;
+    int first = bands, last = -1;
+
+    if (!e->weight && !e->open)
+        return (struct vsm_device_review_rows){0, 0};
+    vsm_parallel_for(pool, bands, edit_band, e);
+    for (int i = 0; i < bands; i++) {
+        first = e->changed[i] && i < first ? i : first;
+        last = e->changed[i] ? i : last;
+    }
+    for (int i = first; i <= last; i++) {
+        if (!e->changed[i])
+            fill_band(e, i);
+    }
+    if (last < 0)
+        return (struct vsm_device_review_rows){0, 0};
+    return (struct vsm_device_review_rows){first * e->rows, (last + 1) * e->rows < e->height
+                                                                ? (last + 1) * e->rows
+                                                                : e->height};
+}
+
 int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
-                          bool edited[VSM_MAX_VIEWS])
+                          struct vsm_device_review_rows rows[VSM_MAX_VIEWS])
 {
     const bool gated = review->options.select && frame->people.known;
     const float *rgb[VSM_MAX_VIEWS];
-    int status = follow_views(review, frame);
+    int status = begin(frame, &review->frame, rgb, review->options.pool);
 
-    if (status != VSM_OK)
-        return status;
-    begin(review, frame, &review->frame, rgb);
-    if (review->stereo.run)
+    if (status == VSM_OK && review->stereo.run)
         status = compare_eyes(review, rgb);
-    for (int view = 0; view < review->frame.view_count && status == VSM_OK; view++) {
-        struct cells cells = cells_of(review, frame, &review->frame, view);
+    if (status == VSM_OK && gated)
+        status = close_to_others(review, rgb);
+    for (int view = 0; view < frame->view_count && status == VSM_OK; view++) {
+        const struct vsm_view *v = &frame->mattes[view].view;
+        struct editing editing = {.maps = maps_of(&review->frame, view),
+                                  .edit = edits + VSM_CUDA_REVIEW_VALUES * cells_of(v) * (size_t)view,
+                                  .open = gated ? review->closing[view].open : NULL,
+                                  .width = v->width,
+                                  .height = v->height,
+                                  .rows = (v->height + BANDS - 1) / BANDS};
 
-        cells.weight = review->stereo.run
-                           ? vsm_stereo_manager_last(review->options.stereo, view / 2)->weight[view % 2]
-                           : NULL;
-        cells.gated = gated;
-        cells.edit = edits + 4 * review->cells * (size_t)view;
-        if (gated)
-            close_to_others(review, frame, view);
-        edited[view] = gated || cells.weight;
-        if (edited[view])
-            edit_view(&cells);
+        if (review->stereo.run)
+            editing.weight = vsm_stereo_manager_last(review->options.stereo, view / 2)->weight[view % 2];
+        rows[view] = edit_view(&editing, review->options.pool);
     }
     return status;
 }

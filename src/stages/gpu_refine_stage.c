@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cuda/device.h"
 #include "cuda/review.h"
+#include "image/coefficients.h"
 #include "image/cuda_pool.h"
 #include "image/cuda_room.h"
 #include "image/refine_cuda.h"
@@ -14,7 +15,8 @@
 /* What of a frame is on its way. All is reused as soon as the pictures have been downloaded. */
 struct slot {
     struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* on the device; those that stay there are the frame's own */
-    void *edits, *device_edits;                 /* page-locked, and their copy; NULL without a review */
+    void *edits, *device_edits; /* of all views, page-locked, and their copy; NULL: none yet */
+    size_t edit_floats;         /* room in either */
     struct vsm_cuda_event *refined, *downloaded;
 };
 
@@ -38,7 +40,6 @@ struct vsm_gpu_refine_stage {
     struct slot slots[SLOTS];
     struct vsm_relief *relief; /* borrowed */
     struct vsm_device_review *review;
-    int small_width, small_height;
 };
 
 static int create_streams(struct vsm_gpu_refine_stage *s)
@@ -131,27 +132,9 @@ void vsm_gpu_refine_stage_set_relief(struct vsm_gpu_refine_stage *stage, struct 
         vsm_cuda_pool_set_relief(stage->pools[i], relief);
 }
 
-static size_t edit_floats(const struct vsm_gpu_refine_stage *stage)
+void vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review)
 {
-    return 4 * (size_t)stage->small_width * (size_t)stage->small_height;
-}
-
-int vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review,
-                                    const struct vsm_view *view)
-{
-    int status = VSM_OK;
-
     stage->review = review;
-    stage->small_width = view->width;
-    stage->small_height = view->height;
-    for (int k = 0; k < SLOTS && !status; k++) {
-        const size_t bytes = edit_floats(stage) * VSM_MAX_VIEWS * sizeof(float);
-
-        status = vsm_cuda_alloc_host("edits", bytes, &stage->slots[k].edits);
-        if (!status)
-            status = vsm_cuda_alloc("edits", bytes, &stage->slots[k].device_edits);
-    }
-    return status;
 }
 
 void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
@@ -171,9 +154,8 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
 
         for (int i = 0; i < stage->output_count; i++)
             vsm_image_unref(&slot->outputs[i]);
-        if (slot->edits)
-            vsm_cuda_free_host(slot->edits);
-        vsm_cuda_free(slot->device_edits);
+        vsm_cuda_room_free(VSM_PLACE_HOST, slot->edits);
+        vsm_cuda_room_free(VSM_PLACE_CUDA, slot->device_edits);
         vsm_cuda_event_destroy(slot->refined);
         vsm_cuda_event_destroy(slot->downloaded);
     }
@@ -184,23 +166,54 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
     vsm_mem_free(stage);
 }
 
-static int edit(struct vsm_gpu_refine_stage *stage, const struct slot *slot, const struct vsm_frame *frame,
-                const bool edited[VSM_MAX_VIEWS])
+static size_t view_floats(const struct vsm_frame *frame)
+{
+    return VSM_CUDA_REVIEW_VALUES * (size_t)frame->mattes[0].view.width *
+           (size_t)frame->mattes[0].view.height;
+}
+
+/* Room for edits of all views; a slot is free of work on the device. */
+static int make_room(const struct vsm_gpu_refine_stage *stage, struct slot *slot,
+                     const struct vsm_frame *frame)
+{
+    const size_t floats = view_floats(frame) * (size_t)frame->view_count;
+    int status;
+
+    if (floats <= slot->edit_floats)
+        return VSM_OK;
+    vsm_cuda_room_free(VSM_PLACE_HOST, slot->edits);
+    vsm_cuda_room_free(VSM_PLACE_CUDA, slot->device_edits);
+    slot->edits = slot->device_edits = NULL;
+    slot->edit_floats = 0;
+    status = vsm_cuda_room_make("edits", VSM_PLACE_HOST, floats * sizeof(float), stage->relief, &slot->edits);
+    if (!status)
+        status = vsm_cuda_room_make("edits", VSM_PLACE_CUDA, floats * sizeof(float), stage->relief,
+                                    &slot->device_edits);
+    if (!status)
+        slot->edit_floats = floats;
+    return status;
+}
+
+static int edit(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame,
+                const struct vsm_device_review_rows rows[VSM_MAX_VIEWS])
 {
     int status = VSM_OK;
 
     for (int i = 0; i < frame->view_count && !status; i++) {
-        const size_t at = edit_floats(stage) * (size_t)i;
         const struct vsm_matte *matte = &frame->mattes[i];
+        const int cells = (rows[i].end - rows[i].from) * matte->view.width;
+        const size_t at = (size_t)rows[i].from * (size_t)matte->view.width;
+        const size_t floats = view_floats(frame) * (size_t)i + VSM_CUDA_REVIEW_VALUES * at;
+        float *device = (float *)slot->device_edits + floats;
 
-        if (!edited[i])
+        if (cells <= 0)
             continue;
-        status = vsm_cuda_copy((float *)slot->device_edits + at, (const float *)slot->edits + at,
-                               edit_floats(stage) * sizeof(float), stage->compute);
+        status = vsm_cuda_copy(device, (const float *)slot->edits + floats,
+                               VSM_CUDA_REVIEW_VALUES * (size_t)cells * sizeof(float), stage->compute);
         if (!status)
-            status = vsm_cuda_review_edit((const float *)slot->device_edits + at, stage->small_height,
-                                          stage->small_width, vsm_tensor_f32(matte->coefficients),
-                                          matte->view.height, matte->view.width, stage->compute);
+            status =
+                vsm_cuda_review_edit(device, vsm_tensor_f32(matte->coefficients) + VSM_COEFFICIENT_MAPS * at,
+                                     cells, stage->compute);
     }
     return status;
 }
@@ -303,13 +316,15 @@ static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_gpu_refine_stage *stage = self;
     struct slot *slot = &stage->slots[frame->seq % SLOTS];
-    bool edited[VSM_MAX_VIEWS] = {false};
+    struct vsm_device_review_rows rows[VSM_MAX_VIEWS] = {{0, 0}};
     int status = vsm_cuda_event_wait(slot->downloaded);
 
     if (!status && stage->review && frame->digest)
-        status = vsm_device_review_run(stage->review, frame, slot->edits, edited);
+        status = make_room(stage, slot, frame);
+    if (!status && stage->review && frame->digest)
+        status = vsm_device_review_run(stage->review, frame, slot->edits, rows);
     if (!status)
-        status = edit(stage, slot, frame, edited);
+        status = edit(stage, slot, frame, rows);
     if (!status && frame->fading_count)
         status = fade(stage, frame);
     if (!status)

@@ -40,10 +40,8 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage);
  * pipeline runs. */
 void vsm_gpu_refine_stage_set_relief(struct vsm_gpu_refine_stage *stage, struct vsm_relief *relief);
 
-/* Frames' digests are reviewed; the review is borrowed, `view` is one of its views. Before the pipeline
- * runs. */
-int vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review,
-                                    const struct vsm_view *view) VSM_NODISCARD;
+/* Frames' digests are reviewed; borrowed. Before the pipeline runs. */
+void vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review);
 
 /* Each must follow the one before. The first: only if the review looks by itself (look_threads). */
 struct vsm_stage vsm_gpu_refine_stage_describe_compare(struct vsm_gpu_refine_stage *stage);

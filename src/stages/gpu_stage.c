@@ -7,9 +7,10 @@
 #include "base/relief.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
+#include "cuda/review.h"
 #include "image/coefficients.h"
 #include "image/cuda_pool.h"
-#include "image/cuda_tensors.h"
+#include "stages/gpu_digests.h"
 #include "stages/gpu_sets.h"
 
 #include <stdio.h>
@@ -28,13 +29,11 @@ struct vsm_gpu_stage {
     int output_count;
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS]; /* page-locked */
-    int digest_width, digest_height;              /* 0: none is wanted */
-    void *device_digest;                          /* of all views */
-    struct vsm_cuda_tensors *digests[2];          /* its copies, of one batch and of two; page-locked */
+    bool digests_wanted;
+    struct vsm_gpu_digests digests[2]; /* of one batch of views and of two */
     struct vsm_matte_counters counters;
 
-    struct vsm_tensor
-        *shown[VSM_MAX_VIEWS]; /* for the director: maps on the digest's grid that are its alpha */
+    struct vsm_tensor *shown[VSM_MAX_VIEWS]; /* for the director: alpha's maps as of the digest */
 
     bool adaptive;
     struct vsm_scaling scaling;
@@ -42,19 +41,6 @@ struct vsm_gpu_stage {
     int64_t noted;                    /* frames since the start */
     uint64_t done_ns;
 };
-
-static int create_digests(struct vsm_gpu_stage *s)
-{
-    int64_t dims[] = {s->sets.direct_count, 4, s->digest_height, s->digest_width};
-    const size_t floats = 4 * (size_t)s->digest_width * (size_t)s->digest_height * VSM_MAX_VIEWS;
-
-    for (int k = 0; k < 2; k++, dims[0] *= 2) {
-        s->digests[k] = vsm_cuda_tensors_create("digest", VSM_PLACE_HOST, 4, dims);
-        if (!s->digests[k])
-            return VSM_E_NOMEM;
-    }
-    return vsm_cuda_alloc("digest", floats * sizeof(float), &s->device_digest);
-}
 
 static int create_room(struct vsm_gpu_stage *s)
 {
@@ -71,7 +57,7 @@ static int create_room(struct vsm_gpu_stage *s)
             vsm_cuda_pool_create(VSM_PLACE_HOST, t->format, source->width, source->height, t->colour);
         status = s->pools[i] ? VSM_OK : VSM_E_NOMEM;
     }
-    return !status && s->digest_width ? create_digests(s) : status;
+    return status;
 }
 
 static void tell(const struct vsm_gpu_stage *s, enum vsm_log_level level)
@@ -163,8 +149,7 @@ int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options, struct vsm
     s->sets.networks.source.place = VSM_PLACE_CUDA;
     s->sets.direct_count = options->view_count;
     s->output_count = options->target_count;
-    s->digest_width = options->digest ? options->digest->width : 0;
-    s->digest_height = options->digest ? options->digest->height : 0;
+    s->digests_wanted = options->digest;
     for (int i = 0; i < options->view_count; i++)
         s->sets.direct[i] = options->views[i];
     vsm_gpu_sets_begin(&s->sets);
@@ -192,9 +177,8 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
         vsm_tensor_unref(&stage->shown[i]);
     for (int i = 0; i < stage->output_count; i++)
         vsm_cuda_pool_destroy(stage->pools[i]);
-    vsm_cuda_free(stage->device_digest);
-    vsm_cuda_tensors_destroy(stage->digests[0]);
-    vsm_cuda_tensors_destroy(stage->digests[1]);
+    vsm_gpu_digests_finish(&stage->digests[0]);
+    vsm_gpu_digests_finish(&stage->digests[1]);
     vsm_cuda_event_destroy(stage->network_done);
     vsm_cuda_stream_destroy(stage->compute);
     vsm_relief_destroy(stage->relief);
@@ -223,14 +207,7 @@ struct vsm_relief *vsm_gpu_stage_relief(struct vsm_gpu_stage *stage)
 
 int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director)
 {
-    const int64_t dims[] = {VSM_COEFFICIENT_MAPS, stage->digest_height, stage->digest_width};
-
     stage->sets.director = director;
-    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
-        stage->shown[i] = vsm_tensor_create(VSM_F32, 3, dims);
-        if (!stage->shown[i])
-            return VSM_E_NOMEM;
-    }
     return stage->adaptive && stage->scaling.current != stage->scaling.options.first ? change_grid(stage)
                                                                                      : VSM_OK;
 }
@@ -243,17 +220,19 @@ static int choose_views(struct vsm_gpu_stage *stage, const struct vsm_frame *fra
     return status == VSM_E_NOMEM && stage->sets.resting ? wake(stage) : status;
 }
 
+/* Of as many views as there are now. */
+static struct vsm_gpu_digests *digests_now(struct vsm_gpu_stage *stage)
+{
+    return &stage->digests[stage->sets.now.count > stage->sets.direct_count];
+}
+
 /* Behind all networks' work: the digest is made and copied to the host, and all is waited for. */
 static int finish(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     int status = VSM_OK;
 
     if (frame->digest)
-        status = vsm_gpu_views_digest(&stage->sets.now, stage->device_digest, stage->digest_height,
-                                      stage->digest_width);
-    if (!status && frame->digest)
-        status = vsm_cuda_copy(frame->digest->data, stage->device_digest, vsm_tensor_bytes(frame->digest),
-                               stage->compute);
+        status = vsm_gpu_digests_fill(digests_now(stage), &stage->sets.now, frame->digest, stage->compute);
     if (!status)
         status = vsm_cuda_event_record(stage->network_done, stage->compute);
     return status ? status : vsm_cuda_event_wait(stage->network_done);
@@ -283,7 +262,7 @@ static int run_networks(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     return status;
 }
 
-/* Page-locked memory: outputs' pictures and the digest, the same for every grid. */
+/* Page-locked memory: outputs' pictures, the same for every grid, and the digest. */
 static int take_locked_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     int status = VSM_OK;
@@ -293,17 +272,18 @@ static int take_locked_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame
             status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
     frame->view_count = stage->sets.now.count;
     frame->fading_count = stage->sets.old.count;
-    return !status && stage->digest_width
-               ? vsm_cuda_tensors_get(stage->digests[frame->view_count > stage->sets.direct_count],
-                                      &frame->digest)
-               : status;
+    return !status && stage->digests_wanted ? vsm_gpu_digests_take(digests_now(stage), &frame->digest)
+                                            : status;
 }
 
 static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    const int status = vsm_gpu_views_take_room(&stage->sets.now, frame->mattes);
+    int status = vsm_gpu_views_take_room(&stage->sets.now, frame->mattes);
 
-    return status ? status : vsm_gpu_views_take_room(&stage->sets.old, frame->fading);
+    if (!status)
+        status = vsm_gpu_views_take_room(&stage->sets.old, frame->fading);
+    return !status && stage->digests_wanted ? vsm_gpu_digests_follow(digests_now(stage), &stage->sets.now)
+                                            : status;
 }
 
 static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mattes)
@@ -314,31 +294,51 @@ static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mat
     }
 }
 
+/* A matte with the digest's maps of alpha. */
+static int show(struct vsm_gpu_stage *stage, const struct vsm_frame *frame, int i, struct vsm_matte *shown)
+{
+    const struct vsm_view *view = &frame->mattes[i].view;
+    const size_t cells = (size_t)view->width * (size_t)view->height;
+    const float *alpha = vsm_tensor_f32(frame->digest) + ((size_t)i * VSM_CUDA_REVIEW_PLANES + 3) * cells;
+    float *maps;
+
+    if (!stage->shown[i] || stage->shown[i]->dims[1] != view->height ||
+        stage->shown[i]->dims[2] != view->width) {
+        vsm_tensor_unref(&stage->shown[i]);
+        stage->shown[i] =
+            vsm_tensor_create(VSM_F32, 3, (const int64_t[]){VSM_COEFFICIENT_MAPS, view->height, view->width});
+        if (!stage->shown[i])
+            return VSM_E_NOMEM;
+    }
+    maps = vsm_tensor_f32(stage->shown[i]);
+    memcpy(maps + VSM_COEFFICIENT_ALPHA_A * cells, alpha, cells * sizeof(float));
+    memcpy(maps + VSM_COEFFICIENT_ALPHA_B * cells, alpha + cells, cells * sizeof(float));
+    *shown = (struct vsm_matte){.view = *view, .coefficients = stage->shown[i]};
+    return VSM_OK;
+}
+
 /* What the frame needs to be refined through its views, and what the director needs of it for the next choice: the matte
  * as the digest has it, before mending. */
 static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    const size_t cells = (size_t)stage->digest_width * (size_t)stage->digest_height;
     const struct vsm_view_choice *choice = stage->sets.choice;
     struct vsm_frame shown = {.people = frame->people,
                               .index = frame->index,
                               .view_count = frame->view_count};
     const float *rgb[VSM_MAX_VIEWS];
+    int status = VSM_OK;
 
     add_tables(&choice->now, frame->mattes);
     add_tables(&choice->old, frame->fading);
     frame->fading_weight = choice->weight;
     frame->fading_stays = choice->keep_old;
-    for (int i = 0; i < frame->view_count; i++) {
-        shown.mattes[i].view = frame->mattes[i].view;
-        shown.mattes[i].view.width = stage->digest_width;
-        shown.mattes[i].view.height = stage->digest_height;
-        shown.mattes[i].coefficients = stage->shown[i];
-        rgb[i] = vsm_tensor_f32(frame->digest) + 4 * cells * (size_t)i;
-        memcpy(vsm_tensor_f32(stage->shown[i]) + VSM_COEFFICIENT_ALPHA_B * cells, rgb[i] + 3 * cells,
-               cells * sizeof(float));
+    for (int i = 0; i < frame->view_count && !status; i++) {
+        const size_t cells = (size_t)frame->mattes[i].view.width * (size_t)frame->mattes[i].view.height;
+
+        rgb[i] = vsm_tensor_f32(frame->digest) + (size_t)i * VSM_CUDA_REVIEW_PLANES * cells;
+        status = show(stage, frame, i, &shown.mattes[i]);
     }
-    return vsm_view_director_note(stage->sets.director, &shown, rgb);
+    return status ? status : vsm_view_director_note(stage->sets.director, &shown, rgb);
 }
 
 /* Maps that there is no memory for: a smaller grid makes room. */

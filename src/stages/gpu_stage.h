@@ -38,7 +38,7 @@ struct vsm_gpu_stage_options {
     const struct vsm_image *source; /* a picture like those to come (format, colour, size; no pixels) */
     const struct vsm_composite_target *targets; /* whose pictures frames are given room for */
     int target_count;
-    const struct vsm_view *digest;             /* one view on the grid of digests; NULL: none is wanted */
+    bool digest;                               /* frames are to have one */
     const struct vsm_scaling_options *scaling; /* NULL: the grid stays */
 };
 

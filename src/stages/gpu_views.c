@@ -222,17 +222,16 @@ int vsm_gpu_views_run(const struct vsm_gpu_set *set, const struct vsm_image *sou
     return status ? status : vsm_gpu_views_collect(set, mattes);
 }
 
-int vsm_gpu_views_digest(const struct vsm_gpu_set *set, float *digest, int height, int width)
+int vsm_gpu_views_digest(const struct vsm_gpu_set *set, float *digest)
 {
     int status = VSM_OK;
 
     for (int i = 0; i < VSM_MAX_VIEWS && set->nets[i] && !status; i++) {
         const struct vsm_gpu_net *net = set->nets[i];
 
-        status =
-            vsm_cuda_review_digest(vsm_rvm_cuda_source(net->rvm), vsm_rvm_cuda_fit(net->rvm, 0), net->batch,
-                                   net->height, net->width, digest, height, width, net->stream);
-        digest += 4 * (ptrdiff_t)net->batch * height * width;
+        status = vsm_cuda_review_digest(vsm_rvm_cuda_source(net->rvm), vsm_rvm_cuda_fit(net->rvm, 0),
+                                        net->batch, net->height * net->width, digest, net->stream);
+        digest += (ptrdiff_t)VSM_CUDA_REVIEW_PLANES * net->batch * net->height * net->width;
     }
     return status;
 }

@@ -171,6 +171,8 @@ static int follow_views(struct vsm_stereo_manager *m, const struct vsm_frame *fr
         *comparable = *comparable && frame->mattes[i].coefficients->place == VSM_PLACE_HOST;
     }
     *comparable = *comparable && vsm_stereo_grids_fit(views, frame->view_count);
+    for (int k = 0; k < m->grids.pair_count && !*comparable; k++)
+        m->grids.pairs[k].result = (struct vsm_stereo_pair_result){0};
     if (!*comparable)
         return VSM_OK;
     status = vsm_stereo_grids_set(&m->grids, views, frame->view_count, &changed);

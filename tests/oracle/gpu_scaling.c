@@ -3,9 +3,9 @@
  * Skipped without a device. */
 #include "base/fault.h"
 #include "cuda/device.h"
+#include "cuda/review.h"
 #include "geometry/view_place.h"
 #include "npy.h"
-#include "stages/device_review.h"
 #include "stages/gpu_stage.h"
 #include "stages/gpu_upload_stage.h"
 #include "tap.h"
@@ -63,7 +63,7 @@ static struct line open_line(int first)
     const struct vsm_rect eyes[2] = {{0, 0, SIDE, SIDE}, {SIDE, 0, SIDE, SIDE}};
     const struct vsm_image source = {.format = yuv, .colour = bt709, .width = 2 * SIDE, .height = SIDE};
     const struct vsm_rvm_options rvm = {.graph_path = MODEL, .batch = 2};
-    struct vsm_view views[2] = {{0}}, small[VSM_MAX_VIEWS];
+    struct vsm_view views[2] = {{0}};
     struct vsm_scaling_options scaling = ladder;
     struct line line = {NULL};
 
@@ -74,13 +74,12 @@ static struct line open_line(int first)
         views[e].width = ladder.rungs[first].width;
         views[e].height = ladder.rungs[first].height;
     }
-    vsm_device_review_views(views, 2, small);
     CHECK_INT(vsm_gpu_upload_stage_create(&source, eyes, 2, &line.upload), VSM_OK);
     CHECK_INT(vsm_gpu_stage_create(&(struct vsm_gpu_stage_options){.rvm = &rvm,
                                                                    .views = views,
                                                                    .view_count = 2,
                                                                    .source = &source,
-                                                                   .digest = small,
+                                                                   .digest = true,
                                                                    .scaling = &scaling},
                                    &line.gpu),
               VSM_OK);
@@ -174,19 +173,37 @@ static struct vsm_image *still(const struct vsm_tensor *footage)
     return image;
 }
 
+#define LATTICE 128 /* places across on which alpha of grids of any size is compared */
+
+/* Mean alpha of the cells of a digest that a place touches. */
+static double alpha_at(const struct vsm_tensor *digest, int view, int place)
+{
+    const int h = (int)digest->dims[2], w = (int)digest->dims[3], x = place % LATTICE, y = place / LATTICE;
+    const int x0 = x * w / LATTICE, x1 = ((x + 1) * w + LATTICE - 1) / LATTICE;
+    const int y0 = y * h / LATTICE, y1 = ((y + 1) * h + LATTICE - 1) / LATTICE;
+    const float *planes = vsm_tensor_f32(digest) + (ptrdiff_t)view * VSM_CUDA_REVIEW_PLANES * h * w;
+    double sum = 0;
+
+    for (int j = y0; j < y1; j++)
+        for (int i = x0; i < x1; i++) {
+            const float *p = planes + (ptrdiff_t)j * w + i;
+            const ptrdiff_t plane = (ptrdiff_t)h * w;
+            const float grey = (p[0] + p[plane] + p[2 * plane]) / 3;
+
+            sum += fmin(fmax((double)(p[3 * plane] * grey + p[4 * plane]), 0), 1);
+        }
+    return sum / ((x1 - x0) * (y1 - y0));
+}
+
 /* Mean difference of two digests' alpha; of one alone its mean. */
 static double alpha_difference(const struct vsm_tensor *a, const struct vsm_tensor *b)
 {
-    const int64_t cells = a->dims[2] * a->dims[3];
     double sum = 0;
 
-    for (int64_t view = 0; view < a->dims[0]; view++)
-        for (int64_t i = 0; i < cells; i++) {
-            const int64_t at = (view * 4 + 3) * cells + i;
-
-            sum += fabs((double)vsm_tensor_f32(a)[at] - (b ? (double)vsm_tensor_f32(b)[at] : 0));
-        }
-    return sum / (double)(cells * a->dims[0]);
+    for (int view = 0; view < a->dims[0]; view++)
+        for (int i = 0; i < LATTICE * LATTICE; i++)
+            sum += fabs(alpha_at(a, view, i) - (b ? alpha_at(b, view, i) : 0));
+    return sum / (LATTICE * LATTICE) / (double)a->dims[0];
 }
 
 static int out_of_memory_once(void *opaque)
