@@ -9,7 +9,8 @@
 #   sam2       SAM 2 and EdgeTAM through ONNX Runtime: reference data, networks, whole frames, attention kernels
 #   sam2peer   the same against the transformers library, 500 frames (both after libs with ort.tar.xz in LIBS)
 #   leaks      10,000 frames                        jobs       whole jobs, CPU against GPU, encoders
-#   adaptive   the grid follows the load, under direct and under turned views, and a resumed job knows its changes
+#   adaptive   the grid follows the load, under direct and under turned views, and a resumed job knows its changes (needs
+#              fault points)
 #   faults     device lost or full in a job (needs a build with -Dfault_points=true), and the CPU goes on from there
 #   full       no memory at each of the first places in turn (needs fault points), and with a card that another program fills
 #   fades      views that change in a job: CPU against GPU, killed within the change (needs fault points)
@@ -34,7 +35,7 @@ job() { # NAME OPTIONS...: a whole job; prints its last lines and its stages
 }
 
 scaling() { # REPORT: what adaptive scaling did
-    tr -d ' \n' <"$1" | grep -Eo '"scaling":\{.*' | cut -c1-600
+    tr -d ' \n' <"$1" | grep -Eo '"scaling":\{.*"stages"' | cut -c1-600
     tr -d ' \n' <"$1" | grep -Eo '"views":\{.*"track"' | cut -c1-300
 }
 
@@ -146,9 +147,17 @@ for what; do
         # Both eyes as the matter leaves them: mending would hide or enlarge what the devices do differently.
         for device in cuda cpu; do # with all that a job does, and only the tallest person
             job $device "$clip2k" -o $device.mkv --set output.format=green+matte --set output.codec=ffv1 \
-                --set processing.device=$device --set matting.people=largest --max-frames 60
+                --set processing.device=$device --set matting.people=largest --max-frames 32
         done
         "$here/evaluate" --difference cpu_matte.mkv cuda_matte.mkv
+        for view in direct auto; do
+            for device in cuda cpu; do
+                job $device "$clip2k" -o $device.mkv --set output.format=matte --set output.codec=ffv1 \
+                    --set processing.device=$device --set matting.view=$view --max-frames 32
+                scaling $device.mkv.report.json
+            done
+            "$here/evaluate" --difference cpu.mkv cuda.mkv
+        done
         plain="--set output.format=matte --set output.codec=ffv1 --set stereo.mode=independent --max-frames 60"
         job cuda "$clip2k" -o g.mkv $plain --set processing.device=cuda
         job cpu "$clip2k" -o c.mkv $plain --set processing.device=cpu
@@ -165,14 +174,10 @@ for what; do
             job $view "$clip2k" -o $view.mkv $common --set matting.view=$view
             scaling $view.mkv.report.json
         done
-        "$here/vr180-streaming" "$clip2k" -o killed.mkv $common --set matting.view=auto --set recovery.checkpoint_interval=20 \
-            --progress none >first 2>&1 &
-        until ls killed.mkv.vsmjob/ckpt-*40* >/dev/null 2>&1 || ! kill -0 $!; do sleep 0.02; done
-        kill -KILL $!
-        wait $!
-        grep "from frame" first
-        "$here/vr180-streaming" "$clip2k" -o killed.mkv $common --set matting.view=auto --set recovery.checkpoint_interval=20 2>&1 |
-            grep -E "resum|goes on|from frame"
+        for fault in ckpt.done:2:kill ""; do # behind frame 39, between the first change and the second
+            VSM_FAULT=$fault "$here/vr180-streaming" "$clip2k" -o killed.mkv $common --set matting.view=auto \
+                --set recovery.checkpoint_interval=20 --progress none 2>&1 | grep -E "resum|goes on|from frame"
+        done
         scaling killed.mkv.report.json
         ;;
     faults)
