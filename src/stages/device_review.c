@@ -6,16 +6,23 @@
 #include "image/coefficients.h"
 #include "people/gate.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define BANDS 64 /* of a view, for one call of a worker each */
+
+/* Room for a look's planes, of grids of so many cells. */
+struct room {
+    struct room *next;
+    size_t cells;
+    float planes[];
+};
 
 /* A look on its way from one thread to the other. */
 struct ahead {
     int64_t seq;
     struct vsm_stereo_look look;
-    float *planes;
-    size_t cells; /* of a view, for which the planes have room */
+    struct room *room;
 };
 
 /* What only the thread that looks uses. */
@@ -25,6 +32,8 @@ struct looking {
         *twin;              /* made at the first frame, when the manager knows where the job begins */
     struct vsm_frame frame; /* as below */
     struct ahead ahead[VSM_DEVICE_REVIEW_AHEAD];
+    pthread_mutex_t lock; /* of what either thread changes: */
+    struct room *free;
 };
 
 /* One view's gate, on the grid that it had last. */
@@ -50,6 +59,7 @@ static int create_looking(struct vsm_device_review *r)
     r->looking = l;
     if (!l)
         return VSM_E_NOMEM;
+    pthread_mutex_init(&l->lock, NULL);
     for (int i = 0; i < VSM_DEVICE_REVIEW_AHEAD; i++)
         l->ahead[i].seq = -1;
     l->pool = vsm_parallel_create(r->options.look_threads);
@@ -70,7 +80,14 @@ static void destroy_looking(struct looking *l)
     vsm_parallel_destroy(l->pool);
     drop_maps(&l->frame);
     for (int i = 0; i < VSM_DEVICE_REVIEW_AHEAD; i++)
-        vsm_mem_free(l->ahead[i].planes);
+        vsm_mem_free(l->ahead[i].room);
+    while (l->free) {
+        struct room *next = l->free->next;
+
+        vsm_mem_free(l->free);
+        l->free = next;
+    }
+    pthread_mutex_destroy(&l->lock);
     vsm_mem_free(l);
 }
 
@@ -191,20 +208,36 @@ static int begin(const struct vsm_frame *frame, struct vsm_frame *host, const fl
     return status;
 }
 
-/* Room for a look at frames of this grid. */
-static int fit_ahead(struct ahead *a, size_t cells)
+/* Room for a look at a frame of this grid; there is as much of it as frames are between the halves. */
+static int take_room(struct looking *l, struct ahead *a, size_t cells)
 {
-    if (a->cells != cells) {
-        vsm_mem_free(a->planes);
-        a->cells = 0;
-        a->planes = vsm_mem_alloc("device review", 4 * VSM_STEREO_GRIDS_PAIRS * cells, sizeof(float));
-        if (!a->planes)
+    const size_t floats = 4 * VSM_STEREO_GRIDS_PAIRS * cells;
+
+    pthread_mutex_lock(&l->lock);
+    if (!a->room && l->free) {
+        a->room = l->free;
+        l->free = a->room->next;
+    }
+    pthread_mutex_unlock(&l->lock);
+    if (!a->room || a->room->cells != cells) {
+        vsm_mem_free(a->room);
+        a->room = vsm_mem_alloc("device review", 1, sizeof(*a->room) + floats * sizeof(float));
+        if (!a->room)
             return VSM_E_NOMEM;
-        a->cells = cells;
+        a->room->cells = cells;
     }
     for (size_t k = 0; k < VSM_STEREO_GRIDS_PAIRS; k++)
-        a->look.pairs[k].planes = a->planes + 4 * k * cells;
+        a->look.pairs[k].planes = a->room->planes + 4 * k * cells;
     return VSM_OK;
+}
+
+static void give_room(struct looking *l, struct ahead *a)
+{
+    pthread_mutex_lock(&l->lock);
+    a->room->next = l->free;
+    l->free = a->room;
+    pthread_mutex_unlock(&l->lock);
+    a->room = NULL;
 }
 
 int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_frame *frame)
@@ -217,7 +250,7 @@ int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_fr
     if (status == VSM_OK)
         status = begin(frame, &l->frame, rgb, l->pool);
     if (status == VSM_OK)
-        status = fit_ahead(ahead, cells_of(&frame->mattes[0].view));
+        status = take_room(l, ahead, cells_of(&frame->mattes[0].view));
     if (status != VSM_OK)
         return status;
     ahead->seq = frame->seq;
@@ -228,6 +261,7 @@ static int compare_eyes(struct vsm_device_review *r, const float *const rgb[VSM_
 {
     struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0}; /* none that could be repaired */
     struct ahead *ahead;
+    int status;
 
     if (!r->looking)
         return r->stereo.run(r->stereo.self, &r->frame, rgb, states);
@@ -236,7 +270,9 @@ static int compare_eyes(struct vsm_device_review *r, const float *const rgb[VSM_
         return vsm_fail(VSM_E_INTERNAL,
                         "device review: frame %lld has not been looked at, or was too long ago",
                         (long long)r->frame.seq);
-    return vsm_stereo_manager_settle(r->options.stereo, &r->frame, rgb, &ahead->look);
+    status = vsm_stereo_manager_settle(r->options.stereo, &r->frame, rgb, &ahead->look);
+    give_room(r->looking, ahead);
+    return status;
 }
 
 static int fit_closing(struct closing *c, const struct vsm_view *view)

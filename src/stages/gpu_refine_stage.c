@@ -323,6 +323,7 @@ static int run(void *self, struct vsm_frame *frame)
         status = make_room(stage, slot, frame);
     if (!status && stage->review && frame->digest)
         status = vsm_device_review_run(stage->review, frame, slot->edits, rows);
+    vsm_tensor_unref(&frame->digest);
     if (!status)
         status = edit(stage, slot, frame, rows);
     if (!status && frame->fading_count)
@@ -348,7 +349,6 @@ static int run_download(void *self, struct vsm_frame *frame)
     int status = vsm_cuda_event_wait(slot->refined);
 
     vsm_image_unref(&frame->source);
-    vsm_tensor_unref(&frame->digest);
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&frame->mattes[i].coefficients);
         vsm_tensor_unref(&frame->fading[i].coefficients);
