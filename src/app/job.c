@@ -181,7 +181,8 @@ static int create_runner(struct job *job)
         stages[count++] = vsm_composite_stage_describe(job->composite);
     }
     if (job->plan->in_turns) {
-        job->in_turns = (struct vsm_stage_pair){stages[--count], vsm_write_stage_describe(&job->write)};
+        job->in_turns = (struct vsm_stage_pair){.first = stages[--count],
+                                                .second = vsm_write_stage_describe(&job->write)};
         stages[count++] = vsm_stage_pair_describe(&job->in_turns);
     } else {
         stages[count++] = vsm_write_stage_describe(&job->write);
@@ -374,6 +375,7 @@ static int report(struct job *job, int status, uint64_t wall_ns)
                                   : NULL,
         .model_hash = job->model,
         .job_hash = vsm_recovery_job_hash(job->recovery),
+        .in_turns = job->plan->in_turns ? &job->in_turns : NULL,
     };
 
     r.stage_count = vsm_runner_stats(job->runner, r.stats);

@@ -47,6 +47,22 @@ static json_t *stage_json(const struct vsm_stage_stats *s)
                      "queue_high_bytes", (json_int_t)s->queue_high_bytes);
 }
 
+static json_t *stages_json(const struct vsm_report *r)
+{
+    const int alone = r->in_turns ? r->stage_count - 1 : r->stage_count;
+    struct vsm_stage_stats parts[2];
+    json_t *stages = json_array();
+
+    for (int i = 0; i < alone; i++)
+        json_array_append_new(stages, stage_json(&r->stats[i]));
+    if (r->in_turns) {
+        vsm_stage_pair_part(r->in_turns, &r->stats[alone], parts);
+        json_array_append_new(stages, stage_json(&parts[0]));
+        json_array_append_new(stages, stage_json(&parts[1]));
+    }
+    return stages;
+}
+
 static json_t *outputs_json(const struct vsm_plan *plan)
 {
     json_t *outputs = json_array();
@@ -228,14 +244,11 @@ static json_t *report_json(const struct vsm_report *r)
 {
     char model[VSM_SHA256_HEX], job[VSM_SHA256_HEX], settings[VSM_SHA256_HEX] = "";
     struct vsm_sha256 settings_hash;
-    json_t *stages = json_array();
 
     vsm_hash_hex(&r->model_hash, model);
     vsm_hash_hex(&r->job_hash, job);
     if (vsm_options_hash(r->plan->config, &settings_hash) == VSM_OK)
         vsm_hash_hex(&settings_hash, settings);
-    for (int i = 0; i < r->stage_count; i++)
-        json_array_append_new(stages, stage_json(&r->stats[i]));
     return json_pack("{s:s, s:o*, s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:s, s:s, s:s, s:o, "
                      "s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                      "result", r->result, "error", r->error ? text_json(r->error) : NULL, "program",
@@ -248,7 +261,7 @@ static json_t *report_json(const struct vsm_report *r)
                      alignment_json(&r->plan->eyes), "people", people_json(r->people), "views",
                      views_json(r->views), "track", track_json(r->track), "stereo",
                      stereo_json(r->stereo, r->plan->layout.eyes[0].height), "scaling",
-                     scaling_json(r->scaling), "stages", stages);
+                     scaling_json(r->scaling), "stages", stages_json(r));
 }
 
 static char *report_path(const struct vsm_plan *plan)

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "pipeline/runner.h"
+#include "pipeline/stage_pair.h"
 #include "stages/people_stage.h"
 #include "stages/scaling.h"
 #include "stages/stereo_tally.h"
@@ -30,6 +31,7 @@ struct vsm_report {
     struct vsm_sha256 job_hash; /* all zero: no checkpoints */
     struct vsm_stage_stats stats[VSM_MAX_STAGES];
     int stage_count;
+    const struct vsm_stage_pair *in_turns; /* what the last stage is made of; NULL: of itself */
 };
 
 /* Writes the report atomically beside the first output (or where logging.report says). */

@@ -1,10 +1,17 @@
 #include "pipeline/stage_pair.h"
 
+#include "base/clock.h"
+
 static int run(void *self, struct vsm_frame *frame)
 {
-    const struct vsm_stage_pair *pair = self;
+    struct vsm_stage_pair *pair = self;
+    const uint64_t start = vsm_clock_ns(), cpu_start = vsm_clock_thread_cpu_ns();
+    const int status = pair->first.run(pair->first.self, frame);
 
-    return pair->first.run(pair->first.self, frame);
+    pair->busy_ns += vsm_clock_ns() - start;
+    pair->cpu_ns += vsm_clock_thread_cpu_ns() - cpu_start;
+    pair->frames += status == VSM_OK;
+    return status;
 }
 
 static int rest(void *self, struct vsm_frame *frame)
@@ -52,4 +59,18 @@ struct vsm_stage vsm_stage_pair_describe(struct vsm_stage_pair *pair)
                               .barrier = barrier,
                               .finish = finish,
                               .interrupt = interrupt};
+}
+
+void vsm_stage_pair_part(const struct vsm_stage_pair *pair, const struct vsm_stage_stats *both,
+                         struct vsm_stage_stats parts[2])
+{
+    parts[0] = (struct vsm_stage_stats){.name = pair->first.name,
+                                        .busy_ns = pair->busy_ns,
+                                        .cpu_ns = pair->cpu_ns,
+                                        .wait_in_ns = both->wait_in_ns,
+                                        .frames = pair->frames};
+    parts[1] = *both;
+    parts[1].busy_ns -= pair->busy_ns;
+    parts[1].cpu_ns -= pair->cpu_ns;
+    parts[1].wait_in_ns = 0;
 }

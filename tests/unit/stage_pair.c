@@ -59,7 +59,7 @@ static void test_both_in_order(void)
 {
     char log[16] = "";
     struct part a = {'a', log, VSM_OK}, b = {'b', log, VSM_OK};
-    struct vsm_stage_pair pair = {stage_of(&a), stage_of(&b)};
+    struct vsm_stage_pair pair = {.first = stage_of(&a), .second = stage_of(&b)};
     const struct vsm_stage stage = vsm_stage_pair_describe(&pair);
 
     pair.first.finish = NULL;
@@ -76,7 +76,7 @@ static void test_first_failure_ends_it(void)
 {
     char log[16] = "";
     struct part a = {'a', log, VSM_E_NOMEM}, b = {'b', log, VSM_OK};
-    struct vsm_stage_pair pair = {stage_of(&a), stage_of(&b)};
+    struct vsm_stage_pair pair = {.first = stage_of(&a), .second = stage_of(&b)};
     const struct vsm_stage stage = vsm_stage_pair_describe(&pair);
 
     CHECK_INT(stage.run(stage.self, NULL), VSM_E_NOMEM);
@@ -88,8 +88,8 @@ static void test_optional_parts(void)
 {
     char log[16] = "";
     struct part a = {'a', log, VSM_OK}, b = {'b', log, VSM_E_OUTPUT};
-    struct vsm_stage_pair pair = {{.name = "a", .self = &a, .run = run},
-                                  {.name = "b", .self = &b, .run = run}};
+    struct vsm_stage_pair pair = {.first = {.name = "a", .self = &a, .run = run},
+                                  .second = {.name = "b", .self = &b, .run = run}};
     const struct vsm_stage stage = vsm_stage_pair_describe(&pair);
 
     CHECK_STR(stage.name, "b");
@@ -101,10 +101,37 @@ static void test_optional_parts(void)
     CHECK_INT(stage.rest(stage.self, NULL), VSM_E_OUTPUT);
 }
 
+/* The first's share is what its run took, and both shares make up the whole. */
+static void test_parts(void)
+{
+    char log[16] = "";
+    struct part a = {'a', log, VSM_OK}, b = {'b', log, VSM_OK};
+    struct vsm_stage_pair pair = {.first = {.name = "a", .self = &a, .run = run},
+                                  .second = {.name = "b", .self = &b, .run = run}};
+    const struct vsm_stage stage = vsm_stage_pair_describe(&pair);
+    const uint64_t all = (uint64_t)1 << 50;
+    const struct vsm_stage_stats both = {
+        .name = "b", .busy_ns = all, .cpu_ns = all / 2, .wait_in_ns = 7, .frames = 2};
+    struct vsm_stage_stats parts[2];
+
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(stage.run(stage.self, NULL), VSM_OK);
+    CHECK_INT(stage.rest(stage.self, NULL), VSM_OK);
+    vsm_stage_pair_part(&pair, &both, parts);
+    CHECK_STR(parts[0].name, "a");
+    CHECK_STR(parts[1].name, "b");
+    CHECK_INT(parts[0].frames, 3);
+    CHECK_INT(parts[1].frames, 2);
+    CHECK(parts[0].busy_ns > 0 && parts[0].busy_ns < all);
+    CHECK(parts[0].busy_ns + parts[1].busy_ns == all && parts[0].cpu_ns + parts[1].cpu_ns == all / 2);
+    CHECK(parts[0].wait_in_ns == 7 && parts[1].wait_in_ns == 0);
+}
+
 int main(void)
 {
     RUN(test_both_in_order);
     RUN(test_first_failure_ends_it);
     RUN(test_optional_parts);
+    RUN(test_parts);
     return tap_done();
 }
