@@ -1,8 +1,8 @@
 /* Peak resident memory of encoding pictures of a size with a codec, above what the pictures themselves take:
  *
- *   encoder_memory CODEC [WIDTH HEIGHT [PICTURES [DEPTH [THREADS]]]]
+ *   encoder_memory CODEC [WIDTH HEIGHT [PICTURES [DEPTH [THREADS [BITRATE]]]]]
  *
- * Prints one line a run. One codec a process, because freed memory would count for the next. */
+ * BITRATE in bits a second, 0 = by quality. Prints one line a run. One codec a process, because freed memory would count for the next. */
 #include "base/clock.h"
 #include "media/packet.h"
 #include "media/video_encoder.h"
@@ -57,9 +57,10 @@ static int run(const struct vsm_video_encoder_options *options, int pictures)
     }
     if (status == VSM_OK)
         status = vsm_video_encoder_end_segment(encoder);
-    printf("%-11s %dx%d %2d bit, %d pictures, %d threads: %ld MiB above the pictures, %.2f pictures/s\n",
+    printf("%-11s %dx%d %2d bit, %d pictures, %d threads, %s: %ld MiB above the pictures, %.2f pictures/s\n",
            options->codec, options->width, options->height, options->format.depth, pictures, options->threads,
-           (peak_kib() - before) / 1024, pictures / ((double)(vsm_clock_ns() - start) * 1e-9));
+           options->bitrate > 0 ? "by bitrate" : "by quality", (peak_kib() - before) / 1024,
+           pictures / ((double)(vsm_clock_ns() - start) * 1e-9));
     vsm_video_encoder_close(encoder);
     vsm_image_unref(&images[0]);
     vsm_image_unref(&images[1]);
@@ -71,6 +72,7 @@ int main(int argc, char **argv)
     struct vsm_video_encoder_options options = {
         .codec = argc > 1 ? argv[1] : "libx264",
         .crf = -1,
+        .bitrate = argc > 7 ? atoll(argv[7]) : 0,
         .width = argc > 3 ? atoi(argv[2]) : 8192,
         .height = argc > 3 ? atoi(argv[3]) : 4096,
         .threads = argc > 6 ? atoi(argv[6]) : 2,

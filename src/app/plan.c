@@ -30,22 +30,26 @@
 /* Resident size without any picture: program, FFmpeg, ONNX Runtime, weights, and the people stage. */
 #define PROGRAM_BYTES ((size_t)78 << 20)
 
-/* Pictures of its own size that an encoder holds, up to 4096x2048 and above, where its look-ahead is shorter;
- * and bytes a pixel besides, once and for each thread beyond the first. FFmpeg's ffv1 clears a packet for the
- * worst case, 148 bytes a pixel but at most 2 GiB, before the first picture. */
+/* Pictures of its own size that an encoder holds, up to 2048x1024, up to 4096x2048 and above: its look-ahead is
+ * shorter the larger they are (measured: bench/encoder_memory); and bytes a pixel besides, once and for each thread
+ * beyond the first. FFmpeg's ffv1 clears a packet for the worst case, 148 bytes a pixel but at most 2 GiB, before the
+ * first picture. */
 struct encoder_pictures {
     const char *codec;
-    size_t small, large;
+    size_t small, middle, large;
     size_t once, thread;
 };
 
 static const struct encoder_pictures encoder_pictures[] = {
-    {"libx264", 20, 9, 0, 0}, {"libx265", 40, 31, 0, 0}, {"prores_ks", 4, 2, 0, 0},    {"ffv1", 1, 1, 150, 0},
-    {"png", 0, 0, 16, 16},    {"exr", 0, 0, 44, 58},     {"libvpx-vp9", 65, 55, 0, 0},
+    {"libx264", 20, 20, 9, 0, 0},     {"libx265", 84, 40, 31, 0, 0}, {"prores_ks", 4, 4, 2, 0, 0},
+    {"ffv1", 1, 1, 1, 150, 0},        {"png", 0, 0, 0, 16, 16},      {"exr", 0, 0, 0, 44, 58},
+    {"libvpx-vp9", 65, 65, 55, 0, 0},
 };
 
-#define ENCODER_PICTURES 24 /* of any other codec; not measured */
-#define ENCODER_MOST     ((size_t)2 << 30)
+/* With a bitrate x264 looks ahead, and keeps reduced copies for that. */
+static const struct encoder_pictures x264_by_bitrate = {"libx264", 32, 28, 13, 0, 0};
+
+#define ENCODER_MOST ((size_t)2 << 30)
 
 static int round_to_grid(double size)
 {
@@ -135,24 +139,28 @@ static int plan_range(struct vsm_plan *plan)
     return VSM_OK;
 }
 
+static const struct encoder_pictures *find_encoder(const struct vsm_video_encoder_options *encoder)
+{
+    static const struct encoder_pictures other = {NULL, 24, 24, 24, 0, 0}; /* not measured */
+
+    if (strcmp(encoder->codec, x264_by_bitrate.codec) == 0 && encoder->bitrate > 0)
+        return &x264_by_bitrate;
+    for (size_t i = 0; i < sizeof(encoder_pictures) / sizeof(encoder_pictures[0]); i++)
+        if (strcmp(encoder_pictures[i].codec, encoder->codec) == 0)
+            return &encoder_pictures[i];
+    return &other;
+}
+
 static size_t encoder_bytes(const struct vsm_plan_output *output)
 {
+    const struct encoder_pictures *e = find_encoder(&output->writer.encoder);
     int width = output->file_width, height = output->file_height;
     size_t picture = vsm_format_bytes(output->format, width, height), pixels = (size_t)width * (size_t)height;
     size_t threads = (size_t)output->writer.encoder.threads;
-    bool large = pixels > 4096 * 2048;
+    size_t besides = pixels * (e->once + e->thread * (threads - 1));
+    size_t pictures = pixels > 4096 * 2048 ? e->large : pixels > 2048 * 1024 ? e->middle : e->small;
 
-    for (size_t i = 0; i < sizeof(encoder_pictures) / sizeof(encoder_pictures[0]); i++) {
-        const struct encoder_pictures *e = &encoder_pictures[i];
-        size_t besides = pixels * (e->once + e->thread * (threads - 1));
-
-        if (strcmp(e->codec, output->writer.encoder.codec) != 0)
-            continue;
-        if (besides > ENCODER_MOST)
-            besides = ENCODER_MOST;
-        return picture * (large ? e->large : e->small) + besides;
-    }
-    return picture * ENCODER_PICTURES;
+    return picture * pictures + (besides < ENCODER_MOST ? besides : ENCODER_MOST);
 }
 
 /* The mapping, and the foreground and matte that a packed picture is drawn from. */

@@ -46,7 +46,11 @@ ffmpeg -v error -f lavfi -i testsrc2=size=8192x4096:rate=30 -frames:v 6 -c:v lib
 out=out.mp4
 check_peak 400000000 "green of 2048x1024" in_LR_180_SBS.mp4
 check_peak 400000000 "green and matte of 2048x1024" in_LR_180_SBS.mp4 --set output.format=green+matte
+check_peak 450000000 "green of 2048x1024 by bitrate" in_LR_180_SBS.mp4 --set output.codec=libx264 --set output.bitrate=20000000
+check_peak 600000000 "green of 2048x1024 by libx265" in_LR_180_SBS.mp4 --set output.codec=libx265
 check_peak 1200000000 "green of 8192x4096 by libx264" large_LR_180_SBS.mp4 --set output.codec=libx264
+grep -q '"name": "composite"' "$out.report.json" && ok "the report parts what composites and encodes in turns" ||
+    not_ok "the report parts what composites and encodes in turns" "$(grep '"name"' "$out.report.json")"
 out=out.mov
 check_peak 950000000 "green of 8192x4096 by prores_ks" large_LR_180_SBS.mp4 --set output.codec=prores_ks
 tap_done
