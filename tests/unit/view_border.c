@@ -1,27 +1,14 @@
 /* Mattes that views cut: what counts, what is wished for because of it, and when that happens. */
 #include "stages/view_border.h"
-#include "base/mem.h"
 #include "geometry/view_map.h"
-#include "stages/view_director.h"
-
-#include "tap.h"
 
 #include <math.h>
 
+#define GRID 64
+
+#include "view_sight.h"
+
 #define DEGREE (M_PI / 180.0)
-#define GRID   64
-
-static const struct vsm_view direct[2] = {
-    {.eye = VSM_LEFT, .source = {0, 0, 512, 512}, .width = GRID, .height = GRID},
-    {.eye = VSM_RIGHT, .source = {512, 0, 512, 512}, .width = GRID, .height = GRID},
-};
-
-static float grey[3 * GRID * GRID];
-
-struct sight {
-    struct vsm_frame frame;
-    const float *rgb[VSM_MAX_VIEWS];
-};
 
 static struct vsm_person somebody(double yaw)
 {
@@ -33,20 +20,12 @@ static struct vsm_person somebody(double yaw)
     return p;
 }
 
-/* Somebody known at `yaw` degrees. */
-static void sight_init(struct sight *s, double yaw)
+/* Somebody known straight ahead. */
+static void begin(struct sight *s)
 {
-    *s = (struct sight){.frame.people = {.known = true, .count = 1, .person = {somebody(yaw)}}};
-    for (int i = 0; i < VSM_MAX_VIEWS; i++) {
-        s->rgb[i] = grey;
-        s->frame.mattes[i].coefficients = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, GRID, GRID});
-    }
-}
-
-static void sight_free(struct sight *s)
-{
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_tensor_unref(&s->frame.mattes[i].coefficients);
+    sight_init(s);
+    s->frame.people.count = 1;
+    s->frame.people.person[0] = somebody(0);
 }
 
 /* What `count` views see of a world that is opaque from `left` to `right` degrees and 20 up and down, in one eye
@@ -105,7 +84,7 @@ static void test_what_counts(void)
     struct vsm_view_border border;
     struct sight s;
 
-    sight_init(&s, 0);
+    begin(&s);
     CHECK(!noted(&s, one, 2, -25, 10, 3).active);
     for (int eyes = 1; eyes < 4; eyes++) {
         border = noted(&s, one, 2, -40, 10, eyes);
@@ -138,7 +117,7 @@ static void test_stays_and_ends(void)
     struct vsm_people people;
     struct sight s;
 
-    sight_init(&s, 0);
+    begin(&s);
     border = noted(&s, one, 2, -33, 10, 3);
     people = vsm_view_border_people(&border, &s.frame.people);
     CHECK_INT(people.count, 2);
@@ -200,7 +179,7 @@ static void test_next_view_is_wider(void)
     double width;
     struct sight s;
 
-    sight_init(&s, 0);
+    begin(&s);
     c = step(d, &s, -10, 10);
     width = c->now.views[0].field_of_view;
     for (int i = 0; i < 30; i++)
@@ -231,7 +210,7 @@ static void test_first_frame_is_judged(void)
     bool again = true;
     int tries = 0;
 
-    sight_init(&s, 0);
+    begin(&s);
     CHECK_INT(vsm_view_director_next(d, &s.frame, false, &c), VSM_OK);
     see(&s, c->now.views, 2, -10, 10, 3);
     CHECK_INT(vsm_view_director_judge(d, &s.frame, s.rgb, &again), VSM_OK);
@@ -258,34 +237,25 @@ static void test_resumes_exactly(void)
 {
     for (int stop = 1; stop < 50; stop += stop < 16 ? 1 : 5) {
         struct vsm_view_director *a = make(), *b = make();
-        struct vsm_bytes_out out = {0};
-        struct vsm_bytes_in in;
         struct sight s, t;
         bool same = true;
 
-        sight_init(&s, 0);
-        sight_init(&t, 0);
+        begin(&s);
+        begin(&t);
         for (int i = 0; i < 50; i++) {
             const double left = i < 4 || i > 20 ? -10 : -35;
             const struct vsm_view_choice *x, *y;
 
-            if (i == stop) {
-                vsm_view_director_save(a, &out);
-                in = vsm_bytes_in_of(out.data, out.size);
-                CHECK_INT(vsm_view_director_load(b, &in), VSM_OK);
-                CHECK_INT(vsm_bytes_left(&in), 0);
-            }
+            if (i == stop)
+                hand_over(a, b);
             x = step(a, &s, left, 10);
             if (i < stop)
                 continue;
             y = step(b, &t, left, 10);
-            same = same && x->now.count == y->now.count && x->changed == y->changed &&
-                   x->weight == y->weight && x->now.views[0].yaw == y->now.views[0].yaw &&
-                   x->now.views[0].field_of_view == y->now.views[0].field_of_view;
+            same = same && same_choice(x, y);
         }
         CHECK(same);
         CHECK(vsm_view_director_counters(a).changes >= 2);
-        vsm_mem_free(out.data);
         vsm_view_director_destroy(a);
         vsm_view_director_destroy(b);
         sight_free(&s);

@@ -1,46 +1,16 @@
 /* People whom only the matter sees: what is taken for one, for how long, and that views turn there. */
 #include "stages/view_evidence.h"
-#include "base/mem.h"
-#include "stages/view_director.h"
-
-#include "tap.h"
 
 #include <string.h>
 
 #define GRID 128
 
-static const struct vsm_view direct[2] = {
-    {.eye = VSM_LEFT, .source = {0, 0, 512, 512}, .width = GRID, .height = GRID},
-    {.eye = VSM_RIGHT, .source = {512, 0, 512, 512}, .width = GRID, .height = GRID},
-};
-
-static float grey[3 * GRID * GRID];
-
-struct sight {
-    struct vsm_frame frame;
-    const float *rgb[2];
-};
-
-static void sight_init(struct sight *s)
-{
-    *s = (struct sight){.frame = {.view_count = 2, .people.known = true}, .rgb = {grey, grey}};
-    for (int e = 0; e < 2; e++)
-        s->frame.mattes[e] =
-            (struct vsm_matte){.view = direct[e],
-                               .coefficients =
-                                   vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, GRID, GRID})};
-}
-
-static void sight_free(struct sight *s)
-{
-    for (int e = 0; e < 2; e++)
-        vsm_tensor_unref(&s->frame.mattes[e].coefficients);
-}
+#include "view_sight.h"
 
 /* Opaque in a rectangle of the eye, in cells, and in nothing else. */
 static void see(struct sight *s, int eye, int x0, int y0, int x1, int y1)
 {
-    float *b = vsm_tensor_f32(s->frame.mattes[eye].coefficients) + 7 * GRID * GRID;
+    float *b = sight_alpha(s, eye);
 
     memset(b, 0, GRID * GRID * sizeof(*b));
     for (int y = y0; y < y1; y++)
@@ -90,7 +60,7 @@ static void test_only_what_is_large_and_stays(void)
     float *b;
 
     sight_init(&s);
-    b = vsm_tensor_f32(s.frame.mattes[0].coefficients) + 7 * GRID * GRID;
+    b = sight_alpha(&s, 0);
     for (int i = 0; i < GRID * GRID; i++)
         b[i] = i / GRID % 16 < 4 && i % 16 < 4;
     note(&e, &s, 2 * VSM_VIEW_EVIDENCE_FRAMES);
@@ -111,8 +81,6 @@ static void test_views_turn_there(void)
         .direct = direct, .eye_count = 2, .projection = VSM_RECTILINEAR, .follow = true, .sides = {GRID, 80}};
     struct vsm_view_director *d = NULL, *loaded = NULL;
     const struct vsm_view_choice *c = NULL;
-    struct vsm_bytes_out out = {0};
-    struct vsm_bytes_in in;
     struct sight s;
     int frames = 0;
 
@@ -128,15 +96,11 @@ static void test_views_turn_there(void)
     CHECK_INT(frames, VSM_VIEW_EVIDENCE_FRAMES);
     CHECK(c->now.views[0].yaw > 0.5 && c->now.views[0].yaw < 1.2);
     CHECK(c->keep_old);
-    vsm_view_director_save(d, &out);
-    in = vsm_bytes_in_of(out.data, out.size);
-    CHECK_INT(vsm_view_director_load(loaded, &in), VSM_OK);
-    CHECK_INT(vsm_bytes_left(&in), 0);
+    hand_over(d, loaded);
     CHECK_INT(vsm_view_director_next(loaded, &s.frame, false, &c), VSM_OK);
     CHECK(!c->changed && c->old.count == 2 && c->now.views[0].kind == VSM_VIEW_TURNED);
     CHECK_INT(vsm_view_director_next(loaded, &s.frame, true, &c), VSM_OK); /* a new scene: nobody is known */
     CHECK_INT(c->now.views[0].kind, VSM_VIEW_DIRECT);
-    vsm_mem_free(out.data);
     vsm_view_director_destroy(d);
     vsm_view_director_destroy(loaded);
     sight_free(&s);
