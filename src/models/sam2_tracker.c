@@ -2,16 +2,15 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "models/sam2_bank.h"
 #include "models/sam2_frame.h"
 #include "models/sam2_holes.h"
 #include "models/sam2_mask.h"
+#include "models/sam2_object.h"
 #include "models/sam2_prompt.h"
 #include "nn/device_pool.h"
 #include "nn/graph_half.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_CONDITIONING 4
@@ -19,24 +18,13 @@
 #define MASK_SCORE           10.0f       /* object score of a mask prompt, or minus it if the mask is empty */
 #define STATE_MAGIC          0x324d4153u /* "SAM2" */
 
-struct object {
-    struct vsm_sam2_result result; /* result.logits is `logits` */
-    struct vsm_sam2_points points; /* of the present frame */
-    struct vsm_sam2_bank *bank;
-    struct vsm_tensor *mask; /* [side * side], holes filled; where a device can write it quickly */
-    float *logits;           /* its numbers */
-    bool pending;            /* the result is of a prompt and not remembered yet */
-    bool as_conditioning;    /* where it will be remembered */
-    bool tracked;            /* by memory, on the present frame */
-};
-
 struct vsm_sam2_tracker {
     const struct vsm_sam2_config *config;
     const struct vsm_sam2_learned *learned;
     struct vsm_sam2_tracker_options options;
     int64_t frames;
     struct vsm_sam2_frame frame; /* the present one */
-    struct object *objects[VSM_SAM2_TRACKER_MAX_OBJECTS];
+    struct vsm_sam2_object *objects[VSM_SAM2_TRACKER_MAX_OBJECTS];
     int count;
     int side; /* of masks */
     int64_t mask_pixels;
@@ -69,15 +57,6 @@ int vsm_sam2_tracker_create(struct vsm_sam2_net *net, const struct vsm_sam2_trac
     return VSM_OK;
 }
 
-static void destroy_object(struct object *o)
-{
-    if (!o)
-        return;
-    vsm_sam2_bank_destroy(o->bank);
-    vsm_tensor_unref(&o->mask);
-    vsm_mem_free(o);
-}
-
 void vsm_sam2_tracker_destroy(struct vsm_sam2_tracker *tracker)
 {
     if (!tracker)
@@ -85,27 +64,6 @@ void vsm_sam2_tracker_destroy(struct vsm_sam2_tracker *tracker)
     vsm_sam2_tracker_clear(tracker);
     vsm_sam2_frame_drop(&tracker->frame);
     vsm_mem_free(tracker);
-}
-
-static struct object *create_object(const struct vsm_sam2_tracker *t, int view, int id)
-{
-    const struct vsm_sam2_bank_place place = {vsm_sam2_net_pool(t->frame.net), !t->options.offload};
-    struct object *o = vsm_mem_alloc("tracked object", 1, sizeof(*o));
-
-    if (!o)
-        return NULL;
-    o->mask = place.pool ? vsm_device_pool_host_tensor(place.pool, VSM_F32, 1, &t->mask_pixels)
-                         : vsm_tensor_create(VSM_F32, 1, &t->mask_pixels);
-    o->bank = vsm_sam2_bank_create(t->config->memory_tokens, t->options.max_conditioning_frames, &place);
-    if (!o->mask || !o->bank) {
-        destroy_object(o);
-        return NULL;
-    }
-    o->logits = vsm_tensor_f32(o->mask);
-    memset(o->logits, 0, vsm_tensor_bytes(o->mask));
-    o->result = (struct vsm_sam2_result){
-        .view = view, .id = id, .frame = -1, .last_seen = -1, .logits = o->logits, .side = t->side};
-    return o;
 }
 
 static int index_of(const struct vsm_sam2_tracker *t, int view, int id)
@@ -188,76 +146,20 @@ int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *
     if (status)
         return status;
     tracker->frames++;
-    for (int i = 0; i < tracker->count; i++) {
-        tracker->objects[i]->result.frame = -1;
-        tracker->objects[i]->result.prompted = false;
-        tracker->objects[i]->tracked = false;
-        tracker->objects[i]->points.count = 0;
-    }
+    for (int i = 0; i < tracker->count; i++)
+        vsm_sam2_object_begin(tracker->objects[i]);
     return VSM_OK;
-}
-
-/* Chooses object i's mask and pointer. An ambiguous prompt (tracking, one click) takes the best of masks 1
- * to 3 with its pointer. A clear one takes mask 0 if that is stable, else the best of the others, but
- * always pointer 0. The mask of whoever is not absent is on its way to `logits` then:
- * vsm_sam2_frame_wait() is to follow. */
-static int pick(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
-                struct vsm_sam2_result *r, float *logits)
-{
-    const float *ious = vsm_tensor_f32(d->iou) + i * VSM_SAM2_MASKS;
-    const float *pointers = vsm_tensor_f32(d->pointers) + i * VSM_SAM2_MASKS * VSM_SAM2_DIM;
-    int best = 1, status = VSM_OK;
-
-    for (int k = 2; k < VSM_SAM2_MASKS; k++)
-        if (ious[k] > ious[best])
-            best = k;
-    r->stability = -1;
-    r->mask = r->token = best;
-    if (!ambiguous) {
-        r->token = 0;
-        vsm_sam2_frame_mask(&t->frame, d, i, 0, logits);
-        status = vsm_sam2_frame_wait(&t->frame);
-        r->stability = vsm_sam2_mask_stability(logits, t->mask_pixels);
-        if (r->stability >= VSM_SAM2_MASK_STABLE)
-            r->mask = 0;
-    }
-    r->score = vsm_tensor_f32(d->score)[i];
-    r->absent = !(r->score > 0);
-    memcpy(r->ious, ious, sizeof(r->ious));
-    r->iou = ious[r->mask];
-    memcpy(r->pointer, r->absent ? t->learned->no_object_pointer : pointers + r->token * VSM_SAM2_DIM,
-           sizeof(r->pointer));
-    for (int64_t k = 0; r->absent && k < t->mask_pixels; k++)
-        logits[k] = VSM_SAM2_MASK_ABSENT;
-    if (!r->absent)
-        vsm_sam2_frame_mask(&t->frame, d, i, r->mask, logits);
-    return status;
 }
 
 static int choose(const struct vsm_sam2_tracker *t, const struct vsm_sam2_decoded *d, int i, bool ambiguous,
                   struct vsm_sam2_result *r, float *logits)
 {
-    int status = pick(t, d, i, ambiguous, r, logits);
+    int status = vsm_sam2_object_pick(&t->frame, d, i, ambiguous, r, logits);
 
     return status ? status : vsm_sam2_frame_wait(&t->frame);
 }
 
-/* Notes where the object is, after its mask and frame are known. */
-static void note_place(struct object *o)
-{
-    struct vsm_sam2_result *r = &o->result;
-    int box[4];
-
-    if (!vsm_sam2_mask_box(o->logits, r->side, r->side, box))
-        return;
-    for (int i = 0; i < 4; i++)
-        r->last_box[i] = (float)box[i] * 4;
-    r->last_seen = r->frame;
-    if (r->prompted && !r->absent)
-        memcpy(r->appearance, r->pointer, sizeof(r->appearance));
-}
-
-static void seat_objects(struct object *const *objects, int count, struct vsm_sam2_seat *seats)
+static void seat_objects(struct vsm_sam2_object *const *objects, int count, struct vsm_sam2_seat *seats)
 {
     for (int i = 0; i < count; i++)
         seats[i] =
@@ -265,8 +167,8 @@ static void seat_objects(struct object *const *objects, int count, struct vsm_sa
 }
 
 /* Encodes the present frame's masks of `count` objects and stores them. `binary`: of prompts. */
-static int remember(struct vsm_sam2_tracker *t, struct object *const *objects, const float *const *logits,
-                    int count, bool binary)
+static int remember(struct vsm_sam2_tracker *t, struct vsm_sam2_object *const *objects,
+                    const float *const *logits, int count, bool binary)
 {
     struct vsm_sam2_seat seats[VSM_SAM2_MAX_BATCH] = {{0}};
     struct vsm_tensor *encoded = NULL;
@@ -283,8 +185,8 @@ static int remember(struct vsm_sam2_tracker *t, struct object *const *objects, c
 }
 
 /* A prompt by clicks. The object's own logits on this frame, if any, go in as a hint. */
-static int prompt_points(struct vsm_sam2_tracker *t, struct object *o, const struct vsm_sam2_prompt *prompt,
-                         struct vsm_sam2_result *r, float *logits)
+static int prompt_points(struct vsm_sam2_tracker *t, struct vsm_sam2_object *o,
+                         const struct vsm_sam2_prompt *prompt, struct vsm_sam2_result *r, float *logits)
 {
     const struct vsm_sam2_seat seat = {o->result.view, o->bank};
     struct vsm_sam2_points points = o->points;
@@ -319,8 +221,8 @@ static int prompt_points(struct vsm_sam2_tracker *t, struct object *o, const str
 }
 
 /* A prompt by a mask: the mask is the result; the decoder runs for the pointer only. */
-static int prompt_mask(struct vsm_sam2_tracker *t, struct object *o, const struct vsm_sam2_prompt *prompt,
-                       struct vsm_sam2_result *r, float *logits)
+static int prompt_mask(struct vsm_sam2_tracker *t, struct vsm_sam2_object *o,
+                       const struct vsm_sam2_prompt *prompt, struct vsm_sam2_result *r, float *logits)
 {
     const int size = t->config->image_size;
     const int64_t pixels = (int64_t)size * size;
@@ -364,7 +266,7 @@ int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
                             const struct vsm_sam2_prompt *prompt, const struct vsm_sam2_result **result)
 {
     int at = index_of(tracker, view, id), status;
-    struct object *o = at >= 0 ? tracker->objects[at] : NULL;
+    struct vsm_sam2_object *o = at >= 0 ? tracker->objects[at] : NULL;
     struct vsm_sam2_result r;
     float *logits;
 
@@ -373,7 +275,7 @@ int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
     if (!o && tracker->count == VSM_SAM2_TRACKER_MAX_OBJECTS)
         return vsm_fail(VSM_E_USAGE, "tracker: more than %d objects", VSM_SAM2_TRACKER_MAX_OBJECTS);
     if (!o)
-        o = create_object(tracker, view, id);
+        o = vsm_sam2_object_create(tracker->frame.net, &tracker->options, view, id);
     logits = vsm_mem_alloc_raw("mask", (size_t)tracker->mask_pixels, sizeof(*logits));
     if (!o || !logits) {
         status = VSM_E_NOMEM;
@@ -390,7 +292,7 @@ int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
     r.frame = tracker->frames - 1;
     r.prompted = true;
     o->result = r;
-    note_place(o);
+    vsm_sam2_object_note_place(o);
     o->pending = true;
     o->as_conditioning = !o->tracked || prompt->conditioning;
     if (at < 0)
@@ -400,19 +302,19 @@ int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
 done:
     vsm_mem_free(logits);
     if (status && at < 0)
-        destroy_object(o);
+        vsm_sam2_object_destroy(o);
     return status;
 }
 
 /* Objects that are still to be tracked and have as many memories and pointers as the first such one. On a device they are
  * dealt out evenly, for runs of the same shape after each other are played from one recording (nn/replay.h). */
-static int next_group(const struct vsm_sam2_tracker *t, struct object *group[VSM_SAM2_MAX_BATCH])
+static int next_group(const struct vsm_sam2_tracker *t, struct vsm_sam2_object *group[VSM_SAM2_MAX_BATCH])
 {
     struct vsm_sam2_bank_size size = {0}, other;
     int count = 0, all = 0, runs;
 
     for (int i = 0; i < t->count; i++) {
-        struct object *o = t->objects[i];
+        struct vsm_sam2_object *o = t->objects[i];
 
         if (o->result.frame >= 0 || !vsm_sam2_bank_usable(o->bank, t->frames - 1))
             continue;
@@ -429,7 +331,7 @@ static int next_group(const struct vsm_sam2_tracker *t, struct object *group[VSM
     return runs > 1 && vsm_sam2_net_pool(t->frame.net) ? (all + runs - 1) / runs : count;
 }
 
-static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, int count)
+static int track_group(struct vsm_sam2_tracker *t, struct vsm_sam2_object *const *group, int count)
 {
     const float *logits[VSM_SAM2_MAX_BATCH];
     struct vsm_tensor *image = NULL;
@@ -442,7 +344,7 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
     if (!status)
         status = vsm_sam2_frame_decode(&t->frame, seats, count, image, NULL, NULL, &d);
     for (int i = 0; !status && i < count; i++)
-        status = pick(t, &d, i, true, &group[i]->result, group[i]->logits);
+        status = vsm_sam2_object_pick(&t->frame, &d, i, true, &group[i]->result, group[i]->logits);
     vsm_sam2_frame_mark(&t->frame);
     for (int i = 0; !status && i < count; i++) {
         group[i]->as_conditioning = false;
@@ -459,7 +361,7 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
         status = vsm_sam2_holes_fill(group[i]->logits, t->side, t->side, t->options.fill_hole_area);
         group[i]->result.frame = t->frames - 1;
         group[i]->tracked = true;
-        note_place(group[i]);
+        vsm_sam2_object_note_place(group[i]);
     }
     vsm_sam2_frame_release(&d);
     return status;
@@ -467,13 +369,13 @@ static int track_group(struct vsm_sam2_tracker *t, struct object *const *group, 
 
 int vsm_sam2_tracker_track(struct vsm_sam2_tracker *tracker)
 {
-    struct object *group[VSM_SAM2_MAX_BATCH];
+    struct vsm_sam2_object *group[VSM_SAM2_MAX_BATCH];
     int status = VSM_OK, count;
 
     if (!tracker->frame.feat)
         return vsm_fail(VSM_E_INTERNAL, "tracker: nothing to track on without a picture");
     for (int i = 0; !status && i < tracker->count; i++) {
-        struct object *o = tracker->objects[i];
+        struct vsm_sam2_object *o = tracker->objects[i];
         const float *logits = o->logits;
 
         if (!o->pending)
@@ -517,7 +419,7 @@ void vsm_sam2_tracker_remove(struct vsm_sam2_tracker *tracker, int view, int id)
 
     if (at < 0)
         return;
-    destroy_object(tracker->objects[at]);
+    vsm_sam2_object_destroy(tracker->objects[at]);
     tracker->count--;
     memmove(tracker->objects + at, tracker->objects + at + 1,
             (size_t)(tracker->count - at) * sizeof(tracker->objects[0]));
@@ -526,7 +428,7 @@ void vsm_sam2_tracker_remove(struct vsm_sam2_tracker *tracker, int view, int id)
 void vsm_sam2_tracker_clear(struct vsm_sam2_tracker *tracker)
 {
     for (int i = 0; i < tracker->count; i++)
-        destroy_object(tracker->objects[i]);
+        vsm_sam2_object_destroy(tracker->objects[i]);
     tracker->count = 0;
 }
 
@@ -550,16 +452,13 @@ int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_byt
     vsm_bytes_put_le64(out, (uint64_t)tracker->frames);
     vsm_bytes_put_le32(out, (uint32_t)tracker->count);
     for (int i = 0; i < tracker->count; i++) {
-        const struct object *o = tracker->objects[i];
+        const struct vsm_sam2_object *o = tracker->objects[i];
 
         if (o->pending)
             return vsm_fail(VSM_E_INTERNAL, "tracker: saved between a prompt and track()");
         vsm_bytes_put_le32(out, (uint32_t)o->result.view);
         vsm_bytes_put_le32(out, (uint32_t)o->result.id);
-        vsm_bytes_put_le64(out, (uint64_t)o->result.last_seen);
-        vsm_bytes_put_f32(out, o->result.last_box, 4);
-        vsm_bytes_put_f32(out, o->result.appearance, VSM_SAM2_DIM);
-        status = vsm_sam2_bank_save(o->bank, out);
+        status = vsm_sam2_object_save(o, out);
         if (status)
             return status;
     }
@@ -570,19 +469,16 @@ static int load_objects(struct vsm_sam2_tracker *t, uint32_t count, struct vsm_b
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t view = vsm_bytes_get_le32(in), id = vsm_bytes_get_le32(in);
-        struct object *o;
+        struct vsm_sam2_object *o;
         int status;
 
         if (in->failed || view >= (uint32_t)t->options.views)
             return vsm_fail(VSM_E_INPUT, "tracker: the saved state has an object of view %u", view);
-        o = create_object(t, (int)view, (int)id);
+        o = vsm_sam2_object_create(t->frame.net, &t->options, (int)view, (int)id);
         if (!o)
             return VSM_E_NOMEM;
         t->objects[t->count++] = o;
-        o->result.last_seen = (int64_t)vsm_bytes_get_le64(in);
-        vsm_bytes_get_f32(in, o->result.last_box, 4);
-        vsm_bytes_get_f32(in, o->result.appearance, VSM_SAM2_DIM);
-        status = vsm_sam2_bank_load(o->bank, in);
+        status = vsm_sam2_object_load(o, in);
         if (status)
             return status;
     }
