@@ -2,7 +2,8 @@
  *
  *   encoder_memory CODEC [WIDTH HEIGHT [PICTURES [DEPTH [THREADS [BITRATE]]]]]
  *
- * BITRATE in bits a second, 0 = by quality. Prints one line a run. One codec a process, because freed memory would count for the next. */
+ * BITRATE in bits a second, 0 = by quality. Prints one line a run. One codec a process, because freed
+ * memory would count for the next. */
 #include "base/clock.h"
 #include "media/packet.h"
 #include "media/video_encoder.h"

@@ -1,9 +1,10 @@
 /* SAM 2 on this machine, against its own arithmetic, and its memory over a long stream.
  *
- *   sam2 stages WEIGHTS SIZE [THREADS [RUNS]]    time and share of the large-GEMM rate of encoder and memory attention
+ *   sam2 stages WEIGHTS SIZE [THREADS [RUNS]]    time and share of the large-GEMM rate of encoder and memory
+ *                                                attention
  *   sam2 soak WEIGHTS SIZE FRAMES [THREADS]      resident memory from frame 100 to the end, and on the way
- *   sam2 open WEIGHTS [CACHE]                    time and memory of opening and of building; CACHE: folder of optimised
- *                                                networks
+ *   sam2 open WEIGHTS [CACHE]                    time and memory of opening and of building; CACHE: folder of
+ *                                                optimised networks
  *
  * WEIGHTS: a checkpoint, or a recipe (.json) of the reference data, from which one is made. The bound counts
  * exact multiply-adds of the graphs as built (merged layers, 64-channel values), not overheads. The yardstick

@@ -1,5 +1,5 @@
-/* What turned views are decided on, for unit tests: a frame whose mattes the tests fill. Define GRID, the side of a
- * view's grid in cells, before including this.
+/* What turned views are decided on, for unit tests: a frame whose mattes the tests fill. Define GRID, the
+ * side of a view's grid in cells, before including this.
  */
 #ifndef VIEW_SIGHT_H
 #define VIEW_SIGHT_H

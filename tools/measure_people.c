@@ -1,7 +1,7 @@
 /* Measures the people stage on scenes of known truth, without decoding and encoding.
  *
- *   measure_people [--data FOLDER] [--eye PIXELS] [--frames N] [--interval N] [--choose N] [--pictures PREFIX]
- *                  [SCENE ...]                      all scenes of make_stereo_truth --list if none is named
+ *   measure_people [--data FOLDER] [--eye PIXELS] [--frames N] [--interval N] [--choose N]
+ *                  [--pictures PREFIX] [SCENE ...]  all scenes of make_stereo_truth --list if none is named
  *
  * Persons are compared where at least a fiftieth of the eye's height of them is to be seen; in the left eye
  * the best box of at least 0.3 overlap is theirs, the one with their last number before others; one round

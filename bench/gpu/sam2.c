@@ -1,4 +1,5 @@
-/* SAM 2 on the card: the time of each network, and of whole frames with a moving picture, two eyes and PEOPLE people.
+/* SAM 2 on the card: the time of each network, and of whole frames with a moving picture, two
+ * eyes and PEOPLE people.
  *
  *   bench_gpu_sam2 WEIGHTS SIZE FRAMES [float] [offload] [PEOPLE] [cache=FOLDER]
  *

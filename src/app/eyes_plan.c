@@ -10,8 +10,8 @@
 #define GRID   512 /* long side of the grid on which eyes are compared */
 #define FRAMES 4
 
-/* Cells that speak for exchanged eyes over those that speak against it: everything that is not far away shifts one way
- * only, but a picture may have been converged. */
+/* Cells that speak for exchanged eyes over those that speak against it: everything that is not far away
+ * shifts one way only, but a picture may have been converged. */
 #define SURE       6.0
 #define SURE_CELLS 25.0
 

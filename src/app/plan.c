@@ -30,10 +30,10 @@
 /* Resident size without any picture: program, FFmpeg, ONNX Runtime, weights, and the people stage. */
 #define PROGRAM_BYTES ((size_t)78 << 20)
 
-/* Pictures of its own size that an encoder holds, up to 2048x1024, up to 4096x2048 and above: its look-ahead is
- * shorter the larger they are (measured: bench/encoder_memory); and bytes a pixel besides, once and for each thread
- * beyond the first. FFmpeg's ffv1 clears a packet for the worst case, 148 bytes a pixel but at most 2 GiB, before the
- * first picture. */
+/* Pictures of its own size that an encoder holds, up to 2048x1024, up to 4096x2048 and above: its look-ahead
+ * is shorter the larger they are (measured: bench/encoder_memory); and bytes a pixel besides, once and for
+ * each thread beyond the first. FFmpeg's ffv1 clears a packet for the worst case, 148 bytes a pixel but at
+ * most 2 GiB, before the first picture. */
 struct encoder_pictures {
     const char *codec;
     size_t small, middle, large;
@@ -194,8 +194,9 @@ static size_t queue_bytes(const struct vsm_plan *plan, size_t bytes)
     return bytes * (frames < 1 ? 1 : frames < most ? frames : most);
 }
 
-/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs, and only where
- * they are made both; one is decoded ahead, and one stays with each encoder, the same one if they take turns. */
+/* Pictures of all frames in flight. On the CPU a frame has its source picture or its outputs,
+ * and only where they are made both; one is decoded ahead, and one stays with each encoder, the
+ * same one if they take turns. */
 static size_t flight_bytes(const struct vsm_plan *plan, size_t source, size_t outputs)
 {
     const size_t larger = source > outputs ? source : outputs;

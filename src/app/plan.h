@@ -34,8 +34,8 @@
 /* On the CPU: bytes of source and output pictures of all frames in flight, and how many frames may be in
  * flight in any case: one for the network, one for the encoders and one on the way keep few cores busy; more
  * cores are kept busy by more stages at a time. Where a frame has more than VSM_PLAN_FLIGHT_LARGE and threads
- * are few, one is in flight until it is composited, and compositing and encoding take turns: one set of maps and
- * one composited picture, while the network still works beside the encoders (pipeline/stage_pair.h). */
+ * are few, one is in flight until it is composited, and compositing and encoding take turns: one set of maps
+ * and one composited picture, while the network still works beside the encoders (pipeline/stage_pair.h). */
 #define VSM_PLAN_FLIGHT_BYTES                  ((size_t)18 << 20)
 #define VSM_PLAN_FLIGHT_LARGE                  ((size_t)48 << 20)
 #define VSM_PLAN_FLIGHT_FRAMES(threads, bytes) ((threads) >= 8 ? 5 : (bytes) > VSM_PLAN_FLIGHT_LARGE ? 1 : 3)

@@ -6,8 +6,8 @@
 #include "base/status.h"
 #include "stages/view_director.h"
 
-/* Sets plan->turned, turned_sides and turned_why from matting.view, after plan->views and plan->detector_path.
- * VSM_E_USAGE if the settings contradict each other. */
+/* Sets plan->turned, turned_sides and turned_why from matting.view, after plan->views and
+ * plan->detector_path. VSM_E_USAGE if the settings contradict each other. */
 int vsm_view_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
 /* With plan->turned: who directs them, the caller's. Otherwise nothing. */

@@ -32,12 +32,12 @@
  *        0    4  CRC of everything before the trailer
  *        4    4  magic: 56 53 4D 2E ("VSM.")
  *
- * There is exactly one file for a given checkpoint: a file that is accepted encodes again to the same
- * bytes. The reader takes every file as hostile: each size is compared with what is left before anything is
- * allocated, every CRC, every zero, the order and the total are checked. Two levels of CRC tell which
- * record is damaged, and that the file is complete. A change of layout, of the file or of what a stage puts
- * into its record, is a new version; other versions are refused by number. (1 had the same file, but knew less
- * of people, of scenes and of encoders.)
+ * There is exactly one file for a given checkpoint: a file that is accepted encodes again to the same bytes.
+ * The reader takes every file as hostile: each size is compared with what is left before anything is
+ * allocated, every CRC, every zero, the order and the total are checked. Two levels of CRC tell which record
+ * is damaged, and that the file is complete. A change of layout, of the file or of what a stage puts into its
+ * record, is a new version; other versions are refused by number. (1 had the same file, but knew less of
+ * people, of scenes and of encoders.)
  */
 #ifndef VSM_CHECKPOINT_CHECKPOINT_H
 #define VSM_CHECKPOINT_CHECKPOINT_H

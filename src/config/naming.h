@@ -22,7 +22,7 @@ struct vsm_naming {
     bool right_left;                      /* the right eye is left or above */
     enum vsm_config_output_format format; /* one of them; 0 = green */
     const char *codec;                    /* decides the container; "auto" or an FFmpeg encoder name */
-    int field_of_view; /* of circles that are drawn: 180, 190, 200 or 220 degrees; 0 = the input's projection */
+    int field_of_view; /* degrees, of drawn circles: 180, 190, 200, 220; 0 = the projection of the input */
 };
 
 /* Path of the output in the input's folder: NAME_LR_180_SBS.mp4, for a matte NAME_matte_LR_180_SBS.mp4, with

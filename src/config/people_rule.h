@@ -3,9 +3,9 @@
  *   all                        everybody, also whoever the detector misses
  *   largest, N                 the largest person, or the N largest
  *   PLACE;PLACE...             who is at these places in the first picture of each scene that shows people
- * A place is [left:|right:]NUMBERS[px], NUMBERS being a point x,y or a box x,y,width,height, in parts of that eye's
- * picture or, with px, in its pixels; x to the right, y down; the left eye is meant where none is named. Capitals and
- * blanks do not matter.
+ * A place is [left:|right:]NUMBERS[px], NUMBERS being a point x,y or a box x,y,width,height, in parts of that
+ * eye's picture or, with px, in its pixels; x to the right, y down; the left eye is meant where none is
+ * named. Capitals and blanks do not matter.
  */
 #ifndef VSM_CONFIG_PEOPLE_RULE_H
 #define VSM_CONFIG_PEOPLE_RULE_H

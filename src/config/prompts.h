@@ -4,7 +4,8 @@
  *   FRAME   number of the frame in the input, from 0
  *   EYE     left, right or both; a mono picture has the left eye only
  *   PERSON  1 to 999, the user's own numbering; the same in both eyes
- *   WHAT    box LEFT TOP RIGHT BOTTOM   round the person, in pixels of the eye's own picture, x to the right, y down
+ *   WHAT    box LEFT TOP RIGHT BOTTOM   round the person, in pixels of the eye's own picture, x to the
+ *                                       right, y down
  *           points +X,Y -X,Y ...        + on the person, - beside it; at least one +, at most 16 in all
  *           mask FILE                   a picture of any size that covers the eye: bright is the person
  *           remove                      the person is not followed any more

@@ -183,7 +183,8 @@ __device__ static uint32_t pack(float a, float b)
     return *(const uint32_t *)&both;
 }
 
-/* What a thread keeps of its two rows, 8 apart: in `sums` and `scores`, four numbers in a row belong to both, two each. */
+/* What a thread keeps of its two rows, 8 apart: in `sums` and `scores`, four numbers in a row
+ * belong to both, two each. */
 struct rows {
     float maximum[2], weight[2];
 };

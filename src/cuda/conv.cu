@@ -23,8 +23,8 @@ size_t vsm_cuda_conv_weight_bytes(int size, int in_channels, int out_channels)
     return (size_t)(out_channels / 8) * (size_t)steps_of(in_channels) * (size_t)(size * size) * BLOCK_K;
 }
 
-/* Lane l holds output channel l / 4 and input channels 2 (l % 4) + {0, 1, 8, 9} of each 16x8 block (PTX ISA, matrix
- * fragments of mma.m16n8k16). Blocks in the order output, input, tap. */
+/* Lane l holds output channel l / 4 and input channels 2 (l % 4) + {0, 1, 8, 9} of each 16x8 block (PTX ISA,
+ * matrix fragments of mma.m16n8k16). Blocks in the order output, input, tap. */
 void vsm_cuda_conv_pack(int size, int in_channels, int out_channels, const float *weights, void *packed)
 {
     __half *to = (__half *)packed;
@@ -168,8 +168,8 @@ static __device__ __forceinline__ void finish(const struct args &a, int image, s
     *at(c.out, pixel, n) = __floats2half2_rn(s0, s1);
 }
 
-/* A row of the tile: gate, residual, and stores of 32 bytes a pixel, for which neighbours exchange their parts of two
- * blocks of 8 channels. All lanes of a warp come here together. */
+/* A row of the tile: gate, residual, and stores of 32 bytes a pixel, for which neighbours exchange their
+ * parts of two blocks of 8 channels. All lanes of a warp come here together. */
 template <int NT>
 static __device__ __forceinline__ void store_row(const struct args &a, size_t pixel, bool valid,
                                                  float (*sum)[4], int h)
@@ -433,8 +433,8 @@ template <int SIZE, int STRIDE, int NT, int STEPS> static int launch(const struc
     return vsm_cuda_launched("convolution");
 }
 
-/* Output channels / 8 that a block takes: as few passes over the input and as little waste as possible, but enough
- * blocks to occupy the device. */
+/* Output channels / 8 that a block takes: as few passes over the input and as little waste as possible, but
+ * enough blocks to occupy the device. */
 static int choose_width(int n8, long long tiles)
 {
     static const int widths[] = {1, 2, 3, 4, 5, 6, 8};

@@ -6,8 +6,8 @@
 #define MAX_CHANNELS 1024
 #define OUTPUTS      8 /* a block: one a warp */
 
-/* A block takes one part of the pixels and 8 * 32 channels: a warp's lanes are neighbours in channels, the block's
- * warps take pixels in turn. */
+/* A block takes one part of the pixels and 8 * 32 channels: a warp's lanes are neighbours in channels, the
+ * block's warps take pixels in turn. */
 static __global__ void __launch_bounds__(THREADS) mean_kernel(struct vsm_cuda_view in, int cells, float *partial)
 {
     __shared__ float sums[THREADS / 32][32][8];

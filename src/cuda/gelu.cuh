@@ -1,4 +1,5 @@
-/* Gaussian error linear unit by erf (Hendrycks and Gimpel, arXiv 1606.08415), for the .cu files of this folder. */
+/* Gaussian error linear unit by erf (Hendrycks and Gimpel, arXiv 1606.08415), for the .cu
+ * files of this folder. */
 #ifndef VSM_CUDA_GELU_CUH
 #define VSM_CUDA_GELU_CUH
 

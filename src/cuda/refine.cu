@@ -10,7 +10,8 @@ struct __align__(16) maps {
     float a[4], b[4];
 };
 
-/* Between grid cells low and high, `share` of the way. `centre` and `extent` in half and whole samples of the eye. */
+/* Between grid cells low and high, `share` of the way. `centre` and `extent` in half and whole
+ * samples of the eye. */
 struct spot {
     int at; /* of low, -1 before the first */
     int low, high;
@@ -228,8 +229,8 @@ static __device__ __forceinline__ void sample_maps(const struct vsm_cuda_refine 
 /* Weight of a view at its very edge, in cells, as in image/refine_warp.c. */
 #define EDGE 0.001f
 
-/* Where a turned view's grid sees the point that many half luma samples from the eye's edges, and how far from its own
- * edges that is; weight 0 outside. */
+/* Where a turned view's grid sees the point that many half luma samples from the eye's edges, and how far
+ * from its own edges that is; weight 0 outside. */
 struct reach {
     float x, y, weight;
 };

@@ -95,8 +95,8 @@ struct join {
     int height, width, groups;
 };
 
-/* Output cell i of a doubled axis lies between cells `low` and `low + 1` of `cells`, the odd ones a quarter after the
- * centre of low, the even ones three quarters. */
+/* Output cell i of a doubled axis lies between cells `low` and `low + 1` of `cells`, the odd ones a quarter
+ * after the centre of low, the even ones three quarters. */
 static __device__ __forceinline__ void neighbours(int i, int cells, int *low, int *high, float *share)
 {
     int at = (i - 1) >> 1;

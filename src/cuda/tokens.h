@@ -13,7 +13,8 @@ extern "C" {
 
 struct vsm_cuda_stream;
 
-/* x [batch][height][width][channels] -> [batch][height / 2][width / 2][channels]; channels a multiple of 8. */
+/* x [batch][height][width][channels] -> [batch][height / 2][width / 2][channels]; channels a
+ * multiple of 8. */
 int vsm_cuda_tokens_pool(int64_t batch, int64_t height, int64_t width, int64_t channels, const void *x,
                          void *out, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
@@ -25,8 +26,8 @@ struct vsm_cuda_tokens_rotation {
     int64_t channels;
 };
 
-/* x [batch][rows][channels], cosine and sine [period][channels / 2], still [batch][still][channels] or NULL ->
- * [batch][rows + still][channels]. */
+/* x [batch][rows][channels], cosine and sine [period][channels / 2], still [batch][still][channels] or NULL
+ * -> [batch][rows + still][channels]. */
 int vsm_cuda_tokens_rotate(const struct vsm_cuda_tokens_rotation *rotation, const void *x, const void *cosine,
                            const void *sine, const void *still, void *out,
                            struct vsm_cuda_stream *stream) VSM_NODISCARD;

@@ -24,8 +24,7 @@ struct vsm_rect {
 /* How an eye's own picture shows the world. All zero is a half-equirectangular eye. */
 struct vsm_lens {
     enum vsm_projection projection;
-    double
-        field_of_view; /* degrees: across a fisheye's circle or a rectilinear picture's width; half-equirect: not used */
+    double field_of_view; /* degrees: across a fisheye's circle or a flat picture; half-equirect: not used */
     /* Fisheye: its circle in luma samples from the upper left corner of the eye's rectangle. Radius 0: as
      * wide as the rectangle, in its middle. */
     double centre_x, centre_y, radius;

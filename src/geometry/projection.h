@@ -5,8 +5,8 @@
  * length. Picture: u to the right and v down, continuous; pixel (i, j) covers [i, i+1) x [j, j+1), its centre
  * is (i + 0.5, j + 0.5). With lon = atan2(X, Z), lat = atan2(Y, hypot(X, Z)) and theta = the angle from Z:
  *   half-equirect  u = (lon / pi + 1/2) W, v = (1/2 - lat / pi) H: half the sphere, whatever W and H are
- *   fisheye        equidistant, r = f theta with f = 2 radius / field of view round the centre (radius W / 2 and
- *                  the middle unless the lens says otherwise), square pixels
+ *   fisheye        equidistant, r = f theta with f = 2 radius / field of view round the centre (radius W / 2
+ *                  and the middle unless the lens says otherwise), square pixels
  *   rectilinear    r = f tan(theta) with f = W / (2 tan(field of view / 2)), square pixels
  * Sources: Google Spherical Video V2 RFC (equi with 180 degree bounds); facts of lenses: r = f theta.
  * Pure functions, any thread, about 50 ns a call.

@@ -35,9 +35,8 @@ struct vsm_reprojection_options {
     struct vsm_lens lens;    /* of the source's eyes: half-equirect or fisheye, the circle within the eye */
     struct vsm_rect eyes[2]; /* left and right in the source picture: even, of one size, at least 32 x 32 */
     bool half_equirect;      /* draw squares that show half the sphere, no circles; without mattes only */
-    double
-        field_of_view; /* degrees across a circle (180 for a square); what the source lacks is background, alpha 0 */
-    int height;        /* H, a multiple of VSM_REPROJECTION_ALIGNMENT */
+    double field_of_view; /* degrees across a circle, 180 for a square; what the source lacks is background */
+    int height;           /* H, a multiple of VSM_REPROJECTION_ALIGNMENT */
     struct vsm_format format; /* of picture and frame: planar, not shifted */
     /* Code values by plane: of the background, and of the discs where alpha is 0 and 1. */
     int background[4], alpha_zero[4], alpha_one[4];

@@ -4,9 +4,9 @@
  *   grid       x to the right, y down, continuous: cell (i, j) covers [i, i+1) x [j, j+1)
  *   direction  space of the eye (projection.h), any length in, unit length out
  *   eye        u, v in luma samples from the upper left corner of the eye's rectangle, continuous likewise
- * Mapping points goes through exact formulas, about 100 ns a point. For whole pictures there are coarse tables of the
- * mapping between whose nodes one interpolates bilinearly: that is what the full-size pass does.
- * Pure functions, any thread; a map is read-only after init.
+ * Mapping points goes through exact formulas, about 100 ns a point. For whole pictures there are coarse
+ * tables of the mapping between whose nodes one interpolates bilinearly: that is what the full-size pass
+ * does. Pure functions, any thread; a map is read-only after init.
  */
 #ifndef VSM_GEOMETRY_VIEW_MAP_H
 #define VSM_GEOMETRY_VIEW_MAP_H

@@ -17,8 +17,8 @@
 void vsm_guided_fit(const float *rgb, const float *matte, int width, int height, float *coefficients,
                     struct vsm_parallel *pool);
 
-/* The same for alpha alone, one plane in and two out: A and b, where weight > 0; elsewhere they may be left as
- * they are. A quarter of the cost for all of a grid. */
+/* The same for alpha alone, one plane in and two out: A and b, where weight > 0; elsewhere they may be left
+ * as they are. A quarter of the cost for all of a grid. */
 void vsm_guided_fit_alpha(const float *rgb, const float *alpha, const float *weight, int width, int height,
                           float *coefficients, struct vsm_parallel *pool);
 

@@ -1,8 +1,8 @@
 /* What the masks of all tracked people of one eye say together, on the masks' own grid: where a matte may be,
  * where it must be, and how likely.
  *
- *   gate   0..1: 1 inside the mask of a chosen person and round it for REACH of the person's height, where hair and blur
- *          are; then it falls to 0 over SOFT cells. 0 where somebody else is likelier.
+ *   gate   0..1: 1 inside the mask of a chosen person and round it for REACH of the person's height, where
+ *          hair and blur are; then it falls to 0 over SOFT cells. 0 where somebody else is likelier.
  *   sure   0..1: 1 well inside: logit above SURE, at least INSIDE + SOFT cells from where it is not.
  *   logit  the largest of the chosen; where another person is visible, what it is ahead of him.
  *

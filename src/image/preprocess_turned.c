@@ -17,7 +17,8 @@ struct turning {
     float *direct, *rgb;
 };
 
-/* The eye's pixel that looks towards `d`, or the nearest one that there is in that direction from the middle. */
+/* The eye's pixel that looks towards `d`, or the nearest one that there is in that direction
+ * from the middle. */
 static void nearest_pixel(const struct vsm_projection_eye *eye, double d[3], double *u, double *v)
 {
     double across = hypot(d[0], d[1]), theta;
@@ -70,7 +71,8 @@ static int cells_of(int extent, double density, double wanted)
     return (int)fmin(fmax(cells, 2.0), VSM_AREA_MAX_CELLS);
 }
 
-/* What the nodes see, as a rectangle of even corners inside the eye, and its resolution; then where in it they lie. */
+/* What the nodes see, as a rectangle of even corners inside the eye, and its resolution; then
+ * where in it they lie. */
 static void choose_part(const struct vsm_view *view, const struct vsm_view_map *map,
                         struct vsm_preprocess_turned_plan *t)
 {

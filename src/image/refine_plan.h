@@ -77,8 +77,8 @@ struct vsm_refine_plan {
 /* Alpha below this becomes 0 for certain, rounding included. */
 #define VSM_REFINE_EMPTY (VSM_REFINE_SNAP - 1e-4f)
 
-/* Arguments as vsm_refine(), `pool` gives the number of workers. vsm_refine_plan_free() also after failure, by
- * the same thread: with turned views the plan has the turn of base/scratch.h until then. */
+/* Arguments as vsm_refine(), `pool` gives the number of workers. vsm_refine_plan_free() also after failure,
+ * by the same thread: with turned views the plan has the turn of base/scratch.h until then. */
 int vsm_refine_plan_init(struct vsm_refine_plan *plan, const struct vsm_image *source,
                          const struct vsm_matte *mattes, int matte_count,
                          const struct vsm_composite_output *outputs, int output_count,

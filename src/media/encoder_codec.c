@@ -30,7 +30,8 @@ struct traits {
     const char *fixed; /* further options, key=value:... */
 };
 
-/* Defaults by eye on keyed footage: x264 16-18 and x265 18-20 are taken as transparent by both projects' own guides. */
+/* Defaults by eye on keyed footage: x264 16-18 and x265 18-20 are taken as transparent by both
+ * projects' own guides. */
 static const struct traits all_traits[] = {
     {"libx264", 1, SPLIT_SLICES, 0, "crf", 17, "preset", "fast", NULL},
     {"libx265", 3, SPLIT_ROWS, 0, "crf", 19, "preset", "fast", NULL},
@@ -74,21 +75,22 @@ static double quality_of(const struct vsm_video_encoder_options *options, const 
 
 /* Depth of look-ahead and references by picture size.
  *
- * Measured (bench/encoder_memory, FFmpeg 5.1.9, x264 164, x265 3.5, 2 threads; MiB above the pictures given):
- * x264 holds 5 bytes a pixel for each reference and 1.5 for each picture to code, x265 12 bytes a pixel for each
- * picture, and at least 4 of them whatever its options. Hence at 8192x4096: x264 450, x265 1480 (8 bit), 2050 (10 bit). */
+ * Measured (bench/encoder_memory, FFmpeg 5.1.9, x264 164, x265 3.5, 2 threads; MiB above the pictures
+ * given): x264 holds 5 bytes a pixel for each reference and 1.5 for each picture to code, x265 12 bytes a
+ * pixel for each picture, and at least 4 of them whatever its options. Hence at 8192x4096: x264 450, x265
+ * 1480 (8 bit), 2050 (10 bit). */
 struct depth {
     int64_t pixels; /* up to */
     int lookahead, b_frames, references, frame_threads;
     int above_crf; /* x264 without a bitrate: this and crf are the quantiser of its P pictures */
 };
 
-/* One quantiser instead of x264's rate control by crf: that needs a look-ahead and a reduced copy of every picture
- * (five eighths of its size), and moves bits to flat parts, which a key colour and a matte have many of. At 2048x1024
- * the same bytes give 1 dB more luma PSNR, in 27 MiB less and less time, and at 8192x4096 0.5 dB and 6 % fewer bytes in
- * 139 MiB less (doc/performance.md). crf + above_crf gives about the bytes that crf would give. Nothing then looks at
- * times, so that x264 need not hold a picture to know how long it lasts (force-cfr, as its zerolatency has it); the
- * times of packets stay ours. */
+/* One quantiser instead of x264's rate control by crf: that needs a look-ahead and a reduced copy of every
+ * picture (five eighths of its size), and moves bits to flat parts, which a key colour and a matte have many
+ * of. At 2048x1024 the same bytes give 1 dB more luma PSNR, in 27 MiB less and less time, and at 8192x4096
+ * 0.5 dB and 6 % fewer bytes in 139 MiB less (doc/performance.md). crf + above_crf gives about the bytes that
+ * crf would give. Nothing then looks at times, so that x264 need not hold a picture to know how long it lasts
+ * (force-cfr, as its zerolatency has it); the times of packets stay ours. */
 static const struct depth x264_depths[] = {
     {2048 * 1024, 4, 3, 1, 1, 6},
     {4096 * 2048, 4, 2, 1, 1, 5},
@@ -120,7 +122,8 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
-/* Memory of the pictures that all threads of a codec with SPLIT_PICTURES work on: unless one alone is larger. */
+/* Memory of the pictures that all threads of a codec with SPLIT_PICTURES work on: unless one
+ * alone is larger. */
 #define PICTURES_BYTES ((int64_t)256 << 20)
 
 double vsm_encoder_codec_cost(const char *codec)
@@ -148,8 +151,8 @@ int vsm_encoder_codec_most_threads(const char *codec, int width, int height)
     return most < 1 ? 1 : (int)most;
 }
 
-/* Two seconds between key pictures, rounded up: players of 180-degree video seek coarsely, and a lost segment costs little.
- * At 24 to 30 frames/s checkpoints every 300 frames then hardly need further ones. */
+/* Two seconds between key pictures, rounded up: players of 180-degree video seek coarsely, and a lost segment
+ * costs little. At 24 to 30 frames/s checkpoints every 300 frames then hardly need further ones. */
 static int key_distance(const struct vsm_video_encoder_options *options)
 {
     struct vsm_rational rate = options->frame_rate;
@@ -226,7 +229,8 @@ static int setup_x265(const struct vsm_video_encoder_options *options, const str
                       int threads, AVCodecContext *codec, AVDictionary **dictionary)
 {
     const struct depth *depth = depth_of(x265_depths, options);
-    /* x265 3.5 reads unset memory in B pictures of one coding tree unit's width: never the same bits twice. */
+    /* x265 3.5 reads unset memory in B pictures of one coding tree unit's width: never the
+     * same bits twice. */
     int b_frames = options->width > 64 ? depth->b_frames : 0;
     char text[512];
 

@@ -7,7 +7,8 @@
  * more; of video packets only sizes and times are needed (packet_index.h), because
  *  - payloads pass through untouched: headers and packets are in container form (nal.h) and no bitstream
  *    filter is inserted (AVFMT_FLAG_AUTO_BSF off), so a payload of zeros takes the same way as the real one;
- *  - a flush leaves no video packet in the muxer's memory: MP4 writes each at once, Matroska ends its cluster.
+ *  - a flush leaves no video packet in the muxer's memory: MP4 writes each at once, Matroska
+ *    ends its cluster.
  * Undisturbed runs flush at the same marks, so the files are the same bytes. That the replay ends at the very
  * byte of the mark is verified.
  *

@@ -62,8 +62,8 @@ void vsm_video_encoder_close(struct vsm_video_encoder *encoder);
 /* What a muxer needs to know of the stream; valid until close. */
 const struct AVCodecParameters *vsm_video_encoder_parameters(const struct vsm_video_encoder *encoder);
 
-/* Gives one picture. It is taken as soon as the encoder has it in its own format, also if it then cannot be encoded. pts
- * strictly increases. duration 0 = unknown. */
+/* Gives one picture. It is taken as soon as the encoder has it in its own format, also if it then cannot be
+ * encoded. pts strictly increases. duration 0 = unknown. */
 int vsm_video_encoder_put(struct vsm_video_encoder *encoder, struct vsm_image **image, int64_t pts,
                           int64_t duration) VSM_NODISCARD;
 
@@ -74,27 +74,28 @@ int vsm_video_encoder_get(struct vsm_video_encoder *encoder, struct vsm_packet *
  * one. An empty segment is nothing. */
 int vsm_video_encoder_end_segment(struct vsm_video_encoder *encoder) VSM_NODISCARD;
 
-/* State between segments, all packets taken: thread count, hash of the codec's settings, number of packets, time
- * stamps of the last D pictures. save() is VSM_E_INTERNAL within a segment; load() must come before the first put()
- * and is VSM_E_INPUT for bytes that no save() of this encoder makes, and where this program would give the codec
- * other settings, which another version of it may do. */
+/* State between segments, all packets taken: thread count, hash of the codec's settings, number of packets,
+ * time stamps of the last D pictures. save() is VSM_E_INTERNAL within a segment; load() must come before the
+ * first put() and is VSM_E_INPUT for bytes that no save() of this encoder makes, and where this program would
+ * give the codec other settings, which another version of it may do. */
 int vsm_video_encoder_save(struct vsm_video_encoder *encoder, struct vsm_bytes_out *out) VSM_NODISCARD;
 int vsm_video_encoder_load(struct vsm_video_encoder *encoder, struct vsm_bytes_in *in) VSM_NODISCARD;
 
-/* Threads that a codec can use for pictures of this size; bounded by memory for codecs that work on whole pictures side by
- * side. At least 1; any name. */
+/* Threads that a codec can use for pictures of this size; bounded by memory for codecs that work on whole
+ * pictures side by side. At least 1; any name. */
 int vsm_video_encoder_most_threads(const char *codec, int width, int height);
 
-/* Processor time a pixel in units of libx264's, with our default speeds (measured: bench/outputs.sh, doc/performance.md); 2 for
- * codecs that were not measured. */
+/* Processor time a pixel in units of libx264's, with our default speeds (measured: bench/outputs.sh,
+ * doc/performance.md); 2 for codecs that were not measured. */
 double vsm_video_encoder_cost(const char *codec);
 
 /* Bits a sample of the pixel format of this name; 0 if FFmpeg knows none. */
 int vsm_video_encoder_depth(const char *pix_fmt);
 
-/* Picks the codec for "auto" from what the linked FFmpeg has: for a container (by the path's extension), bits a sample and picture width. VP9 for webm; elsewhere H.264 up to 8 bits and 4096 wide (what
- * hardware decoders of headsets take), HEVC above. `cuda`: a device is there, NVENC is preferred. NULL
- * if nothing fits. */
+/* Picks the codec for "auto" from what the linked FFmpeg has: for a container (by the path's
+ * extension), bits a sample and picture width. VP9 for webm; elsewhere H.264 up to 8 bits and 4096
+ * wide (what hardware decoders of headsets take), HEVC above. `cuda`: a device is there, NVENC is
+ * preferred. NULL if nothing fits. */
 const char *vsm_video_encoder_auto(const char *path, int depth, int width, bool cuda);
 
 #endif

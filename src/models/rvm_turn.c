@@ -87,7 +87,8 @@ static int make_room(struct vsm_tensor **place, const int64_t dims[3])
     return *place ? VSM_OK : VSM_E_NOMEM;
 }
 
-/* One level of all new states; they are put in their places only when all are known, for those may be the old ones'. */
+/* One level of all new states; they are put in their places only when all are known, for those
+ * may be the old ones'. */
 static int turn_level(const struct vsm_rvm_state *const from[], const struct vsm_view_map *from_views,
                       int count, int level, const struct vsm_view_map views[], int view_count,
                       struct vsm_rvm_state *const to[])

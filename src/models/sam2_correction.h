@@ -3,11 +3,11 @@
  *
  * After track() on a frame, and before the next begin(), with the boxes of all people that a detector sees:
  *   1. visible objects and boxes are paired by overlap, best first;
- *   2. a pair that overlaps too little, although it is the best there is, has drifted: the box corrects it. So has a
- *      mask that leaves out most of what a matter sees in the box and nobody else's mask explains;
- *   3. a box without an object may be somebody who was lost, or whose mask went astray: it is prompted on trial, and
- *      the pointer that the decoder gives is compared with those of objects without a box, nearest in appearance and
- *      place first; alike means found again;
+ *   2. a pair that overlaps too little, although it is the best there is, has drifted: the box corrects it.
+ *      So has a mask that leaves out most of what a matter sees in the box and nobody else's mask explains;
+ *   3. a box without an object may be somebody who was lost, or whose mask went astray: it is prompted on
+ *      trial, and the pointer that the decoder gives is compared with those of objects without a box, nearest
+ *      in appearance and place first; alike means found again;
  *   4. what is left is somebody new, if wanted.
  * An object without a box stays as it is: detectors miss people more often than SAM 2 loses them.
  *
@@ -33,8 +33,7 @@ struct vsm_sam2_sighting {
 };
 
 struct vsm_sam2_correction_options {
-    float
-        min_overlap; /* intersection over union of mask box and detection, below which a pair has drifted; 0 = 0.5 */
+    float min_overlap;    /* of mask box and detection, below which a pair has drifted; 0 = 0.5 */
     float min_similarity; /* cosine of pointers, -1 to 1, from which two are one person; 0 = 0.7 */
     float min_agreement;  /* part of the matter's people in a box that the mask must cover; 0 = 0.5 */
     const float *alpha;   /* the matter's, 0..1, on the masks' grid [side][side]; NULL: no matter */

@@ -8,7 +8,8 @@
 
 void vsm_sam2_frame_drop(struct vsm_sam2_frame *frame)
 {
-    /* In the reverse order of their making, so that each comes back to its place (nn/device_pool.h): two are equally large. */
+    /* In the reverse order of their making, so that each comes back to its place
+     * (nn/device_pool.h): two are equally large. */
     vsm_tensor_unref(&frame->f1);
     vsm_tensor_unref(&frame->f0);
     vsm_tensor_unref(&frame->feat);

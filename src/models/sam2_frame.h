@@ -1,9 +1,11 @@
-/* The present frame as SAM 2's networks see it: the features of all its pictures, and the networks run on them for one
- * object or several at once. Knows nothing of prompts, choices or what is remembered where (models/sam2_tracker.h).
+/* The present frame as SAM 2's networks see it: the features of all its pictures, and the networks run
+ * on them for one object or several at once. Knows nothing of prompts, choices or what is remembered
+ * where (models/sam2_tracker.h).
  *
- * Every "seat" is one object in one picture; networks run for up to VSM_SAM2_MAX_BATCH of them together. Tensors that come
- * out are the caller's. With a net on a device, features, memories and masks stay there (nn/device_pool.h), scores and
- * pointers come to the host. Statuses: those of vsm_sam2_net_run(), and VSM_E_NOMEM. Not thread-safe.
+ * Every "seat" is one object in one picture; networks run for up to VSM_SAM2_MAX_BATCH of them together.
+ * Tensors that come out are the caller's. With a net on a device, features, memories and masks stay there
+ * (nn/device_pool.h), scores and pointers come to the host. Statuses: those of vsm_sam2_net_run(), and
+ * VSM_E_NOMEM. Not thread-safe.
  */
 #ifndef VSM_MODELS_SAM2_FRAME_H
 #define VSM_MODELS_SAM2_FRAME_H
@@ -17,7 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Objects run through a network at once; more are run in several goes, so that memory does not grow with them. */
+/* Objects run through a network at once; more are run in several goes, so that memory does not
+ * grow with them. */
 #define VSM_SAM2_MAX_BATCH 4
 
 struct vsm_sam2_frame {
@@ -40,8 +43,8 @@ struct vsm_sam2_decoded {
 int vsm_sam2_frame_begin(struct vsm_sam2_frame *frame, struct vsm_tensor *images) VSM_NODISCARD;
 void vsm_sam2_frame_drop(struct vsm_sam2_frame *frame);
 
-/* Features of each seat's picture conditioned on its bank at frame number `now`; all banks offer equally many memories and
- * pointers. */
+/* Features of each seat's picture conditioned on its bank at frame number `now`; all banks offer equally
+ * many memories and pointers. */
 int vsm_sam2_frame_attend(const struct vsm_sam2_frame *frame, const struct vsm_sam2_seat *seats, int count,
                           int64_t now, struct vsm_tensor **conditioned) VSM_NODISCARD;
 
@@ -49,8 +52,8 @@ int vsm_sam2_frame_attend(const struct vsm_sam2_frame *frame, const struct vsm_s
 struct vsm_tensor *vsm_sam2_frame_memoryless(const struct vsm_sam2_frame *frame, int view,
                                              bool marked) VSM_NODISCARD;
 
-/* The mask decoder on `image` (taken, whatever comes of it). points: NULL = none. dense: logits of an earlier mask
- * [side * side], or NULL. */
+/* The mask decoder on `image` (taken, whatever comes of it). points: NULL = none. dense: logits of an earlier
+ * mask [side * side], or NULL. */
 int vsm_sam2_frame_decode(const struct vsm_sam2_frame *frame, const struct vsm_sam2_seat *seats, int count,
                           struct vsm_tensor *image, const struct vsm_sam2_points *points, const float *dense,
                           struct vsm_sam2_decoded *decoded) VSM_NODISCARD;
@@ -67,8 +70,8 @@ int vsm_sam2_frame_wait(const struct vsm_sam2_frame *frame) VSM_NODISCARD;
 void vsm_sam2_frame_mark(const struct vsm_sam2_frame *frame);
 int vsm_sam2_frame_wait_mark(const struct vsm_sam2_frame *frame) VSM_NODISCARD;
 
-/* Memories [count, tokens, 64] as vsm_sam2_bank_store() wants them, of masks given as logits[i][side * side], in host
- * memory or where vsm_sam2_frame_candidate() found them. `binary`: of prompts. */
+/* Memories [count, tokens, 64] as vsm_sam2_bank_store() wants them, of masks given as logits[i][side * side],
+ * in host memory or where vsm_sam2_frame_candidate() found them. `binary`: of prompts. */
 int vsm_sam2_frame_memorise(const struct vsm_sam2_frame *frame, const struct vsm_sam2_seat *seats, int count,
                             const float *const *logits, bool binary,
                             struct vsm_tensor **memory) VSM_NODISCARD;

@@ -3,10 +3,10 @@
  * the grid. Features are tokens in row-major order. With b->trace set, inner values are outputs too, under
  * the names of the reference data.
  *
- * With b->device set the graphs are made for a GPU, where data that the host does not need stays there: memories are
- * bfloat16, as the bank keeps them, and the memory encoder enlarges the mask, marks absent objects and rounds itself.
- * The attention's values are then as wide as its keys, which the library's fast kernels want, unless b->narrow says that
- * ours may be used, in half precision.
+ * With b->device set the graphs are made for a GPU, where data that the host does not need stays there:
+ * memories are bfloat16, as the bank keeps them, and the memory encoder enlarges the mask, marks absent
+ * objects and rounds itself. The attention's values are then as wide as its keys, which the library's fast
+ * kernels want, unless b->narrow says that ours may be used, in half precision.
  */
 #ifndef VSM_MODELS_SAM2_GRAPHS_H
 #define VSM_MODELS_SAM2_GRAPHS_H
@@ -43,10 +43,10 @@ void vsm_sam2_decoder_graph(struct vsm_sam2_build *b, const struct vsm_weights *
 void vsm_sam2_prompt_graph(struct vsm_sam2_build *b, const struct vsm_weights *weights,
                            const struct vsm_sam2_config *config);
 
-/* feat [B, n n, 256], mask [B, 1, S, S] (probability * 20 - 10) -> memory [B, T, 64].
- * Trace: mask_downsampled [B, n n, 256]; EdgeTAM also raw [B, n n, 64], the perceiver's input.
- * device: logits [B, 1, 4 n, 4 n] and binary [B, 1, 1, 1] (1: of a prompt, binarised) in place of mask, and SAM 2.1
- * also absent [B, 1, 1] (1: nobody there). */
+/* feat [B, n n, 256], mask [B, 1, S, S] (probability * 20 - 10) -> memory [B, T, 64]. Trace:
+ * mask_downsampled [B, n n, 256]; EdgeTAM also raw [B, n n, 64], the perceiver's input. device: logits [B,
+ * 1, 4 n, 4 n] and binary [B, 1, 1, 1] (1: of a prompt, binarised) in place of mask, and SAM 2.1 also absent
+ * [B, 1, 1] (1: nobody there). */
 void vsm_sam2_memory_graph(struct vsm_sam2_build *b, const struct vsm_weights *weights,
                            const struct vsm_sam2_config *config);
 

@@ -41,8 +41,8 @@ void vsm_sam2_mask_resize(const float *from, int h, int w, float *to, int to_h, 
     }
 }
 
-/* One axis of the smooth resize: `lines` lines whose elements are `step` apart, `from_line` and `to_line` being the
- * distances between lines. */
+/* One axis of the smooth resize: `lines` lines whose elements are `step` apart, `from_line` and `to_line`
+ * being the distances between lines. */
 static void reduce_axis(const float *from, float *to, int in, int out, int lines, int64_t from_line,
                         int64_t to_line, int64_t step)
 {

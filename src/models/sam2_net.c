@@ -175,7 +175,8 @@ static struct vsm_graph_cache *open_cache(struct vsm_sam2_net *net,
     return vsm_graph_cache_open(options->cache, &hash, (uint64_t)info.st_size * CACHE_FACTOR);
 }
 
-/* From the cache, or else through it: what has just been optimised is read back, for the mapped form takes less memory. */
+/* From the cache, or else through it: what has just been optimised is read back, for the
+ * mapped form takes less memory. */
 static int provide_sessions(struct vsm_sam2_net *net, const struct vsm_sam2_net_options *options,
                             struct vsm_graph_cache *cache)
 {

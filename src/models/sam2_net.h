@@ -1,5 +1,5 @@
-/* The networks of one SAM 2 family checkpoint, ready to run: five sessions over one mapped file, and the learned
- * vectors that the state machine needs outside of them.
+/* The networks of one SAM 2 family checkpoint, ready to run: five sessions over one mapped file, and the
+ * learned vectors that the state machine needs outside of them.
  *
  * One net is used by one thread at a time; vsm_sam2_net_interrupt() may come from any thread.
  */
@@ -55,9 +55,9 @@ struct vsm_sam2_net;
 
 struct vsm_device_pool;
 
-/* Reads and verifies the checkpoint and builds the sessions, or takes them from the cache: then the checkpoint's hash stands
- * for its verification. The networks of a cache give the same bits. VSM_E_MODEL with the file and tensor if it is not what
- * is expected. Cost: seconds. */
+/* Reads and verifies the checkpoint and builds the sessions, or takes them from the cache: then the
+ * checkpoint's hash stands for its verification. The networks of a cache give the same bits. VSM_E_MODEL with
+ * the file and tensor if it is not what is expected. Cost: seconds. */
 int vsm_sam2_net_create(const struct vsm_sam2_net_options *options, struct vsm_sam2_net **net) VSM_NODISCARD;
 void vsm_sam2_net_destroy(struct vsm_sam2_net *net);
 

@@ -306,8 +306,9 @@ done:
     return status;
 }
 
-/* Objects that are still to be tracked and have as many memories and pointers as the first such one. On a device they are
- * dealt out evenly, for runs of the same shape after each other are played from one recording (nn/replay.h). */
+/* Objects that are still to be tracked and have as many memories and pointers as the first such one.
+ * On a device they are dealt out evenly, for runs of the same shape after each other are played from
+ * one recording (nn/replay.h). */
 static int next_group(const struct vsm_sam2_tracker *t, struct vsm_sam2_object *group[VSM_SAM2_MAX_BATCH])
 {
     struct vsm_sam2_bank_size size = {0}, other;

@@ -1,17 +1,20 @@
-/* SAM 2 as a true stream: follows any number of people in one or several views, one frame at a time, for ever.
+/* SAM 2 as a true stream: follows any number of people in one or several views, one frame at a
+ * time, for ever.
  *
- * For every frame: vsm_sam2_tracker_begin() with the pictures of all views; then any prompts for people whose place is
- * known; then vsm_sam2_tracker_track(), which finds everybody else by memory and remembers the frame. After that the
- * frame may still be corrected: prompt again and call track() again. All objects are independent of each other.
+ * For every frame: vsm_sam2_tracker_begin() with the pictures of all views; then any prompts for people
+ * whose place is known; then vsm_sam2_tracker_track(), which finds everybody else by memory and remembers
+ * the frame. After that the frame may still be corrected: prompt again and call track() again. All objects
+ * are independent of each other.
  *
- * This follows the official video predictor frame by frame, as if the clip had no end: 16 pointers, distances divided
- * by 15. Ours: conditioning frames are capped (sam2_bank.h), a prompt on a frame that is already a conditioning frame
- * refines it instead of getting lost, and a correction may be made a conditioning frame. Source: arXiv 2408.00714 and
- * the official predictor of December 2024; verified against its tensors in tests/golden.
+ * This follows the official video predictor frame by frame, as if the clip had no end: 16 pointers,
+ * distances divided by 15. Ours: conditioning frames are capped (sam2_bank.h), a prompt on a frame that is
+ * already a conditioning frame refines it instead of getting lost, and a correction may be made a
+ * conditioning frame. Source: arXiv 2408.00714 and the official predictor of December 2024; verified
+ * against its tensors in tests/golden.
  *
- * Memory: per object and view as in sam2_bank.h plus one mask; per view the features of one frame. None of it grows.
- * With a net on a device, features and memories stay there; masks, scores and pointers come to the host, which decides.
- * Not thread-safe, except vsm_sam2_net_interrupt() on the net.
+ * Memory: per object and view as in sam2_bank.h plus one mask; per view the features of one frame. None of it
+ * grows. With a net on a device, features and memories stay there; masks, scores and pointers come to the
+ * host, which decides. Not thread-safe, except vsm_sam2_net_interrupt() on the net.
  */
 #ifndef VSM_MODELS_SAM2_TRACKER_H
 #define VSM_MODELS_SAM2_TRACKER_H
@@ -101,12 +104,13 @@ int vsm_sam2_tracker_wait(const struct vsm_sam2_tracker *tracker) VSM_NODISCARD;
  * not followed by track(). Cost: one run of the encoder. */
 int vsm_sam2_tracker_begin(struct vsm_sam2_tracker *tracker, struct vsm_tensor *images) VSM_NODISCARD;
 
-/* RGB 0..1 planes [3][count] to what the network wants, in place: minus the ImageNet mean, over its deviation. */
+/* RGB 0..1 planes [3][count] to what the network wants, in place: minus the ImageNet mean,
+ * over its deviation. */
 void vsm_sam2_tracker_normalise(float *planes, int64_t count);
 
-/* Tells where object `id` of a view is on the present frame; a new id makes a new object. *result is the outcome
- * (valid as said there). VSM_E_USAGE for a prompt outside the picture, an empty one or too many clicks. On failure the
- * object is as before. */
+/* Tells where object `id` of a view is on the present frame; a new id makes a new object. *result is the
+ * outcome (valid as said there). VSM_E_USAGE for a prompt outside the picture, an empty one or too many
+ * clicks. On failure the object is as before. */
 int vsm_sam2_tracker_prompt(struct vsm_sam2_tracker *tracker, int view, int id,
                             const struct vsm_sam2_prompt *prompt,
                             const struct vsm_sam2_result **result) VSM_NODISCARD;
@@ -132,9 +136,9 @@ int vsm_sam2_tracker_image_size(const struct vsm_sam2_tracker *tracker);
 /* Frames begun so far; the present frame is one less. */
 int64_t vsm_sam2_tracker_frames(const struct vsm_sam2_tracker *tracker);
 
-/* The state after a frame's last track(), exactly, for a checkpoint; it contains no features, so that the next call
- * after loading must be begin(). VSM_E_INPUT if the bytes are damaged or come from another kind of model; the tracker
- * is then empty. */
+/* The state after a frame's last track(), exactly, for a checkpoint; it contains no features, so that the
+ * next call after loading must be begin(). VSM_E_INPUT if the bytes are damaged or come from another kind of
+ * model; the tracker is then empty. */
 int vsm_sam2_tracker_save(const struct vsm_sam2_tracker *tracker, struct vsm_bytes_out *out) VSM_NODISCARD;
 int vsm_sam2_tracker_load(struct vsm_sam2_tracker *tracker, struct vsm_bytes_in *in) VSM_NODISCARD;
 

@@ -1,5 +1,5 @@
-/* Device memory for a group of networks that hand tensors to each other: one stream in whose order everything happens,
- * and memory that comes back at the same addresses.
+/* Device memory for a group of networks that hand tensors to each other: one stream in whose order everything
+ * happens, and memory that comes back at the same addresses.
  *
  * A released tensor's memory goes to the next tensor of the same size, the last released first. A loop that
  * releases its tensors in the reverse order of their making thus sees the same addresses each time, which is
@@ -34,13 +34,13 @@ struct vsm_cuda_stream *vsm_device_pool_stream(const struct vsm_device_pool *poo
 struct vsm_tensor *vsm_device_pool_tensor(struct vsm_device_pool *pool, enum vsm_dtype dtype, int rank,
                                           const int64_t *dims) VSM_NODISCARD;
 
-/* A tensor in host memory that the device reads and writes directly: three times as fast to copy. Its own, not the
- * pool's: it may outlive it. NULL on failure. */
+/* A tensor in host memory that the device reads and writes directly: three times as fast to copy. Its own,
+ * not the pool's: it may outlive it. NULL on failure. */
 struct vsm_tensor *vsm_device_pool_host_tensor(const struct vsm_device_pool *pool, enum vsm_dtype dtype,
                                                int rank, const int64_t *dims) VSM_NODISCARD;
 
-/* Copies between any two places, in the stream's order. Host memory that is read may be reused at once, unless it is of
- * vsm_device_pool_host_tensor(); that, and what is written, after vsm_device_pool_wait(). */
+/* Copies between any two places, in the stream's order. Host memory that is read may be reused at once,
+ * unless it is of vsm_device_pool_host_tensor(); that, and what is written, after vsm_device_pool_wait(). */
 void vsm_device_pool_copy(struct vsm_device_pool *pool, void *to, const void *from, size_t bytes);
 
 /* Notes the stream's present end; and waits until the device is there, while later work goes on. Statuses

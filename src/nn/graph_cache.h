@@ -6,13 +6,15 @@
  * The folder holds one subfolder, an entry, for each key: the SHA-256 of everything that an optimised graph
  * depends on (which the caller says) and of what this file adds: the library's version, its providers and the
  * CPU's name and instruction sets, for weights are packed for them. In an entry, for each network NAME:
- *   NAME-HASH.onnx      the optimised graph; HASH: 16 digits of that of the graph it was made of (nn/graph_hash.h), which for
- *                       half precision is the one that nn/graph_half.h makes
+ *   NAME-HASH.onnx      the optimised graph; HASH: 16 digits of that of the graph it was made of
+ *                       (nn/graph_hash.h), which for half precision is the one that nn/graph_half.h makes
  *   NAME-HASH.weights   its weights, also as the CPU's kernels want them
- *   list                a line for each of these files: SHA-256 in hexadecimal, a space, size, a space, name, a newline.
- * An entry is made in a folder KEY.XXXXXX, whose files are synced before it gets its name: it is whole or absent. All files
- * are compared with the list before they are used; an entry that does not fit is deleted, with one warning. Entries of the
- * whole folder take VSM_GRAPH_CACHE_BYTES at most: the ones unused for longest go.
+ *   list                a line for each of these files: SHA-256 in hexadecimal, a space, size, a space, name,
+ *                       a newline.
+ * An entry is made in a folder KEY.XXXXXX, whose files are synced before it gets its name: it is
+ * whole or absent. All files are compared with the list before they are used; an entry that does not
+ * fit is deleted, with one warning. Entries of the whole folder take VSM_GRAPH_CACHE_BYTES at most:
+ * the ones unused for longest go.
  *
  * Nothing here is needed: every failure is a line in the log, and the networks are then made as without it.
  * Several processes may use one folder. One cache is used by one thread.

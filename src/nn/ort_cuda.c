@@ -51,7 +51,8 @@ static int check(const struct vsm_ort_cuda *cuda, OrtStatus *result, const char 
     return vsm_ort_api_check(result, VSM_E_DEVICE, what);
 }
 
-/* What is wrong in one line (the library's text of a provider that cannot be loaded goes over several), and what helps. */
+/* What is wrong in one line (the library's text of a provider that cannot be loaded goes over
+ * several), and what helps. */
 static int advise(int status, const char *advice)
 {
     char text[400];
@@ -131,9 +132,9 @@ struct vsm_device_pool *vsm_ort_cuda_pool(const struct vsm_ort_cuda *cuda)
 
 int vsm_ort_cuda_append(struct vsm_ort_cuda *cuda, bool few_queries, OrtSessionOptions *options)
 {
-    /* float32 means float32: no matrix product in the 10-bit mode of tensor cores. "enable_cuda_graph" makes the
-     * provider give back host memory itself instead of from the stream, where a recording would repeat that; its own
-     * recordings are declined at every run. */
+    /* float32 means float32: no matrix product in the 10-bit mode of tensor cores. "enable_cuda_graph" makes
+     * the provider give back host memory itself instead of from the stream, where a recording would repeat
+     * that; its own recordings are declined at every run. */
     static const char *const keys[] = {"device_id",
                                        "arena_extend_strategy",
                                        "use_tf32",
@@ -357,7 +358,8 @@ static int run_once(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *ru
     return check(cuda, cuda->api->RunWithBinding(run->session, cuda->run_options, binding), run->subject);
 }
 
-/* Before the library runs, and writes parameters where those of earlier runs lie: nothing may still read them. */
+/* Before the library runs, and writes parameters where those of earlier runs lie: nothing may
+ * still read them. */
 static int settle(struct vsm_ort_cuda *cuda)
 {
     const int status = vsm_device_pool_wait(cuda->pool);
@@ -367,7 +369,8 @@ static int settle(struct vsm_ort_cuda *cuda)
     return status;
 }
 
-/* Records a run instead of doing it. A failure is no failure of the run: it will be done without a recording. */
+/* Records a run instead of doing it. A failure is no failure of the run: it will be done
+ * without a recording. */
 static int record(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run, const OrtIoBinding *binding)
 {
     struct vsm_cuda_stream *stream = vsm_device_pool_stream(cuda->pool);

@@ -1,9 +1,10 @@
-/* Runs of an ONNX Runtime session on its CUDA provider: tensors on the device are bound where they are, host tensors
- * are copied to and from fixed places, and a run that is asked for again and again with the same addresses and shapes
- * is recorded as a CUDA graph and played from then on, until another one is asked for (nn/replay.h).
+/* Runs of an ONNX Runtime session on its CUDA provider: tensors on the device are bound where they
+ * are, host tensors are copied to and from fixed places, and a run that is asked for again and again
+ * with the same addresses and shapes is recorded as a CUDA graph and played from then on, until
+ * another one is asked for (nn/replay.h).
  *
- * Only nn/ort_session.c includes this. The provider is a library of its own that ONNX Runtime loads at run time; the
- * message of a failure says what it lacks.
+ * Only nn/ort_session.c includes this. The provider is a library of its own that ONNX Runtime loads at run
+ * time; the message of a failure says what it lacks.
  */
 #ifndef VSM_NN_ORT_CUDA_H
 #define VSM_NN_ORT_CUDA_H
@@ -38,8 +39,8 @@ struct vsm_ort_cuda_run {
     const struct vsm_graph_port *outputs;
 };
 
-/* As vsm_backend.run(). With results in host memory it waits for the stream, else it may return before the end. A NULL
- * output becomes a host tensor. */
+/* As vsm_backend.run(). With results in host memory it waits for the stream, else it may return before the
+ * end. A NULL output becomes a host tensor. */
 int vsm_ort_cuda_execute(struct vsm_ort_cuda *cuda, const struct vsm_ort_cuda_run *run,
                          struct vsm_tensor *const *inputs, struct vsm_tensor **outputs,
                          const bool *wanted) VSM_NODISCARD;

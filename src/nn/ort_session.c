@@ -106,8 +106,8 @@ static int copy_ports(struct ort_state *ort, const struct vsm_graph *graph)
     return VSM_OK;
 }
 
-/* The optimised network goes to a file; its weights to another, also as the CPU's kernels pack them, so that both can be
- * mapped. */
+/* The optimised network goes to a file; its weights to another, also as the CPU's kernels pack them,
+ * so that both can be mapped. */
 static int set_writing(struct ort_state *ort, const char *path, OrtSessionOptions *options)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');

@@ -1,26 +1,27 @@
-/* This program's own operators: what each is called, takes and gives, and which kernel runs it. nn/graph_fuse.h puts them into
- * networks, nn/ort_ops.h brings them to ONNX Runtime as its domain "vsm". A new one is a row of the table in own_ops.c and a
- * line here.
+/* This program's own operators: what each is called, takes and gives, and which kernel runs it.
+ * nn/graph_fuse.h puts them into networks, nn/ort_ops.h brings them to ONNX Runtime as its domain "vsm". A
+ * new one is a row of the table in own_ops.c and a line here.
  *
- *   LinearHalf(x, w, bias?) -> act(x w + bias), all float16. Attributes act (enum vsm_cuda_linear_act), by_columns (w is
- *     [in, out], else [out, in]). x [..., in].
- *   LinearFull(x, w, bias?, residual?) -> residual + x w + bias; bias, residual and result float32. residual has the
- *     result's shape.
- *   NormFull(x float32, scale, bias), NormHalf(x float16, scale, bias) -> the norm of the last axis, float16. Attributes
- *     epsilon, gelu.
+ *   LinearHalf(x, w, bias?) -> act(x w + bias), all float16. Attributes act (enum vsm_cuda_linear_act),
+ *     by_columns (w is [in, out], else [out, in]). x [..., in].
+ *   LinearFull(x, w, bias?, residual?) -> residual + x w + bias; bias, residual and result float32. residual
+ *     has the result's shape.
+ *   NormFull(x float32, scale, bias), NormHalf(x float16, scale, bias) -> the norm of the last axis, float16.
+ *     Attributes epsilon, gelu.
  *
- *   FinishPlanes(x, bias, residual?) -> gelu(x + bias) + residual, all float16, x [batch, channels, height, width]. Attribute
- *     gelu.
+ *   FinishPlanes(x, bias, residual?) -> gelu(x + bias) + residual, all float16, x [batch, channels, height,
+ *     width]. Attribute gelu.
  *   PlaneMeans(x) -> [batch, channels, 1, 1]
  *   PoolTokens(x) -> maxima of 2 x 2 of x [batch, height, width, channels]
- *   Rotate(x, cosine, sine, still?) -> [batch, rows + still rows, channels]: x [batch, ..., channels] as rows, with rotary
- *     positions, and behind them `still` as it is. Neighbouring channels are a pair.
+ *   Rotate(x, cosine, sine, still?) -> [batch, rows + still rows, channels]: x [batch, ..., channels] as
+ *     rows, with rotary positions, and behind them `still` as it is. Neighbouring channels are a pair.
  *   Attention(q, k, v) -> softmax(q k^T / sqrt(256)) v of float16 [batch, rows, 256 or, v, 64]
  *   LatentAttention(q, k, v) -> softmax(q k^T / sqrt(64)) v, q [groups, 1, 64], k and v [groups, rows, 64]
  *
- *   Unfold(x) -> [patches, columns], x [batch, height, width, channels], or [batch, channels, height, width] if `planar`.
- *     Attributes kernel, stride, pad, planar, depth (of a row: columns of cuda/patches.h).
- *   SmallConv(x, w, bias) -> [patches, outputs]: 3 x 3, stride 2, of tokens with 1 or 4 channels, w [outputs, 9 channels]
+ *   Unfold(x) -> [patches, columns], x [batch, height, width, channels], or [batch, channels, height, width]
+ *     if `planar`. Attributes kernel, stride, pad, planar, depth (of a row: columns of cuda/patches.h).
+ *   SmallConv(x, w, bias) -> [patches, outputs]: 3 x 3, stride 2, of tokens with 1 or 4 channels, w [outputs,
+ *     9 channels]
  *   DepthwiseTokens(x, w, bias) -> like x: 7 x 7 of tokens, w [49, channels]
  *
  * On CUDA they are the kernels of src/cuda; on the CPU plain loops (nn/ops_reference.h), slow, for tests.

@@ -24,9 +24,9 @@ struct vsm_session_options {
     enum vsm_backend_kind backend;
     enum vsm_device device;
     int threads; /* CPU threads for one run, >= 1 */
-    /* Of nn/graph_cache.h, ONNX Runtime only: path of the optimised network to run instead of the graph, which then tells the
-     * ports alone; or where to write it, its weights beside it with ".weights" in place of ".onnx". It runs on the device that
-     * it was optimised for, in the same precision. */
+    /* Of nn/graph_cache.h, ONNX Runtime only: path of the optimised network to run instead of the graph,
+     * which then tells the ports alone; or where to write it, its weights beside it with ".weights" in place
+     * of ".onnx". It runs on the device that it was optimised for, in the same precision. */
     const char *read_from, *write_to;
     /* VSM_BACKEND_ORT on CUDA: attention not by cuDNN, which is the faster one for thousands of queries,
      * but slower for a few, and makes a plan, tens of milliseconds, for every new shape. */
@@ -53,9 +53,9 @@ struct vsm_binding {
 
 /* Runs once. Inputs are borrowed. Outputs: a tensor given by the caller receives the result in place (shape
  * and type must fit); a NULL tensor is replaced by a new one that the caller owns. On failure nothing new is
- * left. Tensors are in host memory; with a pool they may also be its own, and if all results are, the call returns
- * before they are there (vsm_device_pool_wait()). VSM_E_DEVICE on a run-time failure, VSM_E_CANCELLED after an
- * interrupt. */
+ * left. Tensors are in host memory; with a pool they may also be its own, and if all results are, the call
+ * returns before they are there (vsm_device_pool_wait()). VSM_E_DEVICE on a run-time failure,
+ * VSM_E_CANCELLED after an interrupt. */
 int vsm_session_run(struct vsm_session *session, const struct vsm_binding *inputs, size_t input_count,
                     struct vsm_binding *outputs, size_t output_count) VSM_NODISCARD;
 

@@ -5,11 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#define FINEST   256   /* the long side of the grid that is worked on is below twice this */
-#define MATTE    0.10f /* alpha from which a cell is part of somebody */
-#define BODY     0.50f /* alpha of a cell that growth may begin at */
-#define GROWN    0.15f /* of a box's sides: what belongs to it although nothing joins it to the body */
-#define MIDDLE   0.30f /* of a box's width to either side: where its body is, with others in front or behind */
+#define FINEST   256    /* the long side of the grid that is worked on is below twice this */
+#define MATTE    0.10f  /* alpha from which a cell is part of somebody */
+#define BODY     0.50f  /* alpha of a cell that growth may begin at */
+#define GROWN    0.15f  /* of a box's sides: what belongs to it although nothing joins it to the body */
+#define MIDDLE   0.30f  /* of a box's width to either side: where its body is, before or behind others */
 #define NEARNESS 0.10f  /* of the long side: how far the gate reaches beyond a matte */
 #define SOFT     0.010f /* of the long side: half the step between two people */
 #define NOBODY   (-1)

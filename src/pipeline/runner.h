@@ -2,9 +2,9 @@
  *
  * How a run ends; what comes first decides:
  *   end of input  everything read goes through in order, then the sink's finish: VSM_OK
- *   request_stop  with barriers: everything up to the next barrier that reaches the sink goes through and that
- *                 barrier is committed; frames begun behind it are dropped, the sink's finish is not called.
- *                 Without barriers: everything read goes through, then the sink's finish. Both
+ *   request_stop  with barriers: everything up to the next barrier that reaches the sink goes through and
+ *                 that barrier is committed; frames begun behind it are dropped, the sink's finish is not
+ *                 called. Without barriers: everything read goes through, then the sink's finish. Both
  *                 VSM_E_CANCELLED. If the input ends first, that is the end: VSM_OK
  *   a failure     the stage aborts its output and closes its input's receiving side, the others are
  *                 interrupted and unwind without a time-out: the stage's status and message; errors that

@@ -24,8 +24,9 @@ struct vsm_stage {
     int (*run)(void *self, struct vsm_frame *frame);
 
     /* Sink only: what is left to do with a frame when it no longer counts among those in flight
-     * (vsm_runner_options.most_frames), because it has given back what made it large; run() is what comes before.
-     * In the same thread, before the next call of run() or barrier(). NULL: a frame counts to the end of run(). */
+     * (vsm_runner_options.most_frames), because it has given back what made it large; run() is what
+     * comes before. In the same thread, before the next call of run() or barrier(). NULL: a frame
+     * counts to the end of run(). */
     int (*rest)(void *self, struct vsm_frame *frame);
 
     /* A barrier passes: appends this stage's state after frame `after_seq`. The sink additionally

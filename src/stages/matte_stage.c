@@ -293,7 +293,8 @@ static void free_mattes(struct vsm_matte *mattes)
         vsm_tensor_unref(&mattes[i].coefficients);
 }
 
-/* Through the views of this frame, and those that are faded out; frame->mattes and `old` are the caller's to free. */
+/* Through the views of this frame, and those that are faded out; frame->mattes and `old` are
+ * the caller's to free. */
 static int see(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
 {
     int status = provide_matters(stage);

@@ -42,7 +42,8 @@ static int turn_eye(const struct vsm_matte_view_set *set, const struct vsm_view_
                                               : status;
 }
 
-/* Views that only turn keep their states' memory; others get new states, and the old ones fade out or are dropped. */
+/* Views that only turn keep their states' memory; others get new states, and the old ones fade
+ * out or are dropped. */
 static int turn_states(struct vsm_matte_views *views, const struct vsm_view_choice *choice)
 {
     const bool in_place = !choice->replaced && choice->now.count == views->now.count;

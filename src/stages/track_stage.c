@@ -209,7 +209,8 @@ static int begin(struct vsm_track_stage *s, const struct vsm_frame *frame)
     return status == VSM_OK ? vsm_sam2_tracker_begin(s->tracker, s->images) : status;
 }
 
-/* The matter's alpha of a view where the mask's cell at parts u, v of the eye is; 0 where the view does not see it. */
+/* The matter's alpha of a view where the mask's cell at parts u, v of the eye is; 0 where the
+ * view does not see it. */
 static float alpha_at(const struct grid *grid, const struct vsm_view_map *map, const float *maps, double u,
                       double v)
 {

@@ -1,12 +1,12 @@
 /* Whom a view's edge cuts: opaque matte that runs out of turned views where the eye's picture goes on.
  *
- * The detector may know fewer people than the matter sees, or have boxes narrower than they are. A strip along
- * each side of every view is looked at in every frame. Matte in it counts unless another view of that eye sees
- * on there, the eye's own picture ends there, or it lies in the box of somebody who is not chosen. When that is
- * VSM_VIEW_BORDER_LEAST of a side in either eye, it is somebody: a box round it in both eyes' pictures that goes
- * on beyond the side by VSM_VIEW_BORDER_BEYOND, grows with what is cut later, and stays until nothing opaque has
- * been in it for VSM_VIEW_BORDER_QUIET frames. Plain state, exactly resumable. Cost: at most some hundred points
- * a side and, while somebody is cut, about 128 x 128 a view.
+ * The detector may know fewer people than the matter sees, or have boxes narrower than they are. A strip
+ * along each side of every view is looked at in every frame. Matte in it counts unless another view of that
+ * eye sees on there, the eye's own picture ends there, or it lies in the box of somebody who is not chosen.
+ * When that is VSM_VIEW_BORDER_LEAST of a side in either eye, it is somebody: a box round it in both eyes'
+ * pictures that goes on beyond the side by VSM_VIEW_BORDER_BEYOND, grows with what is cut later, and stays
+ * until nothing opaque has been in it for VSM_VIEW_BORDER_QUIET frames. Plain state, exactly resumable. Cost:
+ * at most some hundred points a side and, while somebody is cut, about 128 x 128 a view.
  */
 #ifndef VSM_STAGES_VIEW_BORDER_H
 #define VSM_STAGES_VIEW_BORDER_H

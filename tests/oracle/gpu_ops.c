@@ -1,5 +1,5 @@
-/* The kernels behind nn/own_ops.h against their plain loops. "time" as argument also times the narrow attention
- * at the shape of SAM 2.1 at 1024 with two eyes. */
+/* The kernels behind nn/own_ops.h against their plain loops. "time" as argument also times the narrow
+ * attention at the shape of SAM 2.1 at 1024 with two eyes. */
 #include "cuda/attention.h"
 #include "cuda/device.h"
 #include "cuda/linear.h"
@@ -157,7 +157,8 @@ static const struct vsm_own_ops_operator *find(const char *name)
     return op;
 }
 
-/* The first `given` inputs of the example, on both sides: the plain loops write the result here, the kernel there. */
+/* The first `given` inputs of the example, on both sides: the plain loops write the result
+ * here, the kernel there. */
 static void run_example(const struct example *e, const struct vsm_own_ops_operator *op, size_t given,
                         const struct vsm_own_ops_device *cuda)
 {

@@ -1,5 +1,5 @@
-/* Who is asked for memory of a CUDA device, and what is known after there was none. Needs no device: where there is
- * none, memory fails after the fault points. */
+/* Who is asked for memory of a CUDA device, and what is known after there was none. Needs no device: where
+ * there is none, memory fails after the fault points. */
 #include "image/cuda_room.h"
 
 #include "base/fault.h"

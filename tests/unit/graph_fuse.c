@@ -32,8 +32,8 @@ static vsm_value norm(struct vsm_graph *g, vsm_value x)
                           attrs, 2);
 }
 
-/* A block as in a transformer: y = x + gelu(norm(x) W1 + b1) W2 + b2, z = gelu(norm(y)); W1 as Gemm takes it, W2 as MatMul.
- * `watched`: the hidden values are a result, too, and must not be swallowed. */
+/* A block as in a transformer: y = x + gelu(norm(x) W1 + b1) W2 + b2, z = gelu(norm(y)); W1 as Gemm takes it,
+ * W2 as MatMul. `watched`: the hidden values are a result, too, and must not be swallowed. */
 static struct vsm_graph *block(bool watched)
 {
     const int64_t dims[] = {-1, DIM}, hidden_dims[] = {-1, HIDDEN};
@@ -136,8 +136,8 @@ static void test_same_network(void)
 
 #define SIDE 4
 
-/* Of x [1, SIDE, SIDE, DIM]: maxima of tokens, convolutions with GELU and a residual and the means of maps, and rotary
- * positions with more rows behind them. */
+/* Of x [1, SIDE, SIDE, DIM]: maxima of tokens, convolutions with GELU and a residual and the means of maps,
+ * and rotary positions with more rows behind them. */
 static struct vsm_graph *maps(void)
 {
     const int64_t dims[] = {1, SIDE, SIDE, DIM}, planes[] = {0, 3, 1, 2}, tokens[] = {0, 2, 3, 1},

@@ -343,7 +343,8 @@ static void check_quantiser(const struct quantiser *q)
     avcodec_free_context(&codec);
 }
 
-/* By the size of the picture that is encoded, and never beyond what x264 has: 51, and 6 more for each further bit. */
+/* By the size of the picture that is encoded, and never beyond what x264 has: 51, and 6 more
+ * for each further bit. */
 static void test_x264_quantiser(void)
 {
     static const struct quantiser cases[] = {

@@ -28,8 +28,8 @@ static void begin(struct sight *s)
     s->frame.people.person[0] = somebody(0);
 }
 
-/* What `count` views see of a world that is opaque from `left` to `right` degrees and 20 up and down, in one eye
- * (`eyes` 1, 2) or both (3). */
+/* What `count` views see of a world that is opaque from `left` to `right` degrees and 20 up and down, in one
+ * eye (`eyes` 1, 2) or both (3). */
 static void see(struct sight *s, const struct vsm_view *views, int count, double left, double right, int eyes)
 {
     s->frame.view_count = count;
