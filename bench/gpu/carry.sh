@@ -8,7 +8,7 @@ set -eu
 what=$1 build=$2 folder=$3
 shift 3
 root=$(cd "$(dirname "$0")/../.." && pwd)
-programs="src/vr180-streaming tests/oracle/oracle_gpu tests/oracle/oracle_gpu_scaling tests/oracle/oracle_gpu_ops bench/bench_gpu_frame bench/bench_gpu_stream bench/bench_gpu_sam2 tests/golden/golden_sam2 tests/oracle/oracle_sam2_run tests/scenario/scenario_sam2_weights bench/bench_gpu_dump_graph bench/bench_gpu_ort_frame tools/evaluate"
+programs="src/vr180-streaming tests/oracle/oracle_gpu tests/oracle/oracle_gpu_scaling tests/oracle/oracle_gpu_ops tests/oracle/oracle_gpu_detector bench/bench_gpu_frame bench/bench_gpu_stream bench/bench_gpu_sam2 tests/golden/golden_sam2 tests/oracle/oracle_sam2_run tests/scenario/scenario_sam2_weights bench/bench_gpu_dump_graph bench/bench_gpu_ort_frame tools/evaluate"
 mkdir -p "$folder"
 if [ "$what" = libs ]; then
     mkdir -p "$folder/lib"

@@ -8,6 +8,7 @@
 #   peer       PyTorch with the same weights        stream     whole pipelines without an encoder
 #   sam2       SAM 2 and EdgeTAM through ONNX Runtime: reference data, networks, whole frames, attention kernels
 #   sam2peer   the same against the transformers library, 500 frames (both after libs with ort.tar.xz in LIBS)
+#   detector   people on the card against the CPU, and what looking for them costs a pipeline and a job
 #   leaks      10,000 frames                        jobs       whole jobs, CPU against GPU, encoders
 #   adaptive   the grid follows the load, under direct and under turned views, and a resumed job knows its changes (needs
 #              fault points)
@@ -115,8 +116,26 @@ for what; do
     tests)
         "$here/oracle_gpu"
         "$here/oracle_gpu_scaling"
+        "$here/oracle_gpu_detector"
         use_ort
         "$here/oracle_gpu_ops" time
+        ;;
+    detector)
+        cd "$work"
+        "$here/oracle_gpu_detector" "$clip2k" "$clip8k"
+        timeout 100 compute-sanitizer --tool memcheck --error-exitcode 9 "$here/oracle_gpu_detector" small 2>&1 | tail -4
+        for clip in "$clip8k 800 1024" "$clip2k 1200 768"; do
+            for mode in "" "people $detector" "people $detector detect 8" "people $detector" "people $detector detect 8" ""; do
+                # shellcheck disable=SC2086
+                timeout 60 "$here/bench_gpu_stream" $model $clip $mode
+            done
+        done
+        for device in cuda cpu; do
+            job $device "$clip2k" -o $device.mkv --set output.format=matte --set output.codec=ffv1 --set processing.device=$device
+            tr -d ' \n' <$device.mkv.report.json | grep -Eo '"people":\{.*"views"'
+        done
+        VSM_FAULT=gpu.detector:1:12 "$here/vr180-streaming" "$clip2k" -o f.mkv --max-frames 4 --progress none 2>&1 | grep detector
+        "$here/vr180-streaming" doctor | grep -A4 self-test
         ;;
     drift) VSM_GPU_FRAMES=2000 "$here/oracle_gpu" ;;
     bench)

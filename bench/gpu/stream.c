@@ -6,7 +6,7 @@
  * [threads COUNT] [look COUNT] [detect COUNT]
  * interval: between two looks for people; flight: most frames between the file and the end, 0 without a limit; threads: for
  * people and mending, as many as that; look: for comparing, 0: in the stage that mends;
- * detect: for the detector's network. */
+ * detect: for the detector's network on the CPU, 0 (as jobs have it): on the GPU. */
 #include "app/gpu_plan.h"
 #include "base/clock.h"
 #include "base/scratch.h"
@@ -130,7 +130,9 @@ struct line {
 static void create_people(struct line *line, const struct vsm_rect eyes[2], const struct vsm_view views[2],
                           const struct arguments *arguments)
 {
-    const struct vsm_session_options session = {.threads = arguments->detecting};
+    const struct vsm_session_options session = {.device =
+                                                    arguments->detecting ? VSM_DEVICE_CPU : VSM_DEVICE_CUDA,
+                                                .threads = arguments->detecting ? arguments->detecting : 1};
     struct vsm_people_stage_options people = {.eyes = {eyes[0], eyes[1]},
                                               .eye_count = 2,
                                               .baseline = 0.064,
@@ -250,7 +252,7 @@ static void print(const struct stream *s, struct vsm_runner *runner, uint64_t st
 
 static bool parse(int argc, char **argv, struct arguments *a)
 {
-    *a = (struct arguments){.interval = 8, .flight = -1, .look = VSM_GPU_PLAN_THREADS, .detecting = 8};
+    *a = (struct arguments){.interval = 8, .flight = -1, .look = VSM_GPU_PLAN_THREADS};
     if (argc < 5)
         return false;
     a->model = argv[1];

@@ -15,6 +15,7 @@
 #include "models/rvm.h"
 #include "nn/session.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct doctor {
     const char *folder; /* of the weights */
     char *rvm, *detector;
     bool weights, encoder, cpu; /* what a job needs */
+    bool looks;                 /* the detector's weights are there */
     bool driver, device, gpu;
     struct vsm_self_test on_cpu, on_gpu;
 };
@@ -155,7 +157,8 @@ static int look_at_weights(struct doctor *d)
     else
         return status;
     status = vsm_detector_check(d->detector, &hash);
-    if (status == VSM_OK)
+    d->looks = status == VSM_OK;
+    if (d->looks)
         tell("detector", "intact, in %s", d->folder);
     else if (status == VSM_E_MODEL)
         tell_missing("detector", "without it nobody can be chosen by matting.people, and views do not turn");
@@ -192,6 +195,31 @@ static void look_at_encoders(struct doctor *d)
     d->encoder = vsm_video_encoder_auto("green.mp4", 8, 4096, false) != NULL;
 }
 
+/* Where a job's detector would run. */
+static void test_detector(const struct doctor *d, int threads)
+{
+    struct vsm_detector_people on_cpu = {.count = 0}, on_gpu = {.count = 0};
+    double cpu_seconds, gpu_seconds, apart = 0;
+
+    if (vsm_self_test_look(d->detector, VSM_DEVICE_CPU, threads, &on_cpu, &cpu_seconds) != VSM_OK) {
+        tell("", "detector: failed: %s", vsm_error_message());
+        return;
+    }
+    if (!d->device) {
+        tell("", "detector: on the CPU, %.1f ms a look", 1e3 * cpu_seconds);
+        return;
+    }
+    if (vsm_self_test_look(d->detector, VSM_DEVICE_CUDA, threads, &on_gpu, &gpu_seconds) != VSM_OK) {
+        tell("", "detector: on the CPU, %.1f ms a look; CUDA: %s", 1e3 * cpu_seconds, vsm_error_message());
+        return;
+    }
+    if (on_cpu.count && on_gpu.count)
+        apart = fabs((double)(on_cpu.person[0].score - on_gpu.person[0].score));
+    tell("", "detector: on CUDA, %s, %.1f ms a look (CPU %.1f), score %.5f apart (bound %.4f)",
+         on_cpu.count == on_gpu.count && apart < VSM_SELF_TEST_SCORE_BOUND ? "passed" : "failed",
+         1e3 * gpu_seconds, 1e3 * cpu_seconds, apart, VSM_SELF_TEST_SCORE_BOUND);
+}
+
 static void test(struct doctor *d)
 {
     const int threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -206,6 +234,8 @@ static void test(struct doctor *d)
         tell("self-test", "CPU: passed in %.2f s", d->on_cpu.seconds);
     else
         tell("self-test", "CPU: failed: %s", vsm_error_message());
+    if (d->looks)
+        test_detector(d, threads);
     if (!d->device)
         return;
     if (vsm_self_test_run(d->rvm, VSM_DEVICE_CUDA, threads, &d->on_gpu) != VSM_OK) {

@@ -140,9 +140,9 @@ static void print_detector(const struct vsm_plan *plan, FILE *out)
     if (plan->detector_path)
         fprintf(out,
                 "detector    MoveNet multipose (weights Apache-2.0): %s\n            SHA-256 of graph and "
-                "shard %s, %s\n            every %d frames and after every cut\n",
+                "shard %s, %s\n            every %d frames and after every cut%s\n",
                 plan->detector_path, VSM_DETECTOR_GRAPH_SHA256, VSM_DETECTOR_SHARD_SHA256,
-                plan->detector_interval);
+                plan->detector_interval, plan->gpu ? ", on the GPU" : "");
     else
         fprintf(out, "detector    none: its weights are missing\n");
 }

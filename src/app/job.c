@@ -366,6 +366,7 @@ static int report(struct job *job, int status, uint64_t wall_ns)
         .state_resets = counters.state_resets,
         .repeated_frames = job->read.repeated,
         .people = job->detector ? &people : NULL,
+        .looked_on = job->detector ? vsm_detector_device(job->detector) : VSM_DEVICE_CPU,
         .views = job->director ? &views : NULL,
         .stereo = job->stereo ? vsm_stereo_manager_tally(job->stereo) : NULL,
         .wall_ns = wall_ns,

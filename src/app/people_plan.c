@@ -2,10 +2,13 @@
 
 #include "app/eyes_plan.h"
 #include "app/lens_plan.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cuda/device.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* Of the processor time of a frame, for looking between corrections. */
@@ -19,7 +22,7 @@
 #define LEAST_INTERVAL 8
 #define MOST_INTERVAL  30
 
-/* Threads for a look beside a GPU, where a frame takes milliseconds and nothing else wants the cores for
+/* Threads for a look on the CPU beside a GPU, where a frame takes milliseconds and nothing else wants the cores for
  * long. */
 #define GPU_THREADS(threads) ((threads) > 2 ? (threads) / 2 : 1)
 
@@ -63,12 +66,40 @@ static enum vsm_eye master_eye(const struct vsm_plan *plan)
     return right && plan->layout.eye_count > 1 ? VSM_RIGHT : VSM_LEFT;
 }
 
-int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_parallel *pool,
-                                 struct vsm_detector **detector, struct vsm_people_stage **stage)
+/* What the other stages have is theirs: the detector gives way to what they still need. */
+static int create_on_device(const char *path, struct vsm_detector **detector)
+{
+    const struct vsm_session_options session = {.device = VSM_DEVICE_CUDA, .threads = 1};
+    size_t room = 0;
+    int status = vsm_cuda_memory_free(&room);
+
+    if (status == VSM_OK && (room < VSM_PEOPLE_PLAN_DEVICE_BYTES || vsm_fault_hit("gpu.detector")))
+        return vsm_fail(VSM_E_NOMEM, "%zu of %zu MiB of device memory are free", room >> 20,
+                        VSM_PEOPLE_PLAN_DEVICE_BYTES >> 20);
+    return status == VSM_OK ? vsm_detector_create(path, &session, detector) : status;
+}
+
+static int create_detector(const struct vsm_plan *plan, struct vsm_detector **detector)
 {
     /* One thread: its share of a frame is small, and the matter's threads have the cores meanwhile. */
     const struct vsm_session_options session = {.device = VSM_DEVICE_CPU,
                                                 .threads = plan->gpu ? GPU_THREADS(plan->threads) : 1};
+    char why[256] = "";
+    int status;
+
+    if (plan->gpu && create_on_device(plan->detector_path, detector) == VSM_OK)
+        return VSM_OK;
+    if (plan->gpu)
+        snprintf(why, sizeof(why), "%s", vsm_error_message());
+    status = vsm_detector_create(plan->detector_path, &session, detector);
+    if (status == VSM_OK && plan->gpu)
+        vsm_log(VSM_LOG_WARN, "people", "the detector runs on the CPU, not on the GPU: %s", why);
+    return status;
+}
+
+int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_parallel *pool,
+                                 struct vsm_detector **detector, struct vsm_people_stage **stage)
+{
     struct vsm_people_stage_options options = {
         .eyes = {plan->layout.eyes[0], plan->layout.eyes[1]},
         .eye_count = plan->layout.eye_count,
@@ -84,7 +115,7 @@ int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_paralle
     int status = VSM_OK;
 
     if (plan->detector_path)
-        status = vsm_detector_create(plan->detector_path, &session, detector);
+        status = create_detector(plan, detector);
     else
         vsm_log(VSM_LOG_WARN, "people",
                 "the detector's weights (" VSM_DETECTOR_GRAPH " and its shard) are missing; the job goes on "

@@ -103,7 +103,7 @@ static json_t *track_json(const struct vsm_track_numbers *n)
 }
 
 /* null where nobody was looked for. */
-static json_t *people_json(const struct vsm_people_stage_numbers *n)
+static json_t *people_json(const struct vsm_people_stage_numbers *n, enum vsm_device device)
 {
     json_t *list;
 
@@ -115,8 +115,9 @@ static json_t *people_json(const struct vsm_people_stage_numbers *n)
                                               (json_int_t)n->listed[i].scene, "frames",
                                               (json_int_t)n->listed[i].frames, "chosen",
                                               n->listed[i].chosen ? 1 : 0));
-    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "detector_runs", (json_int_t)n->detections, "persons",
-                     (json_int_t)n->people, "most_at_once", (json_int_t)n->most_at_once, "frames_with_people",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "detector", device == VSM_DEVICE_CUDA ? "CUDA" : "CPU",
+                     "detector_runs", (json_int_t)n->detections, "persons", (json_int_t)n->people,
+                     "most_at_once", (json_int_t)n->most_at_once, "frames_with_people",
                      (json_int_t)n->frames_with_any, "list", list);
 }
 
@@ -258,7 +259,7 @@ static json_t *report_json(const struct vsm_report *r)
                      "repeated", (json_int_t)r->repeated_frames, "wall_ns", (json_int_t)r->wall_ns,
                      "peak_rss_bytes", (json_int_t)vsm_monitor_peak_rss(), "settings_sha256", settings,
                      "model_sha256", model, "job_sha256", job, "outputs", outputs_json(r->plan), "eyes",
-                     alignment_json(&r->plan->eyes), "people", people_json(r->people), "views",
+                     alignment_json(&r->plan->eyes), "people", people_json(r->people, r->looked_on), "views",
                      views_json(r->views), "track", track_json(r->track), "stereo",
                      stereo_json(r->stereo, r->plan->layout.eyes[0].height), "scaling",
                      scaling_json(r->scaling), "stages", stages_json(r));

@@ -23,6 +23,7 @@ struct vsm_report {
     int64_t frames, resumed_frames, scene_cuts, state_resets, repeated_frames;
     const struct vsm_track_numbers *track;          /* NULL: nobody was followed */
     const struct vsm_people_stage_numbers *people;  /* NULL: nobody was looked for */
+    enum vsm_device looked_on;                      /* where the detector ran */
     const struct vsm_view_director_counters *views; /* NULL: all views were direct */
     const struct vsm_stereo_tally *stereo;          /* NULL: not measured */
     const struct vsm_scaling *scaling;              /* NULL: the grid was fixed */

@@ -1,6 +1,7 @@
 #include "app/self_test.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "image/coefficients.h"
 #include "models/rvm.h"
 
@@ -111,6 +112,27 @@ int vsm_self_test_run(const char *graph_path, enum vsm_device device, int thread
     if (!status && !(fabs(result->mean - VSM_SELF_TEST_MEAN) <= VSM_SELF_TEST_BOUND))
         return vsm_fail(VSM_E_DEVICE, "self-test: mean alpha %.4f, but %.4f is known to be right (+- %.3f)",
                         result->mean, VSM_SELF_TEST_MEAN, VSM_SELF_TEST_BOUND);
+    return status;
+}
+
+int vsm_self_test_look(const char *graph_path, enum vsm_device device, int threads,
+                       struct vsm_detector_people *people, double *seconds)
+{
+    const struct vsm_session_options session = {.device = device, .threads = threads};
+    float *rgb = vsm_mem_alloc("self-test", 3 * CELLS, sizeof(*rgb));
+    struct vsm_detector *detector = NULL;
+    int status = rgb ? vsm_detector_create(graph_path, &session, &detector) : VSM_E_NOMEM;
+
+    if (!status)
+        draw(rgb);
+    for (int i = 0; i < 2 && !status; i++) {
+        const uint64_t begin = vsm_clock_ns();
+
+        status = vsm_detector_run(detector, rgb, SIDE, SIDE, 0, people);
+        *seconds = (double)(vsm_clock_ns() - begin) / 1e9;
+    }
+    vsm_detector_destroy(detector);
+    vsm_mem_free(rgb);
     return status;
 }
 

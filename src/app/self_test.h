@@ -1,8 +1,9 @@
-/* One small picture through the network: whether a device works and gives what it should. */
+/* One small picture through the networks: whether a device works and gives what it should. */
 #ifndef VSM_APP_SELF_TEST_H
 #define VSM_APP_SELF_TEST_H
 
 #include "base/status.h"
+#include "models/detector.h"
 #include "nn/session.h"
 
 /* Side of the picture, which is the network's grid too. */
@@ -24,6 +25,14 @@ struct vsm_self_test {
  * about half a second and 150 MB. */
 int vsm_self_test_run(const char *graph_path, enum vsm_device device, int threads,
                       struct vsm_self_test *result) VSM_NODISCARD;
+
+/* Whom the detector finds in the picture, whatever the score; *seconds: of a second look, the first one warms
+ * up. Errors of vsm_detector_create() and vsm_detector_run(). */
+int vsm_self_test_look(const char *graph_path, enum vsm_device device, int threads,
+                       struct vsm_detector_people *people, double *seconds) VSM_NODISCARD;
+
+/* How far a score may be from the CPU's. Measured: doc/performance.md. */
+#define VSM_SELF_TEST_SCORE_BOUND 0.0005
 
 /* Mean absolute difference of alpha. */
 double vsm_self_test_difference(const struct vsm_self_test *a, const struct vsm_self_test *b);

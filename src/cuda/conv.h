@@ -32,6 +32,7 @@ enum vsm_cuda_act {
     VSM_CUDA_ACT_SIGMOID,
     VSM_CUDA_ACT_TANH,
     VSM_CUDA_ACT_HARDSIGMOID,
+    VSM_CUDA_ACT_RELU6, /* cuda/full.h only */
 };
 
 /* What becomes of act(sum + bias): */

@@ -5,6 +5,7 @@
 #include "cuda/depthwise.h"
 #include "cuda/device.h"
 #include "cuda/fit.h"
+#include "cuda/full.h"
 #include "cuda/linear.h"
 #include "cuda/norm.h"
 #include "cuda/patches.h"
@@ -174,6 +175,11 @@ int vsm_cuda_depthwise_run(const struct vsm_cuda_depthwise *depthwise, struct vs
 
 int vsm_cuda_fit_run(const float *rgb, const float *matte, int batch, int height, int width, float eps,
                      float *fit, struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_full_run(const struct vsm_cuda_full *full, struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }

@@ -9,6 +9,7 @@
 
 struct vsm_detector {
     struct vsm_session *session;
+    enum vsm_device device;
     struct vsm_tensor *source; /* [1, 3, SIDE, SIDE] */
 };
 
@@ -22,16 +23,20 @@ static const struct vsm_known_files known_files = {
 static int make_session(struct vsm_detector *detector, const char *graph_path,
                         const struct vsm_session_options *options)
 {
+    const bool cuda = options->device == VSM_DEVICE_CUDA;
+    struct vsm_session_options session = *options;
     struct vsm_tfjs *weights = NULL;
     struct vsm_graph *graph = NULL;
     struct vsm_sha256 hash;
     int status = vsm_known_files_open(&known_files, graph_path, &hash, &weights);
 
+    if (cuda)
+        session.backend = VSM_BACKEND_FUSED;
     if (!status)
-        status = vsm_detector_graph_build(weights, SIDE, &graph);
+        status = (cuda ? vsm_detector_graph_build_fused : vsm_detector_graph_build)(weights, SIDE, &graph);
     vsm_tfjs_close(weights);
     if (!status)
-        status = vsm_session_create(graph, options, &detector->session);
+        status = vsm_session_create(graph, &session, &detector->session);
     vsm_graph_destroy(graph);
     return status;
 }
@@ -49,6 +54,7 @@ int vsm_detector_create(const char *graph_path, const struct vsm_session_options
 
     if (!made)
         return VSM_E_NOMEM;
+    made->device = session->device;
     made->source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIDE, SIDE});
     status = made->source ? make_session(made, graph_path, session) : VSM_E_NOMEM;
     if (status) {
@@ -66,6 +72,11 @@ void vsm_detector_destroy(struct vsm_detector *detector)
     vsm_session_destroy(detector->session);
     vsm_tensor_unref(&detector->source);
     vsm_mem_free(detector);
+}
+
+enum vsm_device vsm_detector_device(const struct vsm_detector *detector)
+{
+    return detector->device;
 }
 
 void vsm_detector_interrupt(struct vsm_detector *detector)

@@ -32,11 +32,16 @@ struct vsm_detector;
 /* Whether both files are the known ones; *hash: SHA-256 of both hashes. Errors as vsm_detector_create(). */
 int vsm_detector_check(const char *graph_path, struct vsm_sha256 *hash) VSM_NODISCARD;
 
-/* `graph_path` is movenet-multipose.json, its shard lies beside it. VSM_E_MODEL with the file's name if they
- * are not the known ones (by SHA-256). Cost: 0.3 s. */
+/* `graph_path` is movenet-multipose.json, its shard lies beside it. session->device CUDA: by this program's
+ * kernels, in float as on the CPU (in half, three of 170 frames of footage had other people: peaks and
+ * thresholds decide); all its device memory is taken here.
+ * VSM_E_MODEL with the file's name if they are not the known ones (by SHA-256), VSM_E_DEVICE, VSM_E_NOMEM.
+ * Cost: 0.3 s. */
 int vsm_detector_create(const char *graph_path, const struct vsm_session_options *session,
                         struct vsm_detector **detector) VSM_NODISCARD;
 void vsm_detector_destroy(struct vsm_detector *detector);
+
+enum vsm_device vsm_detector_device(const struct vsm_detector *detector);
 
 /* The grid on which an eye of width x height pixels is to be presented: its longer side is VSM_DETECTOR_SIDE,
  * the other keeps the proportions and is at least 1. image/preprocess.h makes it. */
@@ -45,7 +50,7 @@ void vsm_detector_fit(int width, int height, int *grid_width, int *grid_height);
 /* Finds everybody with a score of at least `threshold`. rgb: three planes of width * height floats in 0..1,
  * sides of at most VSM_DETECTOR_SIDE; put in the middle of a black square. Boxes are parts of the picture
  * given. VSM_E_INTERNAL for a grid that does not fit, VSM_E_DEVICE, VSM_E_CANCELLED after an interrupt. Cost:
- * 150 ms on one core. */
+ * 150 ms on one core; on a device see doc/performance.md. */
 int vsm_detector_run(struct vsm_detector *detector, const float *rgb, int width, int height, float threshold,
                      struct vsm_detector_people *people) VSM_NODISCARD;
 

@@ -18,4 +18,8 @@
 int vsm_detector_graph_build(const struct vsm_tfjs *weights, int side,
                              struct vsm_graph **graph) VSM_NODISCARD;
 
+/* The same of operators of nn/fused.h. */
+int vsm_detector_graph_build_fused(const struct vsm_tfjs *weights, int side,
+                                   struct vsm_graph **graph) VSM_NODISCARD;
+
 #endif

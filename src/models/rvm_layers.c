@@ -88,32 +88,6 @@ vsm_value vsm_rvm_layers_bias(struct vsm_rvm_layers *layers, const struct vsm_rv
     return vsm_tfjs_layers_add(&layers->base, some);
 }
 
-static vsm_value hard_sigmoid(struct vsm_graph *graph, vsm_value x)
-{
-    const struct vsm_attr attrs[] = {VSM_ATTR_F("alpha", 1.0f / 6.0f), VSM_ATTR_F("beta", 0.5f)};
-
-    return vsm_graph_node(graph, "HardSigmoid", &x, 1, attrs, 2);
-}
-
-static vsm_value activate(struct vsm_graph *graph, vsm_value x, enum vsm_fused_activation activation)
-{
-    switch (activation) {
-    case VSM_FUSED_RELU:
-        return vsm_graph_op(graph, "Relu", x);
-    case VSM_FUSED_HARDSWISH:
-        return vsm_graph_op(graph, "Mul", x, hard_sigmoid(graph, x));
-    case VSM_FUSED_SIGMOID:
-        return vsm_graph_op(graph, "Sigmoid", x);
-    case VSM_FUSED_TANH:
-        return vsm_graph_op(graph, "Tanh", x);
-    case VSM_FUSED_HARDSIGMOID:
-        return hard_sigmoid(graph, x);
-    case VSM_FUSED_NONE:
-        break;
-    }
-    return x;
-}
-
 vsm_value vsm_rvm_layers_enlarge(struct vsm_rvm_layers *layers, vsm_value x, int low_width, int low_height,
                                  int width, int height)
 {
@@ -224,7 +198,7 @@ vsm_value vsm_rvm_layers_conv(struct vsm_rvm_layers *layers, const struct vsm_rv
     sum = nodes[0];
     for (size_t i = 1; i < count; i++)
         sum = vsm_graph_op(layers->base.graph, "Add", sum, nodes[i]);
-    return activate(layers->base.graph, sum, conv->activation);
+    return vsm_tfjs_layers_activate(&layers->base, sum, conv->activation);
 }
 
 /* From one convolution: two would keep the enlarged inputs until the GRU is done, 55 MB at 768x768. */
@@ -257,8 +231,9 @@ static vsm_value depthwise_node(struct vsm_rvm_layers *layers, const struct vsm_
     if (layers->fused)
         return vsm_graph_node(layers->base.graph, VSM_FUSED_DEPTHWISE, (const vsm_value[]){x, weight, bias},
                               3, attrs, 3);
-    return activate(layers->base.graph, vsm_tfjs_layers_conv(&layers->base, x, weight, bias, &options),
-                    layer->activation);
+    return vsm_tfjs_layers_activate(&layers->base,
+                                    vsm_tfjs_layers_conv(&layers->base, x, weight, bias, &options),
+                                    layer->activation);
 }
 
 /* The dilated ones were converted without folding their batch normalisation. */

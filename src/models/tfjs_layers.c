@@ -118,3 +118,34 @@ vsm_value vsm_tfjs_layers_double(const struct vsm_tfjs_layers *layers, vsm_value
     return vsm_graph_node(layers->graph, "Resize", (const vsm_value[]){x, VSM_VALUE_NONE, factors}, 3, attrs,
                           2);
 }
+
+static vsm_value hard_sigmoid(struct vsm_graph *graph, vsm_value x)
+{
+    const struct vsm_attr attrs[] = {VSM_ATTR_F("alpha", 1.0f / 6.0f), VSM_ATTR_F("beta", 0.5f)};
+
+    return vsm_graph_node(graph, "HardSigmoid", &x, 1, attrs, 2);
+}
+
+vsm_value vsm_tfjs_layers_activate(const struct vsm_tfjs_layers *layers, vsm_value x,
+                                   enum vsm_fused_activation activation)
+{
+    struct vsm_graph *graph = layers->graph;
+
+    switch (activation) {
+    case VSM_FUSED_RELU:
+        return vsm_graph_op(graph, "Relu", x);
+    case VSM_FUSED_RELU6:
+        return vsm_graph_op(graph, "Clip", x, vsm_graph_scalar(graph, 0.0f), vsm_graph_scalar(graph, 6.0f));
+    case VSM_FUSED_HARDSWISH:
+        return vsm_graph_op(graph, "Mul", x, hard_sigmoid(graph, x));
+    case VSM_FUSED_SIGMOID:
+        return vsm_graph_op(graph, "Sigmoid", x);
+    case VSM_FUSED_TANH:
+        return vsm_graph_op(graph, "Tanh", x);
+    case VSM_FUSED_HARDSIGMOID:
+        return hard_sigmoid(graph, x);
+    case VSM_FUSED_NONE:
+        break;
+    }
+    return x;
+}

@@ -7,6 +7,7 @@
 #ifndef VSM_MODELS_TFJS_LAYERS_H
 #define VSM_MODELS_TFJS_LAYERS_H
 
+#include "nn/fused.h"
 #include "nn/graph.h"
 #include "nn/tfjs.h"
 
@@ -49,6 +50,10 @@ struct vsm_tfjs_layers_conv {
 /* Convolution with "same" padding. bias VSM_VALUE_NONE = none. */
 vsm_value vsm_tfjs_layers_conv(const struct vsm_tfjs_layers *layers, vsm_value x, vsm_value kernel,
                                vsm_value bias, const struct vsm_tfjs_layers_conv *conv);
+
+/* In ONNX's operators; VSM_FUSED_NONE: x itself. */
+vsm_value vsm_tfjs_layers_activate(const struct vsm_tfjs_layers *layers, vsm_value x,
+                                   enum vsm_fused_activation activation);
 
 /* Twice the size, bilinear, half-pixel. */
 vsm_value vsm_tfjs_layers_double(const struct vsm_tfjs_layers *layers, vsm_value x);

@@ -89,6 +89,9 @@ static void see_step(const struct vsm_cuda_arena *arena, int i, struct vsm_cuda_
     conv->update = see(arena, i, conv->update);
     step->depthwise.in.data = see(arena, i, step->depthwise.in.data);
     step->depthwise.out.data = see(arena, i, step->depthwise.out.data);
+    step->full.in = see(arena, i, step->full.in);
+    step->full.residual = see(arena, i, step->full.residual);
+    step->full.out = see(arena, i, step->full.out);
 }
 
 static int larger_first(const void *a, const void *b)

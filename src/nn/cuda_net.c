@@ -55,6 +55,8 @@ static int run_step(const struct vsm_cuda_net *net, const struct vsm_cuda_step *
     case VSM_CUDA_STEP_FIT:
         return vsm_cuda_fit_run(plan->source, plan->matte, plan->batch, step->height, step->width, step->eps,
                                 plan->fit, net->stream);
+    case VSM_CUDA_STEP_FULL:
+        return vsm_cuda_full_run(&step->full, net->stream);
     }
     return vsm_fail(VSM_E_INTERNAL, "CUDA: unknown step");
 }
@@ -251,9 +253,11 @@ struct session {
     struct vsm_cuda_net *net;
     float *planes; /* device, of the larger output */
     size_t output_count;
-    struct vsm_graph_port outputs[VSM_BACKEND_MAX_PORTS]; /* names are of static storage, see port_names */
-    int output_state[VSM_BACKEND_MAX_PORTS];              /* -1: coefficients, -2: matte */
+    struct vsm_graph_port outputs[VSM_BACKEND_MAX_PORTS]; /* their names are not kept */
+    int output_state[VSM_BACKEND_MAX_PORTS];              /* or one of the following */
 };
+
+enum { COEFFICIENTS = -1, MATTE = -2, PLANES = -3 };
 
 static void destroy_session(void *state)
 {
@@ -267,32 +271,47 @@ static void destroy_session(void *state)
     vsm_mem_free(s);
 }
 
+static const float *planes_of(const struct session *s, size_t port)
+{
+    for (int i = 0; i < s->net->plan.output_count; i++)
+        if (s->net->plan.outputs[i].port == port)
+            return s->net->plan.outputs[i].planes;
+    return NULL;
+}
+
+static void sort_outputs(struct session *s, const struct vsm_graph *graph)
+{
+    int states = 0;
+
+    s->output_count = graph->output_count;
+    for (size_t i = 0; i < graph->output_count; i++) {
+        const char *name = graph->outputs[i].name;
+
+        s->outputs[i] = graph->outputs[i];
+        s->output_state[i] = strcmp(name, "coefficients") == 0 ? COEFFICIENTS
+                             : strcmp(name, "matte") == 0      ? MATTE
+                             : planes_of(s, i)                 ? PLANES
+                                                               : states++;
+    }
+}
+
 static int create_session(const struct vsm_graph *graph, const struct vsm_session_options *options,
                           void **state)
 {
     struct session *s = vsm_mem_alloc("CUDA session", 1, sizeof(*s));
     struct vsm_cuda_info info;
     void *planes = NULL;
-    int status, states = 0;
+    int status;
 
     (void)options;
     if (!s)
         return VSM_E_NOMEM;
-    s->output_count = graph->output_count;
-    for (size_t i = 0; i < graph->output_count; i++) {
-        const char *name = graph->outputs[i].name;
-
-        s->outputs[i] = graph->outputs[i];
-        s->output_state[i] = strcmp(name, "coefficients") == 0 ? -1
-                             : strcmp(name, "matte") == 0      ? -2
-                                                               : states++;
-    }
     status = vsm_cuda_device_info(&info);
     if (!status)
         status = vsm_cuda_stream_create(&s->stream);
     if (!status)
         status = vsm_cuda_net_create(graph, s->stream, &s->net);
-    if (!status)
+    if (!status && s->net->plan.fit)
         status = vsm_cuda_alloc("coefficients",
                                 (size_t)s->net->plan.batch * (size_t)s->net->plan.height *
                                     (size_t)s->net->plan.width * 8 * sizeof(float),
@@ -302,6 +321,7 @@ static int create_session(const struct vsm_graph *graph, const struct vsm_sessio
         return status;
     }
     s->planes = planes;
+    sort_outputs(s, graph);
     *state = s;
     return VSM_OK;
 }
@@ -309,7 +329,7 @@ static int create_session(const struct vsm_graph *graph, const struct vsm_sessio
 static int fetch(struct session *s, size_t index, struct vsm_tensor *to)
 {
     const struct vsm_cuda_plan *plan = &s->net->plan;
-    const int kind = s->output_state[index], channels = kind == -1 ? 8 : 4;
+    const int kind = s->output_state[index], channels = kind == COEFFICIENTS ? 8 : 4;
     const size_t one = kind >= 0 ? vsm_cuda_net_state_bytes(s->net, kind) : 0;
     int status = VSM_OK;
 
@@ -318,10 +338,12 @@ static int fetch(struct session *s, size_t index, struct vsm_tensor *to)
             vsm_cuda_net_save_state(s->net, kind, image, (float *)((char *)to->data + (size_t)image * one));
     if (kind >= 0)
         return status;
-    status = vsm_cuda_resample_planes(kind == -1 ? plan->fit : plan->matte, plan->batch, channels,
-                                      plan->height * plan->width, s->planes, s->stream);
+    if (kind != PLANES)
+        status = vsm_cuda_resample_planes(kind == COEFFICIENTS ? plan->fit : plan->matte, plan->batch,
+                                          channels, plan->height * plan->width, s->planes, s->stream);
     if (!status)
-        status = vsm_cuda_copy(to->data, s->planes, vsm_tensor_bytes(to), s->stream);
+        status = vsm_cuda_copy(to->data, kind == PLANES ? planes_of(s, index) : s->planes,
+                               vsm_tensor_bytes(to), s->stream);
     return status ? status : vsm_cuda_stream_wait(s->stream);
 }
 

@@ -1,12 +1,12 @@
-/* A fused graph (nn/fused.h) on a CUDA device: weights packed once, activations in NHWC half, recurrent
- * states in float, all kernels of a run recorded in one CUDA graph.
+/* A fused graph (nn/fused.h) on a CUDA device: weights packed once, activations in NHWC half (those of
+ * vsm:FullConv in planes of floats), recurrent states in float, all kernels of a run recorded in one CUDA graph.
  *
  * The recurrent states stay on the device: graph input i + 1 and output i + 1 (in the order of the ports
  * behind the source) are state i's old and new value. There are two sets of them; a run reads one, writes the
  * other and makes it the current one, so that vsm_cuda_net_undo() can take a run back. The first graph input
- * is the source; outputs called "coefficients" and "matte" are the fit and what it is fitted to. Batch and
- * sizes are fixed by the graph. Used by one thread at a time. Results repeat bit by bit on one kind of
- * device.
+ * is the source; outputs called "coefficients" and "matte" are the fit and what it is fitted to; results of
+ * vsm:FullConv may be outputs of any name. Batch and sizes are fixed by the graph. Used by one thread at a
+ * time. Results repeat bit by bit on one kind of device.
  */
 #ifndef VSM_NN_CUDA_NET_H
 #define VSM_NN_CUDA_NET_H

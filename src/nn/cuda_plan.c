@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cuda/dense.h"
 #include "nn/cuda_plan_conv.h"
+#include "nn/cuda_plan_full.h"
 #include "nn/cuda_planner.h"
 #include "nn/fused.h"
 
@@ -103,7 +104,7 @@ static void plan_depthwise(struct vsm_cuda_planner *p, const struct vsm_graph_no
         .in = x->view,
         .weights = vsm_cuda_planner_upload(p, turned, (size_t)taps * (size_t)x->channels * sizeof(float)),
         .bias = vsm_cuda_planner_upload(p, bias->data, vsm_tensor_bytes(bias)),
-        .act = (enum vsm_cuda_act)vsm_cuda_planner_int_attribute(node, "activation", 0),
+        .act = vsm_cuda_planner_activation(p, node),
     };
     vsm_mem_free(turned);
     d->out = vsm_cuda_planner_make_map(p, node, x->channels, x->height / stride, x->width / stride);
@@ -147,6 +148,7 @@ static void plan_node(struct vsm_cuda_planner *p, const struct vsm_graph_node *n
         {VSM_FUSED_DEPTHWISE, plan_depthwise},
         {VSM_FUSED_GRU, vsm_cuda_plan_conv_add_gru},
         {VSM_FUSED_FIT, plan_fit},
+        {VSM_FUSED_FULL_CONV, vsm_cuda_plan_full_add},
     };
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -175,8 +177,11 @@ static void plan_ports(struct vsm_cuda_planner *p)
     plan->source =
         vsm_cuda_planner_take(p, vsm_cuda_planner_pixels(p, plan->height, plan->width) * 3 * sizeof(float));
     plan->bad = vsm_cuda_planner_take(p, (size_t)plan->batch * sizeof(int));
-    p->values[source->value] =
-        (struct vsm_cuda_planner_value){.place = VSM_CUDA_PLANNER_SOURCE, .channels = 3};
+    p->values[source->value] = (struct vsm_cuda_planner_value){.place = VSM_CUDA_PLANNER_SOURCE,
+                                                               .channels = 3,
+                                                               .height = plan->height,
+                                                               .width = plan->width,
+                                                               .planes = plan->source};
     for (size_t i = 1; i < p->graph->input_count && !p->status; i++) {
         const struct vsm_graph_port *port = &p->graph->inputs[i];
         struct vsm_cuda_plan_state *state = &plan->states[plan->state_count];
@@ -211,9 +216,9 @@ int vsm_cuda_plan_init(struct vsm_cuda_plan *plan, const struct vsm_graph *graph
     plan_ports(&p);
     for (size_t i = 0; i < graph->node_count && !p.status; i++)
         plan_node(&p, &graph->nodes[i]);
-    if (!p.status && !plan->fit)
+    if (!p.status && !plan->fit && !plan->output_count)
         p.status =
-            vsm_fail(VSM_E_MODEL, "graph %s: no coefficients; the CUDA back end cannot run it", graph->name);
+            vsm_fail(VSM_E_MODEL, "graph %s: no results; the CUDA back end cannot run it", graph->name);
     if (!p.status)
         vsm_cuda_planner_place_passing(&p);
     vsm_cuda_arena_free(&p.arena);

@@ -4,10 +4,15 @@
 
 #include "cuda/conv.h"
 #include "cuda/depthwise.h"
+#include "cuda/full.h"
 #include "cuda/resample.h"
 #include "nn/graph_data.h"
 
-#define VSM_CUDA_PLAN_STATES 8
+#define VSM_CUDA_PLAN_STATES  8
+#define VSM_CUDA_PLAN_OUTPUTS 8
+
+/* Most channels of a convolution in float. */
+#define VSM_CUDA_PLAN_FULL_CHANNELS 4096
 
 enum vsm_cuda_step_kind {
     VSM_CUDA_STEP_IMAGE,
@@ -19,6 +24,7 @@ enum vsm_cuda_step_kind {
     VSM_CUDA_STEP_MEAN,
     VSM_CUDA_STEP_DENSE,
     VSM_CUDA_STEP_FIT,
+    VSM_CUDA_STEP_FULL,
 };
 
 struct vsm_cuda_step {
@@ -28,6 +34,7 @@ struct vsm_cuda_step {
     int state;           /* CONV: the recurrent state it reads or writes, -1 = none */
     struct vsm_cuda_conv conv;
     struct vsm_cuda_depthwise depthwise;
+    struct vsm_cuda_full full;
     /* The other kinds: */
     struct vsm_cuda_view in[VSM_CUDA_MAX_PARTS], out;
     int doubled[VSM_CUDA_MAX_PARTS], count;
@@ -47,13 +54,21 @@ struct vsm_cuda_plan_state {
     struct vsm_cuda_view half; /* the current one for the convolutions */
 };
 
+/* A result of a convolution in float that is an output of the graph. */
+struct vsm_cuda_plan_output {
+    size_t port;         /* among the graph's outputs */
+    const float *planes; /* [batch, channels, height, width] */
+};
+
 struct vsm_cuda_plan {
     int batch, height, width;
     struct vsm_cuda_step *steps;
     int step_count, step_capacity;
     struct vsm_cuda_plan_state states[VSM_CUDA_PLAN_STATES];
     int state_count;
-    float *source, *fit, *matte;
+    struct vsm_cuda_plan_output outputs[VSM_CUDA_PLAN_OUTPUTS];
+    int output_count;
+    float *source, *fit, *matte; /* fit and matte NULL: the graph has none */
     int *bad;
     void **memory; /* every block of device memory */
     int memory_count, memory_capacity;

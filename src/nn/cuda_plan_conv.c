@@ -29,7 +29,7 @@ static void plan_dense(struct vsm_cuda_planner *p, const struct vsm_graph_node *
     step->outputs = out->channels;
     step->weights = vsm_cuda_planner_upload(p, w->data, vsm_tensor_bytes(w));
     step->bias = bias ? vsm_cuda_planner_upload(p, bias->data, vsm_tensor_bytes(bias)) : NULL;
-    step->act = (enum vsm_cuda_act)vsm_cuda_planner_int_attribute(node, "activation", 0);
+    step->act = vsm_cuda_planner_activation(p, node);
     step->to = out->vector;
     step->bytes = (double)vsm_tensor_bytes(w);
     snprintf(step->name, sizeof(step->name), "dense %d-%d", x->channels, out->channels);
@@ -300,7 +300,7 @@ void vsm_cuda_plan_conv_add(struct vsm_cuda_planner *p, const struct vsm_graph_n
         return;
     }
     conv.size = (int)w->dims[2];
-    conv.act = (enum vsm_cuda_act)vsm_cuda_planner_int_attribute(node, "activation", 0);
+    conv.act = vsm_cuda_planner_activation(p, node);
     conv.in[0] = join_parts(p, node, conv.height, conv.width, l);
     lay_out_halves(l, (int)w->dims[0], node->output_count == 2);
     pack_weights(p, w, bias, l, &conv);

@@ -136,6 +136,15 @@ const struct vsm_tensor *vsm_cuda_planner_weight(const struct vsm_cuda_planner *
     return p->graph->values[node->inputs[index]].weight;
 }
 
+enum vsm_cuda_act vsm_cuda_planner_activation(struct vsm_cuda_planner *p, const struct vsm_graph_node *node)
+{
+    const enum vsm_cuda_act act = (enum vsm_cuda_act)vsm_cuda_planner_int_attribute(node, "activation", 0);
+
+    if (act == VSM_CUDA_ACT_RELU6)
+        vsm_cuda_planner_refuse(p, node, "has an activation that only float has");
+    return act;
+}
+
 size_t vsm_cuda_planner_pixels(const struct vsm_cuda_planner *p, int height, int width)
 {
     return (size_t)p->plan->batch * (size_t)height * (size_t)width;

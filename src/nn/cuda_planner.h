@@ -18,6 +18,7 @@ enum vsm_cuda_planner_place {
     VSM_CUDA_PLANNER_STATE_IN,
     VSM_CUDA_PLANNER_MAP,
     VSM_CUDA_PLANNER_VECTOR,
+    VSM_CUDA_PLANNER_PLANES,
     VSM_CUDA_PLANNER_MATTE
 };
 
@@ -25,6 +26,7 @@ struct vsm_cuda_planner_value {
     enum vsm_cuda_planner_place place;
     int channels, height, width; /* without padding */
     struct vsm_cuda_view view;   /* of a map */
+    float *planes;               /* of planes and the source: [channels][height][width] for each image */
     float *vector;               /* of a vector: [parts][channels] for each image, to be added */
     int parts;
     int state;
@@ -63,6 +65,9 @@ struct vsm_cuda_planner_value *vsm_cuda_planner_input(struct vsm_cuda_planner *p
                                                       const struct vsm_graph_node *node, size_t index);
 const struct vsm_tensor *vsm_cuda_planner_weight(const struct vsm_cuda_planner *p,
                                                  const struct vsm_graph_node *node, size_t index);
+
+/* The attribute "activation", for what runs in half precision. */
+enum vsm_cuda_act vsm_cuda_planner_activation(struct vsm_cuda_planner *p, const struct vsm_graph_node *node);
 
 /* Of all images of a batch. */
 size_t vsm_cuda_planner_pixels(const struct vsm_cuda_planner *p, int height, int width);

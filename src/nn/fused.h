@@ -11,6 +11,11 @@
  *                  output channels. "same" padding.
  *                  Attributes: stride, activation, firsts, counts
  *   vsm:Depthwise  x, weight, bias; attributes: stride, dilation, activation. "same" padding
+ *   vsm:FullConv   x, weight, bias, residual -> act(conv + bias) + residual, all in float: 1x1, 3x3 of a picture, or 3x3
+ *                  depthwise; bias and residual (1x1 only) are optional, a residual of half the size is doubled. "same"
+ *                  padding, all round or, with stride 2 and `even`, below and to the right only. Its input is the source or
+ *                  another one's result, which may be an output of the graph. Activations none, ReLU, ReLU6, sigmoid.
+ *                  Attributes: depthwise, stride, even, activation
  *   vsm:Gru        x, state, gates' weight and bias (reset, update), candidate's weight and bias -> new state
  *   vsm:Fit        src, matte -> [batch, 8, h, w]; attribute: eps (cuda/fit.h)
  *   GlobalAveragePool x -> a vector
@@ -22,6 +27,7 @@
 #define VSM_FUSED_HALVE     "vsm:Halve"
 #define VSM_FUSED_CONV      "vsm:Conv"
 #define VSM_FUSED_DEPTHWISE "vsm:Depthwise"
+#define VSM_FUSED_FULL_CONV "vsm:FullConv"
 #define VSM_FUSED_GRU       "vsm:Gru"
 #define VSM_FUSED_FIT       "vsm:Fit"
 #define VSM_FUSED_MEAN      "GlobalAveragePool"
@@ -46,6 +52,7 @@ enum vsm_fused_activation {
     VSM_FUSED_SIGMOID,
     VSM_FUSED_TANH,
     VSM_FUSED_HARDSIGMOID,
+    VSM_FUSED_RELU6, /* vsm:FullConv only */
 };
 
 #endif

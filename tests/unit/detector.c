@@ -2,8 +2,11 @@
 
 #include "base/mem.h"
 #include "build_config.h"
+#include "cuda/device.h"
 #include "media/still.h"
 #include "models/detector_graph.h"
+#include "nn/fused.h"
+#include "nn/graph_data.h"
 #include "tap.h"
 
 #include <unistd.h>
@@ -286,6 +289,56 @@ static void test_network_equals_the_original(void)
     vsm_tensor_unref(&source);
 }
 
+/* Of the CUDA back end's convolutions alone, with the same ports and as many weights. */
+static void test_fused_graph(void)
+{
+    int64_t numbers[2] = {0, 0};
+    struct vsm_graph *graphs[2] = {NULL, NULL};
+    struct vsm_tfjs *weights = NULL;
+
+    if (access(MODEL, R_OK) != 0) {
+        tap_skip("no detector weights");
+        return;
+    }
+    CHECK_INT(vsm_tfjs_open(MODEL, &weights), VSM_OK);
+    CHECK_INT(vsm_detector_graph_build(weights, 128, &graphs[0]), VSM_OK);
+    CHECK_INT(vsm_detector_graph_build_fused(weights, 128, &graphs[1]), VSM_OK);
+    CHECK_INT(graphs[1]->output_count, graphs[0]->output_count);
+    for (size_t i = 0; i < graphs[0]->output_count; i++) {
+        const struct vsm_graph_port *a = &graphs[0]->outputs[i], *b = &graphs[1]->outputs[i];
+
+        CHECK_STR(b->name, a->name);
+        CHECK(memcmp(a->dims, b->dims, sizeof(a->dims)) == 0);
+    }
+    for (size_t i = 0; i < graphs[1]->node_count; i++)
+        CHECK_STR(graphs[1]->nodes[i].op, VSM_FUSED_FULL_CONV);
+    for (int g = 0; g < 2; g++) {
+        for (size_t i = 0; i < graphs[g]->value_count; i++) {
+            const struct vsm_tensor *weight = graphs[g]->values[i].weight;
+
+            numbers[g] += weight && weight->rank == 4 ? vsm_tensor_count(weight) : 0;
+        }
+        vsm_graph_destroy(graphs[g]);
+    }
+    CHECK(numbers[0] > 1000000);
+    CHECK_INT(numbers[1], numbers[0]);
+    vsm_tfjs_close(weights);
+}
+
+static void test_no_device(void)
+{
+    const struct vsm_session_options session = {.device = VSM_DEVICE_CUDA, .threads = 1};
+    struct vsm_detector *detector = NULL;
+    struct vsm_cuda_info info;
+
+    if (access(MODEL, R_OK) != 0 || vsm_cuda_device_info(&info) == VSM_OK) {
+        tap_skip("no detector weights, or a device");
+        return;
+    }
+    CHECK_INT(vsm_detector_create(MODEL, &session, &detector), VSM_E_DEVICE);
+    CHECK(!detector);
+}
+
 int main(void)
 {
     RUN(test_one_person);
@@ -295,6 +348,8 @@ int main(void)
     RUN(test_fit);
     RUN(test_unknown_files_are_refused);
     RUN(test_network_equals_the_original);
+    RUN(test_fused_graph);
+    RUN(test_no_device);
     RUN(test_photographs);
     return tap_done();
 }
