@@ -14,6 +14,9 @@
 #define DEVICE_BUFFER_FRAMES 1
 #define HOST_BUFFER_FRAMES   (VSM_DEVICE_REVIEW_AHEAD - 3)
 
+_Static_assert(2 * HOST_BUFFER_FRAMES + 2 < VSM_REPAIR_DELAY_FRAMES,
+               "two queues and two stages from the network to a decision about its states");
+
 /* NULL, or what these settings want that the device path does not do. */
 static const char *misfit_of_settings(const struct vsm_config *config)
 {
@@ -200,15 +203,19 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stage
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
                             struct vsm_parallel *pool, struct vsm_gpu_stages *stages)
 {
-    const struct vsm_device_review_options options = {.select = plan->people.kind != VSM_PEOPLE_ALL,
-                                                      .stereo = stereo,
-                                                      .pool = pool,
-                                                      .look_threads = vsm_parallel_threads(pool)};
-    const int status = vsm_device_review_create(&options, &stages->review);
+    struct vsm_device_review_options options = {.select = plan->people.kind != VSM_PEOPLE_ALL,
+                                                .stereo = stereo,
+                                                .pool = pool,
+                                                .look_threads = vsm_parallel_threads(pool)};
+    int status = stereo ? vsm_repair_delay_create(&stages->repairs) : VSM_OK;
 
+    options.repairs = stages->repairs;
+    if (status == VSM_OK)
+        status = vsm_device_review_create(&options, &stages->review);
     stages->compares = stereo != NULL;
     if (status == VSM_OK)
         vsm_gpu_refine_stage_set_review(stages->refine, stages->review);
+    vsm_gpu_stage_set_repairs(stages->network, stages->repairs);
     return status;
 }
 
@@ -217,6 +224,7 @@ void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages)
     vsm_gpu_stage_destroy(stages->network);
     vsm_gpu_refine_stage_destroy(stages->refine);
     vsm_device_review_destroy(stages->review);
+    vsm_repair_delay_destroy(stages->repairs);
     vsm_gpu_upload_stage_destroy(stages->upload);
     *stages = (struct vsm_gpu_stages){0};
 }

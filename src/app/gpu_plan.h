@@ -41,6 +41,7 @@ struct vsm_gpu_stages {
     struct vsm_gpu_upload_stage *upload;
     struct vsm_gpu_stage *network;
     struct vsm_device_review *review; /* NULL: nothing of a frame is looked at on the host */
+    struct vsm_repair_delay *repairs; /* from the review to the network; NULL: the eyes are not compared */
     bool compares;                    /* the review compares the eyes, in a stage of its own */
     struct vsm_gpu_refine_stage *refine;
 };

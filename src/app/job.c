@@ -147,6 +147,8 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
     /* What began with an older program on a GPU has no such record. */
     if (status == VSM_OK && checkpoint && job->stereo && vsm_state_find(checkpoint->state, "stereo"))
         status = vsm_stereo_manager_restore(job->stereo, checkpoint->state);
+    if (status == VSM_OK && checkpoint && job->gpu.repairs)
+        status = vsm_repair_delay_restore(job->gpu.repairs, checkpoint->state, checkpoint->next_seq);
     if (status == VSM_OK)
         status = open_writers(job, checkpoint);
     job->resumed = checkpoint ? checkpoint->next_seq : 0;

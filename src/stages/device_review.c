@@ -259,7 +259,7 @@ int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_fr
 
 static int compare_eyes(struct vsm_device_review *r, const float *const rgb[VSM_MAX_VIEWS])
 {
-    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0}; /* none that could be repaired */
+    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0}; /* not here */
     struct ahead *ahead;
     int status;
 
@@ -405,6 +405,9 @@ int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_fra
 
     if (status == VSM_OK && review->stereo.run)
         status = compare_eyes(review, rgb);
+    if (status == VSM_OK && review->options.repairs)
+        vsm_repair_delay_post(review->options.repairs, frame->seq, frame->scene_cut,
+                              vsm_stereo_manager_repairs(review->options.stereo));
     if (status == VSM_OK && gated)
         status = close_to_others(review, rgb);
     for (int view = 0; view < frame->view_count && status == VSM_OK; view++) {
@@ -425,5 +428,8 @@ int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_fra
 
 int vsm_device_review_save(const struct vsm_device_review *review, struct vsm_state *state)
 {
-    return review->stereo.barrier ? review->stereo.barrier(review->stereo.self, state) : VSM_OK;
+    const int status = review->stereo.barrier ? review->stereo.barrier(review->stereo.self, state) : VSM_OK;
+
+    return status == VSM_OK && review->options.repairs ? vsm_repair_delay_save(review->options.repairs, state)
+                                                       : status;
 }

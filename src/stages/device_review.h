@@ -3,9 +3,9 @@
  *
  * The frame's digest (frame/frame.h) has the network's picture and the maps of alpha. stages/stereo_manager.h
  * works on those, people/gate.h on what that leaves, as on the CPU, and what both changed becomes an edit of
- * the maps on the device (cuda/review.h). One difference from the CPU's way: the recurrent states of a mended
- * eye are not repaired, because the network is at the next frame already; what it gets wrong again is mended
- * again. Comparing may be done in two halves by two threads, so that it keeps a faster pace: the first is a
+ * the maps on the device (cuda/review.h). One difference from the CPU's way: the recurrent states of an eye that
+ * recovers are repaired some frames later (stages/repair_delay.h), because the network is at the next frame
+ * already. Comparing may be done in two halves by two threads, so that it keeps a faster pace: the first is a
  * twin of the manager. No state of its own; record "stereo" is the manager's and is understood by both ways.
  */
 #ifndef VSM_STAGES_DEVICE_REVIEW_H
@@ -14,6 +14,7 @@
 #include "base/parallel.h"
 #include "base/status.h"
 #include "frame/frame.h"
+#include "stages/repair_delay.h"
 #include "stages/stereo_manager.h"
 
 #include <stdbool.h>
@@ -23,8 +24,10 @@ struct vsm_device_review;
 struct vsm_device_review_options {
     bool select;                       /* leave out who is not chosen */
     struct vsm_stereo_manager *stereo; /* borrowed; NULL: eyes are not compared */
-    struct vsm_parallel *pool;         /* borrowed; may be NULL */
-    int look_threads;                  /* of looking, by itself; 0 = the frame's run looks too */
+    struct vsm_repair_delay
+        *repairs;              /* borrowed; gets what every frame wants of the states; NULL: nobody does */
+    struct vsm_parallel *pool; /* borrowed; may be NULL */
+    int look_threads;          /* of looking, by itself; 0 = the frame's run looks too */
 };
 
 /* Frames that may be between the begin of looking and the end of their run. */
@@ -48,7 +51,7 @@ int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_fr
 int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
                           struct vsm_device_review_rows rows[VSM_MAX_VIEWS]) VSM_NODISCARD;
 
-/* Appends what the CPU's way appends. */
+/* Appends what the CPU's way appends, and repairs that are under way. */
 int vsm_device_review_save(const struct vsm_device_review *review, struct vsm_state *state) VSM_NODISCARD;
 
 #endif

@@ -225,6 +225,22 @@ int vsm_gpu_sets_forget(struct vsm_gpu_sets *sets)
     return vsm_gpu_views_set_states(&sets->now, fresh);
 }
 
+int vsm_gpu_sets_repair(struct vsm_gpu_sets *sets, const struct vsm_state_repairs *repairs)
+{
+    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
+    int status;
+
+    if (!vsm_state_repairs_fit(repairs, sets->now.views, sets->now.count))
+        return VSM_OK;
+    status = vsm_gpu_views_get_states(&sets->now, states);
+    if (!status) {
+        vsm_state_repairs_apply(repairs, states);
+        status = vsm_gpu_views_set_states(&sets->now, states);
+    }
+    reset(states);
+    return status;
+}
+
 /* Appends a set's states. */
 static int save_states(const struct vsm_gpu_set *set, struct vsm_bytes_out *out)
 {

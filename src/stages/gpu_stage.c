@@ -32,6 +32,7 @@ struct vsm_gpu_stage {
     bool digests_wanted;
     struct vsm_gpu_digests digests[2]; /* of one batch of views and of two */
     struct vsm_matte_counters counters;
+    struct vsm_repair_delay *repairs; /* NULL: states are left alone */
 
     struct vsm_tensor *shown[VSM_MAX_VIEWS]; /* for the director: alpha's maps as of the digest */
 
@@ -212,6 +213,11 @@ int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_dire
                                                                                      : VSM_OK;
 }
 
+void vsm_gpu_stage_set_repairs(struct vsm_gpu_stage *stage, struct vsm_repair_delay *repairs)
+{
+    stage->repairs = repairs;
+}
+
 /* Views whose networks found no memory beside all that was kept may find it now. */
 static int choose_views(struct vsm_gpu_stage *stage, const struct vsm_frame *frame)
 {
@@ -382,6 +388,15 @@ static int adapt(struct vsm_gpu_stage *stage, uint64_t start)
     return change_grid(stage);
 }
 
+/* What comparing the eyes has found some frames ago. */
+static int repair_states(struct vsm_gpu_stage *stage, const struct vsm_frame *frame)
+{
+    const struct vsm_state_repairs *repairs;
+    const int status = vsm_repair_delay_take(stage->repairs, frame->seq, frame->scene_cut, &repairs);
+
+    return status || !repairs ? status : vsm_gpu_sets_repair(&stage->sets, repairs);
+}
+
 static int run_locked(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     const uint64_t start = vsm_clock_ns();
@@ -392,6 +407,8 @@ static int run_locked(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
         status = vsm_gpu_sets_forget(&stage->sets);
     if (!status)
         status = choose_views(stage, frame);
+    if (!status && stage->repairs)
+        status = repair_states(stage, frame);
     if (!status)
         status = take_room_adapted(stage, frame);
     if (!status)

@@ -26,6 +26,7 @@
 #include "models/rvm.h"
 #include "stages/composite_stage.h"
 #include "stages/matte_record.h"
+#include "stages/repair_delay.h"
 #include "stages/scaling.h"
 #include "stages/view_director.h"
 
@@ -49,6 +50,8 @@ int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options,
 /* Views that are chosen frame by frame; wants a digest. Before the pipeline runs and before restore;
  * borrowed. */
 int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director) VSM_NODISCARD;
+/* States are repaired as the comparison of the eyes wants it; NULL: never. Before the pipeline runs; borrowed. */
+void vsm_gpu_stage_set_repairs(struct vsm_gpu_stage *stage, struct vsm_repair_delay *repairs);
 void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage);
 /* next_seq: of the first frame to come. */
 int vsm_gpu_stage_restore(struct vsm_gpu_stage *stage, const struct vsm_state *state,

@@ -11,9 +11,7 @@
 
 #define RECORD "stereo"
 
-/* Shares of an eye's people that are mended: from the first its network's state is too, from the second everywhere. */
-#define REPAIR       0.02f
-#define REPAIR_WHOLE 0.50f
+#define REPAIR 0.02f /* share of an eye's people that must be mended for its network's state to be repaired */
 
 struct vsm_stereo_manager {
     struct vsm_stereo_manager_options options;
@@ -22,9 +20,10 @@ struct vsm_stereo_manager {
     struct vsm_eye_health health;
     struct vsm_stereo_tally tally;
     struct vsm_stereo_list list;
-    struct vsm_stereo_look look; /* of run() */
-    bool cut;                    /* a scene has begun in a frame that could not be compared */
-    atomic_int mean;             /* for vsm_stereo_manager_mean() */
+    struct vsm_stereo_look look;      /* of run() */
+    struct vsm_state_repairs repairs; /* of the last frame */
+    bool cut;                         /* a scene has begun in a frame that could not be compared */
+    atomic_int mean;                  /* for vsm_stereo_manager_mean() */
 };
 
 bool vsm_stereo_manager_fits(const struct vsm_view *views, int view_count)
@@ -65,6 +64,7 @@ void vsm_stereo_manager_destroy(struct vsm_stereo_manager *manager)
     if (!manager)
         return;
     vsm_stereo_list_close(&manager->list);
+    vsm_state_repairs_clear(&manager->repairs);
     vsm_stereo_grids_clear(&manager->grids);
     vsm_mem_free(manager);
 }
@@ -78,19 +78,6 @@ const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_st
                                                              int pair)
 {
     return &manager->grids.pairs[pair].result;
-}
-
-/* The eye goes on from what the other one remembers of the same people. */
-static void repair_state(const struct vsm_stereo_grids_pair *pair, int eye, bool whole,
-                         const struct vsm_rvm_state *from, const struct vsm_rvm_state *to)
-{
-    for (int i = 0; i < VSM_RVM_STATES; i++) {
-        if (!from->r[i] || !to->r[i] || to->r[i]->place != VSM_PLACE_HOST)
-            continue;
-        vsm_stereo_pair_copy(pair->stereo, (enum vsm_eye)eye, whole, vsm_tensor_f32(from->r[i]),
-                             (int)to->r[i]->dims[2], (int)to->r[i]->dims[1], (int)to->r[i]->dims[0],
-                             vsm_tensor_f32(to->r[i]));
-    }
 }
 
 static struct vsm_stereo_pair_frame frame_of(const struct vsm_stereo_manager *m, int k,
@@ -108,16 +95,27 @@ static struct vsm_stereo_pair_frame frame_of(const struct vsm_stereo_manager *m,
                                           .scene_cut = look->scene_cut};
 }
 
-static void settle_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pair *pair,
-                        const struct vsm_stereo_pair_frame *frame, struct vsm_matte *mattes,
-                        struct vsm_rvm_state *states, struct vsm_stereo_pair_look *look)
+/* The eye goes on from what the other one remembers of the same people. */
+static int want_repair(struct vsm_stereo_manager *m, const struct vsm_frame *frame, int k, int eye)
 {
+    struct vsm_stereo_repair *repair = vsm_state_repairs_add(&m->repairs, frame, 2 * k + eye);
+
+    if (!repair)
+        return VSM_E_NOMEM;
+    vsm_stereo_pair_repair(m->grids.pairs[k].stereo, (enum vsm_eye)eye, repair);
+    return VSM_OK;
+}
+
+static int settle_pair(struct vsm_stereo_manager *m, int k, struct vsm_frame *whole,
+                       const struct vsm_stereo_pair_frame *frame, struct vsm_stereo_pair_look *look)
+{
+    struct vsm_stereo_grids_pair *pair = &m->grids.pairs[k];
     const struct vsm_stereo_pair_result *r = &pair->result;
+    int status = VSM_OK;
 
     vsm_stereo_pair_settle(pair->stereo, frame, look, &pair->result);
     for (int eye = 0; eye < 2; eye++) {
-        float *maps = vsm_tensor_f32(mattes[eye].coefficients);
-        const bool whole = r->taken[eye] > REPAIR_WHOLE || frame->faults[eye] == VSM_EYE_HEALTH_BLACK;
+        float *maps = vsm_tensor_f32(whole->mattes[2 * k + eye].coefficients);
 
         if (r->weight[eye])
             vsm_stereo_maps_replace(&(struct vsm_stereo_maps){.rgb = frame->rgb[eye],
@@ -129,10 +127,11 @@ static void settle_pair(struct vsm_stereo_manager *m, struct vsm_stereo_grids_pa
                                                               .alpha = pair->alpha[eye],
                                                               .fitted = pair->fitted},
                                     m->options.pool);
-        if (r->taken[eye] > REPAIR)
-            repair_state(pair, eye, whole, &states[!eye], &states[eye]);
+        if (status == VSM_OK && r->recovers[eye] && r->taken[eye] > REPAIR)
+            status = want_repair(m, whole, k, eye);
     }
     vsm_stereo_pair_end(pair->stereo, frame, &pair->result);
+    return status;
 }
 
 /* By the first pair of views that has matched anything. */
@@ -224,7 +223,7 @@ int vsm_stereo_manager_look(struct vsm_stereo_manager *manager, const struct vsm
 
 /* look: of another manager, or, with `own`, begun by this one. */
 static int settle(struct vsm_stereo_manager *m, struct vsm_frame *frame, const float *const rgb[],
-                  struct vsm_rvm_state *states, struct vsm_stereo_look *look, bool own)
+                  struct vsm_stereo_look *look, bool own)
 {
     struct vsm_stereo_grids_pair *pairs = m->grids.pairs;
     int status = VSM_OK;
@@ -241,9 +240,10 @@ static int settle(struct vsm_stereo_manager *m, struct vsm_frame *frame, const f
             look->pairs[k].planes = pairs[k].looking;
             vsm_stereo_pair_look(pairs[k].stereo, &f, &look->pairs[k]);
         }
-        settle_pair(m, &pairs[k], &f, &frame->mattes[2 * k], &states[2 * k], &look->pairs[k]);
+        status = settle_pair(m, k, frame, &f, &look->pairs[k]);
         vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, look->faults, &pairs[k].result);
-        status = vsm_stereo_list_add(&m->list, frame->index, k, look->faults, &pairs[k].result);
+        if (status == VSM_OK)
+            status = vsm_stereo_list_add(&m->list, frame->index, k, look->faults, &pairs[k].result);
         vsm_stereo_grids_end(&pairs[k]);
     }
     vsm_scratch_end();
@@ -257,15 +257,15 @@ static int settle(struct vsm_stereo_manager *m, struct vsm_frame *frame, const f
 int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
                               const float *const rgb[], struct vsm_stereo_look *look)
 {
-    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0}; /* none that could be repaired */
     bool comparable;
     int status = look->comparable ? follow_views(manager, frame, &comparable) : VSM_OK;
 
+    vsm_state_repairs_clear(&manager->repairs);
     manager->cut = !look->comparable && (manager->cut || frame->scene_cut);
     if (status != VSM_OK || !look->comparable)
         return status;
     manager->health = look->health;
-    return settle(manager, frame, rgb, states, look, false);
+    return settle(manager, frame, rgb, look, false);
 }
 
 static int run(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states)
@@ -273,7 +273,17 @@ static int run(void *self, struct vsm_frame *frame, const float *const rgb[], st
     struct vsm_stereo_manager *m = self;
     int status = begin_look(m, frame, rgb, &m->look);
 
-    return status == VSM_OK && m->look.comparable ? settle(m, frame, rgb, states, &m->look, true) : status;
+    vsm_state_repairs_clear(&m->repairs);
+    if (status == VSM_OK && m->look.comparable)
+        status = settle(m, frame, rgb, &m->look, true);
+    if (status == VSM_OK)
+        vsm_state_repairs_apply(&m->repairs, states);
+    return status;
+}
+
+struct vsm_state_repairs *vsm_stereo_manager_repairs(struct vsm_stereo_manager *manager)
+{
+    return &manager->repairs;
 }
 
 static void save(const struct vsm_stereo_manager *m, struct vsm_bytes_out *out)

@@ -12,6 +12,9 @@
 #define COVERED   0.5f /* share of a cell's people that the other eye must show to need no search of its own */
 #define MIN_ALPHA 0.10f /* mean alpha of a cell with people that are searched */
 
+/* Share of a cell that was taken from the other eye, from which on its memory is too once the cell is given back. */
+#define REPAIR 0.5f
+
 struct vsm_stereo_pair {
     struct vsm_stereo_pair_options options;
     struct vsm_mend_grid grid;
@@ -21,6 +24,7 @@ struct vsm_stereo_pair {
     struct vsm_alignment alignment;
     struct vsm_mend mend;
     struct vsm_consensus consensus;
+    float released[2][VSM_MEND_CELLS]; /* the last frame's repair, by cell */
     uint8_t need[VSM_MEND_CELLS];
     struct vsm_stereo_pair_look *settled; /* the last one; borrowed */
     float *target[2];                     /* lent */
@@ -251,6 +255,21 @@ static void find_common(struct vsm_stereo_pair *pair, const struct vsm_stereo_pa
     vsm_consensus_find(&pair->consensus, &eyes, pair->target, pair->weight, pair->options.pool);
 }
 
+/* The places of which less is taken than the frame before. Not sooner: while the eye's picture does not show its people,
+ * states that say it does make the network guess, and what it guesses passes for the eye's own. */
+static bool find_released(struct vsm_stereo_pair *pair, int eye, const float *before)
+{
+    bool any = false;
+
+    for (int i = 0; i < VSM_MEND_CELLS; i++) {
+        const bool released = before[i] > REPAIR && pair->mend.share[eye][i] < before[i];
+
+        pair->released[eye][i] = released ? before[i] : 0.0f;
+        any = any || released;
+    }
+    return any;
+}
+
 static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                  const struct vsm_stereo_pair_look *look, struct vsm_stereo_pair_result *result)
 {
@@ -262,12 +281,16 @@ static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_fram
     float common;
 
     for (int eye = 0; eye < 2; eye++) {
+        float before[VSM_MEND_CELLS];
+
+        memcpy(before, pair->mend.share[eye], sizeof(before));
         signs[eye] = (struct vsm_mend_eye){.own = frame->alpha[eye],
                                            .moved = look->moved[eye],
                                            .settled = look->settled[eye],
                                            .doubt = eye == 1 ? doubt : -doubt,
                                            .least = (float)pair->options.threshold};
         result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye], pair->options.pool);
+        result->recovers[eye] = find_released(pair, eye, before);
     }
     common = vsm_consensus_judge(&pair->consensus, maps, mended);
     if (result->taken[0] <= 0.0f && result->taken[1] <= 0.0f && common <= 0.0f)
@@ -322,15 +345,12 @@ void vsm_stereo_pair_end(struct vsm_stereo_pair *pair, const struct vsm_stereo_p
         vsm_mend_note(&pair->mend, eye, &pair->grid, frame->alpha[eye], pair->options.pool);
 }
 
-void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_eye, bool whole,
-                          const float *from, int width, int height, int channels, float *to)
+void vsm_stereo_pair_repair(const struct vsm_stereo_pair *pair, enum vsm_eye eye,
+                            struct vsm_stereo_repair *repair)
 {
-    float share[VSM_MEND_CELLS];
-
-    for (int i = 0; i < VSM_MEND_CELLS; i++)
-        share[i] = whole ? 1.0f : pair->mend.share[to_eye][i];
-    vsm_transfer_planes(&pair->settled->map[to_eye], pair->grid.width, from, width, height, channels, share,
-                        to);
+    repair->grid_width = pair->grid.width;
+    repair->map = pair->settled->map[eye];
+    memcpy(repair->share, pair->released[eye], sizeof(repair->share));
 }
 
 void vsm_stereo_pair_past(const struct vsm_stereo_pair *pair, struct vsm_stereo_past *past)

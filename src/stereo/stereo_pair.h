@@ -14,6 +14,7 @@
 #include "stereo/disparity.h"
 #include "stereo/eye_health.h"
 #include "stereo/stereo_past.h"
+#include "stereo/stereo_repair.h"
 
 #include <stdbool.h>
 
@@ -54,7 +55,8 @@ struct vsm_stereo_pair_result {
     /* The eyes belong together, both pictures are of this moment, and people, if there are any, could be matched
      * (vsm_disparity_can()) in one eye at least. */
     bool measured;
-    float taken[2]; /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
+    float taken[2];   /* share of the people of an eye that was taken from the other, 0..1; > 0: mended */
+    bool recovers[2]; /* places of which most was taken are given back to the eye from this frame on */
     /* On the grid: alpha as it was + weight * (target - that) is what it should become, NULL where nothing changes. The
      * weight is valid until the next frame, the target as long as the lent memory. */
     const float *weight[2], *target[2];
@@ -89,10 +91,9 @@ void vsm_stereo_pair_settle(struct vsm_stereo_pair *pair, const struct vsm_stere
 void vsm_stereo_pair_end(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
                          struct vsm_stereo_pair_result *result);
 
-/* Replaces what an eye has by what the other has at the same person, after vsm_stereo_pair_settle(): planes of any
- * resolution, as vsm_transfer_planes(). `whole`: everywhere, else where this frame was mended. */
-void vsm_stereo_pair_copy(const struct vsm_stereo_pair *pair, enum vsm_eye to_eye, bool whole,
-                          const float *from, int width, int height, int channels, float *to);
+/* After vsm_stereo_pair_settle(): what an eye that recovers should take over from the other one. */
+void vsm_stereo_pair_repair(const struct vsm_stereo_pair *pair, enum vsm_eye eye,
+                            struct vsm_stereo_repair *repair);
 
 /* What it knows of the scene; and to go on, between two frames, from what pairs of other views of these eyes knew:
  * VSM_E_NOMEM. */
