@@ -3,7 +3,7 @@
  *   make_stereo_truth [options] SCENE PREFIX      writes PREFIX.source.mkv, PREFIX.alpha.mkv and PREFIX.json
  *   make_stereo_truth --list
  *
- * Scenes: tools/truth_scenes.c; options override what the scene says of the cameras. Both videos are side by
+ * Scenes: tools/truth_scenes.c; options override what the scene says of the cameras, and --cast who is in it. Both videos are side by
  * side; the alpha is 8-bit grey, full range, FFV1. In the JSON, lengths are metres, angles degrees, u and v
  * pixels of one eye, and disparity is left u - right u (vertical: left v - right v) of the true eyes, also if
  * they are swapped. Faults change one eye's colours only: the truth stays what ought to be found. Same
@@ -64,7 +64,7 @@ static void write_bands(const struct stage *stage, const struct vsm_billboards_s
 static void write_person(const struct stage *stage, int n, const struct vsm_billboards_person *person,
                          const struct vsm_billboards_seen *seen)
 {
-    double height = vsm_cutout_find(stage->options->scene->cast[n].person)->height;
+    double height = vsm_cutout_find(stage->options->camera.cast[n].person)->height;
     double middle[3] = {person->distance * sin(person->azimuth), person->bottom + 0.5 * height,
                         person->distance * cos(person->azimuth)};
     double left[2] = {0}, right[2] = {0};
@@ -99,7 +99,7 @@ static void write_head(const struct stage *stage)
         o->camera.gain, o->camera.noise, o->fault.eye ? "right" : "left", vsm_eye_faults_name(o->fault.kind),
         o->fault.from, o->fault.count);
     for (int n = 0; n < stage->film.cast_count; n++)
-        fprintf(stage->json, "%s\"%s\"", n ? ", " : "", o->scene->cast[n].person);
+        fprintf(stage->json, "%s\"%s\"", n ? ", " : "", o->camera.cast[n].person);
     fprintf(stage->json, "],\n \"truth\": [\n");
 }
 
@@ -209,10 +209,32 @@ static int list_scenes(void)
     return VSM_EXIT_OK;
 }
 
+/* PERSON:FROM:TO:METRES[,...], angles in degrees. */
+static bool parse_cast(const char *text, struct vsm_truth_scenes_role cast[VSM_TRUTH_SCENES_MAX_CAST])
+{
+    int count = 0;
+
+    for (int size = 0; *text; text += size + (text[size] == ',')) {
+        struct vsm_truth_scenes_role role;
+        char name[16];
+
+        if (count == VSM_TRUTH_SCENES_MAX_CAST ||
+            sscanf(text, "%15[a-z]:%lf:%lf:%lf%n", name, &role.from_azimuth, &role.to_azimuth,
+                   &role.from_distance, &size) != 4 ||
+            !vsm_cutout_find(name) || !(role.from_distance > 0.1) || (text[size] && text[size] != ','))
+            return false;
+        role.person = vsm_cutout_find(name)->name;
+        role.to_distance = role.from_distance;
+        cast[count++] = role;
+    }
+    return count > 0;
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: make_stereo_truth [--data FOLDER] [--frames N] [--eye PIXELS] [--codec ENCODER]\n"
                     "           [--vertical DEGREES] [--gain FACTOR] [--swap] [--noise STEPS]\n"
+                    "           [--cast PERSON:FROM:TO:METRES[,...]]\n"
                     "           [--fault [left:]black|frozen|blurred|finger:FROM:COUNT] SCENE PREFIX\n"
                     "       make_stereo_truth --list\n");
     return VSM_EXIT_USAGE;
@@ -220,12 +242,17 @@ static int usage(void)
 
 static bool parse(int argc, char **argv, struct options *options)
 {
-    static const struct option known[] = {
-        {"data", required_argument, NULL, 'd'},     {"frames", required_argument, NULL, 'f'},
-        {"eye", required_argument, NULL, 'e'},      {"codec", required_argument, NULL, 'c'},
-        {"vertical", required_argument, NULL, 'v'}, {"gain", required_argument, NULL, 'g'},
-        {"swap", no_argument, NULL, 's'},           {"noise", required_argument, NULL, 'n'},
-        {"fault", required_argument, NULL, 'x'},    {0}};
+    static const struct option known[] = {{"data", required_argument, NULL, 'd'},
+                                          {"frames", required_argument, NULL, 'f'},
+                                          {"eye", required_argument, NULL, 'e'},
+                                          {"codec", required_argument, NULL, 'c'},
+                                          {"vertical", required_argument, NULL, 'v'},
+                                          {"gain", required_argument, NULL, 'g'},
+                                          {"swap", no_argument, NULL, 's'},
+                                          {"noise", required_argument, NULL, 'n'},
+                                          {"fault", required_argument, NULL, 'x'},
+                                          {"cast", required_argument, NULL, 'p'},
+                                          {0}};
     struct vsm_truth_scenes_scene over = {.vertical = NAN, .gain = NAN, .noise = NAN};
     int letter;
 
@@ -246,7 +273,10 @@ static bool parse(int argc, char **argv, struct options *options)
             over.swapped = true;
         else if (letter == 'n')
             over.noise = atof(optarg);
-        else if (letter != 'x' || !vsm_eye_faults_parse(optarg, &options->fault))
+        else if (letter == 'p') {
+            if (!parse_cast(optarg, over.cast))
+                return false;
+        } else if (letter != 'x' || !vsm_eye_faults_parse(optarg, &options->fault))
             return false;
     }
     if (argc - optind != 2 || options->frames < 1 || options->eye < 64 || options->eye > 8192 ||
@@ -254,6 +284,8 @@ static bool parse(int argc, char **argv, struct options *options)
         return false;
     options->prefix = argv[optind + 1];
     options->camera = *options->scene;
+    if (over.cast[0].person)
+        memcpy(options->camera.cast, over.cast, sizeof(over.cast));
     if (!isnan(over.vertical))
         options->camera.vertical = over.vertical;
     if (!isnan(over.gain))

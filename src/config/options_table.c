@@ -442,8 +442,8 @@ const struct vsm_option vsm_options_table[] = {
      .unit = "degrees",
      .in_hash = true,
      .help = "Width of turned views; auto is twice what the people take, from 50 to 100, or 120 where they "
-             "are that far apart. "
-             "Narrow views lack surroundings."},
+             "are that far apart. Where people do not fit into a given width, two views have it, or one is "
+             "wider. Narrow views lack surroundings."},
     {.key = "matting.view_follow",
      .type = VSM_OPTIONS_BOOL,
      .offset = FIELD(matting.view_follow),

@@ -130,11 +130,17 @@ static void keep_inside(struct vsm_view_aim *aim, const struct vsm_projection_ey
     aim->pitch = fmin(fmax(aim->pitch, -limit), limit);
 }
 
+/* What people may need of views of a width, both in degrees; 0: of any. */
+static double most_of(double wanted)
+{
+    return wanted > 0.0 ? fmax(wanted - 2.0 * ROOM, 0.5 * wanted) : VSM_VIEW_PLACE_WIDEST;
+}
+
 /* Degrees for a view that needs so many. */
 static double width_for(double needed, double wanted)
 {
     if (wanted > 0.0)
-        return wanted;
+        return needed <= most_of(wanted) ? wanted : fmax(needed + 2.0 * ROOM, wanted);
     wanted = fmin(fmax(VSM_VIEW_PLACE_ROOM * needed, VSM_VIEW_PLACE_NARROWEST), VSM_VIEW_PLACE_USUAL);
     return fmin(fmax(needed + 2.0 * ROOM, wanted), VSM_VIEW_PLACE_WIDEST + 2.0 * ROOM);
 }
@@ -161,15 +167,37 @@ static int best_cut(const struct points *points)
     return cut;
 }
 
+/* Whether a cut leaves somebody's points on both sides. */
+static bool parts_somebody(const struct points *points, int cut)
+{
+    bool left[VSM_MAX_PEOPLE] = {false};
+    bool parted = false;
+
+    for (int i = 0; i < points->count; i++) {
+        left[points->at[i].person] = left[points->at[i].person] || i < cut;
+        parted = parted || (i >= cut && left[points->at[i].person]);
+    }
+    return parted;
+}
+
+/* Centres two views on the points before and behind a cut; returns the degrees that the wider one needs. */
+static double place_two(const struct points *points, int cut, struct vsm_view_placement *two)
+{
+    const double left = centre(points->at, cut, &two->aims[0]);
+    const double right = centre(points->at + cut, points->count - cut, &two->aims[1]);
+
+    two->count = 2;
+    return fmax(left, right);
+}
+
 struct vsm_view_placement vsm_view_place(const struct vsm_people *people,
                                          const struct vsm_projection_eye *eyes, int eye_count,
                                          double field_of_view)
 {
-    struct vsm_view_placement placement = {0};
-    double most = field_of_view > 0.0 ? fmax(field_of_view - 2.0 * ROOM, 0.5 * field_of_view)
-                                      : VSM_VIEW_PLACE_WIDEST,
-           needed;
+    struct vsm_view_placement placement = {0}, two = {0};
+    const double most = most_of(field_of_view);
     struct points points;
+    double needed;
 
     collect(&points, people, eyes, eye_count);
     if (!people->known || points.count == 0)
@@ -179,13 +207,14 @@ struct vsm_view_placement vsm_view_place(const struct vsm_people *people,
     placement.count = 1;
     placement.aims[0].field_of_view = width_for(needed, field_of_view);
     if (needed > most) {
-        int cut = best_cut(&points);
-        double left = centre(points.at, cut, &placement.aims[0]);
-        double right = centre(points.at + cut, points.count - cut, &placement.aims[1]);
+        const int cut = best_cut(&points);
+        const double half = place_two(&points, cut, &two);
 
-        placement.count = 2;
-        placement.aims[0].field_of_view = placement.aims[1].field_of_view =
-            width_for(fmin(fmax(left, right), VSM_VIEW_PLACE_WIDEST), field_of_view);
+        if (needed > VSM_VIEW_PLACE_WIDEST || (half <= most && !parts_somebody(&points, cut))) {
+            two.aims[0].field_of_view = two.aims[1].field_of_view =
+                width_for(fmin(half, VSM_VIEW_PLACE_WIDEST), field_of_view);
+            placement = two;
+        }
     }
     for (int i = 0; i < placement.count; i++)
         keep_inside(&placement.aims[i], &eyes[0]);

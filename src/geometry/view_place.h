@@ -3,9 +3,10 @@
  * One view round all chosen people of both eyes, VSM_VIEW_PLACE_ROOM times as wide as they are: the network
  * needs surroundings, but people must not be small on its grid. Never narrower than VSM_VIEW_PLACE_NARROWEST
  * nor, for that, wider than VSM_VIEW_PLACE_USUAL; two views when people are farther apart than
- * VSM_VIEW_PLACE_WIDEST, or one is wider. People of a score below VSM_VIEW_PLACE_SURE count only if nobody
- * has a higher one. Measured: doc/quality.md. Both eyes get the same directions. Pure functions, any thread,
- * microseconds.
+ * VSM_VIEW_PLACE_WIDEST, or one is wider. A given width is kept while people fit into one view or, all of each of
+ * them, into one of two; else views are wider, for nobody is to be cut. People of a score below
+ * VSM_VIEW_PLACE_SURE count only if nobody has a higher one. Measured: doc/quality.md. Both eyes get the same
+ * directions. Pure functions, any thread, microseconds.
  */
 #ifndef VSM_GEOMETRY_VIEW_PLACE_H
 #define VSM_GEOMETRY_VIEW_PLACE_H
@@ -34,8 +35,8 @@ struct vsm_view_placement {
 };
 
 /* eyes: the eyes' own pictures, eye_count 1 or 2 of them, in units of which boxes are fractions.
- * field_of_view: what every view gets, degrees below 180; 0 lets this choose. Aims keep views inside the
- * eyes' pictures as far as their width allows; two are ordered from left to right. */
+ * field_of_view: what views get where people fit in, degrees below 180; 0 lets this choose. Aims keep views
+ * inside the eyes' pictures as far as their width allows; two are ordered from left to right. */
 struct vsm_view_placement vsm_view_place(const struct vsm_people *people,
                                          const struct vsm_projection_eye *eyes, int eye_count,
                                          double field_of_view);

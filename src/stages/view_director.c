@@ -197,7 +197,7 @@ static struct vsm_view_placement wish_for(const struct vsm_view_director *d, con
     if (wish.count == 0 && o->always)
         wish = (struct vsm_view_placement){
             1, {{0.0, 0.0, o->field_of_view > 0.0 ? o->field_of_view : VSM_VIEW_PLACE_USUAL}}};
-    if (o->field_of_view <= 0.0 && wish.count > 0)
+    if (wish.count > 0 && wish.aims[0].field_of_view > o->field_of_view)
         settle_width(&wish, now, cut);
     return wish;
 }

@@ -46,7 +46,7 @@ struct vsm_view_director_options {
     const struct vsm_view *direct; /* one view an eye, left first */
     int eye_count;
     enum vsm_projection projection; /* of turned views */
-    double field_of_view;           /* degrees; 0 = as people need it */
+    double field_of_view;           /* degrees, where people fit in; 0 = as they need it */
     bool always;                    /* turned views even where nobody is seen: straight ahead */
     bool follow;                    /* false: views stay where a scene's first people were */
     int sides

@@ -53,6 +53,35 @@ static void test_one_person(void)
     CHECK_NEAR(place(&people, 90).aims[0].field_of_view, 90, 1e-9);
 }
 
+/* A given width gives way before anybody is cut. */
+static void test_a_given_width(void)
+{
+    struct vsm_people wide = {0}, apart = {0}, far = {0};
+    struct vsm_view_placement p;
+
+    add(&wide, -25, 25, -30, 20);
+    p = place(&wide, 70);
+    CHECK_INT(p.count, 1);
+    CHECK_NEAR(p.aims[0].field_of_view, 70, 1e-9);
+    p = place(&wide, 40); /* nobody is shared out among two views */
+    CHECK_INT(p.count, 1);
+    CHECK(p.aims[0].field_of_view > 60 && p.aims[0].field_of_view < 90);
+    CHECK_INT(vsm_view_place_missed(&wide, eyes, 2, &p), 0);
+    add(&apart, -30, -15, -10, 10);
+    add(&apart, 15, 30, -10, 10);
+    p = place(&apart, 40);
+    CHECK_INT(p.count, 2);
+    CHECK_NEAR(p.aims[0].field_of_view, 40, 1e-9);
+    CHECK_NEAR(p.aims[1].field_of_view, 40, 1e-9);
+    CHECK_INT(vsm_view_place_missed(&apart, eyes, 2, &p), 0);
+    add(&far, -85, -55, -10, 10);
+    add(&far, 20, 85, -10, 10);
+    p = place(&far, 40);
+    CHECK_INT(p.count, 2);
+    CHECK(p.aims[0].field_of_view > 70);
+    CHECK_INT(vsm_view_place_missed(&far, eyes, 2, &p), 0);
+}
+
 static void test_stays_in_the_picture(void)
 {
     struct vsm_people people = {0};
@@ -165,6 +194,7 @@ int main(void)
         CHECK_INT(vsm_projection_eye(VSM_HALF_EQUIRECT, 1024, 1024, 180, &eyes[e]), VSM_OK);
     RUN(test_nobody);
     RUN(test_one_person);
+    RUN(test_a_given_width);
     RUN(test_stays_in_the_picture);
     RUN(test_far_apart);
     RUN(test_wider_view_before_two);
