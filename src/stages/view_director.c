@@ -242,9 +242,9 @@ struct lack {
 /* Frames for which another kind of views must be wished for. */
 static int patience_for(const struct vsm_view_director *d, struct lack lack)
 {
-    if (lack.cut && d->young)
+    if (lack.missed || (lack.cut && d->young))
         return 1;
-    return lack.missed || lack.cut ? VSM_VIEW_DIRECTOR_HURRY : VSM_VIEW_DIRECTOR_PATIENCE;
+    return lack.cut ? VSM_VIEW_DIRECTOR_HURRY : VSM_VIEW_DIRECTOR_PATIENCE;
 }
 
 /* Brings `now` nearer to the wish; true if it changed. */

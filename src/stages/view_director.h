@@ -7,11 +7,12 @@
  *   VSM_VIEW_DIRECTOR_TURN, or a sixth of the way, but no more than VSM_VIEW_DIRECTOR_HASTE. Fewer larger
  *   turns blur recurrent states, which are resampled at each, less than many small ones.
  * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be
- *   wished for VSM_VIEW_DIRECTOR_PATIENCE frames running; VSM_VIEW_DIRECTOR_HURRY if somebody is outside the
- *   present views, for who is not seen is lost.
- * - Where the matte shows more than the detector knows, and views cut it (stages/view_border.h), it counts as
- *   somebody outside them. A scene's first frame can be seen again through views that do not, and in its second
- *   they change at once.
+ *   wished for VSM_VIEW_DIRECTOR_PATIENCE frames running. If somebody is outside the present views they change at
+ *   once: who is not seen is lost, and whom the detector has found stays known until its next look at least, so that
+ *   waiting would not make it surer.
+ * - Where the matte shows more than the detector knows, and views cut it (stages/view_border.h), other views need
+ *   VSM_VIEW_DIRECTOR_HURRY frames. A scene's first frame can be seen again through views that do not cut anybody,
+ *   and in its second they change at once.
  * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new
  *   ones, which fade in; meanwhile no other change begins.
  * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
@@ -37,7 +38,7 @@
 #define VSM_VIEW_DIRECTOR_HASTE     5.0  /* degrees: 50 a second */
 #define VSM_VIEW_DIRECTOR_PACE      3    /* frames: 20 degrees a second at 30 frames a second */
 #define VSM_VIEW_DIRECTOR_PATIENCE  20   /* frames */
-#define VSM_VIEW_DIRECTOR_HURRY     5    /* frames: less than between two looks of the detector */
+#define VSM_VIEW_DIRECTOR_HURRY     5    /* frames: more than a flicker of the matte lasts */
 #define VSM_VIEW_DIRECTOR_FADE      8    /* frames */
 #define VSM_VIEW_DIRECTOR_TRIES     3    /* of views for a scene's first frame, after the first */
 #define VSM_VIEW_DIRECTOR_STRETCHES 32   /* listed at most, like the stereo tally's ranges */

@@ -107,7 +107,7 @@ static const struct act acts[] = {
     {"direct to turned", VSM_VIEW_DIRECTOR_FADE + 4, 2, {-ASIDE, ASIDE}},
     {"turning", 12, 2, {-ASIDE + 13, ASIDE + 13}},
     {"wider", VSM_VIEW_DIRECTOR_PATIENCE + VSM_VIEW_DIRECTOR_FADE + 4, 3, {-60, -ASIDE, ASIDE}},
-    {"one view to two", VSM_VIEW_DIRECTOR_HURRY + VSM_VIEW_DIRECTOR_FADE + 4, 3, {-ASIDE, ASIDE, 80}},
+    {"one view to two", VSM_VIEW_DIRECTOR_FADE + 4, 3, {-ASIDE, ASIDE, 80}},
     {"two views to one", VSM_VIEW_DIRECTOR_PATIENCE + VSM_VIEW_DIRECTOR_FADE + 4, 2, {-ASIDE, ASIDE}},
     {"turned to direct", VSM_VIEW_DIRECTOR_PATIENCE + VSM_VIEW_DIRECTOR_FADE + 4, 0, {0}},
 };
@@ -221,9 +221,9 @@ static void test_resumes_in_the_middle(void)
 {
     static const struct act script[] = {{"", 3, 0, {0}},
                                         {"", 10, 2, {-ASIDE, ASIDE}},
-                                        {"", VSM_VIEW_DIRECTOR_HURRY + 10, 3, {-ASIDE, ASIDE, 80}}};
-    static const int stops[] = {5, 3 + 10 + VSM_VIEW_DIRECTOR_HURRY + 2};
-    const int frames = 3 + 10 + VSM_VIEW_DIRECTOR_HURRY + 10;
+                                        {"", 10, 3, {-ASIDE, ASIDE, 80}}};
+    static const int stops[] = {5, 3 + 10 + 2};
+    const int frames = 3 + 10 + 10;
     struct vsm_image *picture = open_scene(NULL);
     struct vsm_state *states[2];
     float *alpha[64], *again;

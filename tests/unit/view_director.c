@@ -137,10 +137,12 @@ static void test_patience_and_cuts(void)
     struct vsm_view_director *d = make(false, true);
     const struct vsm_view_choice *c = next(d, frame_with(1, 0, 0), false);
 
-    for (int i = 0; i < VSM_VIEW_DIRECTOR_HURRY - 1; i++)
-        c = next(d, frame_with(2, -60, 60), false);
-    CHECK_INT(c->now.count, 2);
-    c = next(d, frame_with(2, -60, 60), false); /* both were outside the view */
+    for (int i = 0; i < VSM_VIEW_DIRECTOR_PATIENCE - 1; i++) /* wider, but nobody is outside */
+        CHECK(!next(d, frame_with(2, -22, 22), false)->changed);
+    CHECK(next(d, frame_with(2, -22, 22), false)->replaced);
+    for (int i = 0; i < VSM_VIEW_DIRECTOR_FADE; i++)
+        next(d, frame_with(2, -22, 22), false);
+    c = next(d, frame_with(2, -60, 60), false); /* both are outside the view */
     CHECK_INT(c->now.count, 4);
     CHECK_INT(c->now.views[2].eye, VSM_LEFT);
     CHECK_INT(c->now.views[3].width, GRID * 2 / 3);
@@ -151,7 +153,7 @@ static void test_patience_and_cuts(void)
     CHECK_INT(c->now.views[0].kind, VSM_VIEW_DIRECT);
     c = next(d, frame_with(1, 40, 0), true); /* a new scene: at once */
     CHECK_INT(c->now.views[0].kind, VSM_VIEW_TURNED);
-    CHECK_INT(vsm_view_director_counters(d).changes, 3);
+    CHECK_INT(vsm_view_director_counters(d).changes, 4);
     vsm_view_director_destroy(d);
     d = make(false, false);
     next(d, frame_with(1, 0, 0), false);
@@ -209,8 +211,7 @@ static void test_fades(void)
     }
     c = next(d, frame_with(1, -60, 0), false);
     CHECK(c->old.count == 0 && c->weight == 1 && !c->keep_old);
-    for (int i = 0; i < VSM_VIEW_DIRECTOR_HURRY; i++)
-        c = next(d, frame_with(2, -60, 60), false);
+    c = next(d, frame_with(2, -60, 60), false);
     CHECK(c->replaced && !c->keep_old);
     CHECK_INT(c->now.count, 4);
     CHECK_INT(c->old.count, 2);

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Turned views where they end, in the whole program and both eyes, against exact alpha: somebody who crosses the seam of two
+# views, and people at the edge of what an eye sees; nobody is cut by a view of a given width; and somebody unknown to
+# the detector, whom a view cuts, widens it, also in a job that is killed in the midst of that.
+# usage: view_edges.sh PROGRAM (built with fault points, for the kill) MAKE_STEREO_TRUTH EVALUATE
+truth=$(realpath "$2")
+evaluate=$(realpath "$3")
+. "$(dirname "$0")/program.sh"
+needs_data
+
+film() { # NAME, FRAMES, EYE, CAST
+    "$truth" --data "$data" --frames "$2" --eye "$3" --codec ffv1 --cast "$4" walker-2m "$1" >/dev/null 2>stderr ||
+        { not_ok "clip $1" "$(cat stderr)"; tap_done; exit 1; }
+}
+
+run() { # NAME, fault, option...
+    name=$1 fault=$2
+    shift 2
+    VSM_FAULT=$fault timeout 200 "$program" "$name.source.mkv" -o "$name.mkv" --set output.format=matte --set output.codec=ffv1 \
+        --set matting.view=auto --set recovery.checkpoint_interval=12 --progress none "$@" >stdout 2>stderr
+}
+
+views() { # NAME: the report's "views" without white space
+    tr -d ' \n' <"$1.mkv.report.json" | grep -Eo '"views":\{.*"track"'
+}
+
+lowest() { # NAME, part of a picture (a filter): the lowest J of any frame of either eye
+    for file in "$1.mkv" "$1.alpha.mkv"; do
+        ffmpeg -v error -y -i "$file" -vf "$2" -c:v ffv1 -pix_fmt gray "part.$file"
+    done
+    "$evaluate" --brief --eyes "part.$1.mkv" "part.$1.alpha.mkv" | awk -F'|' 'NR == 1 || $5 < j {j = $5} END {printf "%.3f", j}'
+}
+
+check() { # NAME, WHAT, LEAST, part of a picture, words of the report
+    j=$(lowest "$1" "$4")
+    echo "# $2: J of the worst frame and eye $j; $(views "$1" | cut -c1-110)"
+    views "$1" | grep -q "$5" && awk "BEGIN {exit !($j >= $3)}" && ok "$2" || not_ok "$2" "$j: $(cat stderr)"
+}
+
+whole=crop=iw:ih:0:0
+
+# The detector knows all three throughout; 110 degrees and more need two views, which both see the one in the middle.
+film seam 12 320 woman:-62:-62:1.4,hiker:-20:25:1.8,woman:64:64:1.4
+run seam ""
+check seam "somebody crosses the seam of two views" 0.80 $whole '"changes":0,"people_outside":{"frames":0'
+
+film left 6 320 woman:-80:-80:1.4
+run left ""
+check left "somebody at 80 degrees to the left" 0.85 $whole '"frames_turned":6,"changes":0,"people_outside":{"frames":0'
+film right 6 320 woman:80:80:1.4
+run right ""
+check right "somebody at 80 degrees to the right" 0.85 $whole '"frames_turned":6,"changes":0,"people_outside":{"frames":0'
+
+# 60 degrees high.
+film near 6 320 officer:0:0:0.7
+run near "" --set matting.view_fov=45
+check near "nobody is cut by a given width" 0.93 $whole '"frames_turned":6,"changes":0,"people_outside":{"frames":0'
