@@ -6,6 +6,7 @@
 #include "cuda/device.h"
 #include "tap.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #define MODEL VSM_MODELS_DIR "/" VSM_DETECTOR_GRAPH
