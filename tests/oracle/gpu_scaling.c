@@ -1,16 +1,13 @@
 /* The matting stage on a CUDA device while its grid moves under turned views: nothing pops on a still scene,
  * a job that is resumed across changes and fades goes on exactly, and out of memory costs size, not frames.
  * Skipped without a device. */
-#include "base/fault.h"
 #include "cuda/device.h"
 #include "cuda/review.h"
-#include "geometry/view_place.h"
+#include "moving_grid.h"
 #include "npy.h"
 #include "stages/gpu_stage.h"
 #include "stages/gpu_upload_stage.h"
-#include "tap.h"
 
-#include <errno.h>
 #include <math.h>
 
 #define MODEL VSM_MODELS_DIR "/rvm.json"
@@ -38,34 +35,16 @@ static bool cannot(void)
     return true;
 }
 
-struct line {
-    struct vsm_view_director *director;
-    struct vsm_gpu_upload_stage *upload;
-    struct vsm_gpu_stage *gpu;
-    struct vsm_stage stages[2];
-};
-
-static void direct(struct line *line, const struct vsm_view views[2])
-{
-    struct vsm_view_director_options wishes = {.direct = views,
-                                               .eye_count = 2,
-                                               .projection = VSM_RECTILINEAR,
-                                               .follow = true};
-
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
-        wishes.sides[k] = vsm_view_place_side((int64_t)views[0].width * views[0].height, k + 1, VSM_RVM_GRID);
-    CHECK_INT(vsm_view_director_create(&wishes, &line->director), VSM_OK);
-    CHECK_INT(vsm_gpu_stage_set_director(line->gpu, line->director), VSM_OK);
-}
-
-static struct line open_line(int first)
+static struct moving_grid open_grid(int first)
 {
     const struct vsm_rect eyes[2] = {{0, 0, SIDE, SIDE}, {SIDE, 0, SIDE, SIDE}};
     const struct vsm_image source = {.format = yuv, .colour = bt709, .width = 2 * SIDE, .height = SIDE};
     const struct vsm_rvm_options rvm = {.graph_path = MODEL, .batch = 2};
     struct vsm_view views[2] = {{0}};
     struct vsm_scaling_options scaling = ladder;
-    struct line line = {NULL};
+    struct vsm_gpu_upload_stage *upload = NULL;
+    struct vsm_gpu_stage *gpu = NULL;
+    struct moving_grid grid = {.stage_count = 2};
 
     scaling.first = first;
     for (int e = 0; e < 2; e++) {
@@ -74,61 +53,46 @@ static struct line open_line(int first)
         views[e].width = ladder.rungs[first].width;
         views[e].height = ladder.rungs[first].height;
     }
-    CHECK_INT(vsm_gpu_upload_stage_create(&source, eyes, 2, &line.upload), VSM_OK);
+    CHECK_INT(vsm_gpu_upload_stage_create(&source, eyes, 2, &upload), VSM_OK);
     CHECK_INT(vsm_gpu_stage_create(&(struct vsm_gpu_stage_options){.rvm = &rvm,
                                                                    .views = views,
                                                                    .view_count = 2,
                                                                    .source = &source,
                                                                    .digest = true,
                                                                    .scaling = &scaling},
-                                   &line.gpu),
+                                   &gpu),
               VSM_OK);
-    direct(&line, views);
-    line.stages[0] = vsm_gpu_upload_stage_describe(line.upload);
-    line.stages[1] = vsm_gpu_stage_describe(line.gpu);
-    vsm_gpu_upload_stage_set_relief(line.upload, vsm_gpu_stage_relief(line.gpu));
-    return line;
+    grid.director = follow_people(views);
+    CHECK_INT(vsm_gpu_stage_set_director(gpu, grid.director), VSM_OK);
+    vsm_gpu_upload_stage_set_relief(upload, vsm_gpu_stage_relief(gpu));
+    grid.upload = upload;
+    grid.network = gpu;
+    grid.stages[0] = vsm_gpu_upload_stage_describe(upload);
+    grid.stages[1] = vsm_gpu_stage_describe(gpu);
+    grid.scaling = vsm_gpu_stage_scaling(gpu);
+    return grid;
 }
 
-static void close_line(struct line *line)
+static void close_grid(struct moving_grid *grid)
 {
-    vsm_gpu_stage_destroy(line->gpu);
-    vsm_gpu_upload_stage_destroy(line->upload);
-    vsm_view_director_destroy(line->director);
+    vsm_gpu_stage_destroy(grid->network);
+    vsm_gpu_upload_stage_destroy(grid->upload);
+    vsm_view_director_destroy(grid->director);
 }
 
-static void add_people(struct vsm_frame *frame, int count)
+static int restore_grid(struct moving_grid *grid, const struct vsm_state *state, int seq)
 {
-    frame->people = (struct vsm_people){.known = true, .count = count};
-    for (int i = 0; i < count; i++) {
-        struct vsm_person *p = &frame->people.person[i];
-
-        p->chosen = true;
-        for (int e = 0; e < 2; e++)
-            p->box[e] = (struct vsm_person_box){0.05f + 0.7f * (float)i, 0.3f, 0.2f + 0.7f * (float)i, 0.7f};
-    }
-}
-
-static struct vsm_frame *run_line(const struct line *line, int seq, struct vsm_image *source, int people,
-                                  int *status)
-{
-    struct vsm_frame *frame = vsm_frame_create();
-
-    frame->seq = seq;
-    frame->source = source;
-    add_people(frame, people);
-    *status = line->stages[0].run(line->stages[0].self, frame);
-    if (*status == VSM_OK)
-        *status = line->stages[1].run(line->stages[1].self, frame);
-    return frame;
+    return vsm_gpu_stage_restore(grid->network, state, seq);
 }
 
 /* Someone large in the middle. */
-static void stand_in_the_middle(struct vsm_people *people)
+static struct vsm_people in_the_middle(void)
 {
-    people->count = 1;
+    struct vsm_people people = {.known = true, .count = 1, .person[0].chosen = true};
+
     for (int e = 0; e < 2; e++)
-        people->person[0].box[e] = (struct vsm_person_box){0.3f, 0.2f, 0.7f, 0.8f};
+        people.person[0].box[e] = (struct vsm_person_box){0.3f, 0.2f, 0.7f, 0.8f};
+    return people;
 }
 
 static void test_pattern(struct vsm_image *image, int seq)
@@ -213,6 +177,14 @@ static int out_of_memory_once(void *opaque)
     return (*left)-- > 0 ? vsm_fail(VSM_E_NOMEM, "out of memory") : VSM_OK;
 }
 
+/* Some stage finds no memory on the device. */
+static void squeeze(struct moving_grid *grid)
+{
+    int short_once = 1;
+
+    CHECK_INT(vsm_relief_try(vsm_gpu_stage_relief(grid->network), out_of_memory_once, &short_once), VSM_OK);
+}
+
 #define STILL_FRAMES 100
 #define SQUEEZE      70 /* frame before which memory runs out */
 
@@ -222,7 +194,7 @@ static void test_still_scene(void)
     char path[512];
     struct vsm_tensor *footage = NULL;
     struct vsm_frame *before = NULL;
-    struct line line;
+    struct moving_grid grid;
     double worst = 0, usual = 0;
 
     if (cannot())
@@ -233,20 +205,15 @@ static void test_still_scene(void)
         tap_skip("no footage");
         return;
     }
-    line = open_line(0);
+    grid = open_grid(0);
     for (int seq = 0; seq < STILL_FRAMES; seq++) {
-        struct vsm_frame *frame = vsm_frame_create();
-        int short_once = 1;
+        struct vsm_frame *frame;
+        int status;
 
         if (seq == SQUEEZE)
-            CHECK_INT(vsm_relief_try(vsm_gpu_stage_relief(line.gpu), out_of_memory_once, &short_once),
-                      VSM_OK);
-        frame->seq = seq;
-        frame->source = still(footage);
-        add_people(frame, 1);
-        stand_in_the_middle(&frame->people);
-        CHECK_INT(line.stages[0].run(line.stages[0].self, frame), VSM_OK);
-        CHECK_INT(line.stages[1].run(line.stages[1].self, frame), VSM_OK);
+            squeeze(&grid);
+        frame = run_grid(&grid, seq, still(footage), in_the_middle(), &status);
+        CHECK_INT(status, VSM_OK);
         CHECK_INT(frame->mattes[0].view.kind, VSM_VIEW_TURNED);
         if (before && seq > 12) {
             const double d = alpha_difference(frame->digest, before->digest);
@@ -267,11 +234,11 @@ static void test_still_scene(void)
     }
     printf("# without a change at most %.5f\n", usual);
     CHECK(worst > 0);
-    CHECK_INT((intmax_t)vsm_gpu_stage_scaling(line.gpu)->change_count, 3);
-    CHECK_INT((intmax_t)vsm_gpu_stage_scaling(line.gpu)->changes[2].frame, SQUEEZE);
-    CHECK_INT(vsm_gpu_stage_scaling(line.gpu)->changes[2].reason, VSM_SCALING_MEMORY);
+    CHECK_INT((intmax_t)grid.scaling->change_count, 3);
+    CHECK_INT((intmax_t)grid.scaling->changes[2].frame, SQUEEZE);
+    CHECK_INT(grid.scaling->changes[2].reason, VSM_SCALING_MEMORY);
     vsm_frame_destroy(&before);
-    close_line(&line);
+    close_grid(&grid);
     vsm_tensor_unref(&footage);
 }
 
@@ -306,70 +273,32 @@ static bool same_frames(const struct vsm_frame *a, const struct vsm_frame *b)
     return same;
 }
 
-#define FRAMES 64
-
-/* Nobody, somebody on the left from frame 20 on, and another one on the right from frame 48 on. */
-static int people_in(int seq)
+static void squeeze_at_second_stop(struct moving_grid *grid, int stop)
 {
-    return seq < 20 ? 0 : seq < 48 ? 1 : 2;
+    if (stop == 1)
+        squeeze(grid);
 }
 
-/* Direct views fade into one view an eye in frames 20 to 27, and the grid rises in frame 28; that fades into
- * two in frames 52 to 59, and the grid rises meanwhile, in 56. Interrupted in both fades, the second time
- * right after the grid fell within the fade for want of memory. */
+/* The grid rises in frame 28, behind the first fade, and in 56, within the second; there it falls again for
+ * want of memory, right before the checkpoint. */
 static void test_resume_in_fades(void)
 {
     static const int stops[] = {24, 57};
+    static const struct moving_grid_kind kind = {.open = open_grid,
+                                                 .close = close_grid,
+                                                 .restore = restore_grid,
+                                                 .picture = picture,
+                                                 .same = same_frames,
+                                                 .before_checkpoint = squeeze_at_second_stop};
     struct vsm_frame *frames[FRAMES] = {NULL};
-    struct vsm_state *states[2] = {NULL, NULL};
 
     if (cannot())
         return;
-    for (int part = 0; part < 3; part++) {
-        struct line line = open_line(0);
-        const struct vsm_view_choice *choice = vsm_view_director_choice(line.director);
-        int seq = part ? stops[part - 1] + 1 : 0, end = part == 1 ? seq + 8 : FRAMES, status;
-
-        if (part)
-            CHECK_INT(vsm_gpu_stage_restore(line.gpu, states[part - 1], seq), VSM_OK);
-        for (; seq < end; seq++) {
-            struct vsm_frame *frame = run_line(&line, seq, picture(seq), people_in(seq), &status);
-
-            CHECK_INT(status, VSM_OK);
-            CHECK(!part || same_frames(frame, frames[seq]));
-            vsm_frame_destroy(&frames[seq]);
-            frames[seq] = frame;
-            if (part == 0 && seq == stops[1]) {
-                int short_once = 1;
-
-                CHECK_INT(vsm_relief_try(vsm_gpu_stage_relief(line.gpu), out_of_memory_once, &short_once),
-                          VSM_OK);
-            }
-            for (int k = 0; k < 2 && !part; k++) {
-                if (seq != stops[k])
-                    continue;
-                CHECK(choice->old.count > 0);
-                states[k] = vsm_state_create();
-                CHECK_INT(line.stages[1].barrier(line.stages[1].self, seq, states[k]), VSM_OK);
-            }
-        }
-        if (part != 1) {
-            const struct vsm_scaling *scaling = vsm_gpu_stage_scaling(line.gpu);
-
-            CHECK(scaling->change_count == 3 || scaling->change_count == 2);
-            CHECK_INT(choice->now.count, 4);
-            printf("# %d: %d changes, the last for frame %d, grid %d\n", part, (int)scaling->change_count,
-                   (int)scaling->changes[scaling->change_count - 1].frame, choice->now.views[3].width);
-        }
-        close_line(&line);
-    }
+    check_interrupted(&kind, stops, frames);
     CHECK_INT(frames[22]->fading[0].view.kind, VSM_VIEW_DIRECT);
     CHECK_INT(frames[30]->mattes[1].view.kind, VSM_VIEW_TURNED);
     CHECK_INT(frames[30]->mattes[1].view.width, vsm_view_place_side(320 * 320, 1, VSM_RVM_GRID));
-    for (int seq = 0; seq < FRAMES; seq++)
-        vsm_frame_destroy(&frames[seq]);
-    for (int k = 0; k < 2; k++)
-        vsm_state_destroy(&states[k]);
+    destroy_frames(frames);
 }
 
 #ifdef VSM_FAULT_POINTS
@@ -378,29 +307,25 @@ static void test_resume_in_fades(void)
 static void test_out_of_memory_while_fading(void)
 {
     int smaller = 0, done = 0;
-    unsigned long hits = 1;
+    bool hit = true;
 
     if (cannot())
         return;
-    for (unsigned long n = 1; hits >= n; n++) {
-        struct line line = open_line(2);
+    for (unsigned long n = 1; hit; n++) {
+        struct moving_grid grid = open_grid(2);
         struct vsm_frame *frame;
         int status;
 
-        frame = run_line(&line, 19, picture(19), 0, &status);
+        frame = run_grid(&grid, 19, picture(19), people_in(19), &status);
         CHECK_INT(status, VSM_OK);
-        vsm_fault_arm("gpu.memory", n, ENOMEM, 0);
         vsm_frame_destroy(&frame);
-        frame = run_line(&line, 20, picture(20), 1, &status);
-        hits = vsm_fault_hits();
-        vsm_fault_arm(NULL, 0, 0, 0);
+        hit = run_short_of_memory(&grid, "gpu.memory", n, 20, picture(20), &frame, &status);
         CHECK_INT(status, VSM_OK);
-        if (hits >= n && status == VSM_OK) {
-            const struct vsm_scaling *scaling = vsm_gpu_stage_scaling(line.gpu);
-            const int side = vsm_scaling_current(scaling).width;
+        if (hit && status == VSM_OK) {
+            const int side = vsm_scaling_current(grid.scaling).width;
 
             done++;
-            smaller += scaling->change_count > 0;
+            smaller += grid.scaling->change_count > 0;
             CHECK_INT(frame->view_count, 2);
             CHECK_INT(frame->fading_count, 2);
             CHECK_INT(frame->mattes[0].view.width, vsm_view_place_side(side * side, 1, VSM_RVM_GRID));
@@ -408,7 +333,7 @@ static void test_out_of_memory_while_fading(void)
             CHECK_INT(frame->fading[1].coefficients->dims[1], side);
         }
         vsm_frame_destroy(&frame);
-        close_line(&line);
+        close_grid(&grid);
     }
     printf("# %d allocations failed, %d of them led to a smaller grid\n", done, smaller);
     CHECK(done >= 3 && smaller > 0);
@@ -416,21 +341,21 @@ static void test_out_of_memory_while_fading(void)
 
 static void test_the_end_of_the_ladder(void)
 {
+    struct moving_grid grid;
     struct vsm_frame *frame;
-    struct line line;
     int status;
 
     if (cannot())
         return;
-    line = open_line(2);
+    grid = open_grid(2);
     vsm_fault_arm("gpu.memory", 1, ENOMEM, 1);
-    frame = run_line(&line, 0, picture(0), 1, &status);
+    frame = run_grid(&grid, 0, picture(0), people_in(20), &status);
     vsm_fault_arm(NULL, 0, 0, 0);
     CHECK_INT(status, VSM_E_NOMEM);
     CHECK_HAS(vsm_error_message(), "out of memory");
     CHECK_HAS(vsm_error_message(), "lower processing.min_scale");
     vsm_frame_destroy(&frame);
-    close_line(&line);
+    close_grid(&grid);
 }
 #endif
 

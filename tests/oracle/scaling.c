@@ -1,14 +1,10 @@
-/* Changing the grid while the network runs: nothing pops on a still scene, and a job that is resumed across a change
- * goes on exactly. */
-#include "base/fault.h"
-#include "geometry/view_place.h"
-#include "models/rvm.h"
+/* Changing the grid while the network runs: nothing pops on a still scene, and a job that is resumed across a
+ * change goes on exactly. */
+#include "moving_grid.h"
 #include "npy.h"
 #include "pictures.h"
 #include "stages/matte_stage.h"
-#include "tap.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #define MODEL VSM_MODELS_DIR "/rvm.json"
@@ -154,29 +150,13 @@ static const struct vsm_scaling_options ladder = {.rungs = {{64, 48}, {80, 64}, 
                                                   .count = 3,
                                                   .target_fps = 1e-3};
 
-/* Turned views are of grids that the first rung allows. */
-static struct vsm_view_director *direct_views(struct vsm_matte_stage *stage, const struct vsm_view views[2])
-{
-    struct vsm_view_director_options wishes = {.direct = views,
-                                               .eye_count = 2,
-                                               .projection = VSM_RECTILINEAR,
-                                               .follow = true};
-    struct vsm_view_director *director = NULL;
-
-    for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++)
-        wishes.sides[k] = vsm_view_place_side((int64_t)views[0].width * views[0].height, k + 1, VSM_RVM_GRID);
-    CHECK_INT(vsm_view_director_create(&wishes, &director), VSM_OK);
-    vsm_matte_stage_set_director(stage, director);
-    return director;
-}
-
-/* With `director`, views are turned, and *director is the caller's. */
-static struct vsm_matte_stage *make_stage(int first, struct vsm_view_director **director)
+static struct moving_grid open_stage(int first, bool turned)
 {
     struct vsm_rvm_options options = {.graph_path = MODEL, .batch = 1, .session = {.threads = 2}};
     struct vsm_view views[2] = {{.source = {0, 0, 96, 80}}, {.eye = VSM_RIGHT, .source = {96, 0, 96, 80}}};
     struct vsm_scaling_options scaling = ladder;
     struct vsm_matte_stage *stage = NULL;
+    struct moving_grid grid = {.stage_count = 1};
     struct vsm_rvm *rvm = NULL;
 
     scaling.first = first;
@@ -189,9 +169,36 @@ static struct vsm_matte_stage *make_stage(int first, struct vsm_view_director **
     vsm_matte_stage_own(stage, &rvm, &options);
     CHECK(rvm == NULL);
     vsm_matte_stage_adapt(stage, &scaling);
-    if (director)
-        *director = direct_views(stage, views);
-    return stage;
+    if (turned) {
+        grid.director = follow_people(views);
+        vsm_matte_stage_set_director(stage, grid.director);
+    }
+    grid.network = stage;
+    grid.stages[0] = vsm_matte_stage_describe(stage);
+    grid.scaling = vsm_matte_stage_scaling(stage);
+    return grid;
+}
+
+static struct moving_grid open_direct(int first)
+{
+    return open_stage(first, false);
+}
+
+static struct moving_grid open_turned(int first)
+{
+    return open_stage(first, true);
+}
+
+static void close_grid(struct moving_grid *grid)
+{
+    vsm_matte_stage_destroy(grid->network);
+    vsm_view_director_destroy(grid->director);
+}
+
+static int restore_grid(struct moving_grid *grid, const struct vsm_state *state, int seq)
+{
+    (void)seq;
+    return vsm_matte_stage_restore(grid->network, state);
 }
 
 static struct vsm_image *picture(int seq)
@@ -207,16 +214,6 @@ static struct vsm_image *picture(int seq)
     return image;
 }
 
-static struct vsm_frame *run_frame(const struct vsm_stage *stage, int seq)
-{
-    struct vsm_frame *frame = vsm_frame_create();
-
-    frame->seq = seq;
-    frame->source = picture(seq);
-    CHECK_INT(stage->run(stage->self, frame), VSM_OK);
-    return frame;
-}
-
 static bool same_mattes(const struct vsm_frame *a, const struct vsm_frame *b)
 {
     for (int i = 0; i < 2; i++) {
@@ -229,65 +226,48 @@ static bool same_mattes(const struct vsm_frame *a, const struct vsm_frame *b)
     return true;
 }
 
-#define FRAMES  64
 #define BARRIER 39 /* behind the first change, before the second */
 
 static void test_resume_across_changes(void)
 {
-    struct vsm_matte_stage *stages[2] = {NULL, NULL};
+    struct moving_grid grids[2] = {{.network = NULL}};
     struct vsm_frame *frames[FRAMES] = {NULL};
     struct vsm_state *state = vsm_state_create();
-    const struct vsm_scaling *scaling[2];
+    int status;
 
     if (no_model()) {
         vsm_state_destroy(&state);
         return;
     }
     for (int part = 0; part < 2; part++) {
-        struct vsm_stage stage;
+        const struct vsm_stage *stage = grids[part].stages;
 
-        stages[part] = make_stage(0, NULL);
-        stage = vsm_matte_stage_describe(stages[part]);
+        grids[part] = open_direct(0);
         if (part)
-            CHECK_INT(vsm_matte_stage_restore(stages[part], state), VSM_OK);
+            CHECK_INT(restore_grid(&grids[1], state, BARRIER + 1), VSM_OK);
         for (int seq = part ? BARRIER + 1 : 0; seq < FRAMES; seq++) {
-            struct vsm_frame *frame = run_frame(&stage, seq);
+            struct vsm_frame *frame = run_grid(&grids[part], seq, picture(seq), people_in(seq), &status);
 
+            CHECK_INT(status, VSM_OK);
             if (part)
                 CHECK(same_mattes(frame, frames[seq]));
             vsm_frame_destroy(&frames[seq]);
             frames[seq] = frame;
             if (!part && seq == BARRIER)
-                CHECK_INT(stage.barrier(stage.self, seq, state), VSM_OK);
+                CHECK_INT(stage->barrier(stage->self, seq, state), VSM_OK);
         }
-        scaling[part] = vsm_matte_stage_scaling(stages[part]);
     }
-    CHECK_INT((intmax_t)scaling[0]->change_count, 2);
-    CHECK_INT((intmax_t)scaling[0]->changes[0].frame, VSM_SCALING_SETTLE + VSM_SCALING_WINDOW);
+    CHECK_INT((intmax_t)grids[0].scaling->change_count, 2);
+    CHECK_INT((intmax_t)grids[0].scaling->changes[0].frame, VSM_SCALING_SETTLE + VSM_SCALING_WINDOW);
     CHECK_INT(frames[BARRIER + 1]->mattes[0].view.width, 80);
     CHECK_INT(frames[FRAMES - 1]->mattes[1].view.height, 80);
-    CHECK_INT((intmax_t)scaling[1]->change_count, 2);
-    CHECK(memcmp(scaling[0]->changes, scaling[1]->changes, sizeof(scaling[0]->changes)) == 0);
-    for (int seq = 0; seq < FRAMES; seq++)
-        vsm_frame_destroy(&frames[seq]);
+    CHECK_INT((intmax_t)grids[1].scaling->change_count, 2);
+    CHECK(memcmp(grids[0].scaling->changes, grids[1].scaling->changes, sizeof(grids[0].scaling->changes)) ==
+          0);
+    destroy_frames(frames);
     for (int part = 0; part < 2; part++)
-        vsm_matte_stage_destroy(stages[part]);
+        close_grid(&grids[part]);
     vsm_state_destroy(&state);
-}
-
-/* Nobody, somebody on the left from frame 20 on, and another one on the right from frame 48 on. */
-static void add_people(struct vsm_frame *frame)
-{
-    const int count = frame->seq < 20 ? 0 : frame->seq < 48 ? 1 : 2;
-
-    frame->people = (struct vsm_people){.known = true, .count = count};
-    for (int i = 0; i < count; i++) {
-        struct vsm_person *p = &frame->people.person[i];
-
-        p->chosen = true;
-        for (int e = 0; e < 2; e++)
-            p->box[e] = (struct vsm_person_box){0.05f + 0.7f * (float)i, 0.3f, 0.2f + 0.7f * (float)i, 0.7f};
-    }
 }
 
 /* All of the frame's mattes, and the tables by which the full-size pass finds them. */
@@ -308,126 +288,76 @@ static bool same_views(const struct vsm_frame *a, const struct vsm_frame *b)
     return same;
 }
 
-/* Direct views fade into one view an eye in frames 20 to 27, and the grid rises in frame 28; that fades into two in frames
- * 52 to 59, and the grid rises meanwhile, in 56. Interrupted in both fades. */
+/* The grid rises in frame 28, behind the first fade, and in 56, within the second. */
 static void test_turned_views_follow(void)
 {
     static const int stops[] = {24, 54};
+    static const struct moving_grid_kind kind = {.open = open_turned,
+                                                 .close = close_grid,
+                                                 .restore = restore_grid,
+                                                 .picture = picture,
+                                                 .same = same_views};
     struct vsm_frame *frames[FRAMES] = {NULL};
-    struct vsm_state *states[2];
 
     if (no_model())
         return;
-    for (int part = 0; part < 3; part++) {
-        struct vsm_view_director *director = NULL;
-        struct vsm_matte_stage *made = make_stage(0, &director);
-        const struct vsm_stage stage = vsm_matte_stage_describe(made);
-        const struct vsm_view_choice *choice = vsm_view_director_choice(director);
-        int seq = part ? stops[part - 1] + 1 : 0, end = part == 1 ? seq + 8 : FRAMES;
-
-        if (part)
-            CHECK_INT(vsm_matte_stage_restore(made, states[part - 1]), VSM_OK);
-        for (; seq < end; seq++) {
-            struct vsm_frame *frame = vsm_frame_create();
-
-            frame->seq = seq;
-            frame->source = picture(seq);
-            add_people(frame);
-            CHECK_INT(stage.run(stage.self, frame), VSM_OK);
-            CHECK(!part || same_views(frame, frames[seq]));
-            vsm_frame_destroy(&frames[seq]);
-            frames[seq] = frame;
-            for (int k = 0; k < 2 && !part; k++) {
-                if (seq != stops[k])
-                    continue;
-                CHECK(choice->old.count > 0);
-                states[k] = vsm_state_create();
-                CHECK_INT(stage.barrier(stage.self, seq, states[k]), VSM_OK);
-            }
-        }
-        if (part != 1) {
-            const struct vsm_scaling *scaling = vsm_matte_stage_scaling(made);
-
-            CHECK_INT((intmax_t)scaling->change_count, 2);
-            CHECK_INT(choice->now.count, 4);
-            CHECK_INT(choice->now.views[3].width, vsm_view_place_side(96 * 80, 2, VSM_RVM_GRID));
-        }
-        vsm_matte_stage_destroy(made);
-        vsm_view_director_destroy(director);
-    }
+    check_interrupted(&kind, stops, frames);
     CHECK_INT(frames[22]->mattes[0].view.kind, VSM_VIEW_DIRECT); /* sees more, so it is kept while it fades */
     CHECK_INT(frames[30]->mattes[1].view.kind, VSM_VIEW_TURNED);
     CHECK_INT(frames[30]->mattes[1].view.width, vsm_view_place_side(80 * 64, 1, VSM_RVM_GRID));
-    for (int seq = 0; seq < FRAMES; seq++)
-        vsm_frame_destroy(&frames[seq]);
-    for (int k = 0; k < 2; k++)
-        vsm_state_destroy(&states[k]);
+    CHECK_INT(frames[FRAMES - 1]->mattes[3].view.width, vsm_view_place_side(96 * 80, 2, VSM_RVM_GRID));
+    destroy_frames(frames);
 }
 
 #ifdef VSM_FAULT_POINTS
-/* The frame `seq` while the n-th allocation fails; *hits becomes n + 1 if there are so many. */
-static struct vsm_frame *run_short_of_memory(const struct vsm_stage *stage, int seq, unsigned long n,
-                                             unsigned long *hits, int *status)
-{
-    struct vsm_frame *frame = vsm_frame_create();
-
-    frame->seq = seq;
-    frame->source = picture(seq);
-    add_people(frame);
-    vsm_fault_arm("mem.alloc", n, ENOMEM, 0);
-    *status = stage->run(stage->self, frame);
-    *hits = vsm_fault_hits() < n ? 0 : n + 1;
-    vsm_fault_arm(NULL, 0, 0, 0);
-    CHECK(*status == VSM_OK || *status == VSM_E_NOMEM);
-    return frame;
-}
-
 /* Each allocation of a frame in turn fails for once: the frame is made all the same, on a smaller grid. */
 static void test_out_of_memory(void)
 {
-    unsigned long hits = 1;
+    bool hit = true;
     int smaller = 0;
 
     if (no_model())
         return;
-    for (unsigned long n = 1; hits >= n; n++) {
-        struct vsm_matte_stage *made = make_stage(2, NULL);
-        struct vsm_stage stage = vsm_matte_stage_describe(made);
+    for (unsigned long n = 1; hit; n++) {
+        struct moving_grid grid = open_direct(2);
+        struct vsm_frame *frame;
         int status;
-        struct vsm_frame *frame = run_short_of_memory(&stage, 0, n, &hits, &status);
 
-        if (status == VSM_OK && vsm_matte_stage_scaling(made)->change_count) {
+        hit = run_short_of_memory(&grid, "mem.alloc", n, 0, picture(0), &frame, &status);
+        CHECK(status == VSM_OK || status == VSM_E_NOMEM);
+        if (status == VSM_OK && grid.scaling->change_count) {
             smaller++;
             CHECK_INT(frame->mattes[0].view.width, 80);
             CHECK_INT(frame->mattes[1].coefficients->dims[2], 80);
         }
         vsm_frame_destroy(&frame);
-        vsm_matte_stage_destroy(made);
+        close_grid(&grid);
     }
     printf("# %d allocations led to a smaller grid\n", smaller);
     CHECK(smaller > 0);
 }
 
-/* The same, of some, in the frame in which views turn and direct ones begin to fade out: all are of the smaller
- * grid. */
+/* The same, of some, in the frame in which views turn and direct ones begin to fade out: all are of the
+ * smaller grid. */
 static void test_out_of_memory_while_fading(void)
 {
-    unsigned long hits = 1;
+    bool hit = true;
     int smaller = 0;
 
     if (no_model())
         return;
-    for (unsigned long n = 1; hits > 0; n += 61) {
-        struct vsm_view_director *director = NULL;
-        struct vsm_matte_stage *made = make_stage(2, &director);
-        struct vsm_stage stage = vsm_matte_stage_describe(made);
-        struct vsm_frame *frame = run_frame(&stage, 19);
+    for (unsigned long n = 1; hit; n += 61) {
+        struct moving_grid grid = open_turned(2);
+        struct vsm_frame *frame;
         int status;
 
+        frame = run_grid(&grid, 19, picture(19), people_in(19), &status);
+        CHECK_INT(status, VSM_OK);
         vsm_frame_destroy(&frame);
-        frame = run_short_of_memory(&stage, 20, n, &hits, &status);
-        if (status == VSM_OK && vsm_matte_stage_scaling(made)->change_count) {
-            const struct vsm_view_choice *choice = vsm_view_director_choice(director);
+        hit = run_short_of_memory(&grid, "mem.alloc", n, 20, picture(20), &frame, &status);
+        CHECK(status == VSM_OK || status == VSM_E_NOMEM);
+        if (status == VSM_OK && grid.scaling->change_count) {
+            const struct vsm_view_choice *choice = vsm_view_director_choice(grid.director);
 
             smaller++;
             CHECK_INT(choice->now.views[0].width, vsm_view_place_side(80 * 64, 1, VSM_RVM_GRID));
@@ -436,8 +366,7 @@ static void test_out_of_memory_while_fading(void)
                 CHECK(frame->mattes[i].view.width == 80 && frame->mattes[i].coefficients->dims[2] == 80);
         }
         vsm_frame_destroy(&frame);
-        vsm_matte_stage_destroy(made);
-        vsm_view_director_destroy(director);
+        close_grid(&grid);
     }
     printf("# %d allocations led to a smaller grid while views faded\n", smaller);
     CHECK(smaller > 0);
