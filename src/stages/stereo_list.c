@@ -50,7 +50,8 @@ int vsm_stereo_list_add(struct vsm_stereo_list *list, int64_t frame, int pair,
             (long long)frame, pair, r->measured ? "true" : "false", r->before.people ? "true" : "false",
             (double)r->before.overlap, (double)r->after.overlap, (double)r->before.area,
             (double)r->before.residual, (double)r->before.matched, (double)r->taken[0], (double)r->taken[1],
-            vsm_eye_health_name(faults[0]), vsm_eye_health_name(faults[1])) < 0)
+            vsm_eye_health_name(faults[0]), vsm_eye_health_name(faults[1])) < 0 ||
+        fflush(list->file) != 0)
         return fail(list);
     return VSM_OK;
 }

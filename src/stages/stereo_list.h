@@ -20,7 +20,8 @@ struct vsm_stereo_list {
     int64_t size;     /* at the checkpoint that the job went on from */
 };
 
-/* Appends a frame; the first call creates the file, or cuts it to `size`. VSM_E_OUTPUT. */
+/* Appends a frame; the first call creates the file, or cuts it to `size`. It is written at once, so that a
+ * disk without space ends the job, not only the list. VSM_E_OUTPUT. */
 int vsm_stereo_list_add(struct vsm_stereo_list *list, int64_t frame, int pair,
                         const enum vsm_eye_health_fault faults[2],
                         const struct vsm_stereo_pair_result *result) VSM_NODISCARD;
