@@ -3,6 +3,7 @@
 #include "base/mem.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -14,12 +15,15 @@ struct worker {
 
 struct vsm_parallel {
     pthread_mutex_t caller; /* held for a whole loop */
-    pthread_mutex_t lock;   /* guards what follows, except next */
+    pthread_mutex_t lock;   /* of threads that sleep, and of `quit` */
     pthread_cond_t start, finished;
-    unsigned long loop; /* number of the current loop */
-    bool open;          /* threads may still join it */
-    int joined;         /* threads in it */
     bool quit;
+    /* A thread that joins looks at `open` afterwards, and a caller that closes at `joined` afterwards: what follows them
+     * does not change while somebody is in. */
+    atomic_bool open;   /* threads may still join the loop */
+    atomic_int joined;  /* threads in it */
+    atomic_ulong loop;  /* number of the current loop */
+    atomic_int hurried; /* who wants threads to stay awake */
     int count;
     void (*body)(void *context, int index, int worker);
     void *context;
@@ -36,27 +40,55 @@ static void run_loop(struct vsm_parallel *pool, int worker)
         pool->body(pool->context, index, worker);
 }
 
+/* One round of waiting without sleep. */
+static void look_again(int round)
+{
+    if (round % 256 == 255)
+        sched_yield();
+#if defined(__x86_64__)
+    else
+        __builtin_ia32_pause();
+#endif
+}
+
+static bool is_new(const struct vsm_parallel *pool, unsigned long seen)
+{
+    return atomic_load(&pool->open) && atomic_load(&pool->loop) != seen;
+}
+
+/* Works in the loop, unless it is over. */
+static void join(struct vsm_parallel *pool, int worker, unsigned long *seen)
+{
+    atomic_fetch_add(&pool->joined, 1);
+    if (is_new(pool, *seen)) {
+        *seen = atomic_load(&pool->loop);
+        run_loop(pool, worker);
+    }
+    if (atomic_fetch_sub(&pool->joined, 1) == 1) {
+        pthread_mutex_lock(&pool->lock);
+        pthread_cond_signal(&pool->finished);
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
     struct vsm_parallel *pool = worker->pool;
     unsigned long seen = 0;
+    bool quit = false;
 
-    pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        while (!pool->quit && (!pool->open || pool->loop == seen))
-            pthread_cond_wait(&pool->start, &pool->lock);
-        if (pool->quit)
-            break;
-        seen = pool->loop;
-        pool->joined++;
-        pthread_mutex_unlock(&pool->lock);
-        run_loop(pool, worker->number);
+    while (!quit) {
+        for (int i = 0; atomic_load(&pool->hurried) > 0 && !is_new(pool, seen); i++)
+            look_again(i);
         pthread_mutex_lock(&pool->lock);
-        if (--pool->joined == 0)
-            pthread_cond_signal(&pool->finished);
+        while (!pool->quit && !is_new(pool, seen) && atomic_load(&pool->hurried) == 0)
+            pthread_cond_wait(&pool->start, &pool->lock);
+        quit = pool->quit;
+        pthread_mutex_unlock(&pool->lock);
+        if (!quit && is_new(pool, seen))
+            join(pool, worker->number, &seen);
     }
-    pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
@@ -77,6 +109,10 @@ struct vsm_parallel *vsm_parallel_create(int threads)
     pthread_cond_init(&pool->start, NULL);
     pthread_cond_init(&pool->finished, NULL);
     atomic_init(&pool->next, 0);
+    atomic_init(&pool->loop, 0);
+    atomic_init(&pool->joined, 0);
+    atomic_init(&pool->hurried, 0);
+    atomic_init(&pool->open, false);
     for (int i = 0; i < threads - 1; i++) {
         struct worker *worker = &pool->workers[i];
 
@@ -115,6 +151,42 @@ int vsm_parallel_threads(const struct vsm_parallel *pool)
     return pool ? pool->started + 1 : 1;
 }
 
+void vsm_parallel_hurry(struct vsm_parallel *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    if (atomic_fetch_add(&pool->hurried, 1) == 0)
+        pthread_cond_broadcast(&pool->start);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void vsm_parallel_rest(struct vsm_parallel *pool)
+{
+    if (pool)
+        atomic_fetch_sub(&pool->hurried, 1);
+}
+
+static void await_end(struct vsm_parallel *pool)
+{
+    for (int i = 0; atomic_load(&pool->hurried) > 0 && atomic_load(&pool->joined) > 0; i++)
+        look_again(i);
+    pthread_mutex_lock(&pool->lock);
+    while (atomic_load(&pool->joined) > 0)
+        pthread_cond_wait(&pool->finished, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void open_loop(struct vsm_parallel *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->loop, 1);
+    atomic_store(&pool->open, true);
+    for (int i = 0; i < pool->started && i < pool->count - 1 && atomic_load(&pool->hurried) == 0; i++)
+        pthread_cond_signal(&pool->start);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 void vsm_parallel_for(struct vsm_parallel *pool, int count,
                       void (*body)(void *context, int index, int worker), void *context)
 {
@@ -124,21 +196,13 @@ void vsm_parallel_for(struct vsm_parallel *pool, int count,
         return;
     }
     pthread_mutex_lock(&pool->caller);
-    pthread_mutex_lock(&pool->lock);
     pool->count = count;
     pool->body = body;
     pool->context = context;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    pool->open = true;
-    pool->loop++;
-    for (int i = 0; i < pool->started && i < count - 1; i++)
-        pthread_cond_signal(&pool->start);
-    pthread_mutex_unlock(&pool->lock);
+    open_loop(pool);
     run_loop(pool, 0);
-    pthread_mutex_lock(&pool->lock);
-    pool->open = false; /* nothing is left for threads that wake now */
-    while (pool->joined)
-        pthread_cond_wait(&pool->finished, &pool->lock);
-    pthread_mutex_unlock(&pool->lock);
+    atomic_store(&pool->open, false); /* nothing is left for threads that wake now */
+    await_end(pool);
     pthread_mutex_unlock(&pool->caller);
 }

@@ -240,21 +240,31 @@ static void give_room(struct looking *l, struct ahead *a)
     a->room = NULL;
 }
 
-int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_frame *frame)
+static int look(struct looking *l, const struct vsm_frame *frame)
 {
-    struct looking *l = review->looking;
     struct ahead *ahead = &l->ahead[frame->seq % VSM_DEVICE_REVIEW_AHEAD];
     const float *rgb[VSM_MAX_VIEWS];
-    int status = l->twin ? VSM_OK : vsm_stereo_manager_twin(review->options.stereo, l->pool, &l->twin);
+    int status = begin(frame, &l->frame, rgb, l->pool);
 
-    if (status == VSM_OK)
-        status = begin(frame, &l->frame, rgb, l->pool);
     if (status == VSM_OK)
         status = take_room(l, ahead, cells_of(&frame->mattes[0].view));
     if (status != VSM_OK)
         return status;
     ahead->seq = frame->seq;
     return vsm_stereo_manager_look(l->twin, &l->frame, rgb, &ahead->look);
+}
+
+int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_frame *frame)
+{
+    struct looking *l = review->looking;
+    int status = l->twin ? VSM_OK : vsm_stereo_manager_twin(review->options.stereo, l->pool, &l->twin);
+
+    if (status != VSM_OK)
+        return status;
+    vsm_parallel_hurry(l->pool);
+    status = look(l, frame);
+    vsm_parallel_rest(l->pool);
+    return status;
 }
 
 static int compare_eyes(struct vsm_device_review *r, const float *const rgb[VSM_MAX_VIEWS])
@@ -396,8 +406,8 @@ static struct vsm_device_review_rows edit_view(struct editing *e, struct vsm_par
                                                                 : e->height};
 }
 
-int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
-                          struct vsm_device_review_rows rows[VSM_MAX_VIEWS])
+static int review_frame(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
+                        struct vsm_device_review_rows rows[VSM_MAX_VIEWS])
 {
     const bool gated = review->options.select && frame->people.known;
     const float *rgb[VSM_MAX_VIEWS];
@@ -423,6 +433,17 @@ int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_fra
             editing.weight = vsm_stereo_manager_last(review->options.stereo, view / 2)->weight[view % 2];
         rows[view] = edit_view(&editing, review->options.pool);
     }
+    return status;
+}
+
+int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
+                          struct vsm_device_review_rows rows[VSM_MAX_VIEWS])
+{
+    int status;
+
+    vsm_parallel_hurry(review->options.pool);
+    status = review_frame(review, frame, edits, rows);
+    vsm_parallel_rest(review->options.pool);
     return status;
 }
 
