@@ -108,7 +108,7 @@ static int look_at(struct look *look, const struct vsm_image *image, struct vsm_
     if (status != VSM_OK)
         return status;
     vsm_disparity_measure(look->disparity, &left, &right, &search, &look->map);
-    vsm_alignment_add(alignment, look->disparity, &look->map, &search, &left, &right);
+    vsm_alignment_add(alignment, look->disparity, &look->map, &search, &left, &right, NULL);
     return VSM_OK;
 }
 

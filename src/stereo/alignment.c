@@ -44,21 +44,41 @@ static void add_block(double sum[3], const float *rgb, const struct vsm_disparit
     }
 }
 
-static void add_light(struct vsm_alignment *alignment, const struct vsm_disparity *disparity,
-                      const struct vsm_disparity_map *map, int index,
-                      const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave)
+/* What rows of cells show of the eyes' light. */
+struct lighting {
+    const struct vsm_disparity *disparity;
+    const struct vsm_disparity_map *map;
+    const struct vsm_disparity_picture *master, *slave;
+    double light[VSM_DISPARITY_CELLS][2][3];
+};
+
+static void add_light(struct lighting *l, int row, int index)
 {
+    const struct vsm_disparity_map *map = l->map;
     const struct vsm_disparity_cell *cell = &map->cells[index];
     const int x = index % map->columns * map->side, y = index / map->columns * map->side;
     const int to_x = x + (int)lroundf(cell->du), to_y = y + (int)lroundf(cell->dv + cell->residual);
     int width, height;
 
-    vsm_disparity_grid(disparity, &width, &height);
+    vsm_disparity_grid(l->disparity, &width, &height);
     if (x + map->side > width || y + map->side > height || to_x < 0 || to_y < 0 || to_x + map->side > width ||
         to_y + map->side > height)
         return;
-    add_block(alignment->light[0], master->rgb, map, width, height, x, y);
-    add_block(alignment->light[1], slave->rgb, map, width, height, to_x, to_y);
+    add_block(l->light[row][0], l->master->rgb, map, width, height, x, y);
+    add_block(l->light[row][1], l->slave->rgb, map, width, height, to_x, to_y);
+}
+
+static void add_row(void *context, int row, int worker)
+{
+    struct lighting *l = context;
+
+    (void)worker;
+    for (int i = row * l->map->columns; i < (row + 1) * l->map->columns; i++) {
+        const struct vsm_disparity_cell *cell = &l->map->cells[i];
+
+        if (cell->known && cell->people >= MIN_PEOPLE && cell->confidence >= MIN_CONFIDENCE)
+            add_light(l, row, i);
+    }
 }
 
 /* Eyes that belong together stay so while one of them fails, but not for ever. */
@@ -86,8 +106,14 @@ static void judge_relation(struct vsm_alignment *alignment, const struct vsm_dis
 
 void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_disparity *disparity,
                        const struct vsm_disparity_map *map, const struct vsm_disparity_search *search,
-                       const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave)
+                       const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave,
+                       struct vsm_parallel *pool)
 {
+    struct lighting lighting = {disparity, map, master, slave, {{{0}}}};
+
+    vsm_parallel_for(pool, map->rows, add_row, &lighting);
+    for (int i = 0; i < map->rows * 6; i++)
+        alignment->light[i / 3 % 2][i % 3] += lighting.light[i / 6][i / 3 % 2][i % 3];
     for (int i = 0; i < map->columns * map->rows; i++) {
         const struct vsm_disparity_cell *cell = &map->cells[i];
         float level, down;
@@ -99,8 +125,6 @@ void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_dispari
         vsm_disparity_shift(disparity, i, 0.0, search->pitch, &level, &down);
         if (fabsf(cell->du - level) >= MIN_SHIFT)
             alignment->crossed[cell->parallax < 0.0f] += (double)cell->confidence;
-        if (cell->people >= MIN_PEOPLE && cell->confidence >= MIN_CONFIDENCE)
-            add_light(alignment, disparity, map, i, master, slave);
     }
     judge_relation(alignment, map);
     alignment->frames++;

@@ -45,7 +45,8 @@ struct vsm_alignment_result {
 /* Adds a frame's map, measured with `search` (to tell swapped eyes, both_ways) from these pictures. */
 void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_disparity *disparity,
                        const struct vsm_disparity_map *map, const struct vsm_disparity_search *search,
-                       const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave);
+                       const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave,
+                       struct vsm_parallel *pool);
 
 /* What the evidence says; `grid_height` gives the offset's unit for an eye that is 180 degrees high. */
 struct vsm_alignment_result vsm_alignment_judge(const struct vsm_alignment *alignment, double grid_height);

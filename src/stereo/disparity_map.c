@@ -223,6 +223,25 @@ static int floor_of(float value)
     return whole - (value < (float)whole);
 }
 
+/* The usual case, with the same bits: `cell` and its neighbours across and down are all known and alike. */
+static bool among_alike(const struct vsm_disparity_cell *cell, int columns, float nearest, float x, float y,
+                        float *du, float *dv)
+{
+    const struct vsm_disparity_cell *below = cell + columns;
+    const float w0 = (1.0f - x) * (1.0f - y), w1 = (1.0f - fabsf(x - 1.0f)) * (1.0f - y),
+                w2 = (1.0f - x) * (1.0f - fabsf(y - 1.0f)),
+                w3 = (1.0f - fabsf(x - 1.0f)) * (1.0f - fabsf(y - 1.0f));
+    const float weights = w0 + w1 + w2 + w3;
+
+    if (!cell[0].known || !cell[1].known || !below[0].known || !below[1].known ||
+        fabsf(cell[0].du - nearest) > 2.0f || fabsf(cell[1].du - nearest) > 2.0f ||
+        fabsf(below[0].du - nearest) > 2.0f || fabsf(below[1].du - nearest) > 2.0f || !(weights > 0.0f))
+        return false;
+    *du = (w0 * cell[0].du + w1 * cell[1].du + w2 * below[0].du + w3 * below[1].du) / weights;
+    *dv = (w0 * cell[0].dv + w1 * cell[1].dv + w2 * below[0].dv + w3 * below[1].dv) / weights;
+    return true;
+}
+
 bool vsm_disparity_map_at(const struct vsm_disparity_map *map, float x, float y, float *du, float *dv)
 {
     const float fx = x / (float)map->side - 0.5f, fy = y / (float)map->side - 0.5f;
@@ -236,6 +255,10 @@ bool vsm_disparity_map_at(const struct vsm_disparity_map *map, float x, float y,
     nearest = &map->cells[nearest_y * map->columns + nearest_x];
     if (!nearest->known)
         return false;
+    if (left >= 0 && top >= 0 && left + 1 < map->columns && top + 1 < map->rows &&
+        among_alike(&map->cells[top * map->columns + left], map->columns, nearest->du, fx - (float)left,
+                    fy - (float)top, du, dv))
+        return true;
     for (int k = 0; k < 4; k++) {
         const int i = left + (k & 1), j = top + (k >> 1);
         const float weight = (1.0f - fabsf(fx - (float)i)) * (1.0f - fabsf(fy - (float)j));

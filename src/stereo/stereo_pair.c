@@ -184,7 +184,8 @@ static struct vsm_disparity_search measure_from_master(struct vsm_stereo_pair *p
     search.both_ways = pair->alignment.frames < BOTH_WAYS || look->alignment.eyes == VSM_ALIGNMENT_SWAPPED;
     vsm_disparity_measure(pair->disparity[m], &master, &slave, &search, &look->map[m]);
     if (usable) {
-        vsm_alignment_add(&pair->alignment, pair->disparity[m], &look->map[m], &search, &master, &slave);
+        vsm_alignment_add(&pair->alignment, pair->disparity[m], &look->map[m], &search, &master, &slave,
+                          pair->options.pool);
         look->alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height);
     }
     return search;

@@ -203,7 +203,7 @@ static struct vsm_alignment_result measure(const struct moment *m)
         const struct vsm_disparity_picture left = {m->rgb[0], m->alpha[0]}, right = {m->rgb[1], m->alpha[1]};
 
         vsm_disparity_measure(disparity, &left, &right, &search, &map);
-        vsm_alignment_add(&alignment, disparity, &map, &search, &left, &right);
+        vsm_alignment_add(&alignment, disparity, &map, &search, &left, &right, NULL);
         r = vsm_alignment_judge(&alignment, EYE);
         search.pitch = r.pitch;
     }

@@ -139,7 +139,7 @@ static void test_swapped_eyes_and_gain(void)
     paint(&options.eye, 0, 0.064, 1.0);
     paint(&options.eye, 1, 0.064, 0.8);
     vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);
-    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1]);
+    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1], NULL);
     r = vsm_alignment_judge(&alignment, SIDE);
     CHECK_INT(r.eyes, VSM_ALIGNMENT_SWAPPED); /* painted for a left master, measured as a right one */
     CHECK(fabs(r.gain[1] - 0.8) < 0.02);
@@ -177,24 +177,24 @@ static void test_eyes_become_strangers(void)
     strange = map;
     strange.matched = strange.tried / 5;
     for (int i = 0; i < 30; i++)
-        vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1]);
+        vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1], NULL);
     for (int i = 0; i < VSM_ALIGNMENT_STRANGE - 1; i++)
-        vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1]);
+        vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1], NULL);
     CHECK(!vsm_alignment_judge(&alignment, SIDE).unrelated);
     vsm_alignment_save(&alignment, &out);
     in = vsm_bytes_in_of(out.data, out.size);
     CHECK_INT(vsm_alignment_load(&loaded, &in), VSM_OK);
-    vsm_alignment_add(&loaded, d, &strange, &search, &pictures[0], &pictures[1]);
+    vsm_alignment_add(&loaded, d, &strange, &search, &pictures[0], &pictures[1], NULL);
     CHECK(vsm_alignment_judge(&loaded, SIDE).unrelated);
-    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0],
-                      &pictures[1]); /* one good frame: counted anew */
-    vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1]);
+    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1],
+                      NULL); /* one good frame: counted anew */
+    vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1], NULL);
     CHECK(!vsm_alignment_judge(&alignment, SIDE).unrelated);
     for (int i = 0; i < VSM_ALIGNMENT_STRANGE; i++)
-        vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1]);
+        vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1], NULL);
     CHECK(vsm_alignment_judge(&alignment, SIDE).unrelated);
     for (; frames < 200 && !alignment.related; frames++)
-        vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1]);
+        vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1], NULL);
     CHECK(frames < 100 && !vsm_alignment_judge(&alignment, SIDE).unrelated);
     vsm_bytes_out_finish(&out);
     vsm_disparity_destroy(d);
@@ -213,7 +213,7 @@ static void test_nothing_to_match(void)
     vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);
     CHECK(map.tried > 50 && map.matched == 0);
     CHECK(!vsm_disparity_map_at(&map, SIDE / 2, SIDE / 2, &du, &dv));
-    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1]);
+    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1], NULL);
     CHECK(vsm_alignment_judge(&alignment, SIDE).unrelated);
     memset(alpha[0], 0, sizeof(alpha[0])); /* nobody there */
     vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);
