@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "frame/image.h"
+#include "media/video_encoder.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -39,6 +40,24 @@ __attribute__((unused)) static void media_source_clean(void)
     snprintf(command, sizeof(command), "rm -rf '%s'", media_source_path(""));
     if (system(command) != 0)
         printf("# could not remove %s\n", media_source_path(""));
+}
+
+/* What the tests encode with where they mean nothing special: one thread, default quality, 30
+ * pictures a second. */
+__attribute__((unused)) static struct vsm_video_encoder_options
+media_source_encoder(const char *codec, struct vsm_format format, int width, int height)
+{
+    return (struct vsm_video_encoder_options){
+        .codec = codec,
+        .crf = -1,
+        .threads = 1,
+        .width = width,
+        .height = height,
+        .format = format,
+        .colour = {1, 1, 1, false, 1},
+        .time_base = {1, 90000},
+        .frame_rate = {30, 1},
+    };
 }
 
 /* Picture number `n`: a moving gradient with a little texture, so that encoders use B

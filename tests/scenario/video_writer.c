@@ -28,20 +28,13 @@ struct job {
 static struct job job_of(const char *name, const char *codec, const char *source)
 {
     struct job job = {
-        .options = {.encoder = {.codec = codec,
-                                .crf = -1,
-                                .threads = 1,
-                                .width = WIDTH,
-                                .height = HEIGHT,
-                                .format = yuv420,
-                                .colour = {1, 1, 1, false, 1},
-                                .time_base = {1, 30000},
-                                .frame_rate = {30, 1}},
+        .options = {.encoder = media_source_encoder(codec, yuv420, WIDTH, HEIGHT),
                     .end_pts = INT64_MAX,
                     .vr_boxes = VSM_VR_BOXES_SV3D,
                     .layout = VSM_LAYOUT_SBS},
     };
 
+    job.options.encoder.time_base = (struct vsm_rational){1, 30000};
     snprintf(job.path, sizeof(job.path), "%s", media_source_path(name));
     if (source)
         snprintf(job.source, sizeof(job.source), "%s", source);

@@ -51,19 +51,14 @@ static AVFrame *decode_first(const char *path)
 static struct vsm_video_writer_options one_picture(const char *codec, const char *path,
                                                    const struct vsm_image *image)
 {
-    return (struct vsm_video_writer_options){
+    struct vsm_video_writer_options options = {
         .path = path,
-        .encoder = {.codec = codec,
-                    .crf = -1,
-                    .threads = 1,
-                    .width = WIDTH,
-                    .height = HEIGHT,
-                    .format = image->format,
-                    .colour = bt709,
-                    .time_base = {1, 30},
-                    .frame_rate = {30, 1},
-                    .sample_aspect = {1, 1}},
+        .encoder = media_source_encoder(codec, image->format, WIDTH, HEIGHT),
     };
+
+    options.encoder.time_base = (struct vsm_rational){1, 30};
+    options.encoder.sample_aspect = (struct vsm_rational){1, 1};
+    return options;
 }
 
 /* Writes one picture and lets FFmpeg itself read it back: our reader leaves alpha out. NULL where the
@@ -143,7 +138,7 @@ static void test_prores_alpha_is_exact(void)
 /* An output of one picture in a folder, with the codec's own pixel format. */
 static AVFrame *sequence_round_trip(const char *codec, const char *pix_fmt, struct vsm_image *image)
 {
-    char folder[400], file[440];
+    char folder[400] = "", file[440];
     struct vsm_video_writer_options target = one_picture(codec, folder, image);
     struct vsm_video_writer *writer = NULL;
     AVFrame *back;

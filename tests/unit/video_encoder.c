@@ -24,18 +24,11 @@ struct recorded {
 
 static struct vsm_video_encoder_options options_of(const char *codec, struct vsm_format format)
 {
-    return (struct vsm_video_encoder_options){
-        .codec = codec,
-        .crf = -1,
-        .threads = 2,
-        .width = width,
-        .height = HEIGHT,
-        .format = format,
-        .colour = {1, 1, 1, false, 1},
-        .time_base = {1, 90000},
-        .frame_rate = {30, 1},
-        .sample_aspect = {1, 1},
-    };
+    struct vsm_video_encoder_options options = media_source_encoder(codec, format, width, HEIGHT);
+
+    options.threads = 2;
+    options.sample_aspect = (struct vsm_rational){1, 1};
+    return options;
 }
 
 /* Variable frame rate: every third picture comes late. */

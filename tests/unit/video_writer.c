@@ -22,15 +22,7 @@ static struct vsm_video_writer_options options_of(const char *path, const char *
 {
     return (struct vsm_video_writer_options){
         .path = path,
-        .encoder = {.codec = codec,
-                    .crf = -1,
-                    .threads = 1,
-                    .width = WIDTH,
-                    .height = HEIGHT,
-                    .format = yuv420,
-                    .colour = {1, 1, 1, false, 1},
-                    .time_base = {1, 90000},
-                    .frame_rate = {30, 1}},
+        .encoder = media_source_encoder(codec, yuv420, WIDTH, HEIGHT),
         .source_path = source,
         .end_pts = INT64_MAX,
     };
