@@ -22,6 +22,9 @@
 #define LEAST_INTERVAL 8
 #define MOST_INTERVAL  30
 
+/* Who comes in outside turned views is not seen at all before a look. */
+#define LEAST_INTERVAL_TURNED 4
+
 /* Threads for a look on the CPU beside a GPU, where a frame takes milliseconds and nothing else wants the cores for
  * long. */
 #define GPU_THREADS(threads) ((threads) > 2 ? (threads) / 2 : 1)
@@ -30,11 +33,13 @@
  * and so does one on another device. */
 static int choose_interval(const struct vsm_plan *plan)
 {
+    const int least =
+        plan->config->matting.view == VSM_CONFIG_VIEW_DIRECT ? LEAST_INTERVAL : LEAST_INTERVAL_TURNED;
     double cells = 0.0, frames;
 
     for (int i = 0; i < plan->view_count; i++)
         cells += (double)plan->views[i].width * plan->views[i].height;
-    frames = fmin(fmax(ceil(LOOK_SECONDS / (SHARE * CELL_SECONDS * cells)), LEAST_INTERVAL), MOST_INTERVAL);
+    frames = fmin(fmax(ceil(LOOK_SECONDS / (SHARE * CELL_SECONDS * cells)), least), MOST_INTERVAL);
     return (int)fmin(frames, plan->config->matting.correction_interval);
 }
 

@@ -11,6 +11,9 @@
 #define SHRINK 0.7
 #define GROW   1.15
 
+/* Frames' worth of fading a frame when somebody is not seen by the old views: he is not to stay faint for long. */
+#define QUICK 3
+
 /* A turn ends this close to its wish, degrees. */
 #define ARRIVED 1.0
 
@@ -27,6 +30,7 @@ struct vsm_view_director {
     int patience;                      /* frames since when */
     struct vsm_view_placement before;  /* what `now` is replacing */
     int fading;                        /* frames for which it is seen yet; 0: no more */
+    bool quick;                        /* QUICK times as fast */
     struct vsm_view_evidence evidence; /* as of the last frame */
     struct vsm_view_border border;     /* likewise */
     bool young;                        /* the last frame was a scene's first */
@@ -220,10 +224,11 @@ static bool turn(struct vsm_view_director *d, int k, const struct vsm_view_aim *
     return true;
 }
 
-static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *wish, bool fade)
+static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *wish, bool fade, bool quick)
 {
     d->before = d->now;
     d->fading = fade ? VSM_VIEW_DIRECTOR_FADE : 0;
+    d->quick = quick;
     d->now = *wish;
     d->patience = 0;
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
@@ -256,7 +261,7 @@ static bool approach(struct vsm_view_director *d, const struct vsm_view_placemen
     if (begins || (anybody && !d->placed && d->fading == 0)) {
         d->counters.changes += d->choice.now.count > 0 && !same_kind(&d->now, wish);
         d->placed = anybody;
-        return jump(d, wish, !begins);
+        return jump(d, wish, !begins, false);
     }
     if (!d->options.follow)
         return false;
@@ -271,7 +276,7 @@ static bool approach(struct vsm_view_director *d, const struct vsm_view_placemen
     if (d->patience < patience_for(d, lack) || d->fading > 0)
         return false;
     d->counters.changes++;
-    return jump(d, wish, true);
+    return jump(d, wish, true, lack.missed || lack.cut);
 }
 
 static void note_missed(struct vsm_view_director_counters *counters, int64_t frame)
@@ -360,7 +365,7 @@ int vsm_view_director_judge(struct vsm_view_director *d, const struct vsm_frame 
     if (!*again)
         return VSM_OK;
     d->tries++;
-    d->choice.changed = jump(d, &wish, false);
+    d->choice.changed = jump(d, &wish, false, false);
     return show(d, &d->now, &d->choice.now);
 }
 
@@ -401,6 +406,7 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
     const struct vsm_people *people = nobody(&frame->people) && !scene_cut ? &guess : &frame->people;
     const struct vsm_view_placement none = {0};
     const bool begins = d->choice.now.count == 0 || scene_cut;
+    const int step = d->quick ? QUICK : 1;
     struct vsm_view_placement wish;
     struct lack lack;
     int status;
@@ -409,7 +415,7 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
         d->border = (struct vsm_view_border){0};
     wish = wish_whole(d, people, scene_cut ? &none : &d->now, &lack.cut);
     lack.missed = misses(d, people);
-    d->fading -= d->fading > 0;
+    d->fading -= d->fading < step ? d->fading : step;
     d->choice.changed = approach(d, &wish, begins, anybody_in(people), lack);
     d->young = begins;
     d->tries = 0;
@@ -454,6 +460,7 @@ void vsm_view_director_save(const struct vsm_view_director *d, struct vsm_bytes_
     save_placement(&d->before, out);
     vsm_bytes_put_le32(out, (uint32_t)d->patience);
     vsm_bytes_put_u8(out, (uint8_t)d->fading);
+    vsm_bytes_put_u8(out, d->quick);
     vsm_view_evidence_save(&d->evidence, out);
     vsm_view_border_save(&d->border, out);
     vsm_bytes_put_u8(out, d->young);
@@ -511,6 +518,7 @@ int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
     sound = load_placement(&d->before, in) && sound;
     d->patience = (int)vsm_bytes_get_le32(in);
     d->fading = vsm_bytes_get_u8(in);
+    d->quick = vsm_bytes_get_u8(in);
     sound = vsm_view_evidence_load(&d->evidence, in) && sound && d->fading <= VSM_VIEW_DIRECTOR_FADE;
     sound = vsm_view_border_load(&d->border, in) && sound;
     d->young = vsm_bytes_get_u8(in);

@@ -14,7 +14,7 @@
  *   VSM_VIEW_DIRECTOR_HURRY frames. A scene's first frame can be seen again through views that do not cut anybody,
  *   and in its second they change at once.
  * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new
- *   ones, which fade in; meanwhile no other change begins.
+ *   ones, which fade in, or three, if somebody is outside the old ones; meanwhile no other change begins.
  * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
  * - Widths go in steps, and stay while the wish is near.
  * - Without `always`, views wider than VSM_VIEW_PLACE_USUAL are fisheyes, in which all can be seen that a common lens of

@@ -216,6 +216,14 @@ static void test_fades(void)
     CHECK_INT(c->now.count, 4);
     CHECK_INT(c->old.count, 2);
     CHECK(c->old.inverse[0] && c->now.inverse[3]);
+    CHECK_NEAR(c->weight, 1.0 / (VSM_VIEW_DIRECTOR_FADE + 1), 1e-6);
+    for (int i = 1; i < 3; i++) /* quickly, for the second one is seen by the new views only */
+        CHECK_NEAR(next(d, frame_with(2, -60, 60), false)->weight,
+                   (3.0 * i + 1.0) / (VSM_VIEW_DIRECTOR_FADE + 1), 1e-6);
+    CHECK_INT(next(d, frame_with(2, -60, 60), false)->old.count, 0);
+    c = next(d, frame_with(0, 0, 0), true);
+    c = next(d, frame_with(1, -60, 0), false);
+    CHECK(c->replaced);
     c = next(d, frame_with(1, 0, 0), true); /* nothing fades over a cut */
     CHECK(c->changed && !c->replaced && c->old.count == 0 && c->weight == 1);
     vsm_view_director_destroy(d);
