@@ -2,14 +2,11 @@
 
 #include "base/mem.h"
 #include "geometry/view_map.h"
+#include "stages/view_wish.h"
 
 #include <math.h>
 
 #define DEGREE (M_PI / 180.0)
-
-/* Parts of the present width within which a wished one is no reason to change. */
-#define SHRINK 0.7
-#define GROW   1.15
 
 /* Frames' worth of fading a frame when somebody is not seen by the old views: he is not to stay faint for long. */
 #define QUICK 3
@@ -20,7 +17,7 @@
 struct vsm_view_director {
     struct vsm_view_director_options options;
     struct vsm_view direct[2];
-    struct vsm_projection_eye eyes[2];
+    struct vsm_view_wish_rules rules;
     struct vsm_view_choice choice;
     struct vsm_view_director_counters counters;
     /* State: */
@@ -48,10 +45,13 @@ int vsm_view_director_create(const struct vsm_view_director_options *options,
     if (!d)
         return VSM_E_NOMEM;
     d->options = *options;
+    d->rules = (struct vsm_view_wish_rules){.eye_count = options->eye_count,
+                                            .field_of_view = options->field_of_view,
+                                            .always = options->always};
     for (int e = 0; e < options->eye_count && status == VSM_OK; e++) {
         d->direct[e] = options->direct[e];
         status = vsm_projection_lens(&d->direct[e].lens, d->direct[e].source.width,
-                                     d->direct[e].source.height, &d->eyes[e]);
+                                     d->direct[e].source.height, &d->rules.eyes[e]);
     }
     d->options.direct = d->direct;
     if (status != VSM_OK) {
@@ -173,39 +173,6 @@ static bool same_kind(const struct vsm_view_placement *a, const struct vsm_view_
     return true;
 }
 
-/* Widths in few steps, so that breathing people do not zoom; the present one stays while it is nearly
- * right, or with `cut`, wide enough. */
-static void settle_width(struct vsm_view_placement *wish, const struct vsm_view_placement *now, bool cut)
-{
-    static const double steps[] = {VSM_VIEW_PLACE_NARROWEST,    60.0, 72.0, 86.0, VSM_VIEW_PLACE_USUAL,
-                                   VSM_VIEW_PLACE_WIDEST + 10.0};
-    const double wanted = wish->aims[0].field_of_view, had = now->aims[0].field_of_view;
-    double width = steps[0];
-
-    for (size_t i = 1; i < sizeof(steps) / sizeof(steps[0]) && width < wanted; i++)
-        width = steps[i];
-    if (now->count == wish->count && wanted >= had * SHRINK &&
-        wanted <= fmax(had, cut ? had : fmin(had * GROW, VSM_VIEW_PLACE_USUAL)))
-        width = had;
-    for (int k = 0; k < wish->count; k++)
-        wish->aims[k].field_of_view = width;
-}
-
-/* `now`: what the wish may stay with. */
-static struct vsm_view_placement wish_for(const struct vsm_view_director *d, const struct vsm_people *people,
-                                          const struct vsm_view_placement *now, bool cut)
-{
-    const struct vsm_view_director_options *o = &d->options;
-    struct vsm_view_placement wish = vsm_view_place(people, d->eyes, o->eye_count, o->field_of_view);
-
-    if (wish.count == 0 && o->always)
-        wish = (struct vsm_view_placement){
-            1, {{0.0, 0.0, o->field_of_view > 0.0 ? o->field_of_view : VSM_VIEW_PLACE_USUAL}}};
-    if (wish.count > 0 && wish.aims[0].field_of_view > o->field_of_view)
-        settle_width(&wish, now, cut);
-    return wish;
-}
-
 /* One step of view k towards its wish. True if it moved. */
 static bool turn(struct vsm_view_director *d, int k, const struct vsm_view_aim *wish)
 {
@@ -309,44 +276,9 @@ int vsm_view_director_resize(struct vsm_view_director *d, int width, int height,
     return status;
 }
 
-static bool anybody_in(const struct vsm_people *people)
-{
-    return people->known && people->count > 0;
-}
-
 static bool nobody(const struct vsm_people *people)
 {
     return people->known && people->count == 0;
-}
-
-/* Whether somebody is outside the views. */
-static bool misses(const struct vsm_view_director *d, const struct vsm_people *people)
-{
-    return anybody_in(people) && vsm_view_place_missed(people, d->eyes, d->options.eye_count, &d->now) > 0;
-}
-
-/* Whether views cut who the matte shows. */
-static bool cuts(const struct vsm_view_director *d, const struct vsm_view_placement *views)
-{
-    const struct vsm_people who = {.known = true,
-                                   .count = 1,
-                                   .person = {{.chosen = true, .box = {d->border.box, d->border.box}}}};
-
-    return d->border.active && vsm_view_place_missed(&who, d->eyes, d->options.eye_count, views) > 0;
-}
-
-/* With who is cut: what to wish for instead of `now`, and whether that makes it whole. */
-static struct vsm_view_placement wish_whole(const struct vsm_view_director *d,
-                                            const struct vsm_people *people,
-                                            const struct vsm_view_placement *now, bool *cut)
-{
-    const struct vsm_people all = vsm_view_border_people(&d->border, people);
-    struct vsm_view_placement wish;
-
-    *cut = anybody_in(people) && cuts(d, now);
-    wish = wish_for(d, &all, now, *cut);
-    *cut = *cut && !cuts(d, &wish);
-    return wish;
 }
 
 int vsm_view_director_judge(struct vsm_view_director *d, const struct vsm_frame *frame,
@@ -361,7 +293,7 @@ int vsm_view_director_judge(struct vsm_view_director *d, const struct vsm_frame 
     status = vsm_view_border_note(&d->border, &frame->people, frame->mattes, frame->view_count, rgb);
     if (status != VSM_OK)
         return status;
-    wish = wish_whole(d, &frame->people, &d->now, again);
+    wish = vsm_view_wish_make(&d->rules, &frame->people, &d->border, &d->now, again);
     if (!*again)
         return VSM_OK;
     d->tries++;
@@ -413,16 +345,16 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
 
     if (begins)
         d->border = (struct vsm_view_border){0};
-    wish = wish_whole(d, people, scene_cut ? &none : &d->now, &lack.cut);
-    lack.missed = misses(d, people);
+    wish = vsm_view_wish_make(&d->rules, people, &d->border, scene_cut ? &none : &d->now, &lack.cut);
+    lack.missed = vsm_view_wish_misses(&d->rules, people, &d->now);
     d->fading -= d->fading < step ? d->fading : step;
-    d->choice.changed = approach(d, &wish, begins, anybody_in(people), lack);
+    d->choice.changed = approach(d, &wish, begins, people->known && people->count > 0, lack);
     d->young = begins;
     d->tries = 0;
     status = show_choice(d);
     d->counters.frames++;
     d->counters.turned += d->now.count > 0;
-    if (misses(d, people))
+    if (vsm_view_wish_misses(&d->rules, people, &d->now))
         note_missed(&d->counters, frame->index);
     *choice = &d->choice;
     return status;
