@@ -15,10 +15,13 @@
 #   faults     device lost or full in a job (needs a build with -Dfault_points=true), and the CPU goes on from there
 #   full       no memory at each of the first places in turn (needs fault points), and with a card that another program fills
 #   fades      views that change in a job: CPU against GPU, killed within the change (needs fault points)
+#   repair     an eye that is out of focus for a while: CPU against GPU until it recovers, then beyond; killed while repairs of
+#              its states are under way, and resumed on either device (needs fault points)
 #   resume     killed on the card and resumed there: the same bytes
 #   track      the same with EdgeTAM and the matter (after libs with ort.tar.xz in LIBS)
 #   sam2profile  the kernels of every network by their time
-# CLIP8K and CLIP2K are files beside this script; fades wants what fade_clip.sh makes, as fades_LR_180_SBS.mp4.
+# CLIP8K and CLIP2K are files beside this script; fades wants what fade_clip.sh makes, as fades_LR_180_SBS.mp4; repair the
+# source that "make_stereo_truth --frames 70 --eye 512 --fault blurred:12:30 portrait-near NAME" makes, as repair_LR_180_SBS.mkv.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 export LD_LIBRARY_PATH="/opt/vsm/lib:/usr/local/nvidia/lib64:/usr/local/nvidia/lib" VSM_SHARED="$here/shared"
@@ -261,6 +264,31 @@ for what; do
                 device=cuda
             done
             cmp whole.mkv killed.mkv && echo "killed twice within fades and resumed: the same bytes"
+            "$here/evaluate" --difference whole.mkv killed.mkv
+        done
+        ;;
+    repair)
+        cd "$work"
+        clip=$here/repair_LR_180_SBS.mkv
+        common="--set output.codec=ffv1 --set output.format=matte --set recovery.checkpoint_interval=11 --progress none"
+        for frames in 42 51 70; do
+            for device in cuda cpu; do
+                job $device "$clip" -o $device.mkv $common --set processing.device=$device --max-frames $frames
+            done
+            "$here/evaluate" --difference cpu.mkv cuda.mkv
+        done
+        cp cuda.mkv whole.mkv
+        # The fourth checkpoint is behind frame 43, the second of three that want repairs.
+        for devices in "cuda cuda" "cuda cpu" "cpu cuda"; do
+            echo "# killed behind frame 43 and resumed: $devices"
+            rm -rf killed.mkv*
+            fault=ckpt.done:4:kill
+            for device in $devices; do
+                VSM_FAULT=$fault "$here/vr180-streaming" "$clip" -o killed.mkv $common --set processing.device=$device 2>&1 |
+                    grep -E "resum|goes on|error"
+                fault=
+            done
+            cmp whole.mkv killed.mkv && echo "the same bytes"
             "$here/evaluate" --difference whole.mkv killed.mkv
         done
         ;;

@@ -153,6 +153,43 @@ static void test_a_lost_person_is_mended(void)
     vsm_stereo_manager_destroy(m);
 }
 
+/* When the eye sees again, the network is told, so many frames later. */
+static void test_what_recovers_is_repaired_later(void)
+{
+    const struct vsm_stereo_manager_options stereo = {
+        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
+    struct vsm_device_review_options options = {0};
+    struct vsm_device_review *r = NULL;
+    struct vsm_stereo_manager *m = NULL;
+    struct vsm_repair_delay *delay = NULL;
+    const int lost = 4, found = 6;
+
+    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    CHECK_INT(vsm_repair_delay_create(&delay), VSM_OK);
+    options.stereo = m;
+    options.repairs = delay;
+    CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+    for (int i = 0; i < found + 2 * VSM_REPAIR_DELAY_FRAMES; i++) {
+        struct vsm_device_review_rows rows[VSM_MAX_VIEWS] = {{0, 0}};
+        const struct vsm_state_repairs *repairs = NULL;
+        struct vsm_frame *frame = make_frame(i);
+
+        CHECK_INT(vsm_repair_delay_take(delay, i, false, &repairs), VSM_OK);
+        if (i == found + VSM_REPAIR_DELAY_FRAMES)
+            CHECK(repairs && !repairs->of[0] && repairs->of[1] && vsm_state_repairs_fit(repairs, views, 2));
+        CHECK(i >= found + VSM_REPAIR_DELAY_FRAMES || !repairs);
+        CHECK(i < found + VSM_REPAIR_DELAY_FRAMES + 3 || !repairs);
+        if (i >= lost && i < found)
+            memset(alpha[1], 0, sizeof(alpha[1]));
+        put_alpha(frame);
+        CHECK_INT(vsm_device_review_run(r, frame, edits, rows), VSM_OK);
+        vsm_frame_destroy(&frame);
+    }
+    vsm_device_review_destroy(r);
+    vsm_repair_delay_destroy(delay);
+    vsm_stereo_manager_destroy(m);
+}
+
 static void test_others_are_left_out(void)
 {
     const struct vsm_device_review_options options = {.select = true};
@@ -444,6 +481,7 @@ int main(void)
     RUN(test_what_was_not_looked_at_is_refused);
     RUN(test_a_good_frame_is_left_alone);
     RUN(test_a_lost_person_is_mended);
+    RUN(test_what_recovers_is_repaired_later);
     RUN(test_others_are_left_out);
     RUN(test_rivals_are_left_out);
     RUN(test_unknown_people_all_stay);
