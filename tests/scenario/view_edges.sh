@@ -44,10 +44,10 @@ film seam 9 320 woman:-62:-62:1.4,hiker:-20:25:1.8,woman:64:64:1.4
 run seam ""
 check seam "somebody crosses the seam of two views" 0.80 $whole '"changes":0,"people_outside":{"frames":0'
 
-film left 4 256 woman:-80:-80:1.4
+film left 4 320 woman:-80:-80:1.4
 run left ""
 check left "somebody at 80 degrees to the left" 0.85 $whole '"frames_turned":4,"changes":0,"people_outside":{"frames":0'
-film right 4 256 woman:80:80:1.4
+film right 4 320 woman:80:80:1.4
 run right ""
 check right "somebody at 80 degrees to the right" 0.85 $whole '"frames_turned":4,"changes":0,"people_outside":{"frames":0'
 
@@ -56,8 +56,8 @@ film near 4 256 officer:0:0:0.7
 run near "" --set matting.view_fov=45
 check near "nobody is cut by a given width" 0.93 $whole '"frames_turned":4,"changes":0,"people_outside":{"frames":0'
 
-# In frame 10 a man stands across the right side of the view that is placed for a woman. The detector looks again in frame
-# 18: if that were to widen the view, most of him would be missing in frame 20 still.
+# In frame 10 a man stands across the right side of the view that is placed for a woman. The detector looks in frame 0 and,
+# on this grid, in frame 28.
 film alone 10 256 woman:-8:-8:1.4
 film both 12 256 woman:-8:-8:1.4,manager:34:34:1.4
 for kind in source alpha; do
