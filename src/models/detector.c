@@ -1,17 +1,30 @@
 #include "models/detector.h"
 
 #include "base/mem.h"
+#include "image/cuda_tensors.h"
 #include "models/detector_graph.h"
 #include "models/known_files.h"
 
 #define SIDE  VSM_DETECTOR_SIDE
 #define CELLS (SIDE / VSM_DETECTOR_GRAPH_STRIDE)
+#define HEADS 5
 
 struct vsm_detector {
     struct vsm_session *session;
     enum vsm_device device;
-    struct vsm_tensor *source; /* [1, 3, SIDE, SIDE] */
+    struct vsm_tensor *source;       /* [1, 3, SIDE, SIDE] */
+    int width, height;               /* of the picture in it */
+    struct vsm_tensor *heads[HEADS]; /* on a device: page-locked, for all looks; NULL: new ones each time */
 };
+
+static const struct {
+    const char *name;
+    int channels;
+} heads[HEADS] = {{"centre", 1},
+                  {"size", 2},
+                  {"offset", 2},
+                  {"keypoints", VSM_DETECTOR_KEYPOINTS},
+                  {"regress", 2 * VSM_DETECTOR_KEYPOINTS}};
 
 static const struct vsm_known_files known_files = {
     .what = "the detector's weights",
@@ -46,6 +59,30 @@ int vsm_detector_check(const char *graph_path, struct vsm_sha256 *hash)
     return vsm_known_files_check(&known_files, graph_path, hash);
 }
 
+static int make_page_locked(int channels, int side, struct vsm_tensor **tensor)
+{
+    struct vsm_cuda_tensors *pool =
+        vsm_cuda_tensors_create("detector", VSM_PLACE_HOST, 4, (const int64_t[]){1, channels, side, side});
+    const int status = pool ? vsm_cuda_tensors_get(pool, tensor) : VSM_E_NOMEM;
+
+    vsm_cuda_tensors_destroy(pool);
+    return status;
+}
+
+static int make_tensors(struct vsm_detector *detector)
+{
+    int status;
+
+    if (detector->device != VSM_DEVICE_CUDA) {
+        detector->source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIDE, SIDE});
+        return detector->source ? VSM_OK : VSM_E_NOMEM;
+    }
+    status = make_page_locked(3, SIDE, &detector->source);
+    for (int i = 0; i < HEADS && !status; i++)
+        status = make_page_locked(heads[i].channels, CELLS, &detector->heads[i]);
+    return status;
+}
+
 int vsm_detector_create(const char *graph_path, const struct vsm_session_options *session,
                         struct vsm_detector **detector)
 {
@@ -55,8 +92,9 @@ int vsm_detector_create(const char *graph_path, const struct vsm_session_options
     if (!made)
         return VSM_E_NOMEM;
     made->device = session->device;
-    made->source = vsm_tensor_create(VSM_F32, 4, (const int64_t[]){1, 3, SIDE, SIDE});
-    status = made->source ? make_session(made, graph_path, session) : VSM_E_NOMEM;
+    status = make_tensors(made);
+    if (!status)
+        status = make_session(made, graph_path, session);
     if (status) {
         vsm_detector_destroy(made);
         return status;
@@ -71,6 +109,8 @@ void vsm_detector_destroy(struct vsm_detector *detector)
         return;
     vsm_session_destroy(detector->session);
     vsm_tensor_unref(&detector->source);
+    for (int i = 0; i < HEADS; i++)
+        vsm_tensor_unref(&detector->heads[i]);
     vsm_mem_free(detector);
 }
 
@@ -95,12 +135,17 @@ void vsm_detector_fit(int width, int height, int *grid_width, int *grid_height)
 }
 
 /* The network wants -1..1; what is beside the picture is black. */
-static void letterbox(const float *rgb, int width, int height, float *source)
+static void letterbox(struct vsm_detector *detector, const float *rgb, int width, int height)
 {
     const int left = (SIDE - width) / 2, top = (SIDE - height) / 2;
+    float *source = vsm_tensor_f32(detector->source);
 
-    for (int i = 0; i < 3 * SIDE * SIDE; i++)
-        source[i] = -1.0f;
+    if (detector->width != width || detector->height != height) {
+        for (int i = 0; i < 3 * SIDE * SIDE; i++)
+            source[i] = -1.0f;
+    }
+    detector->width = width;
+    detector->height = height;
     for (int c = 0; c < 3; c++) {
         for (int y = 0; y < height; y++) {
             const float *from = rgb + ((size_t)c * (size_t)height + (size_t)y) * (size_t)width;
@@ -132,28 +177,30 @@ int vsm_detector_run(struct vsm_detector *detector, const float *rgb, int width,
                      struct vsm_detector_people *people)
 {
     const struct vsm_binding in = {"src", detector->source};
-    struct vsm_binding out[] = {{"centre"}, {"size"}, {"offset"}, {"keypoints"}, {"regress"}};
-    const int count = (int)(sizeof(out) / sizeof(out[0]));
+    struct vsm_binding out[HEADS];
     int status;
 
     if (width < 1 || height < 1 || width > SIDE || height > SIDE)
         return vsm_fail(VSM_E_INTERNAL, "detector: picture of %dx%d; both sides must be 1 to %d", width,
                         height, SIDE);
-    letterbox(rgb, width, height, vsm_tensor_f32(detector->source));
-    status = vsm_session_run(detector->session, &in, 1, out, (size_t)count);
+    letterbox(detector, rgb, width, height);
+    for (int i = 0; i < HEADS; i++)
+        out[i] = (struct vsm_binding){heads[i].name,
+                                      detector->heads[i] ? vsm_tensor_ref(detector->heads[i]) : NULL};
+    status = vsm_session_run(detector->session, &in, 1, out, HEADS);
     if (!status) {
-        const struct vsm_detector_heads heads = {.cells = CELLS,
-                                                 .centre = vsm_tensor_f32(out[0].tensor),
-                                                 .size = vsm_tensor_f32(out[1].tensor),
-                                                 .offset = vsm_tensor_f32(out[2].tensor),
-                                                 .keypoints = vsm_tensor_f32(out[3].tensor),
-                                                 .regress = vsm_tensor_f32(out[4].tensor)};
+        const struct vsm_detector_heads maps = {.cells = CELLS,
+                                                .centre = vsm_tensor_f32(out[0].tensor),
+                                                .size = vsm_tensor_f32(out[1].tensor),
+                                                .offset = vsm_tensor_f32(out[2].tensor),
+                                                .keypoints = vsm_tensor_f32(out[3].tensor),
+                                                .regress = vsm_tensor_f32(out[4].tensor)};
 
-        vsm_detector_decode(&heads, threshold, people);
+        vsm_detector_decode(&maps, threshold, people);
         for (int i = 0; i < people->count; i++)
             undo_letterbox(&people->person[i].box, width, height);
     }
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < HEADS; i++)
         vsm_tensor_unref(&out[i].tensor);
     return status;
 }
