@@ -8,8 +8,8 @@
 #define CACHE_LINE 64
 #define REMEMBERED 4 /* a power of two, at least the grid rows that a pair of picture rows lies between */
 
-/* A strip of one view: columns first..last-1 of the picture, begin the even column at which the rows begin.
- */
+/* A strip of one view: columns first..last-1 of the picture, begin the even column at which the rows
+ * begin. */
 struct strip {
     const struct vsm_refine_plan *plan;
     const struct vsm_refine_view *view;
@@ -190,8 +190,8 @@ static void refine_luma(const struct strip *s, int row)
         write_luma(s, &plan->outputs[i], alpha, row);
 }
 
-/* A row of source chroma at the resolution of a pass: the mean of rows a and b, averaged or repeated across.
- */
+/* A row of source chroma at the resolution of a pass: the mean of rows a and b, averaged or repeated
+ * across. */
 static const float *fit_chroma(const struct strip *s, int to_x, const float *a, const float *b, int n,
                                float *out)
 {

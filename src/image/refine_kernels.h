@@ -65,8 +65,8 @@ struct vsm_refine_kernels {
     void (*upsample)(const float *cells, const int32_t *index, const float *fraction, bool near, int n,
                      const float *top, float *out, float *delta);
 
-    /* n chroma samples: mean = mean_u u + mean_v v, tint = TINT_U u + TINT_V v; each result twice if `twice`.
-     */
+    /* n chroma samples: mean = mean_u u + mean_v v, tint = TINT_U u + TINT_V v; each result twice
+     * if `twice`. */
     void (*tint)(const float *u, const float *v, const struct vsm_refine_planes *planes, float mean_u,
                  float mean_v, bool twice, int n, float *mean, float *tint);
     /* Alpha, clamped and snapped, and foreground luma, clamped to 0..range or as far as y itself goes. */

@@ -17,7 +17,8 @@ struct vsm_ff_static_data;
 
 /* Sets codec->priv_data options through *dictionary and fields of `codec` for these options, incl. quality,
  * speed, memory bounds, threads (at most `threads`), key picture distance and HDR. VSM_E_USAGE where an
- * option does not apply to the codec. The caller frees the dictionary. `hdr` may be empty. */
+ * option does not apply to the codec, VSM_E_NOMEM. The caller frees the dictionary, also then. `hdr` may be
+ * empty. */
 int vsm_encoder_codec_setup(const struct vsm_video_encoder_options *options,
                             const struct vsm_ff_static_data *hdr, int threads, AVCodecContext *codec,
                             AVDictionary **dictionary) VSM_NODISCARD;

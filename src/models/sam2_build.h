@@ -1,5 +1,5 @@
 /* Idioms for building the graphs of the SAM 2 family out of a checkpoint: named parameters with their shapes
- * checked, and the few layer kinds that occur. Errors are sticky, as in nn/graph.h; vsm_sam2_build_finish()
+ * checked, and the few layer kinds that occur. Errors are sticky, as in nn/graph.h; vsm_sam2_build_status()
  * tells.
  *
  * Layout: features live as tokens, [B * H * W, C] for linear layers and [B, H * W, C] for attention
@@ -21,8 +21,8 @@ struct vsm_sam2_build {
     const struct vsm_sam2_config *config;
     bool trace;  /* also declare inner values as outputs, for tests */
     bool device; /* the forms for a GPU (sam2_graphs.h) */
-    bool narrow; /* with `device`: values may be narrower than keys (vsm:Attention of nn/ort_ops.h) */
-    bool own;    /* with `device`: in half precision, so that all of nn/ort_ops.h may be used */
+    bool narrow; /* with `device`: values may be narrower than keys (vsm:Attention of nn/own_ops.h) */
+    bool own;    /* with `device`: in half precision, so that all of nn/own_ops.h may be used */
     int status;  /* first failure of this file's functions */
     char *message;
 };
@@ -36,8 +36,8 @@ void vsm_sam2_build_start(struct vsm_sam2_build *b, const char *name, const stru
 int vsm_sam2_build_status(struct vsm_sam2_build *b) VSM_NODISCARD;
 void vsm_sam2_build_destroy(struct vsm_sam2_build *b);
 
-/* A parameter as float32 in memory of its own, `count` elements; NULL and failure otherwise. vsm_mem_free().
- */
+/* A parameter as float32 in memory of its own, `count` elements; NULL and failure otherwise.
+ * vsm_mem_free(). */
 float *vsm_sam2_build_read(struct vsm_sam2_build *b, int64_t count, const char *key, ...) VSM_PRINTF(3, 4);
 
 /* A parameter as a constant of the graph in the given shape; read in place if it is packed float32. */
@@ -100,8 +100,8 @@ vsm_value vsm_sam2_build_pad(struct vsm_sam2_build *b, vsm_value x, int64_t rows
 vsm_value vsm_sam2_build_max_pool(struct vsm_sam2_build *b, vsm_value x, int64_t height, int64_t width,
                                   int64_t channels);
 
-/* Short forms of the two layouts: tokens [B * H * W, C] or [B, H * W, C] to NCHW and back to [B * H * W, C].
- */
+/* Short forms of the two layouts: tokens [B * H * W, C] or [B, H * W, C] to NCHW and back to
+ * [B * H * W, C]. */
 vsm_value vsm_sam2_build_to_nchw(struct vsm_sam2_build *b, vsm_value tokens, int64_t height, int64_t width,
                                  int64_t channels);
 vsm_value vsm_sam2_build_to_tokens(struct vsm_sam2_build *b, vsm_value nchw, int64_t channels);

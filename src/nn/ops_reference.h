@@ -1,5 +1,5 @@
 /* What the kernels of cuda/attention.h, linear.h, norm.h, patches.h, planes.h and tokens.h compute, in plain
- * loops over host memory: their oracle, and the CPU's form of the operators in nn/ort_ops.h. */
+ * loops over host memory: their oracle, and the CPU's form of the operators in nn/own_ops.h. */
 #ifndef VSM_NN_OPS_REFERENCE_H
 #define VSM_NN_OPS_REFERENCE_H
 

@@ -16,7 +16,7 @@ struct vsm_ort_weights;
  * refuses a node or a weight; the graph's name is in the message. */
 int vsm_ort_build(const struct vsm_graph *graph, OrtModel **model,
                   struct vsm_ort_weights **weights) VSM_NODISCARD;
-/* Whether the graph has operators of nn/ort_ops.h. */
+/* Whether the graph has operators of nn/own_ops.h. */
 bool vsm_ort_build_has_own(const struct vsm_graph *graph);
 
 void vsm_ort_build_release_weights(struct vsm_ort_weights *weights);
