@@ -3,7 +3,8 @@
  * frame by frame in one run. Decoding, compositing and encoding are left out, so that the share of a whole
  * job's frame is smaller. Target: 10 % of the frame.
  *
- *   bench_stereo [DATA [GRID]]      generated scenes of 2048x1024; DATA: the shared footage; GRID: 768, the default of a job
+ *   bench_stereo [DATA [GRID]]      generated scenes of 2048x1024; DATA: the shared footage; GRID: 768, as
+ *                                   jobs have it
  */
 #include "base/clock.h"
 #include "build_config.h"

@@ -3,11 +3,11 @@
  *   make_stereo_truth [options] SCENE PREFIX      writes PREFIX.source.mkv, PREFIX.alpha.mkv and PREFIX.json
  *   make_stereo_truth --list
  *
- * Scenes: tools/truth_scenes.c; options override what the scene says of the cameras, and --cast who is in it. Both videos are side by
- * side; the alpha is 8-bit grey, full range, FFV1. In the JSON, lengths are metres, angles degrees, u and v
- * pixels of one eye, and disparity is left u - right u (vertical: left v - right v) of the true eyes, also if
- * they are swapped. Faults change one eye's colours only: the truth stays what ought to be found. Same
- * options, same pixels.
+ * Scenes: tools/truth_scenes.c; options override what the scene says of the cameras, and --cast who is in it.
+ * Both videos are side by side; the alpha is 8-bit grey, full range, FFV1. In the JSON, lengths are metres,
+ * angles degrees, u and v pixels of one eye, and disparity is left u - right u (vertical: left v - right v)
+ * of the true eyes, also if they are swapped. Faults change one eye's colours only: the truth stays what
+ * ought to be found. Same options, same pixels.
  */
 #include "base/mem.h"
 #include "base/status.h"

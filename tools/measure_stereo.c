@@ -3,12 +3,12 @@
  *
  *   measure_stereo [options] [SCENE ...]          all scenes of make_stereo_truth --list if none is named
  *
- * Each scene is matted twice, with eyes left alone and with both mended. Printed for each: the eyes' agreement
- * (mean over frames with people) left alone, and before and after mending, as the mattes are given out; SAD of
- * both eyes against the truth, thousands of pixels a frame, left alone and mended. --warm-up frames before the
- * first are matted too, but not counted, as a job has been running. --repair-delay: states are repaired that many
- * frames after it was decided (a GPU job does it VSM_REPAIR_DELAY_FRAMES later); 0 = never, 1 = at once, as on the
- * CPU. With a fault: the same frame by frame.
+ * Each scene is matted twice, with eyes left alone and with both mended. Printed for each: the eyes'
+ * agreement (mean over frames with people) left alone, and before and after mending, as the mattes are given
+ * out; SAD of both eyes against the truth, thousands of pixels a frame, left alone and mended. --warm-up
+ * frames before the first are matted too, but not counted, as a job has been running. --repair-delay: states
+ * are repaired that many frames after it was decided (a GPU job does it VSM_REPAIR_DELAY_FRAMES later); 0 =
+ * never, 1 = at once, as on the CPU. With a fault: the same frame by frame.
  */
 #include "base/mem.h"
 #include "build_config.h"

@@ -1,11 +1,14 @@
-/* A whole pipeline on the GPU, from a file to pictures in host memory that an encoder would take, without an encoder:
- * read -> upload -> gpu -> refine -> download; with "people" as whole jobs have it: people are looked for, the eyes
- * compared and mended. The file is read again and again until FRAMES pictures are made. Prints frames a second, each
- * stage's load, the GPU's, and memory on both sides at the beginning and the end (leaks show there).
- * Usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] [interval FRAMES] [flight FRAMES]
- * [threads COUNT] [look COUNT] [detect COUNT]
- * interval: between two looks for people; flight: most frames between the file and the end, 0 without a limit; threads: for
- * people and mending, as many as that; look: for comparing, 0: in the stage that mends;
+/* A whole pipeline on the GPU, from a file to pictures in host memory that an encoder would take, without an
+ * encoder: read -> upload -> gpu -> refine -> download; with "people" as whole jobs have it: people are
+ * looked for, the eyes compared and mended. The file is read again and again until FRAMES pictures are made.
+ * Prints frames a second, each stage's load, the GPU's, and memory on both sides at the beginning and the end
+ * (leaks show there).
+ *
+ *   bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] [interval FRAMES]
+ *                    [flight FRAMES] [threads COUNT] [look COUNT] [detect COUNT]
+ *
+ * interval: between two looks for people; flight: most frames between the file and the end, 0 without a
+ * limit; threads: for people and mending, as many as that; look: for comparing, 0: in the stage that mends;
  * detect: for the detector's network on the CPU, 0 (as jobs have it): on the GPU. */
 #include "app/gpu_plan.h"
 #include "base/clock.h"

@@ -25,8 +25,8 @@
 /* Who comes in outside turned views is not seen at all before a look. */
 #define LEAST_INTERVAL_TURNED 4
 
-/* Threads for a look on the CPU beside a GPU, where a frame takes milliseconds and nothing else wants the cores for
- * long. */
+/* Threads for a look on the CPU beside a GPU, where a frame takes milliseconds and nothing
+ * else wants the cores for long. */
 #define GPU_THREADS(threads) ((threads) > 2 ? (threads) / 2 : 1)
 
 /* Only settings and the input decide, neither a clock nor the device: a resumed job looks at the same frames,

@@ -15,10 +15,11 @@ int vsm_people_plan_choose(struct vsm_plan *plan, const char *models_folder) VSM
 /* Least free device memory for the detector's network: its own, and a margin for what comes after it. */
 #define VSM_PEOPLE_PLAN_DEVICE_BYTES ((size_t)256 << 20)
 
-/* The stage and, where there are weights, its detector; both are the caller's, the stage to be destroyed
- * first. With plan->gpu the detector runs on the device if that can be had (to be called when the stages of
- * gpu_plan.h have their memory), else on the CPU, with a line in the log. Warns where weights are missing.
- * VSM_E_MODEL for weights that are not the known ones. Fault point "gpu.detector": no device memory for it. */
+/* The stage and, where there are weights, its detector; both are the caller's, the stage to be
+ * destroyed first. With plan->gpu the detector runs on the device if that can be had (to be called
+ * when the stages of gpu_plan.h have their memory), else on the CPU, with a line in the log. Warns
+ * where weights are missing. VSM_E_MODEL for weights that are not the known ones. Fault point
+ * "gpu.detector": no device memory for it. */
 int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_parallel *pool,
                                  struct vsm_detector **detector,
                                  struct vsm_people_stage **stage) VSM_NODISCARD;

@@ -18,8 +18,8 @@ struct vsm_parallel {
     pthread_mutex_t lock;   /* of threads that sleep, and of `quit` */
     pthread_cond_t start, finished;
     bool quit;
-    /* A thread that joins looks at `open` afterwards, and a caller that closes at `joined` afterwards: what follows them
-     * does not change while somebody is in. */
+    /* A thread that joins looks at `open` afterwards, and a caller that closes at `joined` afterwards: what
+     * follows them does not change while somebody is in. */
     atomic_bool open;   /* threads may still join the loop */
     atomic_int joined;  /* threads in it */
     atomic_ulong loop;  /* number of the current loop */

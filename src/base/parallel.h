@@ -23,10 +23,10 @@ void vsm_parallel_destroy(struct vsm_parallel *pool);
 /* The number of workers; 1 for NULL. */
 int vsm_parallel_threads(const struct vsm_parallel *pool);
 
-/* Between these the threads stay awake and look for loops all the time, so that many short ones follow each other without
- * wake-ups, which take longer than the loops on some virtual machines; so do callers that wait for them. For a
- * moment's work where processors are to spare: threads that find nothing give way to others, but rest only
- * after the end. May be nested. NULL is allowed. */
+/* Between these the threads stay awake and look for loops all the time, so that many short ones follow each
+ * other without wake-ups, which take longer than the loops on some virtual machines; so do callers that wait
+ * for them. For a moment's work where processors are to spare: threads that find nothing give way to others,
+ * but rest only after the end. May be nested. NULL is allowed. */
 void vsm_parallel_hurry(struct vsm_parallel *pool);
 void vsm_parallel_rest(struct vsm_parallel *pool);
 

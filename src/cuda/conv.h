@@ -41,8 +41,8 @@ enum vsm_cuda_after {
     VSM_CUDA_AFTER_FLOAT,   /* the first four channels as float to `out32` [batch, h, w, 4] */
     VSM_CUDA_AFTER_PROJECT, /* of 16 channels: four weighted sums of them, as float to `out32` */
     VSM_CUDA_AFTER_GATES,   /* first half r: r * state to `out`; second half z to `update` */
-    VSM_CUDA_AFTER_STATE, /* state + z * (result - state) to `next` and, as half, to `out`; not-finite ones raise
-                             bad[image] */
+    VSM_CUDA_AFTER_STATE,   /* state + z * (result - state) to `next` and, as half, to `out`; not-finite ones
+                               raise bad[image] */
 };
 
 struct vsm_cuda_conv {

@@ -3,8 +3,8 @@
  * One view round all chosen people of both eyes, VSM_VIEW_PLACE_ROOM times as wide as they are: the network
  * needs surroundings, but people must not be small on its grid. Never narrower than VSM_VIEW_PLACE_NARROWEST
  * nor, for that, wider than VSM_VIEW_PLACE_USUAL; two views when people are farther apart than
- * VSM_VIEW_PLACE_WIDEST, or one is wider. A given width is kept while people fit into one view or, all of each of
- * them, into one of two; else views are wider, for nobody is to be cut. People of a score below
+ * VSM_VIEW_PLACE_WIDEST, or one is wider. A given width is kept while people fit into one view or, all of
+ * each of them, into one of two; else views are wider, for nobody is to be cut. People of a score below
  * VSM_VIEW_PLACE_SURE count only if nobody has a higher one. Measured: doc/quality.md. Both eyes get the same
  * directions. Pure functions, any thread, microseconds.
  */

@@ -1,5 +1,6 @@
-/* A fused graph (nn/fused.h) on a CUDA device: weights packed once, activations in NHWC half (those of
- * vsm:FullConv in planes of floats), recurrent states in float, all kernels of a run recorded in one CUDA graph.
+/* A fused graph (nn/fused.h) on a CUDA device: weights packed once, activations in NHWC half
+ * (those of vsm:FullConv in planes of floats), recurrent states in float, all kernels of a run
+ * recorded in one CUDA graph.
  *
  * The recurrent states stay on the device: graph input i + 1 and output i + 1 (in the order of the ports
  * behind the source) are state i's old and new value. There are two sets of them; a run reads one, writes the

@@ -3,18 +3,20 @@
  *
  *   vsm:Image      src, mean, gain -> 6 channels: src, (src - mean) * gain
  *   vsm:Halve      x -> means of 2x2 cells
- *   vsm:Conv       weight, bias, residual, gate, squeeze, part0 .. part3 -> act(conv + bias) * gate + residual
- *                  The convolution's input is channels firsts[i] .. firsts[i] + counts[i] - 1 of each part, one after
- *                  the other; parts of half the size of the largest are doubled (bilinear, half-pixel). squeeze is a
- *                  factor for each input channel, gate for each output channel, both vectors; bias, residual, gate
- *                  and squeeze are optional. On a vector it is a dense layer. With two outputs: the two halves of the
- *                  output channels. "same" padding.
+ *   vsm:Conv       weight, bias, residual, gate, squeeze, part0 .. part3 -> act(conv + bias) * gate +
+ *                  residual
+ *                  The convolution's input is channels firsts[i] .. firsts[i] + counts[i] - 1 of each part,
+ *                  one after the other; parts of half the size of the largest are doubled (bilinear,
+ *                  half-pixel). squeeze is a factor for each input channel, gate for each output channel,
+ *                  both vectors; bias, residual, gate and squeeze are optional. On a vector it is a dense
+ *                  layer. With two outputs: the two halves of the output channels. "same" padding.
  *                  Attributes: stride, activation, firsts, counts
  *   vsm:Depthwise  x, weight, bias; attributes: stride, dilation, activation. "same" padding
- *   vsm:FullConv   x, weight, bias, residual -> act(conv + bias) + residual, all in float: 1x1, 3x3 of a picture, or 3x3
- *                  depthwise; bias and residual (1x1 only) are optional, a residual of half the size is doubled. "same"
- *                  padding, all round or, with stride 2 and `even`, below and to the right only. Its input is the source or
- *                  another one's result, which may be an output of the graph. Activations none, ReLU, ReLU6, sigmoid.
+ *   vsm:FullConv   x, weight, bias, residual -> act(conv + bias) + residual, all in float: 1x1, 3x3 of a
+ *                  picture, or 3x3 depthwise; bias and residual (1x1 only) are optional, a residual of half
+ *                  the size is doubled. "same" padding, all round or, with stride 2 and `even`, below and to
+ *                  the right only. Its input is the source or another one's result, which may be an output of
+ *                  the graph. Activations none, ReLU, ReLU6, sigmoid.
  *                  Attributes: depthwise, stride, even, activation
  *   vsm:Gru        x, state, gates' weight and bias (reset, update), candidate's weight and bias -> new state
  *   vsm:Fit        src, matte -> [batch, 8, h, w]; attribute: eps (cuda/fit.h)

@@ -150,8 +150,8 @@ static float *maps_of(const struct vsm_frame *frame, int view)
     return vsm_tensor_f32(frame->mattes[view].coefficients);
 }
 
-/* Maps in which the A of R are ones, to show by what mending multiplies the foreground's residual, and those of G and B
- * and all b are zeros. */
+/* Maps in which the A of R are ones, to show by what mending multiplies the foreground's residual, and those
+ * of G and B and all b are zeros. */
 static int fit_maps(struct vsm_matte *matte, const struct vsm_view *view)
 {
     struct vsm_tensor *maps = matte->coefficients;

@@ -1,12 +1,13 @@
 /* What the host does about a frame whose maps are on a device: comparing and mending the eyes, and leaving
  * out who is not chosen, beside the device's work.
  *
- * The frame's digest (frame/frame.h) has the network's picture and the maps of alpha. stages/stereo_manager.h
- * works on those, people/gate.h on what that leaves, as on the CPU, and what both changed becomes an edit of
- * the maps on the device (cuda/review.h). One difference from the CPU's way: the recurrent states of an eye that
- * recovers are repaired some frames later (stages/repair_delay.h), because the network is at the next frame
- * already. Comparing may be done in two halves by two threads, so that it keeps a faster pace: the first is a
- * twin of the manager. No state of its own; record "stereo" is the manager's and is understood by both ways.
+ * The frame's digest (frame/frame.h) has the network's picture and the maps of alpha.
+ * stages/stereo_manager.h works on those, people/gate.h on what that leaves, as on the CPU, and what both
+ * changed becomes an edit of the maps on the device (cuda/review.h). One difference from the CPU's way: the
+ * recurrent states of an eye that recovers are repaired some frames later (stages/repair_delay.h), because
+ * the network is at the next frame already. Comparing may be done in two halves by two threads, so that it
+ * keeps a faster pace: the first is a twin of the manager. No state of its own; record "stereo" is the
+ * manager's and is understood by both ways.
  */
 #ifndef VSM_STAGES_DEVICE_REVIEW_H
 #define VSM_STAGES_DEVICE_REVIEW_H

@@ -323,8 +323,8 @@ static int show(struct vsm_gpu_stage *stage, const struct vsm_frame *frame, int 
     return VSM_OK;
 }
 
-/* What the frame needs to be refined through its views, and what the director needs of it for the next choice: the matte
- * as the digest has it, before mending. */
+/* What the frame needs to be refined through its views, and what the director needs of it for the next
+ * choice: the matte as the digest has it, before mending. */
 static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     const struct vsm_view_choice *choice = stage->sets.choice;

@@ -50,7 +50,8 @@ int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options,
 /* Views that are chosen frame by frame; wants a digest. Before the pipeline runs and before restore;
  * borrowed. */
 int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director) VSM_NODISCARD;
-/* States are repaired as the comparison of the eyes wants it; NULL: never. Before the pipeline runs; borrowed. */
+/* States are repaired as the comparison of the eyes wants it; NULL: never. Before the pipeline
+ * runs; borrowed. */
 void vsm_gpu_stage_set_repairs(struct vsm_gpu_stage *stage, struct vsm_repair_delay *repairs);
 void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage);
 /* next_seq: of the first frame to come. */

@@ -14,7 +14,8 @@ struct decision {
 
 struct vsm_repair_delay {
     pthread_mutex_t lock; /* of `posted` and the decisions' numbers */
-    /* By seq, round and round: a frame's place is used again when the frame that it was due before is posted. */
+    /* By seq, round and round: a frame's place is used again when the frame that it was due
+     * before is posted. */
     struct decision decisions[FRAMES];
     int64_t posted;     /* the last one; before the first: the frame before that */
     int64_t posted_cut; /* where the scene of the last posted frame began; of the poster */

@@ -1,11 +1,12 @@
-/* Brings what the comparison of a frame's eyes wants of the recurrent states (stages/state_repairs.h) to a network
- * that is some frames ahead by then: always the same number of frames later, however fast either thread is.
+/* Brings what the comparison of a frame's eyes wants of the recurrent states
+ * (stages/state_repairs.h) to a network that is some frames ahead by then: always the same number of
+ * frames later, however fast either thread is.
  *
- * One thread posts every frame, in order, and another takes the decision that is due before each frame. Nothing
- * waits: the queues between the two hold so few frames that a decision is there when it is due. What was decided
- * before a scene began, or of other views than the network has by then, is dropped. Barrier record "repairs", only
- * where something is under way: decisions of the last frames that are not due yet. A job on the CPU does not know
- * it and drops them; there everything is repaired at once.
+ * One thread posts every frame, in order, and another takes the decision that is due before each frame.
+ * Nothing waits: the queues between the two hold so few frames that a decision is there when it is due. What
+ * was decided before a scene began, or of other views than the network has by then, is dropped. Barrier
+ * record "repairs", only where something is under way: decisions of the last frames that are not due yet. A
+ * job on the CPU does not know it and drops them; there everything is repaired at once.
  */
 #ifndef VSM_STAGES_REPAIR_DELAY_H
 #define VSM_STAGES_REPAIR_DELAY_H
@@ -33,8 +34,8 @@ int vsm_repair_delay_restore(struct vsm_repair_delay *delay, const struct vsm_st
 void vsm_repair_delay_post(struct vsm_repair_delay *delay, int64_t seq, bool scene_cut,
                            struct vsm_state_repairs *repairs);
 
-/* What is to be done before frame `seq` goes through the network; *repairs = NULL: nothing, else valid until that
- * frame is posted. For every frame, in order. VSM_E_INTERNAL if it is not known yet. */
+/* What is to be done before frame `seq` goes through the network; *repairs = NULL: nothing, else valid until
+ * that frame is posted. For every frame, in order. VSM_E_INTERNAL if it is not known yet. */
 int vsm_repair_delay_take(struct vsm_repair_delay *delay, int64_t seq, bool scene_cut,
                           const struct vsm_state_repairs **repairs) VSM_NODISCARD;
 

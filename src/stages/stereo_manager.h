@@ -3,10 +3,10 @@
  * Per frame and pair of views: alpha from the coefficient maps, the pictures' health, disparity, agreement,
  * and, where the eyes disagree and mending is on, new maps for the eye that is wrong: alpha moved from the
  * other eye by disparity, fitted to the eye's own picture by the guided filter, so that it has its own edges.
- * When a mended eye recovers, its recurrent states are taken from the other eye too, moved likewise, so that it
- * does not fall back; not sooner, see stages/state_repairs.h. Views may turn and grids may change from frame to frame: what is known of a scene goes over to
- * the new ones (stages/stereo_grids.h). Barrier record "stereo": the views, all state and running numbers,
- * bit by bit.
+ * When a mended eye recovers, its recurrent states are taken from the other eye too, moved likewise, so that
+ * it does not fall back; not sooner, see stages/state_repairs.h. Views may turn and grids may change from
+ * frame to frame: what is known of a scene goes over to the new ones (stages/stereo_grids.h). Barrier record
+ * "stereo": the views, all state and running numbers, bit by bit.
  */
 #ifndef VSM_STAGES_STEREO_MANAGER_H
 #define VSM_STAGES_STEREO_MANAGER_H
@@ -67,17 +67,17 @@ struct vsm_stereo_look {
     struct vsm_stereo_pair_look pairs[VSM_STEREO_GRIDS_PAIRS];
 };
 
-/* The review in two halves, for frames without states of a network on the host, which vsm_stereo_manager_repairs()
- * is for: looking changes nothing of
- * the frame and may be a twin's, on another thread, some frames ahead. All frames in order through both. What
- * is saved is the state of the manager that settles, which knows all that the twin knew after that frame. */
+/* The review in two halves, for frames without states of a network on the host, which
+ * vsm_stereo_manager_repairs() is for: looking changes nothing of the frame and may be a twin's, on another
+ * thread, some frames ahead. All frames in order through both. What is saved is the state of the manager that
+ * settles, which knows all that the twin knew after that frame. */
 int vsm_stereo_manager_look(struct vsm_stereo_manager *manager, const struct vsm_frame *frame,
                             const float *const rgb[], struct vsm_stereo_look *look) VSM_NODISCARD;
 int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
                               const float *const rgb[], struct vsm_stereo_look *look) VSM_NODISCARD;
 
-/* What the last frame's settling wants of the states: the caller may take it, leaving none. The review on the CPU
- * has seen to it already. Until the next frame. */
+/* What the last frame's settling wants of the states: the caller may take it, leaving none. The review on the
+ * CPU has seen to it already. Until the next frame. */
 struct vsm_state_repairs *vsm_stereo_manager_repairs(struct vsm_stereo_manager *manager);
 
 /* Another manager of the same options, but for the pool, that knows as much and keeps no list. While the

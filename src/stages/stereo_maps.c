@@ -15,7 +15,8 @@ static float unit(float v)
     return v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
 }
 
-/* What b lacks where a fit does not go through what it was fitted to; beyond 0 and 1 alpha is clamped anyway. */
+/* What b lacks where a fit does not go through what it was fitted to; beyond 0 and 1 alpha is
+ * clamped anyway. */
 static float rest(float fitted, float wanted)
 {
     return (wanted <= 0.0f && fitted < wanted) || (wanted >= 1.0f && fitted > wanted) ? 0.0f

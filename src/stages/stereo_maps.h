@@ -1,7 +1,7 @@
 /* From coefficient maps to alpha that an eye should have, and back to maps that give it.
  *
- * The mended alpha is fitted to the eye's own picture by the guided filter (image/guided_fit.h), so that it has
- * its own edges at full size.
+ * The mended alpha is fitted to the eye's own picture by the guided filter (image/guided_fit.h), so that it
+ * has its own edges at full size.
  */
 #ifndef VSM_STAGES_STEREO_MAPS_H
 #define VSM_STAGES_STEREO_MAPS_H
@@ -19,8 +19,8 @@ struct vsm_stereo_maps {
 };
 
 /* The maps give way to those of the wanted alpha, which they give exactly on the grid itself. A person whom
- * the matter had not seen has the picture's own colour: no residual of the foreground. The same result for any
- * number of threads. Cost: see bench_stereo. */
+ * the matter had not seen has the picture's own colour: no residual of the foreground. The same result for
+ * any number of threads. Cost: see bench_stereo. */
 void vsm_stereo_maps_replace(const struct vsm_stereo_maps *maps, struct vsm_parallel *pool);
 
 #endif

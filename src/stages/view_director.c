@@ -8,7 +8,8 @@
 
 #define DEGREE (M_PI / 180.0)
 
-/* Frames' worth of fading a frame when somebody is not seen by the old views: he is not to stay faint for long. */
+/* Frames' worth of fading a frame when somebody is not seen by the old views: he is not to
+ * stay faint for long. */
 #define QUICK 3
 
 /* A turn ends this close to its wish, degrees. */

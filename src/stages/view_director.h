@@ -7,18 +7,19 @@
  *   VSM_VIEW_DIRECTOR_TURN, or a sixth of the way, but no more than VSM_VIEW_DIRECTOR_HASTE. Fewer larger
  *   turns blur recurrent states, which are resampled at each, less than many small ones.
  * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be
- *   wished for VSM_VIEW_DIRECTOR_PATIENCE frames running. If somebody is outside the present views they change at
- *   once: who is not seen is lost, and whom the detector has found stays known until its next look at least, so that
- *   waiting would not make it surer.
- * - Where the matte shows more than the detector knows, and views cut it (stages/view_border.h), other views need
- *   VSM_VIEW_DIRECTOR_HURRY frames. A scene's first frame can be seen again through views that do not cut anybody,
- *   and in its second they change at once.
+ *   wished for VSM_VIEW_DIRECTOR_PATIENCE frames running. If somebody is outside the present views they
+ *   change at once: who is not seen is lost, and whom the detector has found stays known until its next look
+ *   at least, so that waiting would not make it surer.
+ * - Where the matte shows more than the detector knows, and views cut it (stages/view_border.h), other views
+ *   need VSM_VIEW_DIRECTOR_HURRY frames. A scene's first frame can be seen again through views that do not
+ *   cut anybody, and in its second they change at once.
  * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new
  *   ones, which fade in, or three, if somebody is outside the old ones; meanwhile no other change begins.
  * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
  * - Widths go in steps, and stay while the wish is near.
- * - Without `always`, views wider than VSM_VIEW_PLACE_USUAL are fisheyes, in which all can be seen that a common lens of
- *   that width shows, people near the edge are not stretched, and the middle has more cells (doc/quality.md).
+ * - Without `always`, views wider than VSM_VIEW_PLACE_USUAL are fisheyes, in which all can be seen
+ *   that a common lens of that width shows, people near the edge are not stretched, and the middle has
+ *   more cells (doc/quality.md).
  * Exactly resumable: all that decides is saved.
  */
 #ifndef VSM_STAGES_VIEW_DIRECTOR_H
@@ -95,9 +96,9 @@ void vsm_view_director_destroy(struct vsm_view_director *director);
 int vsm_view_director_next(struct vsm_view_director *director, const struct vsm_frame *frame, bool scene_cut,
                            const struct vsm_view_choice **choice) VSM_NODISCARD;
 
-/* May be called behind _next(), with the mattes of `now` that came of it, and their pictures: *again if this is
- * a scene's first frame and its views cut the matte. Then the choice has others, and the frame is to be seen anew
- * with fresh states, and judged again: false after VSM_VIEW_DIRECTOR_TRIES. */
+/* May be called behind _next(), with the mattes of `now` that came of it, and their pictures: *again if this
+ * is a scene's first frame and its views cut the matte. Then the choice has others, and the frame is to be
+ * seen anew with fresh states, and judged again: false after VSM_VIEW_DIRECTOR_TRIES. */
 int vsm_view_director_judge(struct vsm_view_director *director, const struct vsm_frame *frame,
                             const float *const rgb[], bool *again) VSM_NODISCARD;
 

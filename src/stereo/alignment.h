@@ -1,8 +1,9 @@
-/* How the two eyes of a scene stand to each other: vertical offset, swapped eyes, exposure and colour, and whether they
- * show the same thing at all.
+/* How the two eyes of a scene stand to each other: vertical offset, swapped eyes, exposure and colour, and
+ * whether they show the same thing at all.
  *
- * Gathers evidence from the disparity maps of a scene's frames; every answer is a robust summary of all matched cells
- * so far, but for whether the eyes belong together, which rests on the latest. The vertical offset is a pitch between the cameras, so that it is right off the axis too.
+ * Gathers evidence from the disparity maps of a scene's frames; every answer is a robust summary of all
+ * matched cells so far, but for whether the eyes belong together, which rests on the latest. The vertical
+ * offset is a pitch between the cameras, so that it is right off the axis too.
  */
 #ifndef VSM_STEREO_ALIGNMENT_H
 #define VSM_STEREO_ALIGNMENT_H
@@ -16,8 +17,8 @@
 
 #define VSM_ALIGNMENT_BINS 256 /* of pitch, over +-1.5 times VSM_DISPARITY_MAX_PITCH: 0.012 degrees each */
 
-/* Frames in which hardly anything matches, for eyes that belonged together to count as showing different things: 10 s at
- * 30 frames a second. No fault of one eye is mended for longer. */
+/* Frames in which hardly anything matches, for eyes that belonged together to count as showing different
+ * things: 10 s at 30 frames a second. No fault of one eye is mended for longer. */
 #define VSM_ALIGNMENT_STRANGE 300
 
 /* All state, plain and of fixed size: a copy continues exactly. All zero = the first frame of a scene. */

@@ -7,14 +7,15 @@
 #define MAX_DENSE      12 /* reach up to which every row of a window counts, else every other */
 #define MAX_CANDIDATES 160
 
-/* Parallaxes of neighbours that a cell is compared with, when they lie so far apart, in pixels; and how much better one
- * must be than the cell's own. */
+/* Parallaxes of neighbours that a cell is compared with, when they lie so far apart, in pixels; and how much
+ * better one must be than the cell's own. */
 #define OTHERS       4
 #define OTHERS_APART 1.5f
 #define OTHER_GAIN   0.03f
 #define TURNS        2
 
-/* A second look through a small window, at places where the large one sees mostly somebody at another distance. */
+/* A second look through a small window, at places where the large one sees mostly somebody at
+ * another distance. */
 #define SMALL_LEAST       5     /* its reach */
 #define SMALL_SCORE       0.85f /* correlation of a match through it */
 #define SMALL_LEAST_TRUST 0.3f  /* least confidence of such a match */
@@ -147,7 +148,8 @@ static bool comes_back(const struct matching *m, int level, int reach, struct vs
     return back.x + there->x >= -1 && back.x + there->x <= 1;
 }
 
-/* The vertex of the parabola through three values at -1, 0, 1; *curvature: the mean loss of the outer ones. */
+/* The vertex of the parabola through three values at -1, 0, 1; *curvature: the mean loss of
+ * the outer ones. */
 static float parabola(float before, float middle, float after, float *curvature)
 {
     *curvature = middle - 0.5f * (before + after);
@@ -156,7 +158,8 @@ static float parabola(float before, float middle, float after, float *curvature)
     return fminf(fmaxf(0.25f * (after - before) / *curvature, -0.5f), 0.5f);
 }
 
-/* The best integer shift around a guess; two pixels across, one down. Follows the ridge if it ends on the border. */
+/* The best integer shift around a guess; two pixels across, one down. Follows the ridge if it
+ * ends on the border. */
 static struct best search_around(const struct vsm_disparity_match_window *window,
                                  const struct vsm_disparity_match_plane *picture,
                                  struct vsm_disparity_match_place centre, struct best guess)
@@ -181,8 +184,8 @@ static struct best search_around(const struct vsm_disparity_match_window *window
     return best;
 }
 
-/* From the coarsest to the finest level. `windows`: the first is cut on the coarsest level, and on the finest afterwards.
- * false: no believable match. */
+/* From the coarsest to the finest level. `windows`: the first is cut on the coarsest level, and on the finest
+ * afterwards. false: no believable match. */
 static bool match_down(const struct matching *m, int index, struct vsm_disparity_match_window windows[2],
                        struct best *best)
 {
@@ -205,7 +208,8 @@ static bool match_down(const struct matching *m, int index, struct vsm_disparity
     return best->score >= MIN_SCORE;
 }
 
-/* Whether the cell's own pixels belong elsewhere than the large window says, or to a place where it found none. */
+/* Whether the cell's own pixels belong elsewhere than the large window says, or to a place
+ * where it found none. */
 static bool match_small(const struct matching *m, int index, struct vsm_disparity_match_window windows[2],
                         bool found, struct best *best)
 {
@@ -231,7 +235,8 @@ static bool match_small(const struct matching *m, int index, struct vsm_disparit
     return true;
 }
 
-/* What the best integer shift through a window, on the finest level, makes of the cell. false: no believable match. */
+/* What the best integer shift through a window, on the finest level, makes of the cell. false:
+ * no believable match. */
 static bool settle_match(const struct matching *m, int index, const struct vsm_disparity_match_window *window,
                          struct best best, struct vsm_disparity_cell *cell)
 {

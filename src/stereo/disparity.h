@@ -1,17 +1,18 @@
 /* How far people shift between the eyes, measured on the network's grid, cell by cell.
  *
- * The eyes look in parallel from places a baseline apart, so that a point in direction d of the master eye at distance
- * r lies in direction d - p X of the slave eye (master left; d + p X if it is the right one), with the parallax
- * p = baseline / r in radians: one number a point, whatever the projection. Each projection turns it into a shift
- * across and down (geometry/projection.h); in half-equirect the shift is purely horizontal on the horizon only.
+ * The eyes look in parallel from places a baseline apart, so that a point in direction d of the master eye at
+ * distance r lies in direction d - p X of the slave eye (master left; d + p X if it is the right one), with
+ * the parallax p = baseline / r in radians: one number a point, whatever the projection. Each projection
+ * turns it into a shift across and down (geometry/projection.h); in half-equirect the shift is purely
+ * horizontal on the horizon only.
  *
- * The eye is divided into at most 64 x 64 cells; a cell is 16 pixels wide on a grid of 1024. Cells with people are
- * matched from coarse to fine by normalised cross-correlation of luma, weighted by the master's alpha so that the
- * background has no say, over every parallax up to the near limit and a small vertical range; sub-pixel by a parabola;
- * checked backwards on the coarsest level. Where a small window on the finest level, which sees little but the cell, does
- * not agree, it searches for itself, and among what the neighbours have: narrow strips of people between others.
- * What the cells then make of each other is stereo/disparity_map.h's
- * affair. All that passes from frame to frame is a memory which the caller owns.
+ * The eye is divided into at most 64 x 64 cells; a cell is 16 pixels wide on a grid of 1024. Cells with
+ * people are matched from coarse to fine by normalised cross-correlation of luma, weighted by the master's
+ * alpha so that the background has no say, over every parallax up to the near limit and a small vertical
+ * range; sub-pixel by a parabola; checked backwards on the coarsest level. Where a small window on the finest
+ * level, which sees little but the cell, does not agree, it searches for itself, and among what the
+ * neighbours have: narrow strips of people between others. What the cells then make of each other is
+ * stereo/disparity_map.h's affair. All that passes from frame to frame is a memory which the caller owns.
  */
 #ifndef VSM_STEREO_DISPARITY_H
 #define VSM_STEREO_DISPARITY_H
@@ -27,7 +28,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Nearest distance that is searched, metres. Cameras with a baseline of 60 mm cannot be fused nearer than 0.4 m. */
+/* Nearest distance that is searched, metres. Cameras with a baseline of 60 mm cannot be fused
+ * nearer than 0.4 m. */
 #define VSM_DISPARITY_NEAR 0.35
 
 /* Largest pitch between the eyes, radians: 1 degree. Measured in the field: up to 0.5. */
@@ -44,13 +46,14 @@ struct vsm_disparity_options {
     const struct vsm_view_map
         *view; /* the view whose grid it is, turned alike in both eyes; NULL: `eye` says it
                                       * all. Borrowed until creation is done */
-    /* The slave's, where its lens shows things elsewhere: a fisheye's circle. NULL: as the master's. Borrowed likewise. */
+    /* The slave's, where its lens shows things elsewhere: a fisheye's circle. NULL: as the
+     * master's. Borrowed likewise. */
     const struct vsm_view_map *other;
     enum vsm_eye master;
     double baseline;           /* metres, > 0 */
     struct vsm_parallel *pool; /* for the matching; borrowed. NULL: one thread */
-    /* NULL, or one of the same grid, of which the working memory is used too: then measure with one at a time, and
-     * destroy this one first. */
+    /* NULL, or one of the same grid, of which the working memory is used too: then measure with one at a
+     * time, and destroy this one first. */
     struct vsm_disparity *share;
     bool lent; /* working memory is lent before measuring (vsm_disparity_lend) and not kept */
 };
@@ -75,8 +78,8 @@ int vsm_disparity_create(const struct vsm_disparity_options *options,
                          struct vsm_disparity **disparity) VSM_NODISCARD;
 void vsm_disparity_destroy(struct vsm_disparity *disparity);
 
-/* With `lent`: the working memory that it wants, and lending it, aligned to floats with any content, for the measurements
- * until the next. NULL: that of `share`. */
+/* With `lent`: the working memory that it wants, and lending it, aligned to floats with any content, for the
+ * measurements until the next. NULL: that of `share`. */
 size_t vsm_disparity_bytes(const struct vsm_disparity *disparity);
 void vsm_disparity_lend(struct vsm_disparity *disparity, void *memory);
 
@@ -85,8 +88,8 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
                            const struct vsm_disparity_picture *slave,
                            const struct vsm_disparity_search *search, struct vsm_disparity_map *map);
 
-/* Whether people in `alpha`, of the grid's size, could be matched if they have texture: they are large enough somewhere, and
- * not only where nothing can be matched. */
+/* Whether people in `alpha`, of the grid's size, could be matched if they have texture: they are large enough
+ * somewhere, and not only where nothing can be matched. */
 bool vsm_disparity_can(const struct vsm_disparity *disparity, const float *alpha);
 
 void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *height);

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Confidence of the neighbours that agree with a cell, for it to be right against the others; and the part that it and
- * they are of all that is matched there: fewer are chance. */
+/* Confidence of the neighbours that agree with a cell, for it to be right against the others; and the part
+ * that it and they are of all that is matched there: fewer are chance. */
 #define COMPANY      0.8f
 #define COMPANY_PART 0.2f
 
@@ -103,8 +103,8 @@ void vsm_disparity_map_settle(struct vsm_disparity_map *map, float pixel)
     }
 }
 
-/* Spreads what is known by one cell; the same row counts double, since a person's parallax changes with height. Returns
- * whether there was anything to do. */
+/* Spreads what is known by one cell; the same row counts double, since a person's parallax changes with
+ * height. Returns whether there was anything to do. */
 static bool spread(struct vsm_disparity_map *map, float least_people)
 {
     float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];

@@ -1,7 +1,7 @@
 /* Weighted normalised cross-correlation of windows: the inner loop of stereo/cell_match.c.
  *
- * Source of the measure: zero-mean normalised cross-correlation, e.g. Lewis, "Fast Template Matching", 1995, equation
- * 1, with a weight for each pixel of the template.
+ * Source of the measure: zero-mean normalised cross-correlation, e.g. Lewis, "Fast Template Matching", 1995,
+ * equation 1, with a weight for each pixel of the template.
  */
 #ifndef VSM_STEREO_DISPARITY_MATCH_H
 #define VSM_STEREO_DISPARITY_MATCH_H
@@ -35,16 +35,16 @@ struct vsm_disparity_match_place {
     int x, y;
 };
 
-/* Cuts a window round `at`, with the weights that lie round `weights_at` of their plane. false: too little weight
- * or no texture (a standard deviation under 1/100) to be matched, or beyond the margin. */
+/* Cuts a window round `at`, with the weights that lie round `weights_at` of their plane. false: too little
+ * weight or no texture (a standard deviation under 1/100) to be matched, or beyond the margin. */
 bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
                              struct vsm_disparity_match_place at,
                              const struct vsm_disparity_match_plane *weights,
                              struct vsm_disparity_match_place weights_at, int reach, int step,
                              struct vsm_disparity_match_window *window);
 
-/* Sums over a window, of pixels eight apart: of weighted values, of their squares, and of products with the window. Rows
- * are taken one after the other, so that vectors of eight give the same bits as plain C. */
+/* Sums over a window, of pixels eight apart: of weighted values, of their squares, and of products with the
+ * window. Rows are taken one after the other, so that vectors of eight give the same bits as plain C. */
 struct vsm_disparity_match_sums {
     float value[8], square[8], product[8];
 };

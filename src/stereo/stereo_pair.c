@@ -9,10 +9,11 @@
 /* Frames at the beginning of a scene that are searched for swapped eyes. */
 #define BOTH_WAYS 3
 
-#define COVERED   0.5f /* share of a cell's people that the other eye must show to need no search of its own */
+#define COVERED   0.5f  /* share of a cell's people that the other eye must show to need no own search */
 #define MIN_ALPHA 0.10f /* mean alpha of a cell with people that are searched */
 
-/* Share of a cell that was taken from the other eye, from which on its memory is too once the cell is given back. */
+/* Share of a cell that was taken from the other eye, from which on its memory is too once the
+ * cell is given back. */
 #define REPAIR 0.5f
 
 struct vsm_stereo_pair {
@@ -256,8 +257,9 @@ static void find_common(struct vsm_stereo_pair *pair, const struct vsm_stereo_pa
     vsm_consensus_find(&pair->consensus, &eyes, pair->target, pair->weight, pair->options.pool);
 }
 
-/* The places of which less is taken than the frame before. Not sooner: while the eye's picture does not show its people,
- * states that say it does make the network guess, and what it guesses passes for the eye's own. */
+/* The places of which less is taken than the frame before. Not sooner: while the eye's picture
+ * does not show its people, states that say it does make the network guess, and what it
+ * guesses passes for the eye's own. */
 static bool find_released(struct vsm_stereo_pair *pair, int eye, const float *before)
 {
     bool any = false;

@@ -56,7 +56,8 @@ static float *row_of(const struct vsm_disparity_match_plane *p, int y)
     return p->origin + y * p->stride;
 }
 
-/* The margin beside a row, and above the first and below the last one: alpha is zero there, pictures are repeated. */
+/* The margin beside a row, and above the first and below the last one: alpha is zero there,
+ * pictures are repeated. */
 static void extend(const struct vsm_disparity_match_plane *p, int y, bool picture)
 {
     const size_t bytes = (size_t)p->stride * sizeof(float);

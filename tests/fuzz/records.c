@@ -1,5 +1,5 @@
-/* What a checkpoint's records hold of single modules. The first byte says which. Whatever is accepted must save to bytes
- * that are accepted and save to themselves. */
+/* What a checkpoint's records hold of single modules. The first byte says which. Whatever is accepted must
+ * save to bytes that are accepted and save to themselves. */
 #include "base/mem.h"
 #include "fuzz.h"
 #include "image/scene_cut.h"

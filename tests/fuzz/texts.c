@@ -1,4 +1,5 @@
-/* What users write into one option in a language of its own, and what file names tell: each text is read as all of them. */
+/* What users write into one option in a language of its own, and what file names tell: each
+ * text is read as all of them. */
 #include "base/mem.h"
 #include "config/circles.h"
 #include "config/options.h"

@@ -1,6 +1,6 @@
-/* The detector on the CUDA device against ONNX Runtime on the CPU: the same heads but for the order of sums, and
- * the same people. Skipped without a device.
- * By hand: oracle_gpu_detector FILE...: people of some 16 frames of each video; of VR180 ("_LR_" in its name) the left eye. */
+/* The detector on the CUDA device against ONNX Runtime on the CPU: the same heads but for the order of sums,
+ * and the same people. Skipped without a device. By hand: oracle_gpu_detector FILE...: people of some 16
+ * frames of each video; of VR180 ("_LR_" in its name) the left eye. */
 #include "base/mem.h"
 #include "cuda/device.h"
 #include "image/preprocess.h"
@@ -16,8 +16,8 @@
 #define MODEL VSM_MODELS_DIR "/" VSM_DETECTOR_GRAPH
 #define HEADS 5
 
-/* How far the order of sums may move a score, a side of a box (of a picture that fills the network's grid), and
- * the mean of a head, as a part of its mean value. Measured: doc/performance.md. */
+/* How far the order of sums may move a score, a side of a box (of a picture that fills the network's grid),
+ * and the mean of a head, as a part of its mean value. Measured: doc/performance.md. */
 #define SCORE_BOUND 0.0005
 #define BOX_BOUND   (0.05 / VSM_DETECTOR_SIDE)
 #define HEAD_BOUND  1e-4

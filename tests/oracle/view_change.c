@@ -1,6 +1,6 @@
-/* Views that change while nothing in the scene does: alpha must not pop, and a job that is resumed in the middle of a
- * change goes on exactly. Two people stand still, in sight of all views, and people are said to be where the test wants
- * views. */
+/* Views that change while nothing in the scene does: alpha must not pop, and a job that is resumed in the
+ * middle of a change goes on exactly. Two people stand still, in sight of all views, and people are said to
+ * be where the test wants views. */
 #include "image/refine.h"
 #include "pictures.h"
 #include "shared_data.h"
@@ -101,7 +101,8 @@ struct act {
     double yaw[3];
 };
 
-/* Nobody, the two, somebody beyond them on one side, who widens their view, and on the other, who needs another. */
+/* Nobody, the two, somebody beyond them on one side, who widens their view, and on the other,
+ * who needs another. */
 static const struct act acts[] = {
     {"begins", 8, 0, {0}},
     {"direct to turned", VSM_VIEW_DIRECTOR_FADE + 4, 2, {-ASIDE, ASIDE}},

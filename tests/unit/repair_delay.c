@@ -20,8 +20,8 @@ static struct vsm_frame *make_frame(int view_count)
     return frame;
 }
 
-/* The right eye's view is to be taken from the left one's, in all of its left half, two pixels to the right of where it
- * is wanted. */
+/* The right eye's view is to be taken from the left one's, in all of its left half, two pixels to the
+ * right of where it is wanted. */
 static struct vsm_state_repairs make_repairs(void)
 {
     struct vsm_state_repairs repairs = {0};
@@ -60,7 +60,8 @@ static void drop_states(struct vsm_rvm_state states[2])
     vsm_rvm_state_reset(&states[1]);
 }
 
-/* By the places' shares, moved by half as many pixels on half the grid; the other eye and other places stay. */
+/* By the places' shares, moved by half as many pixels on half the grid; the other eye and
+ * other places stay. */
 static void test_states_are_moved(void)
 {
     struct vsm_state_repairs repairs = make_repairs();

@@ -19,7 +19,8 @@ static float light(const double d[3])
                    0.1 * sin(29 * d[0] + 3) * cos(23 * d[1]));
 }
 
-/* Fills the eye's picture of a sphere of this parallax round the master eye: a person wherever |x|, |y| < 0.4. */
+/* Fills the eye's picture of a sphere of this parallax round the master eye: a person wherever
+ * |x|, |y| < 0.4. */
 static void paint(const struct vsm_projection_eye *eye, int slave, double parallax, double gain)
 {
     for (int i = 0; i < PIXELS; i++) {
@@ -80,7 +81,8 @@ static void check_projection(enum vsm_projection kind, double field_of_view)
     vsm_disparity_destroy(d);
 }
 
-/* Exactly to the margin, and not a pixel beyond, in each direction; a whole plane, so that a checker of memory sees it. */
+/* Exactly to the margin, and not a pixel beyond, in each direction; a whole plane, so that a
+ * checker of memory sees it. */
 static void test_windows_at_the_margin(void)
 {
     enum { MARGIN = 20, REACH = 5, ROW = 16, STRIDE = 32 + 2 * MARGIN };
@@ -159,7 +161,8 @@ static void test_swapped_eyes_and_gain(void)
     vsm_disparity_destroy(d);
 }
 
-/* A fault does not make strangers of eyes that belonged together, unless it lasts; matching again undoes it. */
+/* A fault does not make strangers of eyes that belonged together, unless it lasts; matching
+ * again undoes it. */
 static void test_eyes_become_strangers(void)
 {
     const struct vsm_disparity_search search = {0};
@@ -243,7 +246,8 @@ static void test_who_can_be_matched(void)
     vsm_disparity_destroy(d);
 }
 
-/* Measured right behind the other direction, out of the same memory and by several threads, nothing is different. */
+/* Measured right behind the other direction, out of the same memory and by several threads,
+ * nothing is different. */
 static void test_the_other_way_round(void)
 {
     static struct vsm_disparity_map back;

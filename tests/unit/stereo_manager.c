@@ -190,7 +190,8 @@ static void test_doubts_are_shared(void)
     }
 }
 
-/* Of a doubtful part with borders that the picture does not have, the maps hold the mean itself, not a fit of it. */
+/* Of a doubtful part with borders that the picture does not have, the maps hold the mean
+ * itself, not a fit of it. */
 static void test_what_is_measured_is_given_out(void)
 {
     struct vsm_stereo_manager *m = open_manager(true, NULL), *check = open_manager(false, NULL);
@@ -362,7 +363,8 @@ static void check_scenes(const struct vsm_stereo_tally *tally)
     }
 }
 
-/* A scene whose first frames have views of one eye only begins with the first one of both, in a resumed job too. */
+/* A scene whose first frames have views of one eye only begins with the first one of both, in
+ * a resumed job too. */
 static void test_a_cut_waits_for_comparable_eyes(void)
 {
     struct vsm_stereo_manager *m = open_manager(true, NULL), *resumed;

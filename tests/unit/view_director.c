@@ -162,7 +162,8 @@ static void test_patience_and_cuts(void)
     vsm_view_director_destroy(d);
 }
 
-/* Who is told by one eye only, and who stands elsewhere in each: both eyes look the same way, and see all of it. */
+/* Who is told by one eye only, and who stands elsewhere in each: both eyes look the same way,
+ * and see all of it. */
 static void test_eyes_that_disagree(void)
 {
     static const float places[][2] = {{0.3f, 0.45f}, {0.3f, 0.8f}, {0.1f, 0.9f}};
