@@ -430,7 +430,8 @@ const struct vsm_option vsm_options_table[] = {
              "towards the people, as a common lens (rectilinear) or a fisheye lens would show them. auto "
              "turns rectilinear views to people where they are seen (fisheye ones above 100 degrees), two "
              "where one is too narrow, and is direct elsewhere; whom the detector does not know but the "
-             "network sees counts too. It is "
+             "network sees counts too. Who comes in outside the view is seen from the detector's next look "
+             "on. It is "
              "direct throughout for flat pictures, for eyes that show different things, with prompts, with "
              "matting.model sam2, and without the detector's weights; the plan and the log say why."},
     {.key = "matting.view_fov",
