@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #define ROWS 16    /* for one call of a worker */
@@ -158,26 +159,70 @@ static void measure_row(const struct search *s, int eye, int y)
         measure_span(s, eye, y, x, x + side < width ? x + side : width);
 }
 
-static float mean_round(const float *plane, int width, int height, float x, float y)
+/* Where three samples a pixel apart lie along one direction: between which pixels, and how far, as of
+ * vsm_transfer_sample(). */
+struct taps {
+    int low[3], high[3];
+    float part[3];
+};
+
+static struct taps taps_round(float centre, int extent)
+{
+    struct taps t;
+
+    for (int k = 0; k < 3; k++) {
+        const float at = centre + (float)(k - 1) - 0.5f;
+        const float f = at > 0.0f ? (at < (float)(extent - 1) ? at : (float)(extent - 1)) : 0.0f;
+
+        t.low[k] = (int)f;
+        t.high[k] = t.low[k] + 1 < extent ? t.low[k] + 1 : t.low[k];
+        t.part[k] = f - (float)t.low[k];
+    }
+    return t;
+}
+
+static float mean_round(const float *plane, int width, const struct taps *across, const struct taps *down)
 {
     float sum = 0.0f;
 
-    for (int k = 0; k < 9; k++)
-        sum += vsm_transfer_sample(plane, width, height, x + (float)(k % 3 - 1), y + (float)(k / 3 - 1));
+    for (int j = 0; j < 3; j++) {
+        const float *top = plane + (ptrdiff_t)down->low[j] * width, v = down->part[j];
+        const float *bottom = plane + (ptrdiff_t)down->high[j] * width;
+
+        for (int i = 0; i < 3; i++) {
+            const int x0 = across->low[i], x1 = across->high[i];
+            const float u = across->part[i];
+
+            sum += (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
+        }
+    }
     return sum / 9.0f;
 }
 
-/* 1 where both pictures show the same colour, 0 where they show different things. */
+/* The same where all parts are none: round a pixel's middle. */
+static float mean_beside(const float *plane, int width, const struct taps *across, const struct taps *down)
+{
+    float sum = 0.0f;
+
+    for (int j = 0; j < 3; j++) {
+        for (int i = 0; i < 3; i++)
+            sum += plane[(ptrdiff_t)down->low[j] * width + across->low[i]];
+    }
+    return sum / 9.0f;
+}
+
+/* 1 where both pictures show the same colour, 0 where they show different things. (x, y) is a pixel's middle. */
 static float alike(const struct vsm_consensus_eyes *eyes, int eye, float x, float y, float du, float dv)
 {
     const size_t plane = (size_t)eyes->width * (size_t)eyes->height;
+    const struct taps across = taps_round(x, eyes->width), down = taps_round(y, eyes->height);
+    const struct taps to_across = taps_round(x + du, eyes->width), to_down = taps_round(y + dv, eyes->height);
     float unlike = 0.0f;
 
     for (size_t c = 0; c < 3; c++) {
         const float here =
-            eyes->gain[eye][c] * mean_round(eyes->rgb[eye] + c * plane, eyes->width, eyes->height, x, y);
-        const float there =
-            mean_round(eyes->rgb[!eye] + c * plane, eyes->width, eyes->height, x + du, y + dv);
+            eyes->gain[eye][c] * mean_beside(eyes->rgb[eye] + c * plane, eyes->width, &across, &down);
+        const float there = mean_round(eyes->rgb[!eye] + c * plane, eyes->width, &to_across, &to_down);
 
         unlike += fabsf(here - there) / (DARK + fmaxf(here, there));
     }

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define ROWS     16     /* for one call of a worker */
+#define ROWS     4      /* for one call of a worker */
 #define STEP     0.25f  /* most by which a share moves in a frame */
 #define LITTLE   0.002f /* change of alpha not worth making */
 #define MIN_SOFT 0.02f  /* mean alpha of a cell and its neighbours that shows anybody */

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#define ROWS       16    /* for one call of a worker */
+#define ROWS       4     /* for one call of a worker */
 #define CANDIDATES 4     /* different shifts that may lead to one cell of the taker */
 #define APART      0.75f /* grid pixels between shifts worth telling apart */
 #define SOFT       0.02f /* alpha below is background */
