@@ -46,24 +46,6 @@ static void find_landings(const struct vsm_disparity_map *map, struct landing *l
     }
 }
 
-/* fminf() and fmaxf() are calls, for numbers that are none. */
-static float between(float value, float low, float high)
-{
-    return value > low ? (value < high ? value : high) : low;
-}
-
-float vsm_transfer_sample(const float *plane, int width, int height, float x, float y)
-{
-    const float fx = between(x - 0.5f, 0.0f, (float)(width - 1));
-    const float fy = between(y - 0.5f, 0.0f, (float)(height - 1));
-    const int x0 = (int)fx, y0 = (int)fy, x1 = x0 + 1 < width ? x0 + 1 : x0,
-              y1 = y0 + 1 < height ? y0 + 1 : y0;
-    const float u = fx - (float)x0, v = fy - (float)y0;
-    const float *top = plane + (size_t)y0 * (size_t)width, *bottom = plane + (size_t)y1 * (size_t)width;
-
-    return (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
-}
-
 /* The giver's alpha that lands on the taker's point (x, y) with about this shift; -1 if the picture ends before. */
 static float arriving(const struct vsm_disparity_map *map, const float *from, int width, int height, float x,
                       float y, float du, float dv)
@@ -76,20 +58,6 @@ static float arriving(const struct vsm_disparity_map *map, const float *from, in
     if (x - u < 0.0f || y - v < 0.0f || x - u >= (float)width || y - v >= (float)height)
         return -1.0f;
     return vsm_transfer_sample(from, width, height, x - u, y - v);
-}
-
-/* Whoever is nearest hides the rest, and is as opaque: the largest alpha is what is seen. */
-static float warp_point(const struct vsm_disparity_map *map, const struct landing *landing, const float *from,
-                        int width, int height, float x, float y)
-{
-    float most = -1.0f;
-
-    for (int i = 0; i < landing->count; i++) {
-        const float here = arriving(map, from, width, height, x, y, landing->du[i], landing->dv[i]);
-
-        most = here > most ? here : most;
-    }
-    return most;
 }
 
 /* Whether the giver may see something nearer where the taker sees this empty place. */
@@ -115,23 +83,37 @@ struct job {
     struct landing landings[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 };
 
+/* Whoever is nearest hides the rest, and is as opaque: the largest alpha is what is seen. */
+static void keep_nearest(const struct job *job, float du, float dv, int y, int x0, int x1)
+{
+    float *to = job->to + (size_t)y * (size_t)job->width;
+
+    for (int x = x0; x < x1; x++) {
+        const float here =
+            arriving(job->map, job->from, job->width, job->height, (float)x + 0.5f, (float)y + 0.5f, du, dv);
+
+        to[x] = here > to[x] ? here : to[x];
+    }
+}
+
 /* Within one row of a cell. */
 static void move_span(const struct job *job, const struct landing *landing, int y, int x0, int x1)
 {
     const size_t row = (size_t)y * (size_t)job->width;
+    float *to = job->to + row;
 
     if (landing->count == 0) { /* most of an eye */
-        memset(job->to + row + x0, 0, (size_t)(x1 - x0) * sizeof(float));
+        memset(to + x0, 0, (size_t)(x1 - x0) * sizeof(float));
         return;
     }
+    for (int x = x0; x < x1; x++)
+        to[x] = -1.0f;
+    for (int i = 0; i < landing->count; i++)
+        keep_nearest(job, landing->du[i], landing->dv[i], y, x0, x1);
     for (int x = x0; x < x1; x++) {
-        const float px = (float)x + 0.5f, py = (float)y + 0.5f;
-        float w = warp_point(job->map, landing, job->from, job->width, job->height, px, py);
-
-        if (w >= 0.0f && w < SOFT && job->there[row + (size_t)x] > SOFT &&
-            hidden(landing, job->from, job->width, job->height, px, py))
-            w = -1.0f;
-        job->to[row + (size_t)x] = w;
+        if (to[x] >= 0.0f && to[x] < SOFT && job->there[row + (size_t)x] > SOFT &&
+            hidden(landing, job->from, job->width, job->height, (float)x + 0.5f, (float)y + 0.5f))
+            to[x] = -1.0f;
     }
 }
 
@@ -189,7 +171,7 @@ static void settle_rows(void *context, int index, int worker)
                     high = v > high ? v : high;
                 }
             }
-            job->to[at] = low < 0.0f ? low : between(job->there[at], low, high);
+            job->to[at] = low < 0.0f ? low : vsm_transfer_between(job->there[at], low, high);
         }
     }
 }

@@ -8,6 +8,8 @@
 #include "base/parallel.h"
 #include "stereo/disparity.h"
 
+#include <stddef.h>
+
 /* Moves the alpha `from`, width * height in 0..1 on the map's grid, into `to`: what the other eye should see,
  * negative where that is not known: beyond the picture's edge, and where `there`, the other eye's own alpha,
  * shows somebody at a place that someone nearer may hide from this one. Where nobody arrives there is nobody:
@@ -15,8 +17,24 @@
 void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, const float *there, int width,
                         int height, float *to, struct vsm_parallel *pool);
 
+/* fminf() and fmaxf() are calls, for numbers that are none. */
+static inline float vsm_transfer_between(float value, float low, float high)
+{
+    return value > low ? (value < high ? value : high) : low;
+}
+
 /* A plane's value at continuous (x, y), pixel centres at halves: bilinear, the border repeated. */
-float vsm_transfer_sample(const float *plane, int width, int height, float x, float y);
+static inline float vsm_transfer_sample(const float *plane, int width, int height, float x, float y)
+{
+    const float fx = vsm_transfer_between(x - 0.5f, 0.0f, (float)(width - 1));
+    const float fy = vsm_transfer_between(y - 0.5f, 0.0f, (float)(height - 1));
+    const int x0 = (int)fx, y0 = (int)fy, x1 = x0 + 1 < width ? x0 + 1 : x0,
+              y1 = y0 + 1 < height ? y0 + 1 : y0;
+    const float u = fx - (float)x0, v = fy - (float)y0;
+    const float *top = plane + (size_t)y0 * (size_t)width, *bottom = plane + (size_t)y1 * (size_t)width;
+
+    return (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
+}
 
 /* What of `moved` (vsm_transfer_alpha()) contradicts `own`, the alpha that is there: `settled` is own where
  * own lies between the least and the largest moved alpha within one pixel, else the nearer of the two;
