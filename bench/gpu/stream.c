@@ -154,6 +154,7 @@ static void create_people(struct line *line, const struct vsm_rect eyes[2], cons
     review.stereo = line->stereo;
     review.pool = line->pool;
     review.look_threads = arguments->look;
+    review.hurry = true;
     line->looks = arguments->look > 0;
     check(vsm_device_review_create(&review, &line->review));
     vsm_gpu_refine_stage_set_review(line->refine, line->review);

@@ -206,7 +206,8 @@ int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manag
     struct vsm_device_review_options options = {.select = plan->people.kind != VSM_PEOPLE_ALL,
                                                 .stereo = stereo,
                                                 .pool = pool,
-                                                .look_threads = vsm_parallel_threads(pool)};
+                                                .look_threads = vsm_parallel_threads(pool),
+                                                .hurry = plan->threads > 2 * VSM_GPU_PLAN_THREADS};
     int status = stereo ? vsm_repair_delay_create(&stages->repairs) : VSM_OK;
 
     options.repairs = stages->repairs;

@@ -261,9 +261,11 @@ int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_fr
 
     if (status != VSM_OK)
         return status;
-    vsm_parallel_hurry(l->pool);
+    if (review->options.hurry)
+        vsm_parallel_hurry(l->pool);
     status = look(l, frame);
-    vsm_parallel_rest(l->pool);
+    if (review->options.hurry)
+        vsm_parallel_rest(l->pool);
     return status;
 }
 
@@ -441,9 +443,11 @@ int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_fra
 {
     int status;
 
-    vsm_parallel_hurry(review->options.pool);
+    if (review->options.hurry)
+        vsm_parallel_hurry(review->options.pool);
     status = review_frame(review, frame, edits, rows);
-    vsm_parallel_rest(review->options.pool);
+    if (review->options.hurry)
+        vsm_parallel_rest(review->options.pool);
     return status;
 }
 

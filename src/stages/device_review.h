@@ -29,6 +29,7 @@ struct vsm_device_review_options {
         *repairs;              /* borrowed; gets what every frame wants of the states; NULL: nobody does */
     struct vsm_parallel *pool; /* borrowed; may be NULL */
     int look_threads;          /* of looking, by itself; 0 = the frame's run looks too */
+    bool hurry;                /* threads stay awake for a frame's loops: there are processors for them all */
 };
 
 /* Frames that may be between the begin of looking and the end of their run. */

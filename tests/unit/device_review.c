@@ -305,7 +305,7 @@ static void review(int threads, int first, const struct vsm_state *from, struct 
 {
     const struct vsm_stereo_manager_options stereo = {
         .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
-    struct vsm_device_review_options options = {.look_threads = threads};
+    struct vsm_device_review_options options = {.look_threads = threads, .hurry = threads > 2};
     struct vsm_device_review *r = NULL;
     struct vsm_stereo_manager *m = NULL;
     struct vsm_frame **frames = looked_frames;
