@@ -1,6 +1,7 @@
-/* Which views would be right for a frame: those that vsm_view_place() finds for its people and for whom the present
- * views cut, in widths that go in steps and stay while they are nearly right, so that breathing people do not zoom.
- * Whether and when the present views give way to them is for stages/view_director.h. Pure functions.
+/* Which views would be right for a frame: those that vsm_view_place() finds for its people and for whom
+ * the present views cut, in widths that go in steps and stay while they are nearly right, so that
+ * breathing people do not zoom. Whether and when the present views give way to them is for
+ * stages/view_director.h. Pure functions.
  */
 #ifndef VSM_STAGES_VIEW_WISH_H
 #define VSM_STAGES_VIEW_WISH_H
@@ -18,8 +19,8 @@ struct vsm_view_wish_rules {
     bool always;          /* turned views even where nobody is seen: straight ahead */
 };
 
-/* `now`: the present views, whose widths it may stay with. *cut: they cut somebody of whom `border` knows, and the
- * wished ones do not. */
+/* `now`: the present views, whose widths it may stay with. *cut: they cut somebody of whom `border` knows,
+ * and the wished ones do not. */
 struct vsm_view_placement vsm_view_wish_make(const struct vsm_view_wish_rules *rules,
                                              const struct vsm_people *people,
                                              const struct vsm_view_border *border,
