@@ -121,19 +121,39 @@ static int textured_blocks(const struct look *look)
     return count;
 }
 
-/* Does the block of `now` at x, y show what `before` shows at the shifted place? 1 yes, 0 no, -1
- * nothing to see. */
-static int reappears(const float *now, const float *before, int x, int y, int dx, int dy)
-{
-    float sum, squares, sum_before, squares_before, product = 0, variance, variance_before;
+/* A picture's blocks, measured once for all shifts. */
+struct blocks {
+    const float *luma;
+    float sum[BLOCKS], squares[BLOCKS];
+};
 
-    measure_block(now, x, y, &sum, &squares);
-    measure_block(before, x + dx, y + dy, &sum_before, &squares_before);
+static struct blocks measure_blocks(const float *luma)
+{
+    struct blocks blocks = {.luma = luma};
+
+    for (int b = 0; b < BLOCKS; b++)
+        measure_block(luma, b % VSM_SCENE_BLOCKS * BLOCK, b / VSM_SCENE_BLOCKS * BLOCK, &blocks.sum[b],
+                      &blocks.squares[b]);
+    return blocks;
+}
+
+/* Does block b of `now`, at x, y, show what `before` shows at the shifted place? 1 yes, 0 no, -1 nothing to
+ * see. */
+static int reappears(const struct blocks *now, const float *before, int b, int x, int y, int dx, int dy)
+{
+    const float sum = now->sum[b], squares = now->squares[b];
+    float sum_before = 0, squares_before = 0, product = 0, variance, variance_before;
+
+    for (int j = 0; j < BLOCK; j++)
+        for (int i = 0; i < BLOCK; i++) {
+            const float v = before[(y + dy + j) * SIDE + x + dx + i];
+
+            sum_before += v;
+            squares_before += v * v;
+            product += now->luma[(y + j) * SIDE + x + i] * v;
+        }
     if (!textured(sum, squares) && !textured(sum_before, squares_before))
         return -1;
-    for (int j = 0; j < BLOCK; j++)
-        for (int i = 0; i < BLOCK; i++)
-            product += now[(y + j) * SIDE + x + i] * before[(y + dy + j) * SIDE + x + dx + i];
     product -= sum * sum_before / CELLS;
     variance = squares - sum * sum / CELLS;
     variance_before = squares_before - sum_before * sum_before / CELLS;
@@ -141,7 +161,7 @@ static int reappears(const float *now, const float *before, int x, int y, int dx
 }
 
 /* Share of blocks that do not reappear under this shift; 1 if too few can be compared. */
-static float change_at(const float *now, const float *before, int dx, int dy)
+static float change_at(const struct blocks *now, const float *before, int dx, int dy)
 {
     int seen = 0, same = 0;
 
@@ -150,7 +170,7 @@ static float change_at(const float *now, const float *before, int dx, int dy)
 
         if (x + dx < 0 || y + dy < 0 || x + dx + BLOCK > SIDE || y + dy + BLOCK > SIDE)
             continue;
-        answer = reappears(now, before, x, y, dx, dy);
+        answer = reappears(now, before, b, x, y, dx, dy);
         seen += answer >= 0;
         same += answer > 0;
     }
@@ -159,11 +179,12 @@ static float change_at(const float *now, const float *before, int dx, int dy)
 
 static float least_change(const float *now, const float *before)
 {
+    const struct blocks blocks = measure_blocks(now);
     float least = 1;
 
     for (int dy = -REACH; dy <= REACH && least > 0.1f; dy++)
         for (int dx = -REACH; dx <= REACH; dx++)
-            least = fminf(least, change_at(now, before, dx, dy));
+            least = fminf(least, change_at(&blocks, before, dx, dy));
     return least;
 }
 
