@@ -41,7 +41,7 @@ check "finger over the lens for 30 frames" --fault finger:4:30 4 33 0.25 'mended
 check "black" --fault black:4:6 4 9 0.4 'black S: 4-9'
 check "out of focus" --fault blurred:4:6 4 9 0.9 'blurred S: 4-9'
 check "frozen while hardly anything moves" --fault frozen:4:6 4 9 1 'frozen S: 5-9'
-# After ten frames out of focus the matter alone has forgotten the shoulders; the right eye's part of the error, 3 frames later.
+# After ten frames out of focus the matter alone takes the wall beside the head for the man: the right eye's error 3 frames later.
 if "$program" --data "$data" --eye 192 --from 0 --count 18 --each --fault blurred:4:10 portrait-near 2>&1 |
     awk '{ print } $1 == 17 { for (i = 1; i < NF; i++) if ($i == "right") good = $(i + 3) < 0.85 * $(i + 1) } END { exit !good }' >relapse; then
     ok "an eye that recovers goes on from what the other one remembers"
