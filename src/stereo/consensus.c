@@ -11,8 +11,8 @@
 #define STEP 0.25f /* most by which a share moves in a frame */
 #define LOST 1.0f  /* grid pixels between there and back: not the same point */
 
-/* Pictures' colours differ by this part: from the first on points count less, from twice that not at all. DARK is added to
- * what it is a part of, for the noise of dark places. */
+/* Pictures' colours differ by this part: from the first on points count less, from twice that not at all.
+ * DARK is added to what it is a part of, for the noise of dark places. */
 #define UNLIKE 0.07f
 #define DARK   0.1f
 
@@ -22,14 +22,15 @@
 /* Pixels of 3 x 3 that differ to the same side: a half of a plane has 6 at its border, a line 3. */
 #define WIDE 5
 
-/* How much larger one eye sees a surface than the other: its measure's reach in pixels, and bounds, as change of shift. */
+/* How much larger one eye sees a surface than the other: its measure's reach in pixels, and
+ * bounds, as change of shift. */
 #define REACH 2.0f
 #define LEAST (-0.6f)
 #define MOST  1.5f
 
-/* Best confidence and mean alpha among a cell and its neighbours in both eyes. Chosen with the
- * scenes of tools/truth_scenes.h at a grid of 512: the first keeps shifts that are only filled in from mixing people with
- * background, the second keeps people whom neither eye sees well from fading in both. */
+/* Best confidence and mean alpha among a cell and its neighbours in both eyes. Chosen with the scenes of
+ * tools/truth_scenes.h at a grid of 512: the first keeps shifts that are only filled in from mixing people
+ * with background, the second keeps people whom neither eye sees well from fading in both. */
 #define MATCHED 0.3f
 #define SOLID   0.7f
 
@@ -211,7 +212,8 @@ static float mean_beside(const float *plane, int width, const struct taps *acros
     return sum / 9.0f;
 }
 
-/* 1 where both pictures show the same colour, 0 where they show different things. (x, y) is a pixel's middle. */
+/* 1 where both pictures show the same colour, 0 where they show different things. (x, y) is a
+ * pixel's middle. */
 static float alike(const struct vsm_consensus_eyes *eyes, int eye, float x, float y, float du, float dv)
 {
     const size_t plane = (size_t)eyes->width * (size_t)eyes->height;
@@ -229,8 +231,8 @@ static float alike(const struct vsm_consensus_eyes *eyes, int eye, float x, floa
     return fminf(fmaxf(2.0f - unlike / (3.0f * UNLIKE), 0.0f), 1.0f);
 }
 
-/* This eye's part of the way to their common value, so that both give way by as much in all: dx pixels here are
- * (1 + change) dx there. */
+/* This eye's part of the way to their common value, so that both give way by as much in all: dx pixels here
+ * are (1 + change) dx there. */
 static float part_of_way(const struct vsm_disparity_map *map, float x, float y)
 {
     float before, after, change, v;
@@ -242,7 +244,8 @@ static float part_of_way(const struct vsm_disparity_map *map, float x, float y)
     return (1.0f + change) / (2.0f + change);
 }
 
-/* Whether the eye differs to the same side over some area round a place: slivers are borders that are not exact. */
+/* Whether the eye differs to the same side over some area round a place: slivers are borders
+ * that are not exact. */
 static bool is_wide(const struct vsm_consensus_eyes *eyes, const float *apart, float x, float y, float sign)
 {
     const int px = (int)x, py = (int)y;

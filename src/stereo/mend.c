@@ -9,12 +9,13 @@
 #define LITTLE   0.002f /* change of alpha not worth making */
 #define MIN_SOFT 0.02f  /* mean alpha of a cell and its neighbours that shows anybody */
 
-/* The eye's matte dropped: mean alpha of a cell and its neighbours, and what of that the other eye's may have done. A
- * sudden gain is no sign: people come into view in one eye first. */
+/* The eye's matte dropped: mean alpha of a cell and its neighbours, and what of that the other eye's may have
+ * done. A sudden gain is no sign: people come into view in one eye first. */
 #define JUMP      0.20f
 #define JUMP_BOTH 0.4f
 
-/* Share of the people whom the other eye shows that must drop together: less is movement too fast for a cell. */
+/* Share of the people whom the other eye shows that must drop together: less is movement too
+ * fast for a cell. */
 #define DROP_PART 0.15f
 
 /* The eyes differ in this part of a place: somebody is missing. */

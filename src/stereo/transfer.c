@@ -46,7 +46,8 @@ static void find_landings(const struct vsm_disparity_map *map, struct landing *l
     }
 }
 
-/* The giver's alpha that lands on the taker's point (x, y) with about this shift; -1 if the picture ends before. */
+/* The giver's alpha that lands on the taker's point (x, y) with about this shift; -1 if the
+ * picture ends before. */
 static float arriving(const struct vsm_disparity_map *map, const float *from, int width, int height, float x,
                       float y, float du, float dv)
 {

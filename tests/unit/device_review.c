@@ -24,8 +24,8 @@ static float light(int x, int y)
     return 0.2f + 0.6f * (float)(h >> 8) / (float)(1 << 24);
 }
 
-/* A frame whose digest shows somebody before a wall, and as matte, the same at every colour, what `alpha` says after
- * that. */
+/* A frame whose digest shows somebody before a wall, and as matte, the same at every colour,
+ * what `alpha` says after that. */
 static struct vsm_frame *make_frame(int64_t seq)
 {
     struct vsm_frame *frame = vsm_frame_create();
