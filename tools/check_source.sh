@@ -45,6 +45,7 @@ tap "FFmpeg only in media" "$(grep -lE '#include <lib(av|sw)' -r src | grep -v '
 tap "ONNX Runtime only in nn/ort_*.c" "$(grep -l 'onnxruntime_' -r src | grep -v '^src/nn/ort_' || true)"
 tap "libyaml only in config/yaml.c" "$(grep -l '#include <yaml.h>' -r src | grep -v '^src/config/yaml.c' || true)"
 tap "no file above 900 lines" "$(find src tools tests bench -name '*.[ch]' | xargs wc -l | awk '$2 != "total" && $1 > 900 {print $2, $1}')"
+tap "no line of C above 110 columns" "$(find src tools tests bench -name '*.[ch]' -exec awk 'length($0) > 110 {print FILENAME ":" FNR}' {} +)"
 tap "main is at most 100 lines" "$(wc -l <src/app/main.c | awk '$1 > 100 {print "src/app/main.c", $1}')"
 
 # foo.c and foo_part.c export only vsm_foo*; status.c owns the short names that everybody uses. nn/ort_*.c implement
