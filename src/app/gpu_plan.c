@@ -217,6 +217,7 @@ int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manag
     if (status == VSM_OK)
         vsm_gpu_refine_stage_set_review(stages->refine, stages->review);
     vsm_gpu_stage_set_repairs(stages->network, stages->repairs);
+    vsm_gpu_stage_set_review(stages->network, stages->review);
     return status;
 }
 

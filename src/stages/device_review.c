@@ -1,5 +1,6 @@
 #include "stages/device_review.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/scratch.h"
 #include "cuda/review.h"
@@ -7,6 +8,7 @@
 #include "people/gate.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define BANDS 64 /* of a view, for one call of a worker each */
@@ -50,6 +52,7 @@ struct vsm_device_review {
     struct vsm_frame frame;  /* the frame in hand, with maps on the host */
     void *scratch;           /* keeps what comparing lends from going back to the system after every frame */
     struct looking *looking; /* NULL: the run looks too */
+    atomic_uint_fast64_t look_ns, run_ns; /* of the last frame */
 };
 
 static int create_looking(struct vsm_device_review *r)
@@ -256,6 +259,7 @@ static int look(struct looking *l, const struct vsm_frame *frame)
 
 int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_frame *frame)
 {
+    const uint64_t start = vsm_clock_ns();
     struct looking *l = review->looking;
     int status = l->twin ? VSM_OK : vsm_stereo_manager_twin(review->options.stereo, l->pool, &l->twin);
 
@@ -266,6 +270,7 @@ int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_fr
     status = look(l, frame);
     if (review->options.hurry)
         vsm_parallel_rest(l->pool);
+    atomic_store(&review->look_ns, vsm_clock_ns() - start);
     return status;
 }
 
@@ -441,6 +446,7 @@ static int review_frame(struct vsm_device_review *review, const struct vsm_frame
 int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
                           struct vsm_device_review_rows rows[VSM_MAX_VIEWS])
 {
+    const uint64_t start = vsm_clock_ns();
     int status;
 
     if (review->options.hurry)
@@ -448,7 +454,15 @@ int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_fra
     status = review_frame(review, frame, edits, rows);
     if (review->options.hurry)
         vsm_parallel_rest(review->options.pool);
+    atomic_store(&review->run_ns, vsm_clock_ns() - start);
     return status;
+}
+
+double vsm_device_review_busy_ms(const struct vsm_device_review *review)
+{
+    const uint64_t look = atomic_load(&review->look_ns), run = atomic_load(&review->run_ns);
+
+    return (double)(look > run ? look : run) / 1e6;
 }
 
 int vsm_device_review_save(const struct vsm_device_review *review, struct vsm_state *state)

@@ -53,6 +53,9 @@ int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_fr
 int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_frame *frame, float *edits,
                           struct vsm_device_review_rows rows[VSM_MAX_VIEWS]) VSM_NODISCARD;
 
+/* How long the slower half worked on its last frame, milliseconds; 0 before the first. Any thread. */
+double vsm_device_review_busy_ms(const struct vsm_device_review *review);
+
 /* Appends what the CPU's way appends, and repairs that are under way. */
 int vsm_device_review_save(const struct vsm_device_review *review, struct vsm_state *state) VSM_NODISCARD;
 

@@ -32,7 +32,8 @@ struct vsm_gpu_stage {
     bool digests_wanted;
     struct vsm_gpu_digests digests[2]; /* of one batch of views and of two */
     struct vsm_matte_counters counters;
-    struct vsm_repair_delay *repairs; /* NULL: states are left alone */
+    struct vsm_repair_delay *repairs;       /* NULL: states are left alone */
+    const struct vsm_device_review *review; /* NULL: nothing of the kind */
 
     struct vsm_tensor *shown[VSM_MAX_VIEWS]; /* for the director: alpha's maps as of the digest */
 
@@ -218,6 +219,11 @@ void vsm_gpu_stage_set_repairs(struct vsm_gpu_stage *stage, struct vsm_repair_de
     stage->repairs = repairs;
 }
 
+void vsm_gpu_stage_set_review(struct vsm_gpu_stage *stage, const struct vsm_device_review *review)
+{
+    stage->review = review;
+}
+
 /* Views whose networks found no memory beside all that was kept may find it now. */
 static int choose_views(struct vsm_gpu_stage *stage, const struct vsm_frame *frame)
 {
@@ -380,6 +386,7 @@ static int adapt(struct vsm_gpu_stage *stage, uint64_t start)
     sample = stage->sensed;
     sample.busy_ms = (double)(now - start) / 1e6;
     sample.period_ms = (double)(now - before) / 1e6;
+    sample.beside_ms = stage->review ? vsm_device_review_busy_ms(stage->review) : 0;
     stage->done_ns = now;
     if (!vsm_scaling_note(&stage->scaling, frame, &sample))
         return VSM_OK;
