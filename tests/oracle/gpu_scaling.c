@@ -283,7 +283,7 @@ static void squeeze_at_second_stop(struct moving_grid *grid, int stop)
  * want of memory, right before the checkpoint. */
 static void test_resume_in_fades(void)
 {
-    static const int stops[] = {24, 57};
+    static const int stops[] = {24, 56};
     static const struct moving_grid_kind kind = {.open = open_grid,
                                                  .close = close_grid,
                                                  .restore = restore_grid,

@@ -49,11 +49,11 @@ static struct vsm_view_director *follow_people(const struct vsm_view views[2])
     return director;
 }
 
-/* Nobody, somebody on the left from frame 20 on, and another one on the right from frame 48 on: direct views
- * fade into one view an eye in frames 20 to 27, and that into two in frames 52 to 59. */
+/* Nobody, somebody on the left from frame 20 on, and another one on the right from frame 55 on: direct views
+ * fade into one view an eye in frames 20 to 27, and that into two in frames 55 to 57. */
 static struct vsm_people people_in(int seq)
 {
-    struct vsm_people people = {.known = true, .count = seq < 20 ? 0 : seq < 48 ? 1 : 2};
+    struct vsm_people people = {.known = true, .count = seq < 20 ? 0 : seq < 55 ? 1 : 2};
 
     for (int i = 0; i < people.count; i++) {
         struct vsm_person *p = &people.person[i];

@@ -291,7 +291,7 @@ static bool same_views(const struct vsm_frame *a, const struct vsm_frame *b)
 /* The grid rises in frame 28, behind the first fade, and in 56, within the second. */
 static void test_turned_views_follow(void)
 {
-    static const int stops[] = {24, 54};
+    static const int stops[] = {24, 55};
     static const struct moving_grid_kind kind = {.open = open_turned,
                                                  .close = close_grid,
                                                  .restore = restore_grid,
