@@ -49,7 +49,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VSM_CHECKPOINT_VERSION 2
+#define VSM_CHECKPOINT_VERSION 3
 
 /* Largest file in bytes: recurrent states of two eyes on a 768 grid need 30 MB, a tracker's memory 100 MB. */
 #define VSM_CHECKPOINT_MAX_BYTES ((uint64_t)1 << 30)
