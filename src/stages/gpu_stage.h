@@ -54,7 +54,8 @@ int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_dire
 /* States are repaired as the comparison of the eyes wants it; NULL: never. Before the pipeline
  * runs; borrowed. */
 void vsm_gpu_stage_set_repairs(struct vsm_gpu_stage *stage, struct vsm_repair_delay *repairs);
-/* Adaptive scaling reckons with what it takes of a frame; NULL: nothing. Before the pipeline runs; borrowed. */
+/* Adaptive scaling reckons with what it takes of a frame; NULL: nothing. Before the pipeline
+ * runs; borrowed. */
 void vsm_gpu_stage_set_review(struct vsm_gpu_stage *stage, const struct vsm_device_review *review);
 void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage);
 /* next_seq: of the first frame to come. */

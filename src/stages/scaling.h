@@ -3,10 +3,10 @@
  * A controller without clocks, devices or threads: a stage tells it what each frame cost, and it says when to
  * move along a ladder of grids. It lowers the grid where the network's stage limits the pipeline and the
  * device is busier than wanted, where the wanted frames a second are missed, or where memory is short; it
- * raises it where the time that the next grid would need, taken as proportional to its cells, still fits, also
- * that of work beside the network which grows with the cells.
- * Frames are judged in windows and by medians; after a change a few frames are left out, and a raise that had
- * to be taken back doubles the patience before the next one, so that it does not swing.
+ * raises it where the time that the next grid would need, taken as proportional to its cells, still fits,
+ * also that of work beside the network which grows with the cells. Frames are judged in windows and by
+ * medians; after a change a few frames are left out, and a raise that had to be taken back doubles the
+ * patience before the next one, so that it does not swing.
  *
  * Decisions depend on timing. They are therefore kept as a list which is part of the checkpoint, with the
  * controller's whole state: a resumed job goes on from the grid and in the window where it was.
