@@ -41,7 +41,7 @@ static void run_loop(struct vsm_parallel *pool, int worker)
 }
 
 /* One round of waiting without sleep. */
-static void look_again(int round)
+static void look_again(unsigned round)
 {
     if (round % 256 == 255)
         sched_yield();
@@ -79,7 +79,7 @@ static void *worker_main(void *argument)
     bool quit = false;
 
     while (!quit) {
-        for (int i = 0; atomic_load(&pool->hurried) > 0 && !is_new(pool, seen); i++)
+        for (unsigned i = 0; atomic_load(&pool->hurried) > 0 && !is_new(pool, seen); i++)
             look_again(i);
         pthread_mutex_lock(&pool->lock);
         while (!pool->quit && !is_new(pool, seen) && atomic_load(&pool->hurried) == 0)
@@ -135,6 +135,7 @@ void vsm_parallel_destroy(struct vsm_parallel *pool)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->quit = true;
+    atomic_store(&pool->hurried, 0);
     pthread_cond_broadcast(&pool->start);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < pool->started; i++)
@@ -169,7 +170,7 @@ void vsm_parallel_rest(struct vsm_parallel *pool)
 
 static void await_end(struct vsm_parallel *pool)
 {
-    for (int i = 0; atomic_load(&pool->hurried) > 0 && atomic_load(&pool->joined) > 0; i++)
+    for (unsigned i = 0; atomic_load(&pool->hurried) > 0 && atomic_load(&pool->joined) > 0; i++)
         look_again(i);
     pthread_mutex_lock(&pool->lock);
     while (atomic_load(&pool->joined) > 0)

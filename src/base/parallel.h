@@ -17,7 +17,7 @@ struct vsm_parallel;
  * failure (message set). */
 struct vsm_parallel *vsm_parallel_create(int threads) VSM_NODISCARD;
 
-/* Ends the threads. NULL is allowed. No loop may be running. */
+/* Ends the threads, also those that are kept awake. NULL is allowed. No loop may be running. */
 void vsm_parallel_destroy(struct vsm_parallel *pool);
 
 /* The number of workers; 1 for NULL. */

@@ -258,7 +258,7 @@ int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_fra
                               const float *const rgb[], struct vsm_stereo_look *look)
 {
     bool comparable;
-    int status = look->comparable ? follow_views(manager, frame, &comparable) : VSM_OK;
+    int status = follow_views(manager, frame, &comparable);
 
     vsm_state_repairs_clear(&manager->repairs);
     manager->cut = !look->comparable && (manager->cut || frame->scene_cut);

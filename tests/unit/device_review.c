@@ -388,6 +388,37 @@ static void test_looking_ahead_changes_nothing(void)
     drop_states(&resumed);
 }
 
+/* Nothing of the frame before, which was mended, is left where the eyes cannot be compared. */
+static void test_what_cannot_be_compared_is_left_alone(void)
+{
+    const struct vsm_stereo_manager_options stereo = {
+        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
+
+    for (int threads = 0; threads < 3; threads += 2) {
+        struct vsm_device_review_options options = {.look_threads = threads};
+        struct vsm_device_review *r = NULL;
+        struct vsm_stereo_manager *m = NULL;
+        struct vsm_device_review_rows rows[VSM_MAX_VIEWS];
+
+        CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+        options.stereo = m;
+        CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
+        for (int i = 0; i < 5; i++) {
+            struct vsm_frame *frame = make_eventful_frame(i);
+
+            if (i == 4)
+                frame->mattes[1].view.eye = VSM_LEFT;
+            if (threads)
+                CHECK_INT(vsm_device_review_look(r, frame), VSM_OK);
+            CHECK_INT(vsm_device_review_run(r, frame, edits, rows), VSM_OK);
+            CHECK(is_edited(&rows[1]) == (i == 3));
+            vsm_frame_destroy(&frame);
+        }
+        vsm_device_review_destroy(r);
+        vsm_stereo_manager_destroy(m);
+    }
+}
+
 static void test_what_was_not_looked_at_is_refused(void)
 {
     const struct vsm_stereo_manager_options stereo = {.views = views, .view_count = 2, .baseline = 0.064};
@@ -478,6 +509,7 @@ int main(void)
     make_views();
     RUN(test_as_on_the_cpu);
     RUN(test_looking_ahead_changes_nothing);
+    RUN(test_what_cannot_be_compared_is_left_alone);
     RUN(test_what_was_not_looked_at_is_refused);
     RUN(test_a_good_frame_is_left_alone);
     RUN(test_a_lost_person_is_mended);

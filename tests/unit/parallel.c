@@ -66,7 +66,8 @@ static void test_threads_that_stay_awake(void)
         vsm_parallel_rest(pool);
         check_loop(pool, again % 7);
     }
-    vsm_parallel_destroy(pool);
+    vsm_parallel_hurry(pool);
+    vsm_parallel_destroy(pool); /* who is awake ends, too */
     vsm_parallel_hurry(NULL);
     vsm_parallel_rest(NULL);
 }
