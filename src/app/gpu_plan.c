@@ -6,6 +6,7 @@
 #include "nn/session.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* Measured: bench_gpu_frame prints the network's memory, which is proportional to the cells. */
 #define NETWORK_BYTES_PER_CELL 612
@@ -200,6 +201,13 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stage
     return status;
 }
 
+/* Whether the threads of both halves of comparing find a processor each, and the other stages some too:
+ * processing.threads may be more than there are. */
+static bool may_hurry(int threads)
+{
+    return threads > 2 * VSM_GPU_PLAN_THREADS && sysconf(_SC_NPROCESSORS_ONLN) > 2 * VSM_GPU_PLAN_THREADS;
+}
+
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
                             struct vsm_parallel *pool, struct vsm_gpu_stages *stages)
 {
@@ -207,7 +215,7 @@ int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manag
                                                 .stereo = stereo,
                                                 .pool = pool,
                                                 .look_threads = vsm_parallel_threads(pool),
-                                                .hurry = plan->threads > 2 * VSM_GPU_PLAN_THREADS};
+                                                .hurry = may_hurry(plan->threads)};
     int status = stereo ? vsm_repair_delay_create(&stages->repairs) : VSM_OK;
 
     options.repairs = stages->repairs;
