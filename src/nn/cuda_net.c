@@ -246,8 +246,8 @@ int vsm_cuda_net_profile(struct vsm_cuda_net *net, int rounds)
     return status;
 }
 
-/* As a session: states come from and go to the host with every run. For tests, and for a matter that is not
- * on the frame path of stages/gpu_stage.h. */
+/* As a session: states come from and go to the host with every run. For the detector, which has none, for
+ * tests, and for a matter that is not on the frame path of stages/gpu_stage.h. */
 struct session {
     struct vsm_cuda_stream *stream;
     struct vsm_cuda_net *net;
