@@ -144,8 +144,7 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
         status = vsm_track_stage_restore(job->track, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->people)
         status = vsm_people_stage_restore(job->people, checkpoint->state);
-    /* What began with an older program on a GPU has no such record. */
-    if (status == VSM_OK && checkpoint && job->stereo && vsm_state_find(checkpoint->state, "stereo"))
+    if (status == VSM_OK && checkpoint && job->stereo)
         status = vsm_stereo_manager_restore(job->stereo, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->gpu.repairs)
         status = vsm_repair_delay_restore(job->gpu.repairs, checkpoint->state, checkpoint->next_seq);

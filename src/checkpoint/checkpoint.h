@@ -1,11 +1,11 @@
 /* A checkpoint: everything needed to go on behind a frame as if nothing had happened, and its file format.
  *
- * The file, version 2. All integers are little-endian and unsigned unless said otherwise; CRC is
+ * The file, version 3. All integers are little-endian and unsigned unless said otherwise; CRC is
  * CRC-32 (ISO 3309).
  *
  *   offset size  header, 232 bytes
  *        0    8  magic: 89 56 53 4D 43 4B 0D 0A ("\x89VSMCK\r\n": text transfers break it)
- *        8    4  version: 2
+ *        8    4  version: 3
  *       12    4  number of records R: 0..256
  *       16    8  size of the whole file in bytes: 240 + sum of (48 + D) over the records, at most 1 GiB
  *       24    8  generation: 1.. , the number of the commit that wrote it
@@ -36,8 +36,8 @@
  * The reader takes every file as hostile: each size is compared with what is left before anything is
  * allocated, every CRC, every zero, the order and the total are checked. Two levels of CRC tell which record
  * is damaged, and that the file is complete. A change of layout, of the file or of what a stage puts into its
- * record, is a new version; other versions are refused by number. (1 had the same file, but knew less of
- * people, of scenes and of encoders.)
+ * record, is a new version; other versions are refused by number. (1 and 2 had the same file; 1
+ * knew less of people, of scenes and of encoders, 2 of views and of scaling.)
  */
 #ifndef VSM_CHECKPOINT_CHECKPOINT_H
 #define VSM_CHECKPOINT_CHECKPOINT_H

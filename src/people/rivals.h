@@ -8,7 +8,7 @@
 #include "people/roster.h"
 
 /* Frames out of sight for which somebody is believed to be there: 1.5 seconds at 30 a second, five looks of
- * the detector at its shortest interval. The roster may forget them sooner (VSM_ROSTER_MEMORY). */
+ * the detector or, beside turned views, eleven. The roster may forget them sooner (VSM_ROSTER_MEMORY). */
 #define VSM_RIVALS_FRAMES 45
 
 /* Share of a box that the boxes of people in sight cover together, from which on its place is taken. */

@@ -182,7 +182,7 @@ static bool turn(struct vsm_view_director *d, int k, const struct vsm_view_aim *
     double part;
 
     d->turning[k] = d->turning[k] ? away > ARRIVED : away > VSM_VIEW_DIRECTOR_DEAD_ZONE;
-    d->pace[k]++;
+    d->pace[k] += d->pace[k] < VSM_VIEW_DIRECTOR_PACE;
     if (!d->turning[k] || d->pace[k] < VSM_VIEW_DIRECTOR_PACE)
         return false;
     d->pace[k] = 0;
@@ -206,10 +206,10 @@ static bool jump(struct vsm_view_director *d, const struct vsm_view_placement *w
     return true;
 }
 
-/* What the present views do not see. */
+/* What the present views do not see, and the wished ones do: what no views see is no reason to hurry. */
 struct lack {
     bool missed; /* somebody is outside them */
-    bool cut;    /* the matte runs out of them, and would not of the wished ones */
+    bool cut;    /* the matte runs out of them */
 };
 
 /* Frames for which another kind of views must be wished for. */
@@ -229,7 +229,7 @@ static bool approach(struct vsm_view_director *d, const struct vsm_view_placemen
     if (begins || (anybody && !d->placed && d->fading == 0)) {
         d->counters.changes += d->choice.now.count > 0 && !same_kind(&d->now, wish);
         d->placed = anybody;
-        return jump(d, wish, !begins, false);
+        return jump(d, wish, !begins, lack.missed);
     }
     if (!d->options.follow)
         return false;
@@ -347,7 +347,8 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
     if (begins)
         d->border = (struct vsm_view_border){0};
     wish = vsm_view_wish_make(&d->rules, people, &d->border, scene_cut ? &none : &d->now, &lack.cut);
-    lack.missed = vsm_view_wish_misses(&d->rules, people, &d->now);
+    lack.missed =
+        vsm_view_wish_misses(&d->rules, people, &d->now) > vsm_view_wish_misses(&d->rules, people, &wish);
     d->fading -= d->fading < step ? d->fading : step;
     d->choice.changed = approach(d, &wish, begins, people->known && people->count > 0, lack);
     d->young = begins;
@@ -355,7 +356,7 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
     status = show_choice(d);
     d->counters.frames++;
     d->counters.turned += d->now.count > 0;
-    if (vsm_view_wish_misses(&d->rules, people, &d->now))
+    if (vsm_view_wish_misses(&d->rules, people, &d->now) > 0)
         note_missed(&d->counters, frame->index);
     *choice = &d->choice;
     return status;
@@ -450,6 +451,7 @@ int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
     sound = load_placement(&d->pending, in) && sound;
     sound = load_placement(&d->before, in) && sound;
     d->patience = (int)vsm_bytes_get_le32(in);
+    sound = sound && d->patience >= 0 && d->patience <= VSM_VIEW_DIRECTOR_PATIENCE;
     d->fading = vsm_bytes_get_u8(in);
     d->quick = vsm_bytes_get_u8(in);
     sound = vsm_view_evidence_load(&d->evidence, in) && sound && d->fading <= VSM_VIEW_DIRECTOR_FADE;
@@ -458,6 +460,7 @@ int vsm_view_director_load(struct vsm_view_director *d, struct vsm_bytes_in *in)
     for (int k = 0; k < VSM_VIEW_PLACE_MAX; k++) {
         d->turning[k] = vsm_bytes_get_u8(in);
         d->pace[k] = (int)vsm_bytes_get_le32(in);
+        sound = sound && d->pace[k] >= 0;
     }
     sound = load_counters(&d->counters, in) && sound;
     if (in->failed || !sound)

@@ -7,14 +7,15 @@
  *   VSM_VIEW_DIRECTOR_TURN, or a sixth of the way, but no more than VSM_VIEW_DIRECTOR_HASTE. Fewer larger
  *   turns blur recurrent states, which are resampled at each, less than many small ones.
  * - Another number of views, another width, or none at all (the direct view, when nobody is there) must be
- *   wished for VSM_VIEW_DIRECTOR_PATIENCE frames running. If somebody is outside the present views they
- *   change at once: who is not seen is lost, and whom the detector has found stays known until its next look
- *   at least, so that waiting would not make it surer.
+ *   wished for VSM_VIEW_DIRECTOR_PATIENCE frames running. If the present views miss somebody whom the others
+ *   see they change at once: who is not seen is lost, and whom the detector has found stays known until its
+ *   next look at least, so that waiting would not make it surer. Back they go only with patience again, so
+ *   that somebody doubtful who comes and goes does not swing them.
  * - Where the matte shows more than the detector knows, and views cut it (stages/view_border.h), other views
  *   need VSM_VIEW_DIRECTOR_HURRY frames. A scene's first frame can be seen again through views that do not
  *   cut anybody, and in its second they change at once.
  * - Except at a scene's beginning, the old views are run on for VSM_VIEW_DIRECTOR_FADE frames beside the new
- *   ones, which fade in, or three, if somebody is outside the old ones; meanwhile no other change begins.
+ *   ones, which fade in, or three, if the old ones miss or cut somebody; meanwhile no other change begins.
  * - Where nobody is detected, whom the matter sees counts instead (stages/view_evidence.h).
  * - Widths go in steps, and stay while the wish is near.
  * - Without `always`, views wider than VSM_VIEW_PLACE_USUAL are fisheyes, in which all can be seen

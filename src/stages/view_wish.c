@@ -45,10 +45,10 @@ static bool anybody_in(const struct vsm_people *people)
     return people->known && people->count > 0;
 }
 
-bool vsm_view_wish_misses(const struct vsm_view_wish_rules *rules, const struct vsm_people *people,
-                          const struct vsm_view_placement *views)
+int vsm_view_wish_misses(const struct vsm_view_wish_rules *rules, const struct vsm_people *people,
+                         const struct vsm_view_placement *views)
 {
-    return anybody_in(people) && vsm_view_place_missed(people, rules->eyes, rules->eye_count, views) > 0;
+    return anybody_in(people) ? vsm_view_place_missed(people, rules->eyes, rules->eye_count, views) : 0;
 }
 
 static bool cuts(const struct vsm_view_wish_rules *rules, const struct vsm_view_border *border,

@@ -26,8 +26,8 @@ struct vsm_view_placement vsm_view_wish_make(const struct vsm_view_wish_rules *r
                                              const struct vsm_view_border *border,
                                              const struct vsm_view_placement *now, bool *cut);
 
-/* Whether anybody who is known is outside these views. */
-bool vsm_view_wish_misses(const struct vsm_view_wish_rules *rules, const struct vsm_people *people,
-                          const struct vsm_view_placement *views);
+/* How many of those who are known are outside these views. */
+int vsm_view_wish_misses(const struct vsm_view_wish_rules *rules, const struct vsm_people *people,
+                         const struct vsm_view_placement *views);
 
 #endif

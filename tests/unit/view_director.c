@@ -162,6 +162,42 @@ static void test_patience_and_cuts(void)
     vsm_view_director_destroy(d);
 }
 
+/* Somebody doubtful comes and goes at the edge of the view, `on` frames of `period`, while somebody is sure to
+ * be in its middle and, with `ghost`, a box that no views are placed for stays outside: the changes. */
+static int changes_by_flicker(int on, int period, bool ghost)
+{
+    struct vsm_view_director *d = make(false, true);
+    struct vsm_view_director_counters counters;
+
+    next(d, frame_with(1, 0, 0), false);
+    for (int i = 0; i < 120; i++) {
+        struct vsm_frame frame = frame_with(1, 0, 0);
+
+        if (i % period < on)
+            add(&frame, 75);
+        for (int k = 0; k < frame.people.count; k++)
+            frame.people.person[k].score = k == 0 ? 0.6f : 1.1f * VSM_VIEW_PLACE_SURE;
+        if (ghost) {
+            add(&frame, -75);
+            frame.people.person[frame.people.count - 1].score = 0.5f * VSM_VIEW_PLACE_SURE;
+        }
+        next(d, frame, false);
+    }
+    counters = vsm_view_director_counters(d);
+    vsm_view_director_destroy(d);
+    return (int)counters.changes;
+}
+
+static void test_flicker_does_not_swing(void)
+{
+    for (int ghost = 0; ghost < 2; ghost++) {
+        CHECK_INT(changes_by_flicker(1, 4, ghost), 1);
+        CHECK_INT(changes_by_flicker(4, 8, ghost), 1);
+        CHECK_INT(changes_by_flicker(4, 4 + VSM_VIEW_DIRECTOR_PATIENCE - 1, ghost), 1);
+        CHECK_INT(changes_by_flicker(4, 40, ghost), 6); /* 36 frames without him: there and back each time */
+    }
+}
+
 /* Who is told by one eye only, and who stands elsewhere in each: both eyes look the same way,
  * and see all of it. */
 static void test_eyes_that_disagree(void)
@@ -227,6 +263,12 @@ static void test_fades(void)
     CHECK(c->replaced);
     c = next(d, frame_with(1, 0, 0), true); /* nothing fades over a cut */
     CHECK(c->changed && !c->replaced && c->old.count == 0 && c->weight == 1);
+    vsm_view_director_destroy(d);
+    d = make(true, true);
+    next(d, frame_with(0, 0, 0), false);
+    CHECK(
+        next(d, frame_with(1, -70, 0), false)->replaced); /* the first one, outside the view straight ahead */
+    CHECK_NEAR(next(d, frame_with(1, -70, 0), false)->weight, 4.0 / (VSM_VIEW_DIRECTOR_FADE + 1), 1e-6);
     vsm_view_director_destroy(d);
 }
 
@@ -295,6 +337,35 @@ static void test_resumes_exactly(void)
         vsm_view_director_destroy(a);
         vsm_view_director_destroy(b);
     }
+}
+
+/* Counts of frames that no director has. */
+static void test_damaged_state_is_refused(void)
+{
+    static const size_t placement = 4 + VSM_VIEW_PLACE_MAX * 3 * 8, counters = 4 * 8 + 4;
+    struct vsm_view_director *d = make(false, true), *loaded = make(false, true);
+    struct vsm_bytes_out out = {0};
+    struct vsm_bytes_in in;
+    size_t top[2]; /* last byte of the patience, and of a view's pace */
+
+    next(d, frame_with(1, 0, 0), false);
+    vsm_view_director_save(d, &out);
+    top[0] = 2 + 3 * placement + 3;
+    top[1] = out.size - counters - 1;
+    for (int i = 0; i < 2; i++) {
+        out.data[top[i]] = 0x80;
+        in = vsm_bytes_in_of(out.data, out.size);
+        CHECK_INT(vsm_view_director_load(loaded, &in), VSM_E_INPUT);
+        out.data[top[i]] = 0;
+    }
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK_INT(vsm_view_director_load(loaded, &in), VSM_OK);
+    out.data[top[0] - 3] = VSM_VIEW_DIRECTOR_PATIENCE + 1;
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK_INT(vsm_view_director_load(loaded, &in), VSM_E_INPUT);
+    vsm_mem_free(out.data);
+    vsm_view_director_destroy(d);
+    vsm_view_director_destroy(loaded);
 }
 
 static struct vsm_view_map map_of(double yaw, int grid)
@@ -420,10 +491,12 @@ int main(void)
     RUN(test_wide_views_are_fisheyes);
     RUN(test_dead_zone_and_speed);
     RUN(test_patience_and_cuts);
+    RUN(test_flicker_does_not_swing);
     RUN(test_eyes_that_disagree);
     RUN(test_fades);
     RUN(test_missed_people_are_counted);
     RUN(test_resumes_exactly);
+    RUN(test_damaged_state_is_refused);
     RUN(test_states_turn_with_the_view);
     RUN(test_states_of_the_same_view_stay);
     RUN(test_states_turn_in_place);
