@@ -228,16 +228,31 @@ int vsm_view_place_side(int64_t cells, int count, int step)
     return side > step ? side : step;
 }
 
+/* As a common lens sees it, which shows no more than a fisheye of that width; half of the sphere and more, only
+ * fisheyes do. */
+static bool seen_by(const struct point *point, const struct vsm_view_aim *aim)
+{
+    const double half = 0.5 * aim->field_of_view * DEGREE;
+    double most[4];
+
+    if (half >= 0.5 * M_PI) {
+        const struct vsm_rotation pose = vsm_rotation_of(aim->yaw, aim->pitch, 0.0);
+        double d[3];
+
+        vsm_rotation_in(&pose, point->d, d);
+        return d[2] >= cos(half);
+    }
+    return extents(point, 1, aim, most) && fmax(most[0], most[1]) <= tan(half) &&
+           fmax(most[2], most[3]) <= tan(half);
+}
+
 static bool seen(const struct point *point, const struct vsm_view_placement *placement)
 {
-    for (int i = 0; i < placement->count; i++) {
-        const struct vsm_view_aim *aim = &placement->aims[i];
-        double half = tan(0.5 * aim->field_of_view * DEGREE), most[4];
+    bool any = false;
 
-        if (extents(point, 1, aim, most) && fmax(most[0], most[1]) <= half && fmax(most[2], most[3]) <= half)
-            return true;
-    }
-    return false;
+    for (int i = 0; i < placement->count; i++)
+        any = any || seen_by(point, &placement->aims[i]);
+    return any;
 }
 
 int vsm_view_place_missed(const struct vsm_people *people, const struct vsm_projection_eye *eyes,

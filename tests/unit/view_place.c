@@ -80,6 +80,14 @@ static void test_a_given_width(void)
     CHECK_INT(p.count, 2);
     CHECK(p.aims[0].field_of_view > 70);
     CHECK_INT(vsm_view_place_missed(&far, eyes, 2, &p), 0);
+    for (double width = 190; width <= 220; width += 10) { /* of a fisheye */
+        p = place(&far, width);
+        CHECK_INT(p.count, 1);
+        CHECK_NEAR(p.aims[0].field_of_view, width, 1e-9);
+        CHECK_INT(vsm_view_place_missed(&far, eyes, 2, &p), 0);
+    }
+    p.aims[0] = (struct vsm_view_aim){1.4, 0.0, 190};
+    CHECK_INT(vsm_view_place_missed(&far, eyes, 2, &p), 1); /* it looks away from one of them */
 }
 
 static void test_stays_in_the_picture(void)
