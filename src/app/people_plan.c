@@ -31,16 +31,15 @@
 
 /* Only settings and the input decide, neither a clock nor the device: a resumed job looks at the same frames,
  * and so does one on another device. */
-static int choose_interval(const struct vsm_plan *plan)
+void vsm_people_plan_choose_interval(struct vsm_plan *plan)
 {
-    const int least =
-        plan->config->matting.view == VSM_CONFIG_VIEW_DIRECT ? LEAST_INTERVAL : LEAST_INTERVAL_TURNED;
+    const int least = plan->turned ? LEAST_INTERVAL_TURNED : LEAST_INTERVAL;
     double cells = 0.0, frames;
 
     for (int i = 0; i < plan->view_count; i++)
         cells += (double)plan->views[i].width * plan->views[i].height;
     frames = fmin(fmax(ceil(LOOK_SECONDS / (SHARE * CELL_SECONDS * cells)), least), MOST_INTERVAL);
-    return (int)fmin(frames, plan->config->matting.correction_interval);
+    plan->detector_interval = (int)fmin(frames, plan->config->matting.correction_interval);
 }
 
 int vsm_people_plan_choose(struct vsm_plan *plan, const char *models_folder)
@@ -49,7 +48,6 @@ int vsm_people_plan_choose(struct vsm_plan *plan, const char *models_folder)
     char *graph = vsm_mem_format("model path", "%s/" VSM_DETECTOR_GRAPH, models_folder);
     int status = shard && graph ? VSM_OK : VSM_E_NOMEM;
 
-    plan->detector_interval = choose_interval(plan);
     if (status == VSM_OK && access(graph, R_OK) == 0 && access(shard, R_OK) == 0) {
         plan->detector_path = graph;
         graph = NULL;

@@ -8,9 +8,11 @@
 #include "models/detector.h"
 #include "stages/people_stage.h"
 
-/* Fills plan->detector_path and plan->detector_interval, for the grids that are planned already. Weights that
- * are not in the folder are no failure: nobody is looked for then. */
+/* Fills plan->detector_path. Weights that are not in the folder are no failure: nobody is looked for then. */
 int vsm_people_plan_choose(struct vsm_plan *plan, const char *models_folder) VSM_NODISCARD;
+
+/* Fills plan->detector_interval, for the grids and the kind of views that are planned already. */
+void vsm_people_plan_choose_interval(struct vsm_plan *plan);
 
 /* Least free device memory for the detector's network: its own, and a margin for what comes after it. */
 #define VSM_PEOPLE_PLAN_DEVICE_BYTES ((size_t)256 << 20)

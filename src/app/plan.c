@@ -325,6 +325,7 @@ static int resolve(struct vsm_plan *plan)
     status = vsm_people_plan_choose(plan, vsm_plan_models_folder(config->models.dir));
     if (status == VSM_OK)
         status = vsm_view_plan_choose(plan);
+    vsm_people_plan_choose_interval(plan);
     if (plan->adaptive && plan->gpu)
         plan->scaling.bytes_per_cell = vsm_gpu_plan_bytes_per_cell(plan);
     if (status == VSM_OK)

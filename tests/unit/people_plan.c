@@ -84,12 +84,32 @@ static void test_no_weights(void)
     vsm_people_stage_destroy(stage);
 }
 
+/* Twice as often as else where people may be outside what the network sees; never less often than asked. */
+static void test_how_often(void)
+{
+    struct vsm_plan plan = plan_of(NULL, false);
+
+    plan.view_count = 2;
+    for (int i = 0; i < plan.view_count; i++)
+        plan.views[i].width = plan.views[i].height = 768;
+    for (int turned = 0; turned < 2; turned++) {
+        plan.turned = turned;
+        config.matting.correction_interval = 300;
+        vsm_people_plan_choose_interval(&plan);
+        CHECK_INT(plan.detector_interval, turned ? 4 : 8);
+        config.matting.correction_interval = 3;
+        vsm_people_plan_choose_interval(&plan);
+        CHECK_INT(plan.detector_interval, 3);
+    }
+}
+
 int main(void)
 {
     CHECK_INT(vsm_options_defaults(&config), VSM_OK);
     RUN(test_where_the_detector_runs);
     RUN(test_unknown_weights);
     RUN(test_no_weights);
+    RUN(test_how_often);
     vsm_options_finish(&config);
     return tap_done();
 }
