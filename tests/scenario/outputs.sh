@@ -42,6 +42,16 @@ is frames/00000008.png codec_name,width,height,pix_fmt png,256,128,rgba64be
 is linear/00000008.exr codec_name,width,height,pix_fmt exr,256,128,gbrapf32le
 [ "$(ls want/frames want/linear | grep -c 0000)" = 18 ] && ok "a file a frame" || not_ok "a file a frame" "$(ls want/frames)"
 
+# When each picture is shown, to the millisecond that Matroska keeps.
+shown() { # FILE
+    ffprobe -v error -select_streams v -show_entries packet=pts_time -of csv=p=0 "$1" | awk 'NF {printf "%.3f\n", $1}' | sort -n
+}
+shown in.mp4 >shown
+[ "$(wc -l <shown)" = 9 ] || not_ok "times of the input" "$(cat shown)"
+for file in packed.mp4 half.mp4 v.webm m.mkv circles.mkv apple.mov; do
+    shown want/$file | cmp -s - shown && ok "$file: the input's times" || not_ok "$file: the input's times" "$(shown want/$file | tr '\n' ' ')"
+done
+
 # Colour and HDR in every file that can hold them.
 for file in packed.mp4 half.mp4 circles.mkv apple.mov; do
     is $file color_space,color_transfer,color_primaries bt2020nc,smpte2084,bt2020
