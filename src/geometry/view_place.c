@@ -228,8 +228,8 @@ int vsm_view_place_side(int64_t cells, int count, int step)
     return side > step ? side : step;
 }
 
-/* As a common lens sees it, which shows no more than a fisheye of that width; half of the sphere and more, only
- * fisheyes do. */
+/* As a common lens sees it, which shows no more than a fisheye of that width; half of the sphere and more,
+ * only fisheyes do. */
 static bool seen_by(const struct point *point, const struct vsm_view_aim *aim)
 {
     const double half = 0.5 * aim->field_of_view * DEGREE;

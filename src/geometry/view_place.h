@@ -35,8 +35,8 @@ struct vsm_view_placement {
 };
 
 /* eyes: the eyes' own pictures, eye_count 1 or 2 of them, in units of which boxes are fractions.
- * field_of_view: what views get where people fit in, degrees, from 180 of fisheyes; 0 lets this choose. Aims keep views
- * inside the eyes' pictures as far as their width allows; two are ordered from left to right. */
+ * field_of_view: what views get where people fit in, degrees, from 180 of fisheyes; 0 lets this choose. Aims
+ * keep views inside the eyes' pictures as far as their width allows; two are ordered from left to right. */
 struct vsm_view_placement vsm_view_place(const struct vsm_people *people,
                                          const struct vsm_projection_eye *eyes, int eye_count,
                                          double field_of_view);

@@ -162,8 +162,8 @@ static void test_patience_and_cuts(void)
     vsm_view_director_destroy(d);
 }
 
-/* Somebody doubtful comes and goes at the edge of the view, `on` frames of `period`, while somebody is sure to
- * be in its middle and, with `ghost`, a box that no views are placed for stays outside: the changes. */
+/* Somebody doubtful comes and goes at the edge of the view, `on` frames of `period`, while somebody is sure
+ * to be in its middle and, with `ghost`, a box that no views are placed for stays outside: the changes. */
 static int changes_by_flicker(int on, int period, bool ghost)
 {
     struct vsm_view_director *d = make(false, true);
