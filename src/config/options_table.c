@@ -431,18 +431,20 @@ const struct vsm_option vsm_options_table[] = {
              "turns rectilinear views to people where they are seen (fisheye ones above 100 degrees), two "
              "where one is too narrow, and is direct elsewhere; whom the detector does not know but the "
              "network sees counts too. Who comes in outside the view is seen from the detector's next look "
-             "on. It is "
-             "direct throughout for flat pictures, for eyes that show different things, with prompts, with "
-             "matting.model sam2, and without the detector's weights; the plan and the log say why."},
+             "on. It is direct throughout for flat pictures, for eyes that show different things, with "
+             "prompts, with matting.model sam2, and without the detector's weights; the plan and the log say "
+             "why."},
     {.key = "matting.view_fov",
      .type = VSM_OPTIONS_REAL,
      .offset = FIELD(matting.view_fov),
      .initial = "auto",
+     .min = 10,
      .max = 220,
      .automatic = true,
      .unit = "degrees",
      .in_hash = true,
-     .help = "Width of turned views; auto is twice what the people take, from 50 to 100, or 120 where they "
+     .help = "Width of turned views, above 150 with matting.view fisheye only; auto is twice what the people "
+             "take, from 50 to 100, or 120 where they "
              "are that far apart. Where people do not fit into a given width, two views have it, or one is "
              "wider. Narrow views lack surroundings."},
     {.key = "matting.view_follow",
