@@ -3,13 +3,13 @@
  *
  * Per frame: both eyes on small grids, a look for a scene cut in both together, everybody's box carried on.
  * The detector runs on the master eye only, in the first frame, in the first frame of every scene, at every
- * multiple of `correction` frames from there, and every `interval` frames in between; its boxes go over to
- * the slave eye by disparity (stereo/box_transfer.h) and continue known people (people/roster.h); then the
- * rule of matting.people marks who is wanted (people/choice.h). Without a detector only scene cuts are told
- * and people stay unknown. The grids of a picture that is not in host memory are the frame's thumbnails,
- * which are dropped; without them it passes untouched. Barrier records: "scene" (the cut detector and its
- * count), "people" (the roster and the counts). A job that was begun without the stage has no "people": then
- * everybody is new.
+ * multiple of `correction` frames from there, and every `interval` frames in between, or 3 while somebody is
+ * new; its boxes go over to the slave eye by disparity (stereo/box_transfer.h) and continue known people
+ * (people/roster.h); then the rule of matting.people marks who is wanted (people/choice.h). Without a
+ * detector only scene cuts are told and people stay unknown. The grids of a picture that is not in host
+ * memory are the frame's thumbnails, which are dropped; without them it passes untouched. Barrier records:
+ * "scene" (the cut detector and its count), "people" (the roster and the counts). A job that was begun
+ * without the stage has no "people": then everybody is new.
  */
 #ifndef VSM_STAGES_PEOPLE_STAGE_H
 #define VSM_STAGES_PEOPLE_STAGE_H
