@@ -48,4 +48,12 @@ __attribute__((unused)) static struct vsm_tensor *npy_read(const char *path)
     return tensor;
 }
 
+/* The same of shared test data; NULL if it is not there. */
+__attribute__((unused)) static struct vsm_tensor *npy_shared(const char *name)
+{
+    char path[512];
+
+    return shared_path(name, path, sizeof(path)) ? npy_read(path) : NULL;
+}
+
 #endif

@@ -144,10 +144,10 @@ struct difference {
 
 static struct vsm_tensor *read_reference(const char *set, const char *name, int frame)
 {
-    char file[160], path[512];
+    char file[160];
 
     snprintf(file, sizeof(file), "golden/rvm/%s/%s_%d.npy.xz", set, name, frame);
-    return shared_path(file, path, sizeof(path)) ? npy_read(path) : NULL;
+    return npy_shared(file);
 }
 
 static void take_max(double *max, double a, double b)
@@ -227,13 +227,13 @@ static void compare_pictures(const struct network *n, const struct vsm_tensor *p
 
 static void check_set(const char *set, float ratio)
 {
-    char file[160], path[512];
+    char file[160];
     struct vsm_tensor *frames;
     struct network n = {0};
     struct difference d = {0};
 
     snprintf(file, sizeof(file), "golden/rvm/%s/src.npy.xz", set);
-    frames = shared_path(file, path, sizeof(path)) ? npy_read(path) : NULL;
+    frames = npy_shared(file);
     if (!frames || access(VSM_MODELS_DIR "/rvm.json", R_OK)) {
         tap_skip("no reference tensors or no model");
         vsm_tensor_unref(&frames);

@@ -431,10 +431,10 @@ static void paint_frame(struct vsm_tensor *source, const struct vsm_tensor *foot
 
 static struct vsm_tensor *read_footage(const char *set)
 {
-    char file[160], path[512];
+    char file[160];
 
     snprintf(file, sizeof(file), "golden/rvm/%s/src.npy.xz", set);
-    return shared_path(file, path, sizeof(path)) ? npy_read(path) : NULL;
+    return npy_shared(file);
 }
 
 static float alpha_at(const struct vsm_tensor *maps, const struct vsm_tensor *source, int view, int64_t i)

@@ -213,14 +213,12 @@ static void judge(const struct pair *pair, const char *what)
 
 static void test_people(void)
 {
-    struct vsm_tensor *footage = NULL;
-    char path[512];
+    struct vsm_tensor *footage;
     struct pair pair;
 
     if (not_here())
         return;
-    if (shared_path("golden/rvm/512x288_r0.375/src.npy.xz", path, sizeof(path)))
-        footage = npy_read(path);
+    footage = npy_shared("golden/rvm/512x288_r0.375/src.npy.xz");
     if (!footage) {
         tap_skip("no footage");
         return;

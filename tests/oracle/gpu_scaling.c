@@ -191,16 +191,14 @@ static void squeeze(struct moving_grid *grid)
 /* Up in frames 28 and 56, and down in 70, through one turned view an eye. */
 static void test_still_scene(void)
 {
-    char path[512];
-    struct vsm_tensor *footage = NULL;
+    struct vsm_tensor *footage;
     struct vsm_frame *before = NULL;
     struct moving_grid grid;
     double worst = 0, usual = 0;
 
     if (cannot())
         return;
-    if (shared_path("golden/rvm/512x288_r0.375/src.npy.xz", path, sizeof(path)))
-        footage = npy_read(path);
+    footage = npy_shared("golden/rvm/512x288_r0.375/src.npy.xz");
     if (!footage) {
         tap_skip("no footage");
         return;
