@@ -14,6 +14,8 @@
 
 static float alpha[2][CELLS], edits[2 * EDITS];
 static struct vsm_view views[2];
+static const struct vsm_stereo_manager_options mending = {
+    .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
 
 /* Irregular blocks of 3 x 3. */
 static float light(int x, int y)
@@ -94,15 +96,13 @@ static double replaced(int eye, const struct vsm_device_review_rows rows[])
 
 static void test_a_good_frame_is_left_alone(void)
 {
-    const struct vsm_stereo_manager_options stereo = {
-        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
     struct vsm_device_review_options options = {0};
     struct vsm_device_review *r = NULL;
     struct vsm_stereo_manager *m = NULL;
     struct vsm_state *state = vsm_state_create();
     struct vsm_device_review_rows rows[VSM_MAX_VIEWS] = {{0, 0}};
 
-    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    CHECK_INT(vsm_stereo_manager_create(&mending, &m), VSM_OK);
     options.stereo = m;
     CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
     for (int i = 0; i < 3; i++) {
@@ -124,14 +124,12 @@ static void test_a_good_frame_is_left_alone(void)
 
 static void test_a_lost_person_is_mended(void)
 {
-    const struct vsm_stereo_manager_options stereo = {
-        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
     struct vsm_device_review_options options = {0};
     struct vsm_device_review *r = NULL;
     struct vsm_stereo_manager *m = NULL;
     struct vsm_device_review_rows rows[VSM_MAX_VIEWS] = {{0, 0}};
 
-    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    CHECK_INT(vsm_stereo_manager_create(&mending, &m), VSM_OK);
     options.stereo = m;
     CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
     for (int i = 0; i < 5; i++) {
@@ -156,15 +154,13 @@ static void test_a_lost_person_is_mended(void)
 /* When the eye sees again, the network is told, so many frames later. */
 static void test_what_recovers_is_repaired_later(void)
 {
-    const struct vsm_stereo_manager_options stereo = {
-        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
     struct vsm_device_review_options options = {0};
     struct vsm_device_review *r = NULL;
     struct vsm_stereo_manager *m = NULL;
     struct vsm_repair_delay *delay = NULL;
     const int lost = 4, found = 6;
 
-    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    CHECK_INT(vsm_stereo_manager_create(&mending, &m), VSM_OK);
     CHECK_INT(vsm_repair_delay_create(&delay), VSM_OK);
     options.stereo = m;
     options.repairs = delay;
@@ -303,8 +299,6 @@ static void *look_at_all(void *argument)
 
 static void review(int threads, int first, const struct vsm_state *from, struct reviewed *reviewed)
 {
-    const struct vsm_stereo_manager_options stereo = {
-        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
     struct vsm_device_review_options options = {.look_threads = threads, .hurry = threads > 2};
     struct vsm_device_review *r = NULL;
     struct vsm_stereo_manager *m = NULL;
@@ -312,7 +306,7 @@ static void review(int threads, int first, const struct vsm_state *from, struct 
     struct looker l = {0};
     pthread_t looker;
 
-    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+    CHECK_INT(vsm_stereo_manager_create(&mending, &m), VSM_OK);
     if (from)
         CHECK_INT(vsm_stereo_manager_restore(m, from), VSM_OK);
     options.stereo = m;
@@ -391,16 +385,13 @@ static void test_looking_ahead_changes_nothing(void)
 /* Nothing of the frame before, which was mended, is left where the eyes cannot be compared. */
 static void test_what_cannot_be_compared_is_left_alone(void)
 {
-    const struct vsm_stereo_manager_options stereo = {
-        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
-
     for (int threads = 0; threads < 3; threads += 2) {
         struct vsm_device_review_options options = {.look_threads = threads};
         struct vsm_device_review *r = NULL;
         struct vsm_stereo_manager *m = NULL;
         struct vsm_device_review_rows rows[VSM_MAX_VIEWS];
 
-        CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
+        CHECK_INT(vsm_stereo_manager_create(&mending, &m), VSM_OK);
         options.stereo = m;
         CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
         for (int i = 0; i < 5; i++) {
@@ -460,16 +451,14 @@ static void expect(struct vsm_stereo_manager *m, const struct vsm_frame *frame, 
 
 static void test_as_on_the_cpu(void)
 {
-    const struct vsm_stereo_manager_options stereo = {
-        .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.95, .mend = true};
     struct vsm_device_review_options options = {.stereo = NULL};
     struct vsm_device_review_rows rows[VSM_MAX_VIEWS];
     struct vsm_stereo_manager *m = NULL, *cpu = NULL;
     struct vsm_device_review *r = NULL;
     int edited = 0, wrong = 0;
 
-    CHECK_INT(vsm_stereo_manager_create(&stereo, &m), VSM_OK);
-    CHECK_INT(vsm_stereo_manager_create(&stereo, &cpu), VSM_OK);
+    CHECK_INT(vsm_stereo_manager_create(&mending, &m), VSM_OK);
+    CHECK_INT(vsm_stereo_manager_create(&mending, &cpu), VSM_OK);
     options.stereo = m;
     CHECK_INT(vsm_device_review_create(&options, &r), VSM_OK);
     for (int k = 0; k < LONG; k++) {
