@@ -118,6 +118,11 @@ int vsm_repair_delay_save(struct vsm_repair_delay *delay, struct vsm_state *stat
     return vsm_state_add_bytes(state, RECORD, &out);
 }
 
+static int damaged(void)
+{
+    return vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
+}
+
 int vsm_repair_delay_restore(struct vsm_repair_delay *delay, const struct vsm_state *state, int64_t next_seq)
 {
     const struct vsm_state_record *record = vsm_state_find(state, RECORD);
@@ -131,15 +136,13 @@ int vsm_repair_delay_restore(struct vsm_repair_delay *delay, const struct vsm_st
         struct decision *d;
 
         if (seq < 0 || seq >= next_seq || seq < next_seq - FRAMES)
-            return vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with "
-                                         "--restart");
+            return damaged();
         d = &delay->decisions[seq % FRAMES];
         vsm_state_repairs_clear(&d->repairs);
         d->seq = seq;
         status = vsm_state_repairs_load(&d->repairs, &in);
     }
     if (status == VSM_OK && (in.failed || vsm_bytes_left(&in) != 0))
-        status = vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with "
-                                       "--restart");
+        status = damaged();
     return status;
 }
