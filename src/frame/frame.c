@@ -53,3 +53,10 @@ size_t vsm_frame_bytes(const struct vsm_frame *frame)
         bytes += image_bytes(frame->outputs[i]);
     return bytes;
 }
+
+const float *vsm_frame_digest(const struct vsm_frame *frame, int view)
+{
+    const int64_t *dims = frame->digest->dims;
+
+    return vsm_tensor_f32(frame->digest) + view * dims[1] * dims[2] * dims[3];
+}

@@ -66,6 +66,10 @@ struct vsm_frame *vsm_frame_create(void) VSM_NODISCARD;
 /* Releases all layers and the frame, and nulls the pointer. NULL and a pointer to NULL are allowed. */
 void vsm_frame_destroy(struct vsm_frame **frame);
 
+/* The planes of one view in the frame's digest, one after the other, and the first of alpha's among them. */
+#define VSM_FRAME_DIGEST_ALPHA 3
+const float *vsm_frame_digest(const struct vsm_frame *frame, int view);
+
 /* Bytes held by all layers (shared ones counted in full): the measure by which queues are bounded. */
 size_t vsm_frame_bytes(const struct vsm_frame *frame);
 

@@ -142,12 +142,6 @@ static size_t cells_of(const struct vsm_view *view)
     return (size_t)view->width * (size_t)view->height;
 }
 
-static const float *digest_of(const struct vsm_frame *frame, int view)
-{
-    return vsm_tensor_f32(frame->digest) +
-           VSM_CUDA_REVIEW_PLANES * cells_of(&frame->mattes[view].view) * (size_t)view;
-}
-
 static float *maps_of(const struct vsm_frame *frame, int view)
 {
     return vsm_tensor_f32(frame->mattes[view].coefficients);
@@ -183,7 +177,7 @@ static void copy_band(void *context, int index, int worker)
     const int view = index / BANDS;
     const size_t n = cells_of(&c->from->mattes[view].view), band = (size_t)(index % BANDS);
     const size_t at = n * band / BANDS, bytes = (n * (band + 1) / BANDS - at) * sizeof(float);
-    const float *alpha = digest_of(c->from, view) + 3 * n;
+    const float *alpha = vsm_frame_digest(c->from, view) + VSM_FRAME_DIGEST_ALPHA * n;
 
     (void)worker;
     memcpy(maps_of(c->to, view) + VSM_COEFFICIENT_ALPHA_A * n + at, alpha + at, bytes);
@@ -203,7 +197,7 @@ static int begin(const struct vsm_frame *frame, struct vsm_frame *host, const fl
     host->people = frame->people;
     host->view_count = frame->view_count;
     for (int view = 0; view < frame->view_count && status == VSM_OK; view++) {
-        rgb[view] = digest_of(frame, view);
+        rgb[view] = vsm_frame_digest(frame, view);
         status = fit_maps(&host->mattes[view], &frame->mattes[view].view);
     }
     if (status == VSM_OK)

@@ -7,7 +7,6 @@
 #include "base/relief.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
-#include "cuda/review.h"
 #include "image/coefficients.h"
 #include "image/cuda_pool.h"
 #include "stages/gpu_digests.h"
@@ -311,7 +310,7 @@ static int show(struct vsm_gpu_stage *stage, const struct vsm_frame *frame, int 
 {
     const struct vsm_view *view = &frame->mattes[i].view;
     const size_t cells = (size_t)view->width * (size_t)view->height;
-    const float *alpha = vsm_tensor_f32(frame->digest) + ((size_t)i * VSM_CUDA_REVIEW_PLANES + 3) * cells;
+    const float *alpha = vsm_frame_digest(frame, i) + VSM_FRAME_DIGEST_ALPHA * cells;
     float *maps;
 
     if (!stage->shown[i] || stage->shown[i]->dims[1] != view->height ||
@@ -345,9 +344,7 @@ static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     frame->fading_weight = choice->weight;
     frame->fading_stays = choice->keep_old;
     for (int i = 0; i < frame->view_count && !status; i++) {
-        const size_t cells = (size_t)frame->mattes[i].view.width * (size_t)frame->mattes[i].view.height;
-
-        rgb[i] = vsm_tensor_f32(frame->digest) + (size_t)i * VSM_CUDA_REVIEW_PLANES * cells;
+        rgb[i] = vsm_frame_digest(frame, i);
         status = show(stage, frame, i, &shown.mattes[i]);
     }
     return status ? status : vsm_view_director_note(stage->sets.director, &shown, rgb);
