@@ -19,7 +19,7 @@ tap() { # name, offending lines
 tier() {
     case $1 in
     base) echo 0 ;;
-    frame) echo 1 ;;
+    frame | pixel) echo 1 ;;
     config | checkpoint | cuda | geometry) echo 2 ;;
     media | image | nn | people) echo 3 ;;
     models | stereo | pipeline) echo 4 ;;

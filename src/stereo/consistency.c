@@ -7,11 +7,7 @@
 #define SOFT     0.02f /* alpha below is background */
 #define MIN_AREA 8.0f  /* grid pixels of soft area that make somebody */
 
-struct sums {
-    double both, either, area[2], x[2], y[2];
-};
-
-static void count(struct sums *sums, float w, float s, int x, int y)
+static void count(struct vsm_consistency_sums *sums, float w, float s, int x, int y)
 {
     const float alpha[2] = {w, s};
 
@@ -24,7 +20,8 @@ static void count(struct sums *sums, float w, float s, int x, int y)
     }
 }
 
-static struct vsm_consistency judge(const struct vsm_disparity_map *map, const struct sums *sums)
+static struct vsm_consistency judge(const struct vsm_disparity_map *map,
+                                    const struct vsm_consistency_sums *sums)
 {
     struct vsm_consistency c = {.overlap = 1.0f, .area = 1.0f, .matched = 1.0f};
     const double *area = sums->area;
@@ -46,14 +43,14 @@ static struct vsm_consistency judge(const struct vsm_disparity_map *map, const s
 struct job {
     const float *moved, *slave;
     int width, height;
-    struct sums bands[(VSM_DISPARITY_MAX_GRID + ROWS - 1) / ROWS];
+    struct vsm_consistency_sums bands[(VSM_DISPARITY_MAX_GRID + ROWS - 1) / ROWS];
 };
 
 static void measure_rows(void *context, int index, int worker)
 {
     struct job *job = context;
     const int end = (index + 1) * ROWS < job->height ? (index + 1) * ROWS : job->height;
-    struct sums sums = {0};
+    struct vsm_consistency_sums sums = {0};
 
     (void)worker;
     for (int y = index * ROWS; y < end; y++) {
@@ -70,7 +67,7 @@ static void measure_rows(void *context, int index, int worker)
     job->bands[index] = sums;
 }
 
-static void add(struct sums *to, const struct sums *s)
+static void add(struct vsm_consistency_sums *to, const struct vsm_consistency_sums *s)
 {
     to->both += s->both;
     to->either += s->either;
@@ -87,7 +84,7 @@ struct vsm_consistency vsm_consistency_measure(const struct vsm_disparity_map *m
 {
     const int bands = (height + ROWS - 1) / ROWS;
     struct job job = {.moved = moved, .slave = slave, .width = width, .height = height};
-    struct sums sums = {0};
+    struct vsm_consistency_sums sums = {0};
 
     vsm_parallel_for(pool, bands, measure_rows, &job);
     for (int i = 0; i < bands; i++)

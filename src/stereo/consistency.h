@@ -21,6 +21,11 @@ struct vsm_consistency {
     float matched;  /* share of cells with people whose disparity was found, 0..1 */
 };
 
+/* Over pixels where somebody is: minimum and maximum, and by 0 = moved, 1 = own the alpha and its moments. */
+struct vsm_consistency_sums {
+    double both, either, area[2], x[2], y[2];
+};
+
 /* `moved` is the master's alpha as the slave should see it (vsm_transfer_alpha(); settled, for borders within
  * a pixel to count as equal), `slave` the slave's own, both on the map's grid, width * height. No allocation.
  * The same result for any number of threads. Cost: 0.5 ms on a grid of 512 on one core. */

@@ -27,6 +27,13 @@ enum vsm_eye_health_fault {
     VSM_EYE_HEALTH_FAULTS
 };
 
+/* What an eye's picture is like, by green. */
+struct vsm_eye_health_look {
+    float small[VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE]; /* means of the picture's rectangles */
+    float points[VSM_EYE_HEALTH_POINTS * VSM_EYE_HEALTH_POINTS];
+    double edges; /* summed differences of neighbours across, of every other row */
+};
+
 /* All state, plain and of fixed size. All zero = the first frame of a scene. */
 struct vsm_eye_health {
     float small[2][VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE];      /* luma of the last frame */

@@ -21,14 +21,7 @@
 /* The eyes differ in this part of a place: somebody is missing. */
 #define APART 0.17f
 
-struct stats {
-    float own, moved;   /* summed alpha where both are known */
-    float both, either; /* summed minimum and maximum */
-    float apart;        /* summed difference */
-    float known;        /* pixels */
-};
-
-static void add_pixel(struct stats *s, float own, float moved)
+static void add_pixel(struct vsm_mend_sums *s, float own, float moved)
 {
     s->own += own;
     s->moved += moved;
@@ -37,12 +30,13 @@ static void add_pixel(struct stats *s, float own, float moved)
     s->apart += fabsf(own - moved);
 }
 
-static struct stats measure(const struct vsm_mend_grid *grid, const struct vsm_mend_eye *signs, int index)
+static struct vsm_mend_sums measure(const struct vsm_mend_grid *grid, const struct vsm_mend_eye *signs,
+                                    int index)
 {
     const int x0 = index % grid->columns * grid->side, y0 = index / grid->columns * grid->side;
     const int x1 = x0 + grid->side < grid->width ? x0 + grid->side : grid->width;
     const int y1 = y0 + grid->side < grid->height ? y0 + grid->side : grid->height;
-    struct stats s = {0};
+    struct vsm_mend_sums s = {0};
 
     for (int y = y0; y < y1; y++) {
         for (int x = x0; x < x1; x++) {
@@ -58,7 +52,7 @@ static struct stats measure(const struct vsm_mend_grid *grid, const struct vsm_m
     return s;
 }
 
-static void add_stats(struct stats *sum, const struct stats *s)
+static void add_stats(struct vsm_mend_sums *sum, const struct vsm_mend_sums *s)
 {
     sum->own += s->own;
     sum->moved += s->moved;
@@ -68,9 +62,10 @@ static void add_stats(struct stats *sum, const struct stats *s)
     sum->known += s->known;
 }
 
-static struct stats around(const struct vsm_mend_grid *grid, const struct stats *cells, int index)
+static struct vsm_mend_sums around(const struct vsm_mend_grid *grid, const struct vsm_mend_sums *cells,
+                                   int index)
 {
-    struct stats sum = {0};
+    struct vsm_mend_sums sum = {0};
 
     for (int k = 0; k < 9; k++) {
         const int x = index % grid->columns + k % 3 - 1, y = index / grid->columns + k / 3 - 1;
@@ -98,7 +93,7 @@ static float mean_before(const struct vsm_mend_grid *grid, const float *before, 
 }
 
 /* The share that a cell should come to, and whether at once. */
-static float aim(const struct vsm_mend *mend, const struct stats *s, float before,
+static float aim(const struct vsm_mend *mend, const struct vsm_mend_sums *s, float before,
                  const struct vsm_mend_eye *signs, bool *at_once)
 {
     const float own = s->own / s->known, moved = s->moved / s->known;
@@ -111,7 +106,7 @@ static float aim(const struct vsm_mend *mend, const struct stats *s, float befor
 }
 
 /* Whether the eye lacks somebody here, by much, beside a place that it lost at a stroke: people walk on. */
-static bool beside_drop(const struct vsm_mend_grid *grid, const bool *dropped, const struct stats *s,
+static bool beside_drop(const struct vsm_mend_grid *grid, const bool *dropped, const struct vsm_mend_sums *s,
                         int index)
 {
     if (s->moved <= s->own || s->apart <= APART * s->known)
@@ -137,7 +132,7 @@ static void forget_drops(float *target, bool *dropped, int count)
 struct measuring {
     const struct vsm_mend_grid *grid;
     const struct vsm_mend_eye *signs;
-    struct stats *cells;
+    struct vsm_mend_sums *cells;
 };
 
 static void measure_row(void *context, int index, int worker)
@@ -152,7 +147,7 @@ static void measure_row(void *context, int index, int worker)
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                      const struct vsm_mend_eye *signs, struct vsm_parallel *pool)
 {
-    struct stats cells[VSM_MEND_CELLS], near[VSM_MEND_CELLS];
+    struct vsm_mend_sums cells[VSM_MEND_CELLS], near[VSM_MEND_CELLS];
     struct measuring measuring = {grid, signs, cells};
     float target[VSM_MEND_CELLS], taken = 0.0f, people = 0.0f, lost = 0.0f, shown = 0.0f;
     bool dropped[VSM_MEND_CELLS];
@@ -160,7 +155,7 @@ float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid 
 
     vsm_parallel_for(pool, grid->rows, measure_row, &measuring);
     for (int i = 0; i < count; i++) {
-        const struct stats *s = &near[i];
+        const struct vsm_mend_sums *s = &near[i];
 
         near[i] = around(grid, cells, i);
         target[i] = 0.0f;

@@ -26,6 +26,14 @@ struct vsm_mend {
     uint32_t frames;
 };
 
+/* Of a cell's pixels, added row by row. */
+struct vsm_mend_sums {
+    float own, moved;   /* alpha where both are known; `moved` is the settled one */
+    float both, either; /* minimum and maximum */
+    float apart;        /* difference */
+    float known;        /* pixels */
+};
+
 struct vsm_mend_eye {
     const float *own; /* this eye's alpha on the grid, 0..1 */
     const float *moved,
