@@ -15,6 +15,15 @@ extern "C" {
 #define VSM_CUDA_REVIEW_PLANES 5 /* of a digest: R, G, B, A_alpha, b_alpha */
 #define VSM_CUDA_REVIEW_VALUES 3 /* of a cell's edit: A_alpha, b_alpha, colour */
 
+/* alpha [batch, cells] of the maps on the grid itself, bit for bit as vsm_coefficients_fill_alpha() has it: rgb
+ * [batch, 3, cells]; fit [batch, cells, 8]. */
+int vsm_cuda_review_alpha(const float *rgb, const float *fit, int batch, int cells, float *alpha,
+                          struct vsm_cuda_stream *stream) VSM_NODISCARD;
+
+/* A_alpha and b_alpha of fit [cells, 8] times open [cells], 0..1: a gate (people/gate.h). */
+int vsm_cuda_review_close(const float *open, float *fit, int cells,
+                          struct vsm_cuda_stream *stream) VSM_NODISCARD;
+
 /* rgb [batch, 3, cells]; fit [batch, cells, 8]: A of R, G, B, alpha, then b; digest [batch, 5, cells]. All
  * float, on the device. */
 int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int cells, float *digest,

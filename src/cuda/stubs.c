@@ -235,6 +235,17 @@ int vsm_cuda_resample_planes(const float *pixels, int batch, int channels, int c
     return NO_CUDA;
 }
 
+int vsm_cuda_review_alpha(const float *rgb, const float *fit, int batch, int cells, float *alpha,
+                          struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_review_close(const float *open, float *fit, int cells, struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
 int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int cells, float *digest,
                            struct vsm_cuda_stream *stream)
 {

@@ -62,11 +62,8 @@ static void fill_band(void *context, int index, int worker)
     float *alpha = f->alpha + from;
 
     (void)worker;
-    for (size_t i = 0; i < (rest < BAND ? rest : BAND); i++) {
-        const float v = a[i] * (red[i] + green[i] + blue[i]) * (1.0f / 3.0f) + b[i];
-
-        alpha[i] = v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f;
-    }
+    for (size_t i = 0; i < (rest < BAND ? rest : BAND); i++)
+        alpha[i] = vsm_coefficients_alpha(a[i], b[i], red[i] + green[i] + blue[i]);
 }
 
 void vsm_coefficients_fill_alpha(const float *maps, const float *rgb, size_t cells, float *alpha,

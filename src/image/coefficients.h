@@ -13,12 +13,9 @@
 
 #include "base/parallel.h"
 #include "image/colour.h"
+#include "pixel/coefficients.h"
 
 #include <stddef.h>
-
-#define VSM_COEFFICIENT_MAPS    8 /* A_R, A_G, A_B, A_alpha, b_R, b_G, b_B, b_alpha */
-#define VSM_COEFFICIENT_ALPHA_A 3
-#define VSM_COEFFICIENT_ALPHA_B 7
 
 /* A plane = sum over i < count of weight[i] * map[first + i]. */
 struct vsm_coefficient_plane {
