@@ -82,22 +82,19 @@ static int create_on_device(const char *path, struct vsm_detector **detector)
     return status == VSM_OK ? vsm_detector_create(path, &session, detector) : status;
 }
 
-static int create_detector(const struct vsm_plan *plan, struct vsm_detector **detector)
+int vsm_people_plan_create_detector(const char *path, bool gpu, int threads, struct vsm_detector **detector,
+                                    char why_not[VSM_PEOPLE_PLAN_WHY])
 {
     /* One thread: its share of a frame is small, and the matter's threads have the cores meanwhile. */
     const struct vsm_session_options session = {.device = VSM_DEVICE_CPU,
-                                                .threads = plan->gpu ? GPU_THREADS(plan->threads) : 1};
-    char why[256] = "";
-    int status;
+                                                .threads = gpu ? GPU_THREADS(threads) : 1};
 
-    if (plan->gpu && create_on_device(plan->detector_path, detector) == VSM_OK)
+    why_not[0] = '\0';
+    if (gpu && create_on_device(path, detector) == VSM_OK)
         return VSM_OK;
-    if (plan->gpu)
-        snprintf(why, sizeof(why), "%s", vsm_error_message());
-    status = vsm_detector_create(plan->detector_path, &session, detector);
-    if (status == VSM_OK && plan->gpu)
-        vsm_log(VSM_LOG_WARN, "people", "the detector runs on the CPU, not on the GPU: %s", why);
-    return status;
+    if (gpu)
+        snprintf(why_not, VSM_PEOPLE_PLAN_WHY, "%s", vsm_error_message());
+    return vsm_detector_create(path, &session, detector);
 }
 
 int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_parallel *pool,
@@ -115,16 +112,20 @@ int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_paralle
         .rule = plan->people,
         .pool = pool,
     };
+    char why_not[VSM_PEOPLE_PLAN_WHY] = "";
     int status = VSM_OK;
 
     if (plan->detector_path)
-        status = create_detector(plan, detector);
+        status =
+            vsm_people_plan_create_detector(plan->detector_path, plan->gpu, plan->threads, detector, why_not);
     else
         vsm_log(VSM_LOG_WARN, "people",
                 "the detector's weights (" VSM_DETECTOR_GRAPH " and its shard) are missing; the job goes on "
                 "without knowing who is in the picture");
     if (status != VSM_OK)
         return status;
+    if (why_not[0])
+        vsm_log(VSM_LOG_WARN, "people", "the detector runs on the CPU, not on the GPU: %s", why_not);
     options.detector = *detector;
     return vsm_people_stage_create(&options, stage);
 }

@@ -17,11 +17,18 @@ void vsm_people_plan_choose_interval(struct vsm_plan *plan);
 /* Least free device memory for the detector's network: its own, and a margin for what comes after it. */
 #define VSM_PEOPLE_PLAN_DEVICE_BYTES ((size_t)256 << 20)
 
+/* A job's detector: with `gpu` on the device, if that can be had, else on the CPU, on as many of the job's
+ * `threads` as it leaves to it; vsm_detector_device() tells. why_not: the reason for the CPU in spite of
+ * `gpu`, else "". Errors of vsm_detector_create() on the CPU. Fault point "gpu.detector": no device memory
+ * for it. */
+#define VSM_PEOPLE_PLAN_WHY 256
+int vsm_people_plan_create_detector(const char *path, bool gpu, int threads, struct vsm_detector **detector,
+                                    char why_not[VSM_PEOPLE_PLAN_WHY]) VSM_NODISCARD;
+
 /* The stage and, where there are weights, its detector; both are the caller's, the stage to be
- * destroyed first. With plan->gpu the detector runs on the device if that can be had (to be called
- * when the stages of gpu_plan.h have their memory), else on the CPU, with a line in the log. Warns
- * where weights are missing. VSM_E_MODEL for weights that are not the known ones. Fault point
- * "gpu.detector": no device memory for it. */
+ * destroyed first. With plan->gpu to be called when the stages of gpu_plan.h have their memory. Warns where
+ * the detector is on the CPU nevertheless, and where weights are missing. VSM_E_MODEL for weights that are
+ * not the known ones. */
 int vsm_people_plan_create_stage(const struct vsm_plan *plan, struct vsm_parallel *pool,
                                  struct vsm_detector **detector,
                                  struct vsm_people_stage **stage) VSM_NODISCARD;

@@ -27,9 +27,9 @@ int vsm_self_test_run(const char *graph_path, enum vsm_device device, int thread
                       struct vsm_self_test *result) VSM_NODISCARD;
 
 /* Whom the detector finds in the picture, whatever the score; *seconds: of a second look, the first one warms
- * up. Errors of vsm_detector_create() and vsm_detector_run(). */
-int vsm_self_test_look(const char *graph_path, enum vsm_device device, int threads,
-                       struct vsm_detector_people *people, double *seconds) VSM_NODISCARD;
+ * up. Errors of vsm_detector_run(). */
+int vsm_self_test_look(struct vsm_detector *detector, struct vsm_detector_people *people,
+                       double *seconds) VSM_NODISCARD;
 
 /* How far a score may be from the CPU's. Measured: doc/performance.md. */
 #define VSM_SELF_TEST_SCORE_BOUND 0.0005

@@ -41,6 +41,20 @@ static void check_device(bool gpu, enum vsm_device expected)
     vsm_detector_destroy(detector);
 }
 
+/* The reason is told if the device is not had, and only then. */
+static void check_reason(bool gpu, const char *words)
+{
+    struct vsm_detector *detector = NULL;
+    char why_not[VSM_PEOPLE_PLAN_WHY] = "of the job before";
+
+    CHECK_INT(vsm_people_plan_create_detector(MODEL, gpu, 2, &detector, why_not), VSM_OK);
+    if (words)
+        CHECK_HAS(why_not, words);
+    else
+        CHECK_STR(why_not, "");
+    vsm_detector_destroy(detector);
+}
+
 /* A job on the GPU without one for the detector goes on with it on the CPU. */
 static void test_where_the_detector_runs(void)
 {
@@ -53,9 +67,13 @@ static void test_where_the_detector_runs(void)
     }
     check_device(false, VSM_DEVICE_CPU);
     check_device(true, device ? VSM_DEVICE_CUDA : VSM_DEVICE_CPU);
+    check_reason(false, NULL);
+    check_reason(true, device ? NULL : "CUDA");
 #ifdef VSM_FAULT_POINTS
     vsm_fault_arm("gpu.detector", 1, ENOMEM, false);
     check_device(true, VSM_DEVICE_CPU);
+    vsm_fault_arm("gpu.detector", 1, ENOMEM, false);
+    check_reason(true, device ? "of 256 MiB" : "CUDA");
     vsm_fault_arm(NULL, 0, 0, false);
 #endif
 }
