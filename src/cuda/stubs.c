@@ -14,6 +14,7 @@
 #include "cuda/refine.h"
 #include "cuda/resample.h"
 #include "cuda/review.h"
+#include "cuda/stereo_mend.h"
 #include "cuda/tokens.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -253,6 +254,21 @@ int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int ce
 }
 
 int vsm_cuda_review_edit(const float *edit, float *fit, int cells, struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+size_t vsm_cuda_stereo_mend_bytes(int width, int height)
+{
+    return 0;
+}
+
+int vsm_cuda_stereo_mend_blend(const struct vsm_cuda_stereo_mend *mend, struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_mend_replace(const struct vsm_cuda_stereo_mend *mend, struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }
