@@ -1,6 +1,6 @@
 #include "stereo/consensus.h"
 
-#include "stereo/transfer.h"
+#include "pixel/pixel.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -146,9 +146,9 @@ static void measure_span(const struct search *s, int eye, int y, int x0, int x1)
     for (int x = x0; x < x1; x++) {
         if (settled[x] < 0.0f || settled[x] == own[x])
             continue;
-        apart[x] = (settled[x] - own[x]) * vsm_transfer_sample(share, map->columns, map->rows,
-                                                               ((float)x + 0.5f) / (float)map->side,
-                                                               ((float)y + 0.5f) / (float)map->side);
+        apart[x] = (settled[x] - own[x]) * vsm_pixel_sample(share, map->columns, map->rows,
+                                                            ((float)x + 0.5f) / (float)map->side,
+                                                            ((float)y + 0.5f) / (float)map->side);
     }
 }
 
@@ -161,7 +161,7 @@ static void measure_row(const struct search *s, int eye, int y)
 }
 
 /* Where three samples a pixel apart lie along one direction: between which pixels, and how far, as of
- * vsm_transfer_sample(). */
+ * vsm_pixel_sample(). */
 struct taps {
     int low[3], high[3];
     float part[3];
@@ -270,7 +270,7 @@ static float step_at(const struct search *s, int eye, float x, float y, float ap
         !vsm_disparity_map_at(eyes->maps[!eye], x + du, y + dv, &back_u, &back_v) ||
         fabsf(back_u + du) > LOST || fabsf(back_v + dv) > LOST)
         return 0.0f;
-    there = -MORE * vsm_transfer_sample(s->apart[!eye], eyes->width, eyes->height, x + du, y + dv);
+    there = -MORE * vsm_pixel_sample(s->apart[!eye], eyes->width, eyes->height, x + du, y + dv);
     both = apart > 0.0f ? fmaxf(fminf(apart, there), 0.0f) : fminf(fmaxf(apart, there), 0.0f);
     if (both == 0.0f || !is_wide(eyes, s->apart[eye], x, y, both) ||
         !is_wide(eyes, s->apart[!eye], x + du, y + dv, -both))

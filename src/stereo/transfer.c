@@ -3,31 +3,22 @@
 #include <math.h>
 #include <string.h>
 
-#define ROWS       4     /* for one call of a worker */
-#define CANDIDATES 4     /* different shifts that may lead to one cell of the taker */
-#define APART      0.75f /* grid pixels between shifts worth telling apart */
-#define SOFT       0.02f /* alpha below is background */
-#define HIDDEN     0.5f  /* the giver's alpha that hides what is behind it */
+#define ROWS  4     /* for one call of a worker */
+#define APART 0.75f /* grid pixels between shifts worth telling apart */
 
-/* The shifts of giver's cells that land on or beside a cell of the taker. */
-struct landing {
-    float du[CANDIDATES], dv[CANDIDATES];
-    int count;
-};
-
-static void add(struct landing *landing, float du, float dv)
+static void add(struct vsm_transfer_landing *landing, float du, float dv)
 {
     for (int i = 0; i < landing->count; i++) {
         if (fabsf(landing->du[i] - du) < APART && fabsf(landing->dv[i] - dv) < APART)
             return;
     }
-    if (landing->count == CANDIDATES)
+    if (landing->count == VSM_TRANSFER_CANDIDATES)
         return;
     landing->du[landing->count] = du;
     landing->dv[landing->count++] = dv;
 }
 
-static void find_landings(const struct vsm_disparity_map *map, struct landing *landings)
+void vsm_transfer_find_landings(const struct vsm_disparity_map *map, struct vsm_transfer_landing *landings)
 {
     memset(landings, 0, sizeof(*landings) * (size_t)(map->columns * map->rows));
     for (int i = 0; i < map->columns * map->rows; i++) {
@@ -46,59 +37,29 @@ static void find_landings(const struct vsm_disparity_map *map, struct landing *l
     }
 }
 
-/* The giver's alpha that lands on the taker's point (x, y) with about this shift; -1 if the
- * picture ends before. */
-static float arriving(const struct vsm_disparity_map *map, const float *from, int width, int height, float x,
-                      float y, float du, float dv)
-{
-    float u, v;
-
-    /* The shift is known at the giver's place, which depends on it: one step of the fixed point is enough. */
-    if (!vsm_disparity_map_at(map, x - du, y - dv, &u, &v) || fabsf(u - du) > 2.0f)
-        return 0.0f;
-    if (x - u < 0.0f || y - v < 0.0f || x - u >= (float)width || y - v >= (float)height)
-        return -1.0f;
-    return vsm_transfer_sample(from, width, height, x - u, y - v);
-}
-
-/* Whether the giver may see something nearer where the taker sees this empty place. */
-static bool hidden(const struct landing *landing, const float *from, int width, int height, float x, float y)
-{
-    for (int i = 0; i < landing->count; i++) {
-        for (int k = 0; k <= 2; k++) {
-            const float part = 0.5f * (float)k;
-
-            if (part < 1.0f && vsm_transfer_sample(from, width, height, x - part * landing->du[i],
-                                                   y - part * landing->dv[i]) > HIDDEN)
-                return true;
-        }
-    }
-    return false;
-}
-
 struct job {
     const struct vsm_disparity_map *map;
     const float *from, *there;
     float *to;
     int width, height;
-    struct landing landings[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+    struct vsm_transfer_landing landings[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 };
 
-/* Whoever is nearest hides the rest, and is as opaque: the largest alpha is what is seen. */
 static void keep_nearest(const struct job *job, float du, float dv, int y, int x0, int x1)
 {
     float *to = job->to + (size_t)y * (size_t)job->width;
 
     for (int x = x0; x < x1; x++) {
-        const float here =
-            arriving(job->map, job->from, job->width, job->height, (float)x + 0.5f, (float)y + 0.5f, du, dv);
+        const float here = vsm_transfer_arriving(job->map, job->from, job->width, job->height,
+                                                 (float)x + 0.5f, (float)y + 0.5f, du, dv);
 
         to[x] = here > to[x] ? here : to[x];
     }
 }
 
 /* Within one row of a cell. */
-static void move_span(const struct job *job, const struct landing *landing, int y, int x0, int x1)
+static void move_span(const struct job *job, const struct vsm_transfer_landing *landing, int y, int x0,
+                      int x1)
 {
     const size_t row = (size_t)y * (size_t)job->width;
     float *to = job->to + row;
@@ -111,11 +72,9 @@ static void move_span(const struct job *job, const struct landing *landing, int 
         to[x] = -1.0f;
     for (int i = 0; i < landing->count; i++)
         keep_nearest(job, landing->du[i], landing->dv[i], y, x0, x1);
-    for (int x = x0; x < x1; x++) {
-        if (to[x] >= 0.0f && to[x] < SOFT && job->there[row + (size_t)x] > SOFT &&
-            hidden(landing, job->from, job->width, job->height, (float)x + 0.5f, (float)y + 0.5f))
-            to[x] = -1.0f;
-    }
+    for (int x = x0; x < x1; x++)
+        to[x] = vsm_transfer_seen(landing, job->from, job->there[row + (size_t)x], to[x], job->width,
+                                  job->height, (float)x + 0.5f, (float)y + 0.5f);
 }
 
 static void move_rows(void *context, int index, int worker)
@@ -126,7 +85,7 @@ static void move_rows(void *context, int index, int worker)
 
     (void)worker;
     for (int y = index * ROWS; y < end; y++) {
-        const struct landing *landings = &job->landings[y / map->side * map->columns];
+        const struct vsm_transfer_landing *landings = &job->landings[y / map->side * map->columns];
 
         for (int cell = 0; cell < map->columns; cell++) {
             const int x0 = cell * map->side;
@@ -142,38 +101,22 @@ void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, 
 {
     struct job job = {.map = map, .from = from, .there = there, .to = to, .width = width, .height = height};
 
-    find_landings(map, job.landings);
+    vsm_transfer_find_landings(map, job.landings);
     vsm_parallel_for(pool, (height + ROWS - 1) / ROWS, move_rows, &job);
 }
 
 static void settle_rows(void *context, int index, int worker)
 {
     const struct job *job = context;
-    const int end = (index + 1) * ROWS < job->height ? (index + 1) * ROWS : job->height, w = job->width;
+    const int end = (index + 1) * ROWS < job->height ? (index + 1) * ROWS : job->height;
 
     (void)worker;
     for (int y = index * ROWS; y < end; y++) {
-        const int y0 = y > 0 ? y - 1 : y, y1 = y + 1 < job->height ? y + 1 : y;
+        const size_t row = (size_t)y * (size_t)job->width;
 
-        for (int x = 0; x < w; x++) {
-            const int x0 = x > 0 ? x - 1 : x, x1 = x + 1 < w ? x + 1 : x;
-            const size_t at = (size_t)y * (size_t)w + (size_t)x;
-            float low = job->from[at], high = low;
-
-            if (low == job->there[at]) { /* nearly everywhere: nobody in both */
-                job->to[at] = low;
-                continue;
-            }
-            for (int j = y0; low >= 0.0f && j <= y1; j++) {
-                for (int i = x0; i <= x1; i++) {
-                    const float v = job->from[(size_t)j * (size_t)w + (size_t)i];
-
-                    low = v >= 0.0f && v < low ? v : low;
-                    high = v > high ? v : high;
-                }
-            }
-            job->to[at] = low < 0.0f ? low : vsm_transfer_between(job->there[at], low, high);
-        }
+        for (int x = 0; x < job->width; x++)
+            job->to[row + (size_t)x] =
+                vsm_transfer_settled(job->from, job->there[row + (size_t)x], job->width, job->height, x, y);
     }
 }
 
@@ -188,7 +131,7 @@ void vsm_transfer_settle(const float *moved, const float *own, int width, int he
 /* A cell's value at the middle of a plane's pixel, between cells. */
 static float share_at(const struct vsm_disparity_map *map, const float *share, float x, float y)
 {
-    return vsm_transfer_sample(share, map->columns, map->rows, x / (float)map->side, y / (float)map->side);
+    return vsm_pixel_sample(share, map->columns, map->rows, x / (float)map->side, y / (float)map->side);
 }
 
 void vsm_transfer_planes(const struct vsm_disparity_map *map, int grid_width, const float *from, int width,
@@ -209,8 +152,8 @@ void vsm_transfer_planes(const struct vsm_disparity_map *map, int grid_width, co
             if (!vsm_disparity_map_at(map, gx, gy, &du, &dv))
                 du = dv = 0.0f;
             for (int c = 0; c < channels; c++) {
-                const float there = vsm_transfer_sample(from + (size_t)c * plane, width, height,
-                                                        (gx + du) / scale, (gy + dv) / scale);
+                const float there = vsm_pixel_sample(from + (size_t)c * plane, width, height,
+                                                     (gx + du) / scale, (gy + dv) / scale);
 
                 to[(size_t)c * plane + at] += part * (there - to[(size_t)c * plane + at]);
             }

@@ -6,6 +6,7 @@
 #define VSM_STEREO_TRANSFER_H
 
 #include "base/parallel.h"
+#include "pixel/transfer.h"
 #include "stereo/disparity.h"
 
 #include <stddef.h>
@@ -17,24 +18,9 @@
 void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, const float *there, int width,
                         int height, float *to, struct vsm_parallel *pool);
 
-/* fminf() and fmaxf() are calls, for numbers that are none. */
-static inline float vsm_transfer_between(float value, float low, float high)
-{
-    return value > low ? (value < high ? value : high) : low;
-}
-
-/* A plane's value at continuous (x, y), pixel centres at halves: bilinear, the border repeated. */
-static inline float vsm_transfer_sample(const float *plane, int width, int height, float x, float y)
-{
-    const float fx = vsm_transfer_between(x - 0.5f, 0.0f, (float)(width - 1));
-    const float fy = vsm_transfer_between(y - 0.5f, 0.0f, (float)(height - 1));
-    const int x0 = (int)fx, y0 = (int)fy, x1 = x0 + 1 < width ? x0 + 1 : x0,
-              y1 = y0 + 1 < height ? y0 + 1 : y0;
-    const float u = fx - (float)x0, v = fy - (float)y0;
-    const float *top = plane + (size_t)y0 * (size_t)width, *bottom = plane + (size_t)y1 * (size_t)width;
-
-    return (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
-}
+/* Of a map: for each cell of the taker the shifts that lead to it, the first few that differ. `landings` has as
+ * many as the map has cells. */
+void vsm_transfer_find_landings(const struct vsm_disparity_map *map, struct vsm_transfer_landing *landings);
 
 /* What of `moved` (vsm_transfer_alpha()) contradicts `own`, the alpha that is there: `settled` is own where
  * own lies between the least and the largest moved alpha within one pixel, else the nearer of the two;
