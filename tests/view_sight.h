@@ -1,4 +1,4 @@
-/* What turned views are decided on, for unit tests: a frame whose mattes the tests fill. Define GRID, the
+/* What turned views are decided on, for unit tests: a frame whose alpha the tests fill. Define GRID, the
  * side of a view's grid in cells, before including this.
  */
 #ifndef VIEW_SIGHT_H
@@ -14,34 +14,18 @@ static const struct vsm_view direct[2] = {
 
 struct sight {
     struct vsm_frame frame;
-    const float *rgb[VSM_MAX_VIEWS]; /* black, as the network saw it */
+    float planes[VSM_MAX_VIEWS][GRID * GRID];
+    const float *alpha[VSM_MAX_VIEWS]; /* those */
 };
 
-/* Direct views of both eyes and nobody in them: all maps are zero. */
+/* Direct views of both eyes and nobody in them. */
 __attribute__((unused)) static void sight_init(struct sight *s)
 {
-    static const float black[3 * GRID * GRID];
-
     *s = (struct sight){.frame = {.view_count = 2, .people.known = true}};
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
-        s->rgb[i] = black;
-        s->frame.mattes[i] =
-            (struct vsm_matte){.view = direct[i % 2],
-                               .coefficients =
-                                   vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, GRID, GRID})};
+        s->alpha[i] = s->planes[i];
+        s->frame.mattes[i].view = direct[i % 2];
     }
-}
-
-__attribute__((unused)) static void sight_free(struct sight *s)
-{
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_tensor_unref(&s->frame.mattes[i].coefficients);
-}
-
-/* The plane that is the alpha of a black picture. */
-__attribute__((unused)) static float *sight_alpha(struct sight *s, int view)
-{
-    return vsm_tensor_f32(s->frame.mattes[view].coefficients) + 7 * GRID * GRID;
 }
 
 #endif

@@ -7,13 +7,11 @@
 #include "base/relief.h"
 #include "cuda/device.h"
 #include "cuda/nvml.h"
-#include "image/coefficients.h"
 #include "image/cuda_pool.h"
 #include "stages/gpu_digests.h"
 #include "stages/gpu_sets.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define SENSES 8 /* frames between looks at the device's load and memory, which cost about a millisecond */
 
@@ -305,26 +303,24 @@ static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mat
     }
 }
 
-/* A matte with the digest's maps of alpha. */
-static int show(struct vsm_gpu_stage *stage, const struct vsm_frame *frame, int i, struct vsm_matte *shown)
+/* Alpha as of the digest. */
+static int show(struct vsm_gpu_stage *stage, const struct vsm_frame *frame, int i, const float **alpha)
 {
     const struct vsm_view *view = &frame->mattes[i].view;
     const size_t cells = (size_t)view->width * (size_t)view->height;
-    const float *alpha = vsm_frame_digest(frame, i) + VSM_FRAME_DIGEST_ALPHA * cells;
-    float *maps;
+    const float *rgb = vsm_frame_digest(frame, i), *a = rgb + VSM_FRAME_DIGEST_ALPHA * cells, *b = a + cells;
+    float *shown;
 
-    if (!stage->shown[i] || stage->shown[i]->dims[1] != view->height ||
-        stage->shown[i]->dims[2] != view->width) {
+    if (!stage->shown[i] || stage->shown[i]->dims[0] != view->height ||
+        stage->shown[i]->dims[1] != view->width) {
         vsm_tensor_unref(&stage->shown[i]);
-        stage->shown[i] =
-            vsm_tensor_create(VSM_F32, 3, (const int64_t[]){VSM_COEFFICIENT_MAPS, view->height, view->width});
+        stage->shown[i] = vsm_tensor_create(VSM_F32, 2, (const int64_t[]){view->height, view->width});
         if (!stage->shown[i])
             return VSM_E_NOMEM;
     }
-    maps = vsm_tensor_f32(stage->shown[i]);
-    memcpy(maps + VSM_COEFFICIENT_ALPHA_A * cells, alpha, cells * sizeof(float));
-    memcpy(maps + VSM_COEFFICIENT_ALPHA_B * cells, alpha + cells, cells * sizeof(float));
-    *shown = (struct vsm_matte){.view = *view, .coefficients = stage->shown[i]};
+    *alpha = shown = vsm_tensor_f32(stage->shown[i]);
+    for (size_t k = 0; k < cells; k++)
+        shown[k] = a[k] * (rgb[k] + rgb[cells + k] + rgb[2 * cells + k]) * (1.0f / 3.0f) + b[k];
     return VSM_OK;
 }
 
@@ -333,21 +329,16 @@ static int show(struct vsm_gpu_stage *stage, const struct vsm_frame *frame, int 
 static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     const struct vsm_view_choice *choice = stage->sets.choice;
-    struct vsm_frame shown = {.people = frame->people,
-                              .index = frame->index,
-                              .view_count = frame->view_count};
-    const float *rgb[VSM_MAX_VIEWS];
+    const float *alpha[VSM_MAX_VIEWS];
     int status = VSM_OK;
 
     add_tables(&choice->now, frame->mattes);
     add_tables(&choice->old, frame->fading);
     frame->fading_weight = choice->weight;
     frame->fading_stays = choice->keep_old;
-    for (int i = 0; i < frame->view_count && !status; i++) {
-        rgb[i] = vsm_frame_digest(frame, i);
-        status = show(stage, frame, i, &shown.mattes[i]);
-    }
-    return status ? status : vsm_view_director_note(stage->sets.director, &shown, rgb);
+    for (int i = 0; i < frame->view_count && !status; i++)
+        status = show(stage, frame, i, &alpha[i]);
+    return status ? status : vsm_view_director_note(stage->sets.director, frame, alpha);
 }
 
 /* Maps that there is no memory for: a smaller grid makes room. */

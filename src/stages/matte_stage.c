@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/scratch.h"
+#include "image/coefficients.h"
 #include "image/preprocess.h"
 #include "image/view_fade.h"
 #include "stages/matte_views.h"
@@ -143,10 +145,29 @@ static float *view_rgb(const struct vsm_matte_stage *stage, const struct vsm_mat
            3 * (ptrdiff_t)set->views[0].width * (ptrdiff_t)set->views[0].height * view;
 }
 
-static void list_pictures(const struct vsm_matte_stage *stage, const float *rgb[VSM_MAX_VIEWS])
+/* Alpha of the frame's views for the director: for vsm_view_director_judge(), or without `again` for
+ * vsm_view_director_note(). */
+static int show_director(struct vsm_matte_stage *stage, const struct vsm_frame *frame, bool *again)
 {
-    for (int i = 0; i < stage->views.now.count; i++)
-        rgb[i] = view_rgb(stage, &stage->views.now, i);
+    const struct vsm_matte_view_set *now = &stage->views.now;
+    const size_t cells = (size_t)now->views[0].width * (size_t)now->views[0].height;
+    const float *alpha[VSM_MAX_VIEWS];
+    float *planes;
+    int status = VSM_E_NOMEM;
+
+    vsm_scratch_begin();
+    planes = vsm_scratch_alloc("alpha for the director", (size_t)now->count * cells, sizeof(float));
+    for (int i = 0; planes && i < now->count; i++) {
+        alpha[i] = planes + (size_t)i * cells;
+        vsm_coefficients_fill_alpha(vsm_tensor_f32(frame->mattes[i].coefficients), view_rgb(stage, now, i),
+                                    cells, planes + (size_t)i * cells, stage->pool);
+    }
+    if (planes)
+        status = again ? vsm_view_director_judge(stage->views.director, frame, alpha, again)
+                       : vsm_view_director_note(stage->views.director, frame, alpha);
+    vsm_scratch_free(planes);
+    vsm_scratch_end();
+    return status;
 }
 
 static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
@@ -154,12 +175,11 @@ static int review(struct vsm_matte_stage *stage, struct vsm_frame *frame)
     const float *rgb[VSM_MAX_VIEWS];
     int status = VSM_OK;
 
-    list_pictures(stage, rgb);
+    for (int i = 0; i < stage->views.now.count; i++)
+        rgb[i] = view_rgb(stage, &stage->views.now, i);
     if (stage->review.run)
         status = stage->review.run(stage->review.self, frame, rgb, stage->views.now.states);
-    if (status == VSM_OK && stage->views.director)
-        status = vsm_view_director_note(stage->views.director, frame, rgb);
-    return status;
+    return status == VSM_OK && stage->views.director ? show_director(stage, frame, NULL) : status;
 }
 
 /* Whether the views are of this matter's grid. */
@@ -382,14 +402,6 @@ static int adapt(struct vsm_matte_stage *stage, int64_t frame)
     return vsm_scaling_note(&stage->scaling, frame, &sample) ? change_grid(stage, frame + 1) : VSM_OK;
 }
 
-static int judge_views(struct vsm_matte_stage *stage, struct vsm_frame *frame, bool *again)
-{
-    const float *rgb[VSM_MAX_VIEWS];
-
-    list_pictures(stage, rgb);
-    return vsm_view_director_judge(stage->views.director, frame, rgb, again);
-}
-
 /* With a director, until a scene's first views show everybody whole. */
 static int see_whole(struct vsm_matte_stage *stage, struct vsm_frame *frame, struct vsm_matte *old)
 {
@@ -405,8 +417,9 @@ static int see_whole(struct vsm_matte_stage *stage, struct vsm_frame *frame, str
         }
         status = stage->adaptive ? see_adaptive(stage, frame, old) : see(stage, frame, old);
         frame->view_count = stage->views.now.count;
-        if (status == VSM_OK && stage->views.director)
-            status = judge_views(stage, frame, &again);
+        again = false;
+        if (status == VSM_OK && stage->views.director && stage->views.choice->begins)
+            status = show_director(stage, frame, &again);
     } while (status == VSM_OK && again);
     return status;
 }

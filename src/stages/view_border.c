@@ -1,7 +1,6 @@
 #include "stages/view_border.h"
 
 #include "geometry/view_map.h"
-#include "stages/view_evidence.h"
 
 #include <math.h>
 
@@ -14,7 +13,7 @@
 struct sight {
     const struct vsm_people *people;
     const struct vsm_matte *mattes;
-    const float *const *rgb;
+    const float *const *alpha;
     int count;
     struct vsm_view_map maps[VSM_MAX_VIEWS];
 };
@@ -90,9 +89,9 @@ static bool unwanted(const struct vsm_people *people, enum vsm_eye eye, double u
     return out;
 }
 
-static float alpha(const struct sight *s, int i, int x, int y)
+static float alpha_at(const struct sight *s, int i, int x, int y)
 {
-    return vsm_view_evidence_alpha(&s->mattes[i], s->rgb[i], (ptrdiff_t)y * s->mattes[i].view.width + x);
+    return s->alpha[i][(ptrdiff_t)y * s->mattes[i].view.width + x];
 }
 
 /* The cell that is `depth` cells away from a side, `along` cells from its beginning. */
@@ -120,7 +119,7 @@ static bool look_at_side(const struct sight *s, int i, enum side side, struct vs
 
         cell_at(view, side, along, 0, &x, &y);
         cell_at(view, side, along, wide - 1, &inner_x, &inner_y);
-        if (alpha(s, i, x, y) + alpha(s, i, inner_x, inner_y) <= 2.0f * OPAQUE ||
+        if (alpha_at(s, i, x, y) + alpha_at(s, i, inner_x, inner_y) <= 2.0f * OPAQUE ||
             !place_of(s, i, x + 0.5, y + 0.5, &u, &v) || at_edge(view, u, v) ||
             seen_by_another(s, i, x + 0.5, y + 0.5) || unwanted(s->people, view->eye, u, v))
             continue;
@@ -143,7 +142,7 @@ static bool occupied(const struct sight *s, int i, const struct vsm_person_box *
         for (int x = step / 2; x < view->width; x += step) {
             double u, v;
 
-            if (alpha(s, i, x, y) > OPAQUE && place_of(s, i, x + 0.5, y + 0.5, &u, &v) &&
+            if (alpha_at(s, i, x, y) > OPAQUE && place_of(s, i, x + 0.5, y + 0.5, &u, &v) &&
                 vsm_person_box_holds(box, u, v))
                 return true;
         }
@@ -158,9 +157,9 @@ static struct vsm_person_box in_picture(const struct vsm_person_box *box)
 }
 
 int vsm_view_border_note(struct vsm_view_border *border, const struct vsm_people *people,
-                         const struct vsm_matte *mattes, int count, const float *const rgb[])
+                         const struct vsm_matte *mattes, int count, const float *const alpha[])
 {
-    struct sight s = {.people = people, .mattes = mattes, .rgb = rgb, .count = count};
+    struct sight s = {.people = people, .mattes = mattes, .alpha = alpha, .count = count};
     bool still = false;
     int status = VSM_OK;
 

@@ -30,10 +30,9 @@ struct vsm_view_border {
     struct vsm_person_box box; /* in both eyes */
 };
 
-/* What the frame's mattes show: mattes[i] of `count` views with alpha from rgb[i], R, G, B planes of its
- * grid. */
+/* What the frame's mattes show: as vsm_view_evidence_note(). */
 int vsm_view_border_note(struct vsm_view_border *border, const struct vsm_people *people,
-                         const struct vsm_matte *mattes, int count, const float *const rgb[]) VSM_NODISCARD;
+                         const struct vsm_matte *mattes, int count, const float *const alpha[]) VSM_NODISCARD;
 
 /* `people` with who is cut among them, if anybody is known. */
 struct vsm_people vsm_view_border_people(const struct vsm_view_border *border,

@@ -283,7 +283,7 @@ static bool nobody(const struct vsm_people *people)
 }
 
 int vsm_view_director_judge(struct vsm_view_director *d, const struct vsm_frame *frame,
-                            const float *const rgb[], bool *again)
+                            const float *const alpha[], bool *again)
 {
     struct vsm_view_placement wish;
     int status;
@@ -291,7 +291,7 @@ int vsm_view_director_judge(struct vsm_view_director *d, const struct vsm_frame 
     *again = false;
     if (!d->young || d->tries == VSM_VIEW_DIRECTOR_TRIES)
         return VSM_OK;
-    status = vsm_view_border_note(&d->border, &frame->people, frame->mattes, frame->view_count, rgb);
+    status = vsm_view_border_note(&d->border, &frame->people, frame->mattes, frame->view_count, alpha);
     if (status != VSM_OK)
         return status;
     wish = vsm_view_wish_make(&d->rules, &frame->people, &d->border, &d->now, again);
@@ -303,13 +303,13 @@ int vsm_view_director_judge(struct vsm_view_director *d, const struct vsm_frame 
 }
 
 int vsm_view_director_note(struct vsm_view_director *d, const struct vsm_frame *frame,
-                           const float *const rgb[])
+                           const float *const alpha[])
 {
     const int status =
-        vsm_view_border_note(&d->border, &frame->people, frame->mattes, frame->view_count, rgb);
+        vsm_view_border_note(&d->border, &frame->people, frame->mattes, frame->view_count, alpha);
 
     if (status == VSM_OK && nobody(&frame->people))
-        return vsm_view_evidence_note(&d->evidence, frame->mattes, frame->view_count, rgb);
+        return vsm_view_evidence_note(&d->evidence, frame->mattes, frame->view_count, alpha);
     d->evidence = (struct vsm_view_evidence){0};
     return status;
 }
@@ -351,7 +351,7 @@ int vsm_view_director_next(struct vsm_view_director *d, const struct vsm_frame *
         vsm_view_wish_misses(&d->rules, people, &d->now) > vsm_view_wish_misses(&d->rules, people, &wish);
     d->fading -= d->fading < step ? d->fading : step;
     d->choice.changed = approach(d, &wish, begins, people->known && people->count > 0, lack);
-    d->young = begins;
+    d->young = d->choice.begins = begins;
     d->tries = 0;
     status = show_choice(d);
     d->counters.frames++;

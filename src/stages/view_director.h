@@ -72,6 +72,7 @@ struct vsm_view_choice {
     bool keep_old; /* the old ones see more: the full-size pass is to get them as long as they fade */
     bool changed;  /* `now`, since the last frame: recurrent states must be turned (models/rvm_turn.h) */
     bool replaced; /* the last frame's `now` has become `old` in this frame */
+    bool begins;   /* a scene's first frame, of views that may be judged */
 };
 
 struct vsm_view_director_stretch {
@@ -97,15 +98,15 @@ void vsm_view_director_destroy(struct vsm_view_director *director);
 int vsm_view_director_next(struct vsm_view_director *director, const struct vsm_frame *frame, bool scene_cut,
                            const struct vsm_view_choice **choice) VSM_NODISCARD;
 
-/* May be called behind _next(), with the mattes of `now` that came of it, and their pictures: *again if this
- * is a scene's first frame and its views cut the matte. Then the choice has others, and the frame is to be
- * seen anew with fresh states, and judged again: false after VSM_VIEW_DIRECTOR_TRIES. */
+/* May be called behind _next() where a scene begins, with the mattes of `now` that came of it (view_evidence.h): *again if this is
+ * a scene's first frame and its views cut the matte. Then the choice has others, and the frame is to be seen
+ * anew with fresh states, and judged again: false after VSM_VIEW_DIRECTOR_TRIES. */
 int vsm_view_director_judge(struct vsm_view_director *director, const struct vsm_frame *frame,
-                            const float *const rgb[], bool *again) VSM_NODISCARD;
+                            const float *const alpha[], bool *again) VSM_NODISCARD;
 
-/* To be called with the mattes of every frame's `now`, and their pictures (view_evidence.h). */
+/* To be called with the mattes of every frame's `now`, as they are given out. */
 int vsm_view_director_note(struct vsm_view_director *director, const struct vsm_frame *frame,
-                           const float *const rgb[]) VSM_NODISCARD;
+                           const float *const alpha[]) VSM_NODISCARD;
 
 /* Puts all views on other grids, those of the last choice too, which stay as they look: `width` and `height`
  * of direct ones, sides[k] of k + 1 turned ones an eye. */

@@ -1,7 +1,6 @@
 #include "stages/view_evidence.h"
 
 #include "geometry/view_map.h"
-#include "image/coefficients.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,31 +18,22 @@ struct patch {
     int low[2], high[2];
 };
 
-float vsm_view_evidence_alpha(const struct vsm_matte *matte, const float *rgb, ptrdiff_t cell)
-{
-    const ptrdiff_t plane = (ptrdiff_t)matte->view.width * matte->view.height;
-    const float *maps = vsm_tensor_f32(matte->coefficients);
-    const float mean = (rgb[cell] + rgb[plane + cell] + rgb[2 * plane + cell]) / 3.0f;
-
-    return maps[VSM_COEFFICIENT_ALPHA_A * plane + cell] * mean + maps[VSM_COEFFICIENT_ALPHA_B * plane + cell];
-}
-
 /* Marks where the matte is opaque, on the grid of its eye. */
-static int mark(const struct vsm_matte *matte, const float *rgb, uint8_t marks[SIDE][SIDE])
+static int mark(const struct vsm_view *view, const float *alpha, uint8_t marks[SIDE][SIDE])
 {
-    const int fine = matte->view.width / (2 * SIDE), step = fine < 1 ? 1 : fine < STEP ? fine : STEP;
+    const int fine = view->width / (2 * SIDE), step = fine < 1 ? 1 : fine < STEP ? fine : STEP;
     struct vsm_view_map map;
-    int status = vsm_view_map_init(&map, &matte->view);
+    int status = vsm_view_map_init(&map, view);
 
-    for (int y = step / 2; y < matte->view.height && status == VSM_OK; y += step) {
-        for (int x = step / 2; x < matte->view.width; x += step) {
+    for (int y = step / 2; y < view->height && status == VSM_OK; y += step) {
+        for (int x = step / 2; x < view->width; x += step) {
             double u, v;
 
-            if (!(vsm_view_evidence_alpha(matte, rgb, (ptrdiff_t)y * matte->view.width + x) > OPAQUE) ||
+            if (!(alpha[(ptrdiff_t)y * view->width + x] > OPAQUE) ||
                 !vsm_view_map_grid_to_eye(&map, x + 0.5, y + 0.5, &u, &v))
                 continue;
-            u *= (double)SIDE / matte->view.source.width;
-            v *= (double)SIDE / matte->view.source.height;
+            u *= (double)SIDE / view->source.width;
+            v *= (double)SIDE / view->source.height;
             if (u >= 0.0 && v >= 0.0 && u < SIDE && v < SIDE)
                 marks[(int)v][(int)u] = 1;
         }
@@ -125,14 +115,14 @@ static void judge(struct vsm_view_evidence *e, const struct patch patches[2])
 }
 
 int vsm_view_evidence_note(struct vsm_view_evidence *evidence, const struct vsm_matte *mattes, int count,
-                           const float *const rgb[])
+                           const float *const alpha[])
 {
     uint8_t marks[2][SIDE][SIDE] = {{{0}}};
     struct patch patches[2];
     int status = VSM_OK;
 
     for (int i = 0; i < count && status == VSM_OK; i++)
-        status = mark(&mattes[i], rgb[i], marks[mattes[i].view.eye]);
+        status = mark(&mattes[i].view, alpha[i], marks[mattes[i].view.eye]);
     for (int eye = 0; eye < 2; eye++)
         patches[eye] = largest(marks[eye]);
     if (status == VSM_OK)

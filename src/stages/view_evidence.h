@@ -13,7 +13,6 @@
 #include "frame/frame.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #define VSM_VIEW_EVIDENCE_FRAMES 6
 /* Parts of an eye's picture that a patch covers, to begin with and at least. A person's hands at half a
@@ -27,13 +26,10 @@ struct vsm_view_evidence {
     struct vsm_person_box box[2]; /* by enum vsm_eye, of the last frame */
 };
 
-/* Alpha of a cell of a matte's grid, with rgb as below. */
-float vsm_view_evidence_alpha(const struct vsm_matte *matte, const float *rgb, ptrdiff_t cell);
-
-/* What the frame's mattes show: mattes[i] of `count` views with alpha from rgb[i], R, G, B planes of its
- * grid. */
+/* What the frame's mattes show: mattes[i] of `count` views, of which only the view is read, with alpha[i] on
+ * its grid. */
 int vsm_view_evidence_note(struct vsm_view_evidence *evidence, const struct vsm_matte *mattes, int count,
-                           const float *const rgb[]) VSM_NODISCARD;
+                           const float *const alpha[]) VSM_NODISCARD;
 
 /* As people of a frame: one, or nobody. */
 struct vsm_people vsm_view_evidence_people(const struct vsm_view_evidence *evidence);
