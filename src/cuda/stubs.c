@@ -14,6 +14,7 @@
 #include "cuda/refine.h"
 #include "cuda/resample.h"
 #include "cuda/review.h"
+#include "cuda/stereo_match.h"
 #include "cuda/stereo_mend.h"
 #include "cuda/tokens.h"
 
@@ -269,6 +270,25 @@ int vsm_cuda_stereo_mend_blend(const struct vsm_cuda_stereo_mend *mend, struct v
 }
 
 int vsm_cuda_stereo_mend_replace(const struct vsm_cuda_stereo_mend *mend, struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_match_grey(const struct vsm_match_grid *grid, const float *rgb,
+                               const struct vsm_cuda_stereo_match_pyramid *to, struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_match_alpha(const struct vsm_match_grid *grid,
+                                const struct vsm_cuda_stereo_match_pyramid *alpha,
+                                struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_match_run(const struct vsm_cuda_stereo_match *match,
+                              struct vsm_cuda_stereo_match_cell *cells, struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }

@@ -2,38 +2,14 @@
 
 #include <math.h>
 
-#define COARSE_REACH   6
-#define FINE_REACH     20 /* of the finest level at a width of 1024 */
-#define MAX_DENSE      12 /* reach up to which every row of a window counts, else every other */
-#define MAX_CANDIDATES 160
-
-/* Parallaxes of neighbours that a cell is compared with, when they lie so far apart, in pixels; and how much
- * better one must be than the cell's own. */
-#define OTHERS       4
-#define OTHERS_APART 1.5f
-#define OTHER_GAIN   0.03f
-#define TURNS        2
-
-/* A second look through a small window, at places where the large one sees mostly somebody at
- * another distance. */
-#define SMALL_LEAST       5     /* its reach */
-#define SMALL_SCORE       0.85f /* correlation of a match through it */
-#define SMALL_LEAST_TRUST 0.3f  /* least confidence of such a match */
-#define SMALL_TRUST       0.4f  /* of its confidence: fewer pixels, more chance */
-#define SMALL_GAIN        0.10f /* by which it must be better than what the large window found */
-
-#define MIN_PEOPLE     0.10f /* mean alpha of a cell to be matched at all */
-#define MIN_SCORE      0.60f /* correlation of a believable match */
-#define GOOD_SCORE     0.95f
-#define GOOD_CURVATURE 0.004f /* correlation lost a pixel aside, of a sharp match */
-
 /* One measurement. Each cell is matched on its own and writes only what is its own. */
 struct matching {
     const struct vsm_parallax *parallax;
     const struct vsm_stereo_pyramid *pyramid;
     const struct vsm_disparity_search *search;
-    int reach[VSM_PYRAMID_LEVELS]; /* of each level's windows */
-    int small;                     /* of the second look, on the finest level */
+    struct vsm_match_grid grid;
+    int reach[VSM_MATCH_LEVELS]; /* of each level's windows */
+    int small;                   /* of the second look, on the finest level */
     struct vsm_disparity_map *map;
     bool tried[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
 };
@@ -54,63 +30,37 @@ static float mean_alpha(const struct matching *m, int index)
     return sum / (float)((x1 - x0) * (y1 - y0));
 }
 
-/* The middle of a cell on a level. */
-static struct vsm_disparity_match_place middle_of(const struct vsm_parallax *p, int index, int level)
+static struct vsm_match_place centre_of(const struct matching *m, int index, int level)
 {
-    struct vsm_disparity_match_place c = {(2 * (index % p->columns) + 1) * p->side >> (level + 1),
-                                          (2 * (index / p->columns) + 1) * p->side >> (level + 1)};
-
-    if (c.x >= p->width >> level)
-        c.x = (p->width >> level) - 1;
-    if (c.y >= p->height >> level)
-        c.y = (p->height >> level) - 1;
-    return c;
-}
-
-static struct vsm_disparity_match_place centre_of(const struct matching *m, int index, int level)
-{
-    return middle_of(m->parallax, index, level);
+    return vsm_pixel_match_middle(&m->grid, index, level);
 }
 
 /* The integer shifts that a search tries on a level, without the vertical range. */
 struct candidates {
-    struct vsm_disparity_match_place shift[MAX_CANDIDATES];
+    struct vsm_match_place shift[VSM_MATCH_MAX_CANDIDATES];
     int count;
 };
 
 static void list_candidates(const struct matching *m, int index, int level, struct candidates *list)
 {
-    const struct vsm_parallax *p = m->parallax;
-    const double low = m->search->both_ways ? -p->largest : -0.02 * p->largest;
-    const float scale = 1.0f / (float)(1 << level);
-    const float span =
-        fabsf(vsm_parallax_shift(p, index, p->largest, 0).u - vsm_parallax_shift(p, index, low, 0).u) * scale;
-    int steps = (int)ceilf(span) + 1;
+    const struct vsm_match_line line = vsm_pixel_match_line(&m->parallax->cells[index], m->parallax->largest,
+                                                            m->search->pitch, m->search->both_ways, level);
 
     list->count = 0;
-    if (steps > MAX_CANDIDATES - 2)
-        steps = MAX_CANDIDATES - 2;
-    for (int i = 0; i <= steps; i++) {
-        const struct vsm_parallax_shift s =
-            vsm_parallax_shift(p, index, low + (p->largest - low) * i / steps, m->search->pitch);
-        const struct vsm_disparity_match_place place = {(int)lroundf(s.u * scale), (int)lroundf(s.v * scale)};
+    for (int i = 0; i <= line.steps; i++) {
+        const struct vsm_match_place place = vsm_pixel_match_along(&line, i);
 
         if (list->count == 0 || list->shift[list->count - 1].x != place.x)
             list->shift[list->count++] = place;
     }
 }
 
-struct best {
-    int x, y;
-    float score;
-};
-
-static struct best search_all(const struct vsm_disparity_match_window *window,
-                              const struct vsm_disparity_match_plane *picture,
-                              struct vsm_disparity_match_place centre, int sign,
-                              const struct candidates *list)
+static struct vsm_match_best search_all(const struct vsm_disparity_match_window *window,
+                                        const struct vsm_disparity_match_plane *picture,
+                                        struct vsm_match_place centre, int sign,
+                                        const struct candidates *list)
 {
-    struct best best = {.score = -2.0f};
+    struct vsm_match_best best = {.score = -2.0f};
 
     for (int i = 0; i < list->count; i++) {
         for (int j = -1; j <= 1; j++) {
@@ -118,29 +68,28 @@ static struct best search_all(const struct vsm_disparity_match_window *window,
             const float score = vsm_disparity_match_score(window, picture, centre.x + dx, centre.y + dy);
 
             if (score > best.score)
-                best = (struct best){dx, dy, score};
+                best = (struct vsm_match_best){dx, dy, score};
         }
     }
     return best;
 }
 
 /* The slave's own matte has no say: it may have lost the person. */
-static bool cut(const struct matching *m, int level, int reach, int plane,
-                struct vsm_disparity_match_place at, struct vsm_disparity_match_place from,
-                struct vsm_disparity_match_window *window)
+static bool cut(const struct matching *m, int level, int reach, int plane, struct vsm_match_place at,
+                struct vsm_match_place from, struct vsm_disparity_match_window *window)
 {
     return vsm_disparity_match_cut(&m->pyramid->planes[level][plane], at,
                                    &m->pyramid->planes[level][VSM_PYRAMID_WEIGHTS], from, reach,
-                                   reach > MAX_DENSE ? 2 : 1, window);
+                                   vsm_pixel_match_step(reach), window);
 }
 
 /* Left-right check: the slave's window there finds its way back. */
-static bool comes_back(const struct matching *m, int level, int reach, struct vsm_disparity_match_place from,
-                       const struct best *there, const struct candidates *list,
+static bool comes_back(const struct matching *m, int level, int reach, struct vsm_match_place from,
+                       const struct vsm_match_best *there, const struct candidates *list,
                        struct vsm_disparity_match_window *window)
 {
-    const struct vsm_disparity_match_place to = {from.x + there->x, from.y + there->y};
-    struct best back;
+    const struct vsm_match_place to = {from.x + there->x, from.y + there->y};
+    struct vsm_match_best back;
 
     if (!cut(m, level, reach, VSM_PYRAMID_SLAVE, to, from, window))
         return false;
@@ -148,23 +97,13 @@ static bool comes_back(const struct matching *m, int level, int reach, struct vs
     return back.x + there->x >= -1 && back.x + there->x <= 1;
 }
 
-/* The vertex of the parabola through three values at -1, 0, 1; *curvature: the mean loss of
- * the outer ones. */
-static float parabola(float before, float middle, float after, float *curvature)
-{
-    *curvature = middle - 0.5f * (before + after);
-    if (!(*curvature > 1e-6f))
-        return 0.0f;
-    return fminf(fmaxf(0.25f * (after - before) / *curvature, -0.5f), 0.5f);
-}
-
 /* The best integer shift around a guess; two pixels across, one down. Follows the ridge if it
  * ends on the border. */
-static struct best search_around(const struct vsm_disparity_match_window *window,
-                                 const struct vsm_disparity_match_plane *picture,
-                                 struct vsm_disparity_match_place centre, struct best guess)
+static struct vsm_match_best search_around(const struct vsm_disparity_match_window *window,
+                                           const struct vsm_disparity_match_plane *picture,
+                                           struct vsm_match_place centre, struct vsm_match_best guess)
 {
-    struct best best = {.score = -2.0f};
+    struct vsm_match_best best = {.score = -2.0f};
 
     for (int turn = 0; turn < 3; turn++) {
         best.score = -2.0f;
@@ -174,7 +113,7 @@ static struct best search_around(const struct vsm_disparity_match_window *window
                 const float score = vsm_disparity_match_score(window, picture, centre.x + dx, centre.y + dy);
 
                 if (score > best.score)
-                    best = (struct best){dx, dy, score};
+                    best = (struct vsm_match_best){dx, dy, score};
             }
         }
         if (best.x == guess.x && best.y == guess.y)
@@ -187,15 +126,16 @@ static struct best search_around(const struct vsm_disparity_match_window *window
 /* From the coarsest to the finest level. `windows`: the first is cut on the coarsest level, and on the finest
  * afterwards. false: no believable match. */
 static bool match_down(const struct matching *m, int index, struct vsm_disparity_match_window windows[2],
-                       struct best *best)
+                       struct vsm_match_best *best)
 {
     struct candidates list;
     int level = m->pyramid->levels - 1;
-    struct vsm_disparity_match_place centre = centre_of(m, index, level);
+    struct vsm_match_place centre = centre_of(m, index, level);
 
     list_candidates(m, index, level, &list);
     *best = search_all(&windows[0], &m->pyramid->planes[level][VSM_PYRAMID_SLAVE], centre, 1, &list);
-    if (best->score < MIN_SCORE || !comes_back(m, level, m->reach[level], centre, best, &list, &windows[1]))
+    if (best->score < VSM_MATCH_MIN_SCORE ||
+        !comes_back(m, level, m->reach[level], centre, best, &list, &windows[1]))
         return false;
     while (--level >= 0) {
         centre = centre_of(m, index, level);
@@ -205,27 +145,27 @@ static bool match_down(const struct matching *m, int index, struct vsm_disparity
         best->y *= 2;
         *best = search_around(&windows[0], &m->pyramid->planes[level][VSM_PYRAMID_SLAVE], centre, *best);
     }
-    return best->score >= MIN_SCORE;
+    return best->score >= VSM_MATCH_MIN_SCORE;
 }
 
 /* Whether the cell's own pixels belong elsewhere than the large window says, or to a place
  * where it found none. */
 static bool match_small(const struct matching *m, int index, struct vsm_disparity_match_window windows[2],
-                        bool found, struct best *best)
+                        bool found, struct vsm_match_best *best)
 {
-    const struct vsm_disparity_match_place centre = centre_of(m, index, 0);
+    const struct vsm_match_place centre = centre_of(m, index, 0);
     const struct vsm_disparity_match_plane *slave = &m->pyramid->planes[0][VSM_PYRAMID_SLAVE];
     struct candidates list;
-    struct best other;
-    float least = SMALL_SCORE;
+    struct vsm_match_best other;
+    float least = VSM_MATCH_SMALL_SCORE;
 
     if (!cut(m, 0, m->small, VSM_PYRAMID_MASTER, centre, centre, &windows[0]))
         return false;
     if (found) {
         least = vsm_disparity_match_score(&windows[0], slave, centre.x + best->x, centre.y + best->y);
-        if (least >= SMALL_SCORE)
+        if (least >= VSM_MATCH_SMALL_SCORE)
             return false;
-        least = fmaxf(least + SMALL_GAIN, SMALL_SCORE);
+        least = fmaxf(least + VSM_MATCH_SMALL_GAIN, VSM_MATCH_SMALL_SCORE);
     }
     list_candidates(m, index, 0, &list);
     other = search_all(&windows[0], slave, centre, 1, &list);
@@ -238,26 +178,24 @@ static bool match_small(const struct matching *m, int index, struct vsm_disparit
 /* What the best integer shift through a window, on the finest level, makes of the cell. false:
  * no believable match. */
 static bool settle_match(const struct matching *m, int index, const struct vsm_disparity_match_window *window,
-                         struct best best, struct vsm_disparity_cell *cell)
+                         struct vsm_match_best best, struct vsm_disparity_cell *cell)
 {
     const struct vsm_disparity_match_plane *slave = &m->pyramid->planes[0][VSM_PYRAMID_SLAVE];
-    const struct vsm_disparity_match_place centre = centre_of(m, index, 0);
-    float u, v, curvature_u, curvature_v;
+    const struct vsm_match_place centre = centre_of(m, index, 0);
+    float beside[4];
+    struct vsm_match_found found;
 
-    u = (float)best.x +
-        parabola(vsm_disparity_match_score(window, slave, centre.x + best.x - 1, centre.y + best.y),
-                 best.score,
-                 vsm_disparity_match_score(window, slave, centre.x + best.x + 1, centre.y + best.y),
-                 &curvature_u);
-    v = (float)best.y +
-        parabola(vsm_disparity_match_score(window, slave, centre.x + best.x, centre.y + best.y - 1),
-                 best.score,
-                 vsm_disparity_match_score(window, slave, centre.x + best.x, centre.y + best.y + 1),
-                 &curvature_v);
-    cell->parallax = (float)vsm_parallax_of_shift(m->parallax, index, u, m->search->pitch);
-    cell->residual = v - vsm_parallax_shift(m->parallax, index, cell->parallax, m->search->pitch).v;
-    cell->confidence = fminf((best.score - MIN_SCORE) / (GOOD_SCORE - MIN_SCORE), 1.0f) *
-                       fminf(curvature_u / GOOD_CURVATURE, 1.0f);
+    for (int i = 0; i < 4; i++) {
+        const struct vsm_match_place at = vsm_pixel_match_beside(i);
+
+        beside[i] =
+            vsm_disparity_match_score(window, slave, centre.x + best.x + at.x, centre.y + best.y + at.y);
+    }
+    found = vsm_pixel_match_settle(&m->parallax->cells[index], m->parallax->largest, m->search->pitch, best,
+                                   beside);
+    cell->parallax = found.parallax;
+    cell->residual = found.residual;
+    cell->confidence = found.confidence;
     return cell->confidence > 0.0f;
 }
 
@@ -265,14 +203,15 @@ static bool settle_match(const struct matching *m, int index, const struct vsm_d
 static bool match(const struct matching *m, int index, struct vsm_disparity_match_window windows[2],
                   struct vsm_disparity_cell *cell)
 {
-    const struct vsm_disparity_match_place centre = centre_of(m, index, 0);
-    struct best best;
+    const struct vsm_match_place centre = centre_of(m, index, 0);
+    struct vsm_match_best best;
     const bool found = match_down(m, index, windows, &best);
 
     if (match_small(m, index, windows, found, &best)) {
-        if (!settle_match(m, index, &windows[0], best, cell) || cell->confidence < SMALL_LEAST_TRUST)
+        if (!settle_match(m, index, &windows[0], best, cell) ||
+            cell->confidence < VSM_MATCH_SMALL_LEAST_TRUST)
             return false;
-        cell->confidence *= SMALL_TRUST;
+        cell->confidence *= VSM_MATCH_SMALL_TRUST;
         return true;
     }
     return found && cut(m, 0, m->reach[0], VSM_PYRAMID_MASTER, centre, centre, &windows[0]) &&
@@ -283,13 +222,13 @@ static void match_cell(void *context, int index, int worker)
 {
     struct matching *m = context;
     const int coarse = m->pyramid->levels - 1;
-    const struct vsm_disparity_match_place centre = centre_of(m, index, coarse);
+    const struct vsm_match_place centre = centre_of(m, index, coarse);
     struct vsm_disparity_match_window windows[2];
     struct vsm_disparity_cell *c = &m->map->cells[index];
 
     (void)worker;
     c->people = mean_alpha(m, index);
-    m->tried[index] = c->people >= MIN_PEOPLE && m->parallax->cells[index].usable &&
+    m->tried[index] = c->people >= VSM_MATCH_MIN_PEOPLE && m->parallax->cells[index].usable &&
                       (!m->search->only || m->search->only[index]) &&
                       cut(m, coarse, m->reach[coarse], VSM_PYRAMID_MASTER, centre, centre, &windows[0]);
     if (m->tried[index] && !match(m, index, windows, c))
@@ -308,13 +247,14 @@ struct comparing {
 };
 
 /* Different parallaxes of a cell's neighbours, two cells away at most, but for its own. */
-static int list_others(const struct matching *m, const struct found *found, int index, float others[OTHERS])
+static int list_others(const struct matching *m, const struct found *found, int index,
+                       float others[VSM_MATCH_OTHERS])
 {
     const struct vsm_parallax *p = m->parallax;
-    const float apart = OTHERS_APART * p->pixel;
+    const float apart = VSM_MATCH_OTHERS_APART * p->pixel;
     int count = 0;
 
-    for (int k = 0; k < 25 && count < OTHERS; k++) {
+    for (int k = 0; k < 25 && count < VSM_MATCH_OTHERS; k++) {
         const int x = index % p->columns + k % 5 - 2, y = index / p->columns + k / 5 - 2;
         const int at = y * p->columns + x;
         bool known = x < 0 || y < 0 || x >= p->columns || y >= p->rows || found->confidence[at] <= 0.0f;
@@ -329,13 +269,14 @@ static int list_others(const struct matching *m, const struct found *found, int 
     return count;
 }
 
-static struct best try_parallax(const struct matching *m, int index,
-                                const struct vsm_disparity_match_window *window, float parallax)
+static struct vsm_match_best try_parallax(const struct matching *m, int index,
+                                          const struct vsm_disparity_match_window *window, float parallax)
 {
-    const struct vsm_parallax_shift s = vsm_parallax_shift(m->parallax, index, parallax, m->search->pitch);
+    const struct vsm_match_place at =
+        vsm_pixel_match_place(vsm_parallax_shift(m->parallax, index, parallax, m->search->pitch), 1.0f);
 
     return search_around(window, &m->pyramid->planes[0][VSM_PYRAMID_SLAVE], centre_of(m, index, 0),
-                         (struct best){(int)lroundf(s.u), (int)lroundf(s.v), 0.0f});
+                         (struct vsm_match_best){at.x, at.y, 0.0f});
 }
 
 /* Where the neighbours are at different distances: which of them the cell's own pixels go with. */
@@ -343,10 +284,10 @@ static void compare_cell(void *context, int index, int worker)
 {
     struct comparing *c = context;
     const struct matching *m = &c->matching;
-    const struct vsm_disparity_match_place centre = centre_of(m, index, 0);
+    const struct vsm_match_place centre = centre_of(m, index, 0);
     struct vsm_disparity_match_window window;
-    float others[OTHERS];
-    struct best best = {.score = SMALL_SCORE - SMALL_GAIN}, own = best;
+    float others[VSM_MATCH_OTHERS];
+    struct vsm_match_best best = {.score = VSM_MATCH_SMALL_SCORE - VSM_MATCH_SMALL_GAIN}, own = best;
     const int count = m->tried[index] ? list_others(m, &c->found, index, others) : 0;
 
     (void)worker;
@@ -355,42 +296,37 @@ static void compare_cell(void *context, int index, int worker)
     if (c->found.confidence[index] > 0.0f)
         best = own = try_parallax(m, index, &window, c->found.parallax[index]);
     for (int i = 0; i < count; i++) {
-        const struct best other = try_parallax(m, index, &window, others[i]);
+        const struct vsm_match_best other = try_parallax(m, index, &window, others[i]);
 
         if (other.score > best.score)
             best = other;
     }
-    if (best.score > own.score + OTHER_GAIN && !settle_match(m, index, &window, best, &m->map->cells[index]))
+    if (best.score > own.score + VSM_MATCH_OTHER_GAIN &&
+        !settle_match(m, index, &window, best, &m->map->cells[index]))
         m->map->cells[index].confidence = 0.0f;
 }
 
 static void choose_windows(struct matching *m)
 {
-    const int width = m->parallax->width, small = m->parallax->side * 5 / 8;
-
-    for (int level = 0; level < m->pyramid->levels; level++) {
-        const int reach = FINE_REACH * (width >> level) / 1024;
-
-        m->reach[level] = reach < COARSE_REACH                ? COARSE_REACH
-                          : reach > VSM_DISPARITY_MATCH_REACH ? VSM_DISPARITY_MATCH_REACH
-                                                              : reach;
-    }
-    m->small = small < SMALL_LEAST                 ? SMALL_LEAST
-               : small > VSM_DISPARITY_MATCH_REACH ? VSM_DISPARITY_MATCH_REACH
-                                                   : small;
+    for (int level = 0; level < m->pyramid->levels; level++)
+        m->reach[level] = vsm_pixel_match_reach(m->grid.width >> level);
+    m->small = vsm_pixel_match_small(m->grid.side);
 }
 
 void vsm_cell_match_run(const struct vsm_parallax *parallax, const struct vsm_stereo_pyramid *pyramid,
                         const struct vsm_disparity_search *search, struct vsm_parallel *pool,
                         struct vsm_disparity_map *map)
 {
-    struct comparing c = {
-        .matching = {.parallax = parallax, .pyramid = pyramid, .search = search, .map = map}};
+    struct comparing c = {.matching = {.parallax = parallax,
+                                       .pyramid = pyramid,
+                                       .search = search,
+                                       .grid = vsm_parallax_grid(parallax),
+                                       .map = map}};
     const int count = parallax->columns * parallax->rows;
 
     choose_windows(&c.matching);
     vsm_parallel_for(pool, count, match_cell, &c.matching);
-    for (int turn = 0; turn < TURNS; turn++) {
+    for (int turn = 0; turn < VSM_MATCH_TURNS; turn++) {
         for (int i = 0; i < count; i++) {
             c.found.parallax[i] = map->cells[i].parallax;
             c.found.confidence[i] = map->cells[i].confidence;
@@ -405,16 +341,18 @@ void vsm_cell_match_run(const struct vsm_parallax *parallax, const struct vsm_st
 
 static bool is_seen(const struct vsm_parallax *p, const float *alpha, int index, int level)
 {
-    const struct vsm_disparity_match_place at = middle_of(p, index, level);
-    const int across = (2 * COARSE_REACH + 1) << level;
-    const int x0 = (at.x - COARSE_REACH) * (1 << level), y0 = (at.y - COARSE_REACH) * (1 << level);
+    const struct vsm_match_grid grid = vsm_parallax_grid(p);
+    const struct vsm_match_place at = vsm_pixel_match_middle(&grid, index, level);
+    const int across = (2 * VSM_MATCH_COARSE_REACH + 1) << level;
+    const int x0 = (at.x - VSM_MATCH_COARSE_REACH) * (1 << level),
+              y0 = (at.y - VSM_MATCH_COARSE_REACH) * (1 << level);
     float sum = 0.0f;
 
     for (int y = y0 > 0 ? y0 : 0; y < y0 + across && y < p->height; y++) {
         for (int x = x0 > 0 ? x0 : 0; x < x0 + across && x < p->width; x++)
             sum += alpha[(size_t)y * (size_t)p->width + (size_t)x];
     }
-    return sum >= VSM_DISPARITY_MATCH_WEIGHT * (float)(across * across);
+    return sum >= VSM_MATCH_WEIGHT * (float)(across * across);
 }
 
 bool vsm_cell_match_can(const struct vsm_parallax *parallax, int levels, const float *alpha)

@@ -2,32 +2,22 @@
 
 #include "base/cpu.h"
 
-#include <math.h>
 #include <string.h>
 
-#define LANES 8
-
-#define MIN_VARIANCE  1e-4f   /* of luma in 0..1 */
-#define MIN_VARIANCE2 2.5e-5f /* of the other picture: it may be darker or blurred */
-
-static const float *row_at(const struct vsm_disparity_match_plane *plane, struct vsm_disparity_match_place at,
-                           int down)
+static const float *row_at(const struct vsm_disparity_match_plane *plane, struct vsm_match_place at, int down)
 {
     return plane->origin + (at.y + down) * plane->stride + at.x;
 }
 
-/* Whether rows of `length` pixels from -reach to reach round a place lie within the margin. */
-static bool lies_within(const struct vsm_disparity_match_plane *plane, struct vsm_disparity_match_place at,
-                        int reach, int length)
+static bool lies_within(const struct vsm_disparity_match_plane *plane, struct vsm_match_place at, int reach,
+                        int length)
 {
-    return at.x - reach >= -plane->margin && at.x - reach + length <= plane->width + plane->margin &&
-           at.y - reach >= -plane->margin && at.y + reach < plane->height + plane->margin;
+    return vsm_pixel_match_lies_within(plane->width, plane->height, plane->margin, at, reach, length);
 }
 
-bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
-                             struct vsm_disparity_match_place at,
+bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture, struct vsm_match_place at,
                              const struct vsm_disparity_match_plane *weights,
-                             struct vsm_disparity_match_place weights_at, int reach, int step,
+                             struct vsm_match_place weights_at, int reach, int step,
                              struct vsm_disparity_match_window *window)
 {
     const int across = 2 * reach + 1;
@@ -38,7 +28,7 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
     window->reach = reach;
     window->step = step;
     window->row_count = (across + step - 1) / step;
-    window->row_length = (across + LANES - 1) / LANES * LANES;
+    window->row_length = (across + VSM_MATCH_LANES - 1) / VSM_MATCH_LANES * VSM_MATCH_LANES;
     memset(window->weight, 0, (size_t)(window->row_count * window->row_length) * sizeof(float));
     memset(window->product, 0, (size_t)(window->row_count * window->row_length) * sizeof(float));
     for (int r = 0; r < window->row_count; r++) {
@@ -51,7 +41,7 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
             mean += weight[i] * from[i];
         }
     }
-    if (sum < VSM_DISPARITY_MATCH_WEIGHT * (float)(across * window->row_count))
+    if (sum < VSM_MATCH_WEIGHT * (float)(across * window->row_count))
         return false;
     mean /= sum;
     window->weight_sum = sum;
@@ -66,7 +56,7 @@ bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
             window->energy += w * d * d;
         }
     }
-    return window->energy > MIN_VARIANCE * sum;
+    return window->energy > VSM_MATCH_MIN_VARIANCE * sum;
 }
 
 void vsm_disparity_match_sum_plain(const struct vsm_disparity_match_window *window, const float *from,
@@ -78,8 +68,8 @@ void vsm_disparity_match_sum_plain(const struct vsm_disparity_match_window *wind
         const float *weight = window->weight + r * window->row_length;
         const float *centred = window->product + r * window->row_length;
 
-        for (int i = 0; i < window->row_length; i += LANES) {
-            for (int k = 0; k < LANES; k++) {
+        for (int i = 0; i < window->row_length; i += VSM_MATCH_LANES) {
+            for (int k = 0; k < VSM_MATCH_LANES; k++) {
                 const float b = from[i + k], wb = weight[i + k] * b;
 
                 s.value[k] += wb;
@@ -104,19 +94,16 @@ float vsm_disparity_match_score(const struct vsm_disparity_match_window *window,
                                 const struct vsm_disparity_match_plane *picture, int x, int y)
 {
     struct vsm_disparity_match_sums sums;
-    float s = 0.0f, ss = 0.0f, p = 0.0f, variance;
+    float s = 0.0f, ss = 0.0f, p = 0.0f;
 
-    if (!lies_within(picture, (struct vsm_disparity_match_place){x, y}, window->reach, window->row_length))
+    if (!lies_within(picture, (struct vsm_match_place){x, y}, window->reach, window->row_length))
         return -1.0f;
     sum_function()(window, picture->origin + (y - window->reach) * picture->stride + x - window->reach,
                    picture->stride, &sums);
-    for (int k = 0; k < LANES; k++) {
+    for (int k = 0; k < VSM_MATCH_LANES; k++) {
         s += sums.value[k];
         ss += sums.square[k];
         p += sums.product[k];
     }
-    variance = ss - s * s / window->weight_sum;
-    if (!(variance > MIN_VARIANCE2 * window->weight_sum))
-        return -1.0f;
-    return p / sqrtf(variance * window->energy);
+    return vsm_pixel_match_score(s, ss, p, window->weight_sum, window->energy);
 }

@@ -6,15 +6,10 @@
 #ifndef VSM_STEREO_DISPARITY_MATCH_H
 #define VSM_STEREO_DISPARITY_MATCH_H
 
+#include "pixel/match.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Largest distance from a window's centre to its border, pixels. */
-#define VSM_DISPARITY_MATCH_REACH 23
-#define VSM_DISPARITY_MATCH_ROW   48 /* 2 * 23 + 1 pixels, rounded up to whole vectors */
-
-/* Least mean weight of a window that is matched. */
-#define VSM_DISPARITY_MATCH_WEIGHT 0.25f
 
 /* A plane with a margin on all sides. */
 struct vsm_disparity_match_plane {
@@ -27,26 +22,21 @@ struct vsm_disparity_match_window {
     int reach, step; /* rows from -reach to reach, every step-th */
     int row_count, row_length;
     float weight_sum, energy; /* energy: weighted variance times weight_sum */
-    float weight[VSM_DISPARITY_MATCH_ROW * VSM_DISPARITY_MATCH_ROW];
-    float product[VSM_DISPARITY_MATCH_ROW * VSM_DISPARITY_MATCH_ROW]; /* weight * (value - mean) */
-};
-
-struct vsm_disparity_match_place {
-    int x, y;
+    float weight[VSM_MATCH_ROW * VSM_MATCH_ROW];
+    float product[VSM_MATCH_ROW * VSM_MATCH_ROW]; /* weight * (value - mean) */
 };
 
 /* Cuts a window round `at`, with the weights that lie round `weights_at` of their plane. false: too little
  * weight or no texture (a standard deviation under 1/100) to be matched, or beyond the margin. */
-bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture,
-                             struct vsm_disparity_match_place at,
+bool vsm_disparity_match_cut(const struct vsm_disparity_match_plane *picture, struct vsm_match_place at,
                              const struct vsm_disparity_match_plane *weights,
-                             struct vsm_disparity_match_place weights_at, int reach, int step,
+                             struct vsm_match_place weights_at, int reach, int step,
                              struct vsm_disparity_match_window *window);
 
 /* Sums over a window, of pixels eight apart: of weighted values, of their squares, and of products with the
  * window. Rows are taken one after the other, so that vectors of eight give the same bits as plain C. */
 struct vsm_disparity_match_sums {
-    float value[8], square[8], product[8];
+    float value[VSM_MATCH_LANES], square[VSM_MATCH_LANES], product[VSM_MATCH_LANES];
 };
 
 typedef void vsm_disparity_match_sum(const struct vsm_disparity_match_window *window, const float *from,

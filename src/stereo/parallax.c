@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "geometry/rotation.h"
-#include "stereo/stereo_pyramid.h"
 
 #include <math.h>
 
@@ -37,8 +36,8 @@ static void fill_cell(struct vsm_parallax *p, int index)
     for (int i = 0; i < VSM_PARALLAX_SAMPLES; i++) {
         c->usable = c->usable &&
                     project(p, x, y, p->largest * (2.0 * i / (VSM_PARALLAX_SAMPLES - 1) - 1.0), 0.0, &s) &&
-                    fabsf(s.u) < (float)p->width / VSM_PYRAMID_SHIFT &&
-                    fabsf(s.v) < (float)p->width / VSM_PYRAMID_SHIFT;
+                    fabsf(s.u) < (float)p->width / VSM_MATCH_SHIFT &&
+                    fabsf(s.v) < (float)p->width / VSM_MATCH_SHIFT;
         if (!c->usable)
             return;
         c->du[i] = s.u;
@@ -101,31 +100,15 @@ void vsm_parallax_finish(struct vsm_parallax *parallax)
 struct vsm_parallax_shift vsm_parallax_shift(const struct vsm_parallax *parallax, int index, double value,
                                              double pitch)
 {
-    const struct vsm_parallax_cell *c = &parallax->cells[index];
-    double at = (value / parallax->largest + 1.0) * 0.5 * (VSM_PARALLAX_SAMPLES - 1);
-    int i;
-    float f;
-
-    at = fmin(fmax(at, 0.0), VSM_PARALLAX_SAMPLES - 1.0);
-    i = (int)fmin(at, VSM_PARALLAX_SAMPLES - 2.0);
-    f = (float)(at - i);
-    return (struct vsm_parallax_shift){c->du[i] + f * (c->du[i + 1] - c->du[i]) + (float)pitch * c->pitch_u,
-                                       c->dv[i] + f * (c->dv[i + 1] - c->dv[i]) + (float)pitch * c->pitch_v};
+    return vsm_pixel_parallax_shift(&parallax->cells[index], parallax->largest, value, pitch);
 }
 
-double vsm_parallax_of_shift(const struct vsm_parallax *parallax, int index, double du, double pitch)
+struct vsm_match_grid vsm_parallax_grid(const struct vsm_parallax *parallax)
 {
-    double low = -parallax->largest, high = parallax->largest;
-    const bool rising = vsm_parallax_shift(parallax, index, high, pitch).u >
-                        vsm_parallax_shift(parallax, index, low, pitch).u;
-
-    for (int i = 0; i < 24; i++) {
-        const double middle = 0.5 * (low + high);
-
-        if ((vsm_parallax_shift(parallax, index, middle, pitch).u < (float)du) == rising)
-            low = middle;
-        else
-            high = middle;
-    }
-    return 0.5 * (low + high);
+    return (struct vsm_match_grid){.width = parallax->width,
+                                   .height = parallax->height,
+                                   .levels = vsm_pixel_match_levels(parallax->width),
+                                   .side = parallax->side,
+                                   .columns = parallax->columns,
+                                   .rows = parallax->rows};
 }

@@ -8,20 +8,8 @@
 #ifndef VSM_STEREO_PARALLAX_H
 #define VSM_STEREO_PARALLAX_H
 
+#include "pixel/match.h"
 #include "stereo/disparity.h"
-
-#define VSM_PARALLAX_SAMPLES 17 /* of the table, from -largest to +largest */
-
-struct vsm_parallax_shift {
-    float u, v; /* across, down */
-};
-
-/* Shifts of one cell's centre for VSM_PARALLAX_SAMPLES values of parallax, and for a radian of pitch. */
-struct vsm_parallax_cell {
-    float du[VSM_PARALLAX_SAMPLES], dv[VSM_PARALLAX_SAMPLES];
-    float pitch_u, pitch_v;
-    bool usable; /* false: what lies there cannot be matched */
-};
 
 /* Read only after init. */
 struct vsm_parallax {
@@ -46,7 +34,7 @@ void vsm_parallax_finish(struct vsm_parallax *parallax);
 struct vsm_parallax_shift vsm_parallax_shift(const struct vsm_parallax *parallax, int index, double value,
                                              double pitch);
 
-/* The parallax, -largest to largest, that shifts the cell across by du, which is monotonous in it. */
-double vsm_parallax_of_shift(const struct vsm_parallax *parallax, int index, double du, double pitch);
+/* Its cells, as matching has them. */
+struct vsm_match_grid vsm_parallax_grid(const struct vsm_parallax *parallax);
 
 #endif

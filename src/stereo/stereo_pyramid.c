@@ -3,27 +3,25 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define COARSE 256 /* the coarsest level is at most this wide */
-
 /* Rows of the grid for one call of a worker: one of the coarsest level. */
-#define BAND (1 << (VSM_PYRAMID_LEVELS - 1))
+#define BAND (1 << (VSM_MATCH_LEVELS - 1))
 
 void vsm_stereo_pyramid_init(struct vsm_stereo_pyramid *pyramid, int width, int height)
 {
-    *pyramid = (struct vsm_stereo_pyramid){.width = width, .height = height, .levels = 1};
-    while (width >> (pyramid->levels - 1) > COARSE && pyramid->levels < VSM_PYRAMID_LEVELS)
-        pyramid->levels++;
+    *pyramid = (struct vsm_stereo_pyramid){.width = width,
+                                           .height = height,
+                                           .levels = vsm_pixel_match_levels(width)};
 }
 
 /* Lays the planes out in memory, and counts the floats that they take; memory NULL: only counts. */
 static size_t lay_out(const struct vsm_stereo_pyramid *p, float *memory,
-                      struct vsm_disparity_match_plane planes[VSM_PYRAMID_LEVELS][VSM_PYRAMID_PLANES])
+                      struct vsm_disparity_match_plane planes[VSM_MATCH_LEVELS][VSM_PYRAMID_PLANES])
 {
     size_t at = 0;
 
     for (int level = 0; level < p->levels; level++) {
         const int w = p->width >> level, h = p->height >> level;
-        const int margin = w / VSM_PYRAMID_SHIFT + VSM_DISPARITY_MATCH_ROW + 16;
+        const int margin = vsm_pixel_match_margin(w);
         const size_t stride = (size_t)(w + 2 * margin), rows = (size_t)(h + 2 * margin);
 
         for (int k = 0; k < VSM_PYRAMID_PLANES; k++, at += stride * rows) {
@@ -86,7 +84,7 @@ static void halve_row(const struct vsm_disparity_match_plane *from,
     float *out = row_of(to, y);
 
     for (int x = 0; x < to->width; x++)
-        out[x] = 0.25f * (a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1]);
+        out[x] = vsm_pixel_match_halve(a[2 * x], a[2 * x + 1], b[2 * x], b[2 * x + 1]);
 }
 
 /* What is loaded into which planes, those of first to VSM_PYRAMID_WEIGHTS. */
@@ -107,7 +105,7 @@ static void load_row(const struct load *l, int plane, int y)
         return;
     }
     for (size_t x = 0; x < width; x++)
-        to[x] = 0.2126f * r[x] + 0.7152f * g[x] + 0.0722f * b[x];
+        to[x] = vsm_pixel_match_luma(r[x], g[x], b[x]);
 }
 
 /* A band's rows on all levels: those of a coarser one lie within it too. */

@@ -7,13 +7,9 @@
 #define VSM_STEREO_STEREO_PYRAMID_H
 
 #include "base/parallel.h"
+#include "pixel/match.h"
 #include "stereo/disparity.h"
 #include "stereo/disparity_match.h"
-
-#define VSM_PYRAMID_LEVELS 5 /* at most: 4096 to 256 */
-
-/* Largest shift across or down that the margins allow for, as a part of the width: 1 / 8. */
-#define VSM_PYRAMID_SHIFT 8
 
 enum vsm_stereo_pyramid_plane {
     VSM_PYRAMID_MASTER,
@@ -24,7 +20,7 @@ enum vsm_stereo_pyramid_plane {
 
 struct vsm_stereo_pyramid {
     int width, height, levels; /* level 0 is the grid itself */
-    struct vsm_disparity_match_plane planes[VSM_PYRAMID_LEVELS][VSM_PYRAMID_PLANES];
+    struct vsm_disparity_match_plane planes[VSM_MATCH_LEVELS][VSM_PYRAMID_PLANES];
 };
 
 /* Chooses the levels; planes have no memory yet. */

@@ -102,9 +102,9 @@ static void test_windows_at_the_margin(void)
     for (int i = 0; window && values && ones && i < 4; i++) {
         const int dx = sides[i][0], dy = sides[i][1];
         const int far = dx < 0 || dy < 0 ? MARGIN - REACH : 31 + MARGIN - REACH;
-        const struct vsm_disparity_match_place last = {dx ? dx * far : 16, dy ? dy * far : 16};
-        const struct vsm_disparity_match_place beyond = {last.x + dx, last.y + dy};
-        const struct vsm_disparity_match_place scored = {dx > 0 ? last.x - (ROW - 2 * REACH - 1) : last.x,
+        const struct vsm_match_place last = {dx ? dx * far : 16, dy ? dy * far : 16};
+        const struct vsm_match_place beyond = {last.x + dx, last.y + dy};
+        const struct vsm_match_place scored = {dx > 0 ? last.x - (ROW - 2 * REACH - 1) : last.x,
                                                          last.y};
 
         CHECK(!vsm_disparity_match_cut(&plane, beyond, &weights, last, REACH, 1, window));
@@ -297,13 +297,13 @@ static void test_sums_are_the_same_bits(void)
 
     if (!vsm_cpu_has_avx2())
         return;
-    for (int i = 0; i < VSM_DISPARITY_MATCH_ROW * VSM_DISPARITY_MATCH_ROW; i++) {
+    for (int i = 0; i < VSM_MATCH_ROW * VSM_MATCH_ROW; i++) {
         window.weight[i] = (float)(i * 7919 % 1000) / 999.0f;
         window.product[i] = (float)(i * 104729 % 2001) / 1000.0f - 1.0f;
     }
     for (int i = 0; i < 64 * 100; i++)
         picture[i] = (float)(i * 6151 % 4001) / 4000.0f;
-    for (int length = 8; length <= VSM_DISPARITY_MATCH_ROW; length += 8) {
+    for (int length = 8; length <= VSM_MATCH_ROW; length += 8) {
         window.step = length > 24 ? 2 : 1;
         window.row_count = length - 1;
         window.row_length = length;
