@@ -16,6 +16,8 @@
 #include "cuda/review.h"
 #include "cuda/stereo_match.h"
 #include "cuda/stereo_mend.h"
+#include "cuda/stereo_move.h"
+#include "cuda/stereo_sums.h"
 #include "cuda/tokens.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -390,6 +392,61 @@ int vsm_cuda_patches_small(const struct vsm_cuda_patches *patches, int64_t outpu
 int vsm_cuda_patches_depthwise(int64_t batch, int64_t height, int64_t width, int64_t channels, const void *x,
                                const void *weights, const void *bias, void *out,
                                struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_move_run(const struct vsm_cuda_stereo_move *move, const struct vsm_mend_grid *grid,
+                             struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_move_need(const float *own, const float *moved, const struct vsm_mend_grid *grid,
+                              uint8_t *need, struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+size_t vsm_cuda_stereo_sums_look_floats(int height)
+{
+    return 0;
+}
+
+int vsm_cuda_stereo_sums_look(const float *const rgb[2], int width, int height, float *looks,
+                              struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_sums_light(const struct vsm_disparity_map *map, const float *master, const float *slave,
+                               const struct vsm_mend_grid *grid, double *light,
+                               struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_sums_agree(const float *settled, const float *own, const struct vsm_mend_grid *grid,
+                               struct vsm_consistency_sums *sums, struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_sums_measure(const float *const own[2], const float *const settled[2],
+                                 const struct vsm_mend_grid *grid, struct vsm_mend_sums *cells,
+                                 struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_sums_means(const float *const alpha[2], const struct vsm_mend_grid *grid, float *means,
+                               struct vsm_cuda_stream *stream)
+{
+    return NO_CUDA;
+}
+
+int vsm_cuda_stereo_sums_cells(const float *plane, int width, const struct vsm_cell *cells, int count,
+                               float *sums, struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }
