@@ -49,8 +49,8 @@ static __global__ void __launch_bounds__(THREADS) measure_kernel(const struct vs
         return;
     mend.target[eye][at] = vsm_mend_is_quiet(&grid, mend.common[eye], x / grid.side, y / grid.side)
                                ? 0.0f /* most of an eye */
-                               : vsm_consensus_apart(mend.alpha[eye][at], mend.settled[eye][at], mend.common[eye],
-                                                     grid.columns, grid.rows, grid.side, x, y);
+                               : vsm_consensus_apart(&grid, mend.common[eye], mend.alpha[eye][at],
+                                                     mend.settled[eye][at], x, y);
 }
 
 /* A block's sums, in one fixed order; thread 0 has them. */

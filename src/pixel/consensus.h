@@ -3,7 +3,7 @@
 #define VSM_PIXEL_CONSENSUS_H
 
 #include "pixel/disparity.h"
-#include "pixel/pixel.h"
+#include "pixel/mend.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -27,7 +27,7 @@
 #define VSM_CONSENSUS_LEAST (-0.6f)
 #define VSM_CONSENSUS_MOST  1.5f
 
-/* Both eyes of a frame, by enum vsm_eye; planes of width * height. All borrowed. */
+/* Both eyes of a frame, by enum vsm_eye; planes of width * height. */
 struct vsm_consensus_eyes {
     const struct vsm_disparity_map *maps[2]; /* measured from each eye */
     const float *rgb[2];                     /* R, G, B planes in 0..1 */
@@ -37,14 +37,15 @@ struct vsm_consensus_eyes {
     int width, height;
 };
 
-/* The difference of alpha at pixel (x, y), as far as the share of its cell goes. */
-VSM_PIXEL float vsm_consensus_apart(float own, float settled, const float *share, int columns, int rows,
-                                    int side, int x, int y)
+/* The difference of alpha at pixel (x, y), as far as the share goes that its cell has. */
+VSM_PIXEL float vsm_consensus_apart(const struct vsm_mend_grid *grid, const float *share, float own,
+                                    float settled, int x, int y)
 {
     if (settled < 0.0f || settled == own)
         return 0.0f;
-    return (settled - own) * vsm_pixel_sample(share, columns, rows, ((float)x + 0.5f) / (float)side,
-                                              ((float)y + 0.5f) / (float)side);
+    return (settled - own) * vsm_pixel_sample(share, grid->columns, grid->rows,
+                                              ((float)x + 0.5f) / (float)grid->side,
+                                              ((float)y + 0.5f) / (float)grid->side);
 }
 
 /* Where three samples a pixel apart lie along one direction: between which pixels, and how far, as of

@@ -1,7 +1,5 @@
 #include "stereo/consensus.h"
 
-#include "pixel/pixel.h"
-
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,24 +7,6 @@
 
 #define ROWS 16    /* for one call of a worker */
 #define STEP 0.25f /* most by which a share moves in a frame */
-#define LOST 1.0f  /* grid pixels between there and back: not the same point */
-
-/* Pictures' colours differ by this part: from the first on points count less, from twice that not at all.
- * DARK is added to what it is a part of, for the noise of dark places. */
-#define UNLIKE 0.07f
-#define DARK   0.1f
-
-/* An eye's way is as long as half its difference, but no longer than this many times the other's. */
-#define MORE 8.0f
-
-/* Pixels of 3 x 3 that differ to the same side: a half of a plane has 6 at its border, a line 3. */
-#define WIDE 5
-
-/* How much larger one eye sees a surface than the other: its measure's reach in pixels, and
- * bounds, as change of shift. */
-#define REACH 2.0f
-#define LEAST (-0.6f)
-#define MOST  1.5f
 
 /* Best confidence and mean alpha among a cell and its neighbours in both eyes. Chosen with the scenes of
  * tools/truth_scenes.h at a grid of 512: the first keeps shifts that are only filled in from mixing people
@@ -72,7 +52,8 @@ static bool agrees(const struct vsm_disparity_map *map, int here, const struct v
     const int to_x = there % map->columns, to_y = there / map->columns;
     float confidence = 0.0f, people = 0.0f;
 
-    if (!other->cells[there].known || fabsf(other->cells[there].du + map->cells[here].du) > LOST)
+    if (!other->cells[there].known ||
+        fabsf(other->cells[there].du + map->cells[here].du) > VSM_CONSENSUS_LOST)
         return false;
     look_round(map, x, y, &confidence, &people);
     look_round(other, to_x, to_y, &confidence, &people);
@@ -119,37 +100,22 @@ static int rows_of(const struct search *s, int index)
     return (index + 1) * ROWS < s->eyes->height ? ROWS : s->eyes->height - index * ROWS;
 }
 
-/* Whether a cell gives way nowhere: its share and its neighbours' are none. */
-static bool is_quiet(const struct vsm_disparity_map *map, const float *share, int column, int row)
-{
-    for (int k = 0; k < 9; k++) {
-        const int x = column + k % 3 - 1, y = row + k / 3 - 1;
-
-        if (cell_at(map, x, y) && share[y * map->columns + x] > 0.0f)
-            return false;
-    }
-    return true;
-}
-
 /* Within one row of a cell. */
 static void measure_span(const struct search *s, int eye, int y, int x0, int x1)
 {
     const struct vsm_disparity_map *map = s->eyes->maps[eye];
+    const struct vsm_mend_grid grid = {s->eyes->width, s->eyes->height, map->side, map->columns, map->rows};
     const float *share = s->consensus->share[eye];
     const size_t row = (size_t)y * (size_t)s->eyes->width;
     const float *own = s->eyes->own[eye] + row, *settled = s->eyes->settled[eye] + row;
     float *apart = s->apart[eye] + row;
 
-    memset(apart + x0, 0, (size_t)(x1 - x0) * sizeof(*apart));
-    if (is_quiet(map, share, x0 / map->side, y / map->side)) /* most of an eye */
+    if (vsm_mend_is_quiet(&grid, share, x0 / map->side, y / map->side)) { /* most of an eye */
+        memset(apart + x0, 0, (size_t)(x1 - x0) * sizeof(*apart));
         return;
-    for (int x = x0; x < x1; x++) {
-        if (settled[x] < 0.0f || settled[x] == own[x])
-            continue;
-        apart[x] = (settled[x] - own[x]) * vsm_pixel_sample(share, map->columns, map->rows,
-                                                            ((float)x + 0.5f) / (float)map->side,
-                                                            ((float)y + 0.5f) / (float)map->side);
     }
+    for (int x = x0; x < x1; x++)
+        apart[x] = vsm_consensus_apart(&grid, share, own[x], settled[x], x, y);
 }
 
 static void measure_row(const struct search *s, int eye, int y)
@@ -158,124 +124,6 @@ static void measure_row(const struct search *s, int eye, int y)
 
     for (int x = 0; x < width; x += side)
         measure_span(s, eye, y, x, x + side < width ? x + side : width);
-}
-
-/* Where three samples a pixel apart lie along one direction: between which pixels, and how far, as of
- * vsm_pixel_sample(). */
-struct taps {
-    int low[3], high[3];
-    float part[3];
-};
-
-static struct taps taps_round(float centre, int extent)
-{
-    struct taps t;
-
-    for (int k = 0; k < 3; k++) {
-        const float at = centre + (float)(k - 1) - 0.5f;
-        const float f = at > 0.0f ? (at < (float)(extent - 1) ? at : (float)(extent - 1)) : 0.0f;
-
-        t.low[k] = (int)f;
-        t.high[k] = t.low[k] + 1 < extent ? t.low[k] + 1 : t.low[k];
-        t.part[k] = f - (float)t.low[k];
-    }
-    return t;
-}
-
-static float mean_round(const float *plane, int width, const struct taps *across, const struct taps *down)
-{
-    float sum = 0.0f;
-
-    for (int j = 0; j < 3; j++) {
-        const float *top = plane + (ptrdiff_t)down->low[j] * width, v = down->part[j];
-        const float *bottom = plane + (ptrdiff_t)down->high[j] * width;
-
-        for (int i = 0; i < 3; i++) {
-            const int x0 = across->low[i], x1 = across->high[i];
-            const float u = across->part[i];
-
-            sum += (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
-        }
-    }
-    return sum / 9.0f;
-}
-
-/* The same where all parts are none: round a pixel's middle. */
-static float mean_beside(const float *plane, int width, const struct taps *across, const struct taps *down)
-{
-    float sum = 0.0f;
-
-    for (int j = 0; j < 3; j++) {
-        for (int i = 0; i < 3; i++)
-            sum += plane[(ptrdiff_t)down->low[j] * width + across->low[i]];
-    }
-    return sum / 9.0f;
-}
-
-/* 1 where both pictures show the same colour, 0 where they show different things. (x, y) is a
- * pixel's middle. */
-static float alike(const struct vsm_consensus_eyes *eyes, int eye, float x, float y, float du, float dv)
-{
-    const size_t plane = (size_t)eyes->width * (size_t)eyes->height;
-    const struct taps across = taps_round(x, eyes->width), down = taps_round(y, eyes->height);
-    const struct taps to_across = taps_round(x + du, eyes->width), to_down = taps_round(y + dv, eyes->height);
-    float unlike = 0.0f;
-
-    for (size_t c = 0; c < 3; c++) {
-        const float here =
-            eyes->gain[eye][c] * mean_beside(eyes->rgb[eye] + c * plane, eyes->width, &across, &down);
-        const float there = mean_round(eyes->rgb[!eye] + c * plane, eyes->width, &to_across, &to_down);
-
-        unlike += fabsf(here - there) / (DARK + fmaxf(here, there));
-    }
-    return fminf(fmaxf(2.0f - unlike / (3.0f * UNLIKE), 0.0f), 1.0f);
-}
-
-/* This eye's part of the way to their common value, so that both give way by as much in all: dx pixels here
- * are (1 + change) dx there. */
-static float part_of_way(const struct vsm_disparity_map *map, float x, float y)
-{
-    float before, after, change, v;
-
-    if (!vsm_disparity_map_at(map, x - REACH, y, &before, &v) ||
-        !vsm_disparity_map_at(map, x + REACH, y, &after, &v))
-        return 0.5f;
-    change = fminf(fmaxf((after - before) / (2.0f * REACH), LEAST), MOST);
-    return (1.0f + change) / (2.0f + change);
-}
-
-/* Whether the eye differs to the same side over some area round a place: slivers are borders
- * that are not exact. */
-static bool is_wide(const struct vsm_consensus_eyes *eyes, const float *apart, float x, float y, float sign)
-{
-    const int px = (int)x, py = (int)y;
-    int count = 0;
-
-    for (int k = 0; k < 9; k++) {
-        const int i = px + k % 3 - 1, j = py + k / 3 - 1;
-
-        if (i >= 0 && j >= 0 && i < eyes->width && j < eyes->height)
-            count += apart[(size_t)j * (size_t)eyes->width + (size_t)i] * sign > 0.0f;
-    }
-    return count >= WIDE;
-}
-
-/* What to add at a place where the eyes are `apart`. */
-static float step_at(const struct search *s, int eye, float x, float y, float apart)
-{
-    const struct vsm_consensus_eyes *eyes = s->eyes;
-    float du, dv, back_u, back_v, there, both;
-
-    if (!vsm_disparity_map_at(eyes->maps[eye], x, y, &du, &dv) ||
-        !vsm_disparity_map_at(eyes->maps[!eye], x + du, y + dv, &back_u, &back_v) ||
-        fabsf(back_u + du) > LOST || fabsf(back_v + dv) > LOST)
-        return 0.0f;
-    there = -MORE * vsm_pixel_sample(s->apart[!eye], eyes->width, eyes->height, x + du, y + dv);
-    both = apart > 0.0f ? fmaxf(fminf(apart, there), 0.0f) : fminf(fmaxf(apart, there), 0.0f);
-    if (both == 0.0f || !is_wide(eyes, s->apart[eye], x, y, both) ||
-        !is_wide(eyes, s->apart[!eye], x + du, y + dv, -both))
-        return 0.0f;
-    return both * alike(eyes, eye, x, y, du, dv) * part_of_way(eyes->maps[eye], x, y);
 }
 
 static void measure_rows(void *context, int index, int worker)
@@ -295,15 +143,16 @@ static void step_rows(void *context, int index, int worker)
     struct search *s = context;
     const size_t width = (size_t)s->eyes->width, from = (size_t)index * ROWS * width;
     const size_t end = from + (size_t)rows_of(s, index) * width;
+    const float *const apart[2] = {s->apart[0], s->apart[1]};
     struct sums sums = {0};
 
     (void)worker;
     for (int eye = 0; eye < 2; eye++) {
         for (size_t i = from; i < end; i++) {
-            const float apart = s->apart[eye][i];
-            const float step =
-                apart == 0.0f ? 0.0f
-                              : step_at(s, eye, (float)(i % width) + 0.5f, (float)(i / width) + 0.5f, apart);
+            const float step = apart[eye][i] == 0.0f
+                                   ? 0.0f
+                                   : vsm_consensus_step(s->eyes, apart, eye, (float)(i % width) + 0.5f,
+                                                        (float)(i / width) + 0.5f);
 
             s->steps[eye][i] = step;
             if (step > 0.0f)
@@ -340,8 +189,8 @@ static void balance(struct search *s, int calls)
             gained += s->sums[i].gained[eye];
             lost += s->sums[i].lost[!eye];
         }
-        s->gains[eye] = gained > lost ? (float)(lost / gained) : 1.0f;
-        s->losses[!eye] = lost > gained ? (float)(gained / lost) : 1.0f;
+        s->gains[eye] = vsm_consensus_remaining(gained, lost);
+        s->losses[!eye] = vsm_consensus_remaining(lost, gained);
     }
 }
 

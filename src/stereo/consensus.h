@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/parallel.h"
 #include "base/status.h"
+#include "pixel/consensus.h"
 #include "stereo/disparity.h"
 
 #include <stdint.h>
@@ -27,16 +28,6 @@
 struct vsm_consensus {
     float share[2][VSM_CONSENSUS_CELLS]; /* of the way to the common value, 0..1 */
     uint32_t frames;
-};
-
-/* Both eyes of a frame, by enum vsm_eye; planes of width * height. All borrowed. */
-struct vsm_consensus_eyes {
-    const struct vsm_disparity_map *maps[2]; /* measured from each eye */
-    const float *rgb[2];                     /* R, G, B planes in 0..1 */
-    const float *own[2],
-        *settled[2];  /* alpha, and the other eye's (stereo/transfer.h); negative: not known */
-    float gain[2][3]; /* the other eye's light over this one's, R, G, B as coded */
-    int width, height;
 };
 
 /* Decides for both eyes; `mended[eye]`, a cell each, is what is taken from the other eye anyway

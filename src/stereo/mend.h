@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/parallel.h"
 #include "base/status.h"
+#include "pixel/mend.h"
 #include "stereo/disparity.h"
 
 #include <stdbool.h>
@@ -46,11 +47,6 @@ struct vsm_mend_eye {
  * (stereo/consensus.h), to be added to the alpha. */
 struct vsm_mend_planes {
     float *alpha, *target, *weight;
-};
-
-/* The cells of a grid, as in struct vsm_disparity_map. */
-struct vsm_mend_grid {
-    int width, height, side, columns, rows;
 };
 
 /* Decides for eye 0 or 1; its mend->share is the answer. Returns the mean share over what people the eyes
