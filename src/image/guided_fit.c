@@ -1,10 +1,10 @@
 #include "image/guided_fit.h"
 
+#include "pixel/guided_fit.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-
-#define EPS 1e-5f
 
 /* Rows for one call of a worker, and columns at a time: all sums of a tile stay in the first-level cache. */
 #define BAND 16
@@ -28,7 +28,7 @@ struct tile {
     float share[TILE]; /* 1 / number of cells inside the picture */
 };
 
-/* The guide is centred on grey: that changes nothing but the rounding of small differences of squares. */
+/* Colours' guides are centred on grey as alpha's is. */
 static void fill_row(const struct job *job, int channel, int row, int from, int count, float *x, float *y)
 {
     const size_t plane = (size_t)job->width * (size_t)job->height;
@@ -41,7 +41,7 @@ static void fill_row(const struct job *job, int channel, int row, int from, int 
             x[i] = one[i] - 0.5f;
     } else {
         for (int i = 0; i < count; i++)
-            x[i] = (r[i] + g[i] + b[i]) * (1.0f / 3.0f) - 0.5f;
+            x[i] = vsm_guided_fit_grey(r[i], g[i], b[i]);
     }
 }
 
@@ -72,29 +72,26 @@ static void fill_tile(const struct job *job, struct tile *t, int channel, int ro
 static void sum_columns(struct tile *t)
 {
     for (int i = 0; i < SPAN; i++) {
-        const float x0 = t->x[0][i], x1 = t->x[1][i], x2 = t->x[2][i];
-        const float y0 = t->y[0][i], y1 = t->y[1][i], y2 = t->y[2][i];
+        const struct vsm_guided_fit_sums sums =
+            vsm_guided_fit_column(t->x[0][i], t->x[1][i], t->x[2][i], t->y[0][i], t->y[1][i], t->y[2][i]);
 
-        t->sum_x[i] = x0 + x1 + x2;
-        t->sum_y[i] = y0 + y1 + y2;
-        t->sum_xy[i] = x0 * y0 + x1 * y1 + x2 * y2;
-        t->sum_xx[i] = x0 * x0 + x1 * x1 + x2 * x2;
+        t->sum_x[i] = sums.x;
+        t->sum_y[i] = sums.y;
+        t->sum_xy[i] = sums.xy;
+        t->sum_xx[i] = sums.xx;
     }
+}
+
+static struct vsm_guided_fit_sums sums_at(const struct tile *t, int i)
+{
+    return (struct vsm_guided_fit_sums){t->sum_x[i], t->sum_y[i], t->sum_xy[i], t->sum_xx[i]};
 }
 
 static void fit_tile(const struct tile *t, int count, float *restrict slope, float *restrict offset)
 {
-    for (int i = 0; i < count; i++) {
-        const float share = t->share[i];
-        const float x = (t->sum_x[i] + t->sum_x[i + 1] + t->sum_x[i + 2]) * share;
-        const float y = (t->sum_y[i] + t->sum_y[i + 1] + t->sum_y[i + 2]) * share;
-        const float xy = (t->sum_xy[i] + t->sum_xy[i + 1] + t->sum_xy[i + 2]) * share;
-        const float xx = (t->sum_xx[i] + t->sum_xx[i + 1] + t->sum_xx[i + 2]) * share;
-        const float a = (xy - x * y) / (xx - x * x + EPS);
-
-        slope[i] = a;
-        offset[i] = y - a * (x + 0.5f);
-    }
+    for (int i = 0; i < count; i++)
+        vsm_guided_fit_line(sums_at(t, i), sums_at(t, i + 1), sums_at(t, i + 2), t->share[i], &slope[i],
+                            &offset[i]);
 }
 
 static bool is_wanted(const float *weight, int count)
