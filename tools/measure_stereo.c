@@ -16,6 +16,7 @@
 #include "media/still.h"
 #include "stages/matte_stage.h"
 #include "stages/stereo_manager.h"
+#include "stereo/transfer.h"
 #include "tools/metrics.h"
 #include "tools/truth_film.h"
 
@@ -179,38 +180,24 @@ static void put(struct vsm_image *image, int x, int y, float r, float g, float b
 /* The left matte moved into the right eye, as the mattes were given out. */
 static int move_left(const struct options *o, float *alpha[2], const float *const rgb[2], float *moved)
 {
-    struct vsm_stereo_pair_options options = {.baseline = VSM_TRUTH_FILM_BASELINE, .threshold = o->threshold};
-    const struct vsm_stereo_pair_frame frame = {.rgb = {rgb[0], rgb[1]}, .alpha = {alpha[0], alpha[1]}};
-    struct vsm_stereo_pair_look *look = vsm_mem_alloc("stereo pair", 1, sizeof(*look));
-    struct vsm_stereo_pair *pair = NULL;
-    void *lent = NULL;
-    int status = look ? VSM_OK : VSM_E_NOMEM;
+    const struct vsm_view view = {.source = {0, 0, o->eye, o->eye}, .width = o->eye, .height = o->eye};
+    const struct vsm_disparity_picture left = {rgb[0], alpha[0]}, right = {rgb[1], alpha[1]};
+    const struct vsm_disparity_search search = {.both_ways = true};
+    struct vsm_disparity_options options = {.baseline = VSM_TRUTH_FILM_BASELINE};
+    struct vsm_disparity_map *map = vsm_mem_alloc("stereo map", 1, sizeof(*map));
+    struct vsm_disparity *disparity = NULL;
+    struct vsm_view_map eye;
+    int status = map ? vsm_view_map_init(&eye, &view) : VSM_E_NOMEM;
 
-    for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
-        const struct vsm_view view = {.eye = (enum vsm_eye)eye,
-                                      .source = {eye * o->eye, 0, o->eye, o->eye},
-                                      .width = o->eye,
-                                      .height = o->eye};
-
-        status = vsm_view_map_init(&options.views[eye], &view);
-    }
+    options.view = &eye;
     if (status == VSM_OK)
-        status = vsm_stereo_pair_create(&options, &pair);
-    if (status == VSM_OK && !(lent = vsm_mem_alloc("stereo pair", 1, vsm_stereo_pair_bytes(pair))))
-        status = VSM_E_NOMEM;
-    if (status == VSM_OK &&
-        !(look->planes = vsm_mem_alloc("stereo pair", vsm_stereo_pair_look_floats(pair), sizeof(float))))
-        status = VSM_E_NOMEM;
+        status = vsm_disparity_create(&options, &disparity);
     if (status == VSM_OK) {
-        vsm_stereo_pair_lend(pair, lent);
-        vsm_stereo_pair_look(pair, &frame, look);
-        memcpy(moved, look->moved[1], pixels_of(o) * sizeof(float));
+        vsm_disparity_measure(disparity, &left, &right, &search, map);
+        vsm_transfer_alpha(map, alpha[0], alpha[1], o->eye, o->eye, moved, NULL);
     }
-    vsm_stereo_pair_destroy(pair);
-    if (look)
-        vsm_mem_free(look->planes);
-    vsm_mem_free(look);
-    vsm_mem_free(lent);
+    vsm_disparity_destroy(disparity);
+    vsm_mem_free(map);
     return status;
 }
 

@@ -5,10 +5,10 @@
  * (leaks show there).
  *
  *   bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] [interval FRAMES]
- *                    [flight FRAMES] [threads COUNT] [look COUNT] [detect COUNT]
+ *                    [flight FRAMES] [threads COUNT] [detect COUNT]
  *
  * interval: between two looks for people; flight: most frames between the file and the end, 0 without a
- * limit; threads: for people and mending, as many as that; look: for comparing, 0: in the stage that mends;
+ * limit; threads: for people and mending, as many as that;
  * detect: for the detector's network on the CPU, 0 (as jobs have it): on the GPU. */
 #include "app/gpu_plan.h"
 #include "base/clock.h"
@@ -33,7 +33,7 @@
 struct arguments {
     const char *model, *input, *detector; /* detector NULL: nobody is looked for */
     int64_t frames;
-    int grid, interval, flight, threads, look, detecting;
+    int grid, interval, flight, threads, detecting;
     bool software;
 };
 
@@ -127,7 +127,6 @@ struct line {
     struct vsm_people_stage *people;
     struct vsm_stereo_manager *stereo;
     struct vsm_device_review *review;
-    bool looks; /* by a stage of its own */
 };
 
 static void create_people(struct line *line, const struct vsm_rect eyes[2], const struct vsm_view views[2],
@@ -153,9 +152,6 @@ static void create_people(struct line *line, const struct vsm_rect eyes[2], cons
     check(vsm_stereo_manager_create(&stereo, &line->stereo));
     review.stereo = line->stereo;
     review.pool = line->pool;
-    review.look_threads = arguments->look;
-    review.hurry = true;
-    line->looks = arguments->look > 0;
     check(vsm_device_review_create(&review, &line->review));
     vsm_gpu_refine_stage_set_review(line->refine, line->review);
 }
@@ -223,8 +219,6 @@ static int describe(const struct line *line, struct stream *s, struct vsm_stage 
     if (line->people)
         stages[count++] = vsm_people_stage_describe(line->people);
     stages[count++] = vsm_gpu_stage_describe(line->gpu);
-    if (line->looks)
-        stages[count++] = vsm_gpu_refine_stage_describe_compare(line->refine);
     stages[count++] = vsm_gpu_refine_stage_describe(line->refine);
     stages[count++] = vsm_gpu_refine_stage_describe_download(line->refine);
     stages[count++] = (struct vsm_stage){.name = "drop", .self = s, .run = drop_frame};
@@ -256,7 +250,7 @@ static void print(const struct stream *s, struct vsm_runner *runner, uint64_t st
 
 static bool parse(int argc, char **argv, struct arguments *a)
 {
-    *a = (struct arguments){.interval = 8, .flight = -1, .look = VSM_GPU_PLAN_THREADS};
+    *a = (struct arguments){.interval = 8, .flight = -1};
     if (argc < 5)
         return false;
     a->model = argv[1];
@@ -272,8 +266,6 @@ static bool parse(int argc, char **argv, struct arguments *a)
             a->interval = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "threads") == 0)
             a->threads = atoi(argv[++i]);
-        else if (i + 1 < argc && strcmp(argv[i], "look") == 0)
-            a->look = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "detect") == 0)
             a->detecting = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(argv[i], "flight") == 0)
@@ -304,7 +296,7 @@ int main(int argc, char **argv)
     if (!usable) {
         fprintf(stderr,
                 "usage: bench_gpu_stream MODEL.json INPUT FRAMES GRID [software] [people DETECTOR.json] "
-                "[interval FRAMES] [flight FRAMES] [threads COUNT] [look COUNT] [detect COUNT]\n");
+                "[interval FRAMES] [flight FRAMES] [threads COUNT] [detect COUNT]\n");
         return 1;
     }
     check(vsm_video_reader_open(a.input, &reading, &s.reader));

@@ -101,6 +101,7 @@ static int look_at(struct look *look, const struct vsm_image *image, struct vsm_
     const struct vsm_disparity_picture left = {look->rgb[0], look->ones}, right = {look->rgb[1], look->ones};
     const struct vsm_disparity_search search = {
         .pitch = vsm_alignment_judge(alignment, look->views[0].height).pitch, .both_ways = true};
+    double light[2][3];
     int status = VSM_OK;
 
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++)
@@ -108,7 +109,10 @@ static int look_at(struct look *look, const struct vsm_image *image, struct vsm_
     if (status != VSM_OK)
         return status;
     vsm_disparity_measure(look->disparity, &left, &right, &search, &look->map);
-    vsm_alignment_add(alignment, look->disparity, &look->map, &search, &left, &right, NULL);
+    vsm_alignment_add(alignment, look->disparity, &look->map, &search);
+    vsm_alignment_light(&look->map, look->rgb[0], look->rgb[1], look->views[0].width, look->views[0].height,
+                        light, look->pool);
+    vsm_alignment_add_light(alignment, light);
     return VSM_OK;
 }
 

@@ -6,14 +6,13 @@
 #include "nn/session.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 /* Measured: bench_gpu_frame prints the network's memory, which is proportional to the cells. */
 #define NETWORK_BYTES_PER_CELL 612
 
 /* The decoder on the device has a fixed set of pictures: media/device_decode.h. */
 #define DEVICE_BUFFER_FRAMES 1
-#define HOST_BUFFER_FRAMES   (VSM_DEVICE_REVIEW_AHEAD - 3)
+#define HOST_BUFFER_FRAMES   3
 
 _Static_assert(2 * HOST_BUFFER_FRAMES + 2 < VSM_REPAIR_DELAY_FRAMES,
                "two queues and two stages from the network to a decision about its states");
@@ -201,27 +200,17 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stage
     return status;
 }
 
-/* Whether the threads of both halves of comparing find a processor each, and the other stages some too:
- * processing.threads may be more than there are. */
-static bool may_hurry(int threads)
-{
-    return threads > 2 * VSM_GPU_PLAN_THREADS && sysconf(_SC_NPROCESSORS_ONLN) > 2 * VSM_GPU_PLAN_THREADS;
-}
-
 int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
                             struct vsm_parallel *pool, struct vsm_gpu_stages *stages)
 {
     struct vsm_device_review_options options = {.select = plan->people.kind != VSM_PEOPLE_ALL,
                                                 .stereo = stereo,
-                                                .pool = pool,
-                                                .look_threads = vsm_parallel_threads(pool),
-                                                .hurry = may_hurry(plan->threads)};
+                                                .pool = pool};
     int status = stereo ? vsm_repair_delay_create(&stages->repairs) : VSM_OK;
 
     options.repairs = stages->repairs;
     if (status == VSM_OK)
         status = vsm_device_review_create(&options, &stages->review);
-    stages->compares = stereo != NULL;
     if (status == VSM_OK)
         vsm_gpu_refine_stage_set_review(stages->refine, stages->review);
     vsm_gpu_stage_set_repairs(stages->network, stages->repairs);
@@ -248,8 +237,6 @@ int vsm_gpu_plan_describe_stages(const struct vsm_gpu_stages *stages, struct vsm
     if (people)
         described[count++] = vsm_people_stage_describe(people);
     described[count++] = vsm_gpu_stage_describe(stages->network);
-    if (stages->compares)
-        described[count++] = vsm_gpu_refine_stage_describe_compare(stages->refine);
     described[count++] = vsm_gpu_refine_stage_describe(stages->refine);
     described[count++] = vsm_gpu_refine_stage_describe_download(stages->refine);
     return count;

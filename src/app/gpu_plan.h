@@ -32,8 +32,8 @@ int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells);
 #define VSM_GPU_PLAN_THREADS 6
 struct vsm_parallel *vsm_gpu_plan_create_pool(int threads) VSM_NODISCARD;
 
-/* Most frames in a queue: the decoder on the device has a fixed set of pictures, comparing the eyes room for
- * VSM_DEVICE_REVIEW_AHEAD frames: one in either stage of it, one that waits to be queued, and the queue. */
+/* Most frames in a queue: the decoder on the device has a fixed set of pictures, and repairs of states are due
+ * soon (stages/repair_delay.h). */
 int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan);
 
 /* The stages of a job with plan->gpu, between reading and writing; all NULL otherwise. */
@@ -42,7 +42,6 @@ struct vsm_gpu_stages {
     struct vsm_gpu_stage *network;
     struct vsm_device_review *review; /* NULL: nothing of a frame is looked at on the host */
     struct vsm_repair_delay *repairs; /* from the review to the network; NULL: the eyes are not compared */
-    bool compares;                    /* the review compares the eyes, in a stage of its own */
     struct vsm_gpu_refine_stage *refine;
 };
 
@@ -56,7 +55,7 @@ int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manag
                             struct vsm_parallel *pool, struct vsm_gpu_stages *stages) VSM_NODISCARD;
 
 /* In the pipeline's order, with `people` where it belongs (NULL: without). Returns their number, at most
- * 6. */
+ * 5. */
 int vsm_gpu_plan_describe_stages(const struct vsm_gpu_stages *stages, struct vsm_people_stage *people,
                                  struct vsm_stage *described);
 

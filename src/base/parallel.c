@@ -3,7 +3,6 @@
 #include "base/mem.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -20,10 +19,9 @@ struct vsm_parallel {
     bool quit;
     /* A thread that joins looks at `open` afterwards, and a caller that closes at `joined` afterwards: what
      * follows them does not change while somebody is in. */
-    atomic_bool open;   /* threads may still join the loop */
-    atomic_int joined;  /* threads in it */
-    atomic_ulong loop;  /* number of the current loop */
-    atomic_int hurried; /* who wants threads to stay awake */
+    atomic_bool open;  /* threads may still join the loop */
+    atomic_int joined; /* threads in it */
+    atomic_ulong loop; /* number of the current loop */
     int count;
     void (*body)(void *context, int index, int worker);
     void *context;
@@ -38,17 +36,6 @@ static void run_loop(struct vsm_parallel *pool, int worker)
 
     while ((index = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed)) < pool->count)
         pool->body(pool->context, index, worker);
-}
-
-/* One round of waiting without sleep. */
-static void look_again(unsigned round)
-{
-    if (round % 256 == 255)
-        sched_yield();
-#if defined(__x86_64__)
-    else
-        __builtin_ia32_pause();
-#endif
 }
 
 static bool is_new(const struct vsm_parallel *pool, unsigned long seen)
@@ -79,10 +66,8 @@ static void *worker_main(void *argument)
     bool quit = false;
 
     while (!quit) {
-        for (unsigned i = 0; atomic_load(&pool->hurried) > 0 && !is_new(pool, seen); i++)
-            look_again(i);
         pthread_mutex_lock(&pool->lock);
-        while (!pool->quit && !is_new(pool, seen) && atomic_load(&pool->hurried) == 0)
+        while (!pool->quit && !is_new(pool, seen))
             pthread_cond_wait(&pool->start, &pool->lock);
         quit = pool->quit;
         pthread_mutex_unlock(&pool->lock);
@@ -111,7 +96,6 @@ struct vsm_parallel *vsm_parallel_create(int threads)
     atomic_init(&pool->next, 0);
     atomic_init(&pool->loop, 0);
     atomic_init(&pool->joined, 0);
-    atomic_init(&pool->hurried, 0);
     atomic_init(&pool->open, false);
     for (int i = 0; i < threads - 1; i++) {
         struct worker *worker = &pool->workers[i];
@@ -135,7 +119,6 @@ void vsm_parallel_destroy(struct vsm_parallel *pool)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->quit = true;
-    atomic_store(&pool->hurried, 0);
     pthread_cond_broadcast(&pool->start);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < pool->started; i++)
@@ -152,26 +135,8 @@ int vsm_parallel_threads(const struct vsm_parallel *pool)
     return pool ? pool->started + 1 : 1;
 }
 
-void vsm_parallel_hurry(struct vsm_parallel *pool)
-{
-    if (!pool)
-        return;
-    pthread_mutex_lock(&pool->lock);
-    if (atomic_fetch_add(&pool->hurried, 1) == 0)
-        pthread_cond_broadcast(&pool->start);
-    pthread_mutex_unlock(&pool->lock);
-}
-
-void vsm_parallel_rest(struct vsm_parallel *pool)
-{
-    if (pool)
-        atomic_fetch_sub(&pool->hurried, 1);
-}
-
 static void await_end(struct vsm_parallel *pool)
 {
-    for (unsigned i = 0; atomic_load(&pool->hurried) > 0 && atomic_load(&pool->joined) > 0; i++)
-        look_again(i);
     pthread_mutex_lock(&pool->lock);
     while (atomic_load(&pool->joined) > 0)
         pthread_cond_wait(&pool->finished, &pool->lock);
@@ -183,7 +148,7 @@ static void open_loop(struct vsm_parallel *pool)
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_add(&pool->loop, 1);
     atomic_store(&pool->open, true);
-    for (int i = 0; i < pool->started && i < pool->count - 1 && atomic_load(&pool->hurried) == 0; i++)
+    for (int i = 0; i < pool->started && i < pool->count - 1; i++)
         pthread_cond_signal(&pool->start);
     pthread_mutex_unlock(&pool->lock);
 }

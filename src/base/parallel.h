@@ -17,18 +17,11 @@ struct vsm_parallel;
  * failure (message set). */
 struct vsm_parallel *vsm_parallel_create(int threads) VSM_NODISCARD;
 
-/* Ends the threads, also those that are kept awake. NULL is allowed. No loop may be running. */
+/* Ends the threads. NULL is allowed. No loop may be running. */
 void vsm_parallel_destroy(struct vsm_parallel *pool);
 
 /* The number of workers; 1 for NULL. */
 int vsm_parallel_threads(const struct vsm_parallel *pool);
-
-/* Between these the threads stay awake and look for loops all the time, so that many short ones follow each
- * other without wake-ups, which take longer than the loops on some virtual machines; so do callers that wait
- * for them. For a moment's work where processors are to spare: threads that find nothing give way to others,
- * but rest only after the end. May be nested. NULL is allowed. */
-void vsm_parallel_hurry(struct vsm_parallel *pool);
-void vsm_parallel_rest(struct vsm_parallel *pool);
 
 /* Calls body(context, index, worker) for every index in 0..count-1, in any order, each once, and returns
  * when all have returned. worker is in 0..threads-1 and no two running bodies share it. The caller works

@@ -7,36 +7,10 @@
 #include "image/coefficients.h"
 #include "people/gate.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #define BANDS 64 /* of a view, for one call of a worker each */
-
-/* Room for a look's planes, of grids of so many cells. */
-struct room {
-    struct room *next;
-    size_t cells;
-    float planes[];
-};
-
-/* A look on its way from one thread to the other. */
-struct ahead {
-    int64_t seq;
-    struct vsm_stereo_look look;
-    struct room *room;
-};
-
-/* What only the thread that looks uses. */
-struct looking {
-    struct vsm_parallel *pool;
-    struct vsm_stereo_manager
-        *twin;              /* made at the first frame, when the manager knows where the job begins */
-    struct vsm_frame frame; /* as below */
-    struct ahead ahead[VSM_DEVICE_REVIEW_AHEAD];
-    pthread_mutex_t lock; /* of what either thread changes: */
-    struct room *free;
-};
 
 /* One view's gate, on the grid that it had last. */
 struct closing {
@@ -49,49 +23,15 @@ struct vsm_device_review {
     struct vsm_device_review_options options;
     struct vsm_matte_review stereo; /* run NULL: none */
     struct closing closing[VSM_MAX_VIEWS];
-    struct vsm_frame frame;  /* the frame in hand, with maps on the host */
-    void *scratch;           /* keeps what comparing lends from going back to the system after every frame */
-    struct looking *looking; /* NULL: the run looks too */
-    atomic_uint_fast64_t look_ns, run_ns; /* of the last frame */
+    struct vsm_frame frame; /* the frame in hand, with maps on the host */
+    void *scratch;          /* keeps what comparing takes from going back to the system after every frame */
+    atomic_uint_fast64_t run_ns; /* of the last frame */
 };
-
-static int create_looking(struct vsm_device_review *r)
-{
-    struct looking *l = vsm_mem_alloc("device review", 1, sizeof(*l));
-
-    r->looking = l;
-    if (!l)
-        return VSM_E_NOMEM;
-    pthread_mutex_init(&l->lock, NULL);
-    for (int i = 0; i < VSM_DEVICE_REVIEW_AHEAD; i++)
-        l->ahead[i].seq = -1;
-    l->pool = vsm_parallel_create(r->options.look_threads);
-    return l->pool ? VSM_OK : VSM_E_NOMEM;
-}
 
 static void drop_maps(struct vsm_frame *frame)
 {
     for (int i = 0; i < VSM_MAX_VIEWS; i++)
         vsm_tensor_unref(&frame->mattes[i].coefficients);
-}
-
-static void destroy_looking(struct looking *l)
-{
-    if (!l)
-        return;
-    vsm_stereo_manager_destroy(l->twin);
-    vsm_parallel_destroy(l->pool);
-    drop_maps(&l->frame);
-    for (int i = 0; i < VSM_DEVICE_REVIEW_AHEAD; i++)
-        vsm_mem_free(l->ahead[i].room);
-    while (l->free) {
-        struct room *next = l->free->next;
-
-        vsm_mem_free(l->free);
-        l->free = next;
-    }
-    pthread_mutex_destroy(&l->lock);
-    vsm_mem_free(l);
 }
 
 int vsm_device_review_create(const struct vsm_device_review_options *options,
@@ -105,10 +45,8 @@ int vsm_device_review_create(const struct vsm_device_review_options *options,
     r->options = *options;
     if (options->stereo)
         r->stereo = vsm_stereo_manager_review(options->stereo);
-    if (options->stereo && options->look_threads)
-        status = create_looking(r);
     r->scratch = vsm_scratch_alloc("device review", 1, 1);
-    if (status == VSM_OK && !r->scratch)
+    if (!r->scratch)
         status = VSM_E_NOMEM;
     if (status != VSM_OK) {
         vsm_device_review_destroy(r);
@@ -130,7 +68,6 @@ void vsm_device_review_destroy(struct vsm_device_review *review)
     if (!review)
         return;
     drop_maps(&review->frame);
-    destroy_looking(review->looking);
     for (int i = 0; i < VSM_MAX_VIEWS; i++)
         release(&review->closing[i]);
     vsm_scratch_free(review->scratch);
@@ -205,87 +142,6 @@ static int begin(const struct vsm_frame *frame, struct vsm_frame *host, const fl
     return status;
 }
 
-/* Room for a look at a frame of this grid; there is as much of it as frames are between the halves. */
-static int take_room(struct looking *l, struct ahead *a, size_t cells)
-{
-    const size_t floats = 4 * VSM_STEREO_GRIDS_PAIRS * cells;
-
-    pthread_mutex_lock(&l->lock);
-    if (!a->room && l->free) {
-        a->room = l->free;
-        l->free = a->room->next;
-    }
-    pthread_mutex_unlock(&l->lock);
-    if (!a->room || a->room->cells != cells) {
-        vsm_mem_free(a->room);
-        a->room = vsm_mem_alloc("device review", 1, sizeof(*a->room) + floats * sizeof(float));
-        if (!a->room)
-            return VSM_E_NOMEM;
-        a->room->cells = cells;
-    }
-    for (size_t k = 0; k < VSM_STEREO_GRIDS_PAIRS; k++)
-        a->look.pairs[k].planes = a->room->planes + 4 * k * cells;
-    return VSM_OK;
-}
-
-static void give_room(struct looking *l, struct ahead *a)
-{
-    pthread_mutex_lock(&l->lock);
-    a->room->next = l->free;
-    l->free = a->room;
-    pthread_mutex_unlock(&l->lock);
-    a->room = NULL;
-}
-
-static int look(struct looking *l, const struct vsm_frame *frame)
-{
-    struct ahead *ahead = &l->ahead[frame->seq % VSM_DEVICE_REVIEW_AHEAD];
-    const float *rgb[VSM_MAX_VIEWS];
-    int status = begin(frame, &l->frame, rgb, l->pool);
-
-    if (status == VSM_OK)
-        status = take_room(l, ahead, cells_of(&frame->mattes[0].view));
-    if (status != VSM_OK)
-        return status;
-    ahead->seq = frame->seq;
-    return vsm_stereo_manager_look(l->twin, &l->frame, rgb, &ahead->look);
-}
-
-int vsm_device_review_look(struct vsm_device_review *review, const struct vsm_frame *frame)
-{
-    const uint64_t start = vsm_clock_ns();
-    struct looking *l = review->looking;
-    int status = l->twin ? VSM_OK : vsm_stereo_manager_twin(review->options.stereo, l->pool, &l->twin);
-
-    if (status != VSM_OK)
-        return status;
-    if (review->options.hurry)
-        vsm_parallel_hurry(l->pool);
-    status = look(l, frame);
-    if (review->options.hurry)
-        vsm_parallel_rest(l->pool);
-    atomic_store(&review->look_ns, vsm_clock_ns() - start);
-    return status;
-}
-
-static int compare_eyes(struct vsm_device_review *r, const float *const rgb[VSM_MAX_VIEWS])
-{
-    struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0}; /* not here */
-    struct ahead *ahead;
-    int status;
-
-    if (!r->looking)
-        return r->stereo.run(r->stereo.self, &r->frame, rgb, states);
-    ahead = &r->looking->ahead[r->frame.seq % VSM_DEVICE_REVIEW_AHEAD];
-    if (ahead->seq != r->frame.seq)
-        return vsm_fail(VSM_E_INTERNAL,
-                        "device review: frame %lld has not been looked at, or was too long ago",
-                        (long long)r->frame.seq);
-    status = vsm_stereo_manager_settle(r->options.stereo, &r->frame, rgb, &ahead->look);
-    give_room(r->looking, ahead);
-    return status;
-}
-
 static int fit_closing(struct closing *c, const struct vsm_view *view)
 {
     int status;
@@ -344,8 +200,8 @@ static int close_to_others(struct vsm_device_review *r, const float *const rgb[V
 /* One view's edit, by bands of rows. */
 struct editing {
     float *maps, *edit;
-    const float *weight, *open; /* of mending, and the gate; NULL: none */
-    int width, height, rows;    /* of a band */
+    const float *was, *open; /* the digest's maps of alpha, if eyes are mended, and the gate; NULL: none */
+    int width, height, rows; /* of a band */
     bool changed[BANDS];
 };
 
@@ -374,11 +230,15 @@ static void fill_band(struct editing *e, int band)
 static void edit_band(void *context, int band, int worker)
 {
     struct editing *e = context;
+    const size_t n = (size_t)e->width * (size_t)e->height, from = end_of(e, band - 1);
+    const size_t bytes = (end_of(e, band) - from) * sizeof(float);
 
     (void)worker;
     e->changed[band] = e->open;
-    for (size_t i = end_of(e, band - 1); i < end_of(e, band) && !e->changed[band]; i++)
-        e->changed[band] = e->weight[i] > 0.0f;
+    if (!e->changed[band])
+        e->changed[band] =
+            memcmp(e->was + from, e->maps + VSM_COEFFICIENT_ALPHA_A * n + from, bytes) != 0 ||
+            memcmp(e->was + n + from, e->maps + VSM_COEFFICIENT_ALPHA_B * n + from, bytes) != 0;
     if (e->changed[band])
         fill_band(e, band);
 }
@@ -389,7 +249,7 @@ static struct vsm_device_review_rows edit_view(struct editing *e, struct vsm_par
     const int bands = (e->height + e->rows - 1) / e->rows;
     int first = bands, last = -1;
 
-    if (!e->weight && !e->open)
+    if (!e->was && !e->open)
         return (struct vsm_device_review_rows){0, 0};
     vsm_parallel_for(pool, bands, edit_band, e);
     for (int i = 0; i < bands; i++) {
@@ -415,7 +275,7 @@ static int review_frame(struct vsm_device_review *review, const struct vsm_frame
     int status = begin(frame, &review->frame, rgb, review->options.pool);
 
     if (status == VSM_OK && review->stereo.run)
-        status = compare_eyes(review, rgb);
+        status = vsm_stereo_manager_run(review->options.stereo, &review->frame, rgb, NULL);
     if (status == VSM_OK && review->options.repairs)
         vsm_repair_delay_post(review->options.repairs, frame->seq, frame->scene_cut,
                               vsm_stereo_manager_repairs(review->options.stereo));
@@ -431,7 +291,7 @@ static int review_frame(struct vsm_device_review *review, const struct vsm_frame
                                   .rows = (v->height + BANDS - 1) / BANDS};
 
         if (review->stereo.run)
-            editing.weight = vsm_stereo_manager_last(review->options.stereo, view / 2)->weight[view % 2];
+            editing.was = rgb[view] + VSM_FRAME_DIGEST_ALPHA * cells_of(v);
         rows[view] = edit_view(&editing, review->options.pool);
     }
     return status;
@@ -443,20 +303,14 @@ int vsm_device_review_run(struct vsm_device_review *review, const struct vsm_fra
     const uint64_t start = vsm_clock_ns();
     int status;
 
-    if (review->options.hurry)
-        vsm_parallel_hurry(review->options.pool);
     status = review_frame(review, frame, edits, rows);
-    if (review->options.hurry)
-        vsm_parallel_rest(review->options.pool);
     atomic_store(&review->run_ns, vsm_clock_ns() - start);
     return status;
 }
 
 double vsm_device_review_busy_ms(const struct vsm_device_review *review)
 {
-    const uint64_t look = atomic_load(&review->look_ns), run = atomic_load(&review->run_ns);
-
-    return (double)(look > run ? look : run) / 1e6;
+    return (double)atomic_load(&review->run_ns) / 1e6;
 }
 
 int vsm_device_review_save(const struct vsm_device_review *review, struct vsm_state *state)

@@ -305,13 +305,6 @@ static int download(struct vsm_gpu_refine_stage *stage, struct slot *slot, const
     return status ? status : vsm_cuda_event_record(slot->downloaded, stage->download);
 }
 
-static int run_compare(void *self, struct vsm_frame *frame)
-{
-    struct vsm_gpu_refine_stage *stage = self;
-
-    return frame->digest ? vsm_device_review_look(stage->review, frame) : VSM_OK;
-}
-
 static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_gpu_refine_stage *stage = self;
@@ -354,11 +347,6 @@ static int run_download(void *self, struct vsm_frame *frame)
         vsm_tensor_unref(&frame->fading[i].coefficients);
     }
     return status ? status : vsm_cuda_event_wait(slot->downloaded);
-}
-
-struct vsm_stage vsm_gpu_refine_stage_describe_compare(struct vsm_gpu_refine_stage *stage)
-{
-    return (struct vsm_stage){.name = "compare", .self = stage, .run = run_compare};
 }
 
 struct vsm_stage vsm_gpu_refine_stage_describe(struct vsm_gpu_refine_stage *stage)

@@ -1,13 +1,12 @@
 /* Transform stages behind stages/gpu_stage.h: from coefficient maps on a CUDA device to every output's
  * picture there, and the way back to the host.
  *
- * "compare" looks at both eyes' digests, where the host compares them (stages/device_review.h), as the first
- * half of that. "refine", for frames whose source and maps are on the device: lets the host look at the
- * digest and change the maps (stages/device_review.h) while the network is at the next frame, refines into
- * every output's picture and begins its copy into the frame's page-locked host pictures. "download" waits for
- * the copies and gives source and maps back. Outputs for an encoder on the device stay there. While views
- * replace others, the maps of the old ones are mixed in (image/view_fade_cuda.h), after that look. Refining
- * and copying have a stream each; no wait is for the whole device.
+ * "refine", for frames whose source and maps are on the device: lets the host look at the digest and change
+ * the maps (stages/device_review.h) while the network is at the next frame, refines into every output's
+ * picture and begins its copy into the frame's page-locked host pictures. "download" waits for the copies and
+ * gives source and maps back. Outputs for an encoder on the device stay there. While views replace others,
+ * the maps of the old ones are mixed in (image/view_fade_cuda.h), after that look. Refining and copying have
+ * a stream each; no wait is for the whole device.
  *
  * Barrier record: the device review's.
  */
@@ -43,8 +42,7 @@ void vsm_gpu_refine_stage_set_relief(struct vsm_gpu_refine_stage *stage, struct 
 /* Frames' digests are reviewed; borrowed. Before the pipeline runs. */
 void vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review);
 
-/* Each must follow the one before. The first: only if the review looks by itself (look_threads). */
-struct vsm_stage vsm_gpu_refine_stage_describe_compare(struct vsm_gpu_refine_stage *stage);
+/* The second must follow the first. */
 struct vsm_stage vsm_gpu_refine_stage_describe(struct vsm_gpu_refine_stage *stage);
 struct vsm_stage vsm_gpu_refine_stage_describe_download(struct vsm_gpu_refine_stage *stage);
 

@@ -1,7 +1,6 @@
 #include "stages/stereo_grids.h"
 
 #include "base/mem.h"
-#include "base/scratch.h"
 
 #include <string.h>
 
@@ -33,17 +32,26 @@ bool vsm_stereo_grids_fit(const struct vsm_view *views, int view_count)
     return fits;
 }
 
-static void close_pair(struct vsm_stereo_grids_pair *pair)
+static void close_pairs(struct vsm_stereo_grids *grids)
 {
-    vsm_stereo_pair_destroy(pair->stereo);
-    *pair = (struct vsm_stereo_grids_pair){0};
+    for (int k = 0; k < grids->pair_count; k++) {
+        vsm_stereo_pair_destroy(grids->pairs[k].stereo);
+        grids->pairs[k] = (struct vsm_stereo_grids_pair){0};
+    }
+    grids->pair_count = 0;
+}
+
+static void forget_pasts(struct vsm_stereo_grids *grids)
+{
+    vsm_mem_free(grids->pasts);
+    grids->pasts = NULL;
+    grids->past_count = 0;
 }
 
 void vsm_stereo_grids_clear(struct vsm_stereo_grids *grids)
 {
-    for (int k = 0; k < grids->pair_count; k++)
-        close_pair(&grids->pairs[k]);
-    grids->pair_count = 0;
+    close_pairs(grids);
+    forget_pasts(grids);
 }
 
 static int open_pair(const struct vsm_stereo_grids *grids, const struct vsm_view views[2],
@@ -52,7 +60,6 @@ static int open_pair(const struct vsm_stereo_grids *grids, const struct vsm_view
     struct vsm_stereo_pair_options options = grids->options;
     int status = VSM_OK;
 
-    pair->pixels = (size_t)views[0].width * (size_t)views[0].height;
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
         pair->views[eye] = views[eye];
         status = vsm_view_map_init(&options.views[eye], &views[eye]);
@@ -62,31 +69,6 @@ static int open_pair(const struct vsm_stereo_grids *grids, const struct vsm_view
     return status;
 }
 
-int vsm_stereo_grids_begin(struct vsm_stereo_grids_pair *pair)
-{
-    const size_t pixels = pair->pixels;
-    const size_t looking = vsm_stereo_pair_look_floats(pair->stereo);
-    float *planes =
-        vsm_scratch_alloc("stereo",
-                          (4 * pixels + looking) * sizeof(float) + vsm_stereo_pair_bytes(pair->stereo), 1);
-
-    if (!planes)
-        return VSM_E_NOMEM;
-    pair->scratch = planes;
-    pair->alpha[0] = planes;
-    pair->alpha[1] = planes + pixels;
-    pair->fitted = planes + 2 * pixels;
-    pair->looking = planes + 4 * pixels;
-    vsm_stereo_pair_lend(pair->stereo, pair->looking + looking);
-    return VSM_OK;
-}
-
-void vsm_stereo_grids_end(struct vsm_stereo_grids_pair *pair)
-{
-    vsm_scratch_free(pair->scratch);
-    pair->scratch = NULL;
-}
-
 static int open_pairs(struct vsm_stereo_grids *grids, const struct vsm_view *views, int view_count)
 {
     int status = VSM_OK;
@@ -94,7 +76,7 @@ static int open_pairs(struct vsm_stereo_grids *grids, const struct vsm_view *vie
     for (int i = 0; i < view_count && status == VSM_OK; i += 2)
         status = open_pair(grids, &views[i], &grids->pairs[grids->pair_count++]);
     if (status != VSM_OK)
-        vsm_stereo_grids_clear(grids);
+        close_pairs(grids);
     return status;
 }
 
@@ -107,26 +89,42 @@ static bool are_these(const struct vsm_stereo_grids *grids, const struct vsm_vie
     return same;
 }
 
-/* The old ones go first, for there may not be memory for both. */
+/* What the pairs know, before they go: there may not be memory for old and new ones. */
+static int keep_pasts(struct vsm_stereo_grids *grids)
+{
+    const int count = grids->pair_count;
+
+    if (count == 0)
+        return VSM_OK;
+    forget_pasts(grids);
+    grids->pasts = vsm_mem_alloc("stereo manager", (size_t)count, sizeof(*grids->pasts));
+    if (!grids->pasts)
+        return VSM_E_NOMEM;
+    grids->past_count = count;
+    for (int k = 0; k < count; k++)
+        vsm_stereo_pair_past(grids->pairs[k].stereo, &grids->pasts[k]);
+    return VSM_OK;
+}
+
 int vsm_stereo_grids_set(struct vsm_stereo_grids *grids, const struct vsm_view *views, int view_count,
                          bool *changed)
 {
-    const int count = grids->pair_count;
-    struct vsm_stereo_past *pasts = NULL;
     int status;
 
     *changed = !are_these(grids, views, view_count);
     if (!*changed)
         return VSM_OK;
-    if (count > 0 && !(pasts = vsm_mem_alloc("stereo manager", (size_t)count, sizeof(*pasts))))
-        return VSM_E_NOMEM;
-    for (int k = 0; k < count; k++)
-        vsm_stereo_pair_past(grids->pairs[k].stereo, &pasts[k]);
-    vsm_stereo_grids_clear(grids);
+    status = keep_pasts(grids);
+    if (status != VSM_OK)
+        return status;
+    close_pairs(grids);
     status = open_pairs(grids, views, view_count);
-    for (int k = 0; k < grids->pair_count && count > 0 && status == VSM_OK; k++)
-        status = vsm_stereo_pair_go_on(grids->pairs[k].stereo, pasts, count);
-    vsm_mem_free(pasts);
+    for (int k = 0; k < grids->pair_count && grids->past_count > 0 && status == VSM_OK; k++)
+        status = vsm_stereo_pair_go_on(grids->pairs[k].stereo, grids->pasts, grids->past_count);
+    if (status == VSM_OK)
+        forget_pasts(grids);
+    else
+        close_pairs(grids);
     return status;
 }
 

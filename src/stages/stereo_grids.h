@@ -1,5 +1,4 @@
-/* The pairs of views in which the eyes are compared: one comparison a pair (stereo/stereo_pair.h) and its
- * room.
+/* The pairs of views in which the eyes are compared: one comparison a pair (stereo/stereo_pair.h).
  *
  * A frame's views may be other ones than the last frame's: turned after people, another number, another grid.
  * The pairs are then made anew, and what they knew goes over (stereo/stereo_past.h).
@@ -8,7 +7,6 @@
 #define VSM_STAGES_STEREO_GRIDS_H
 
 #include "base/bytes.h"
-#include "base/parallel.h"
 #include "base/status.h"
 #include "frame/frame.h"
 #include "stereo/stereo_pair.h"
@@ -22,12 +20,6 @@ struct vsm_stereo_grids_pair {
     struct vsm_view views[2]; /* by enum vsm_eye */
     struct vsm_stereo_pair *stereo;
     struct vsm_stereo_pair_result result; /* of the last frame */
-    size_t pixels;                        /* of the grid */
-    /* Scratch memory of one review: */
-    void *scratch;
-    float *alpha[2];
-    float *fitted;  /* A and b of the mended alpha */
-    float *looking; /* for a look's planes (stereo/stereo_pair.h) */
 };
 
 /* All zero but for the options of every pair = no pairs yet. */
@@ -35,6 +27,8 @@ struct vsm_stereo_grids {
     struct vsm_stereo_pair_options options; /* but for the views */
     struct vsm_stereo_grids_pair pairs[VSM_STEREO_GRIDS_PAIRS];
     int pair_count;
+    struct vsm_stereo_past *pasts; /* of the last pairs, while there are none because making others failed */
+    int past_count;
 };
 
 /* Whether these views can be compared: pairs of eyes that look in the same direction, left first, with equal
@@ -42,14 +36,11 @@ struct vsm_stereo_grids {
 bool vsm_stereo_grids_fit(const struct vsm_view *views, int view_count);
 
 /* Makes the pairs for these views, which must fit; *changed tells if they are other ones than before. After
- * an error there are none. Cost where they change: 40 ms a pair. */
+ * an error there may be none, but what they knew goes over to the next. Cost where they change: 40 ms a
+ * pair. */
 int vsm_stereo_grids_set(struct vsm_stereo_grids *grids, const struct vsm_view *views, int view_count,
                          bool *changed) VSM_NODISCARD;
 void vsm_stereo_grids_clear(struct vsm_stereo_grids *grids);
-
-/* Around a review of one pair, within a turn (base/scratch.h): its working memory; VSM_E_NOMEM. */
-int vsm_stereo_grids_begin(struct vsm_stereo_grids_pair *pair) VSM_NODISCARD;
-void vsm_stereo_grids_end(struct vsm_stereo_grids_pair *pair);
 
 /* For checkpoints: the views and all state of the pairs. load makes the pairs: rectangles and lenses as in
  * `eyes`, by enum vsm_eye. VSM_E_INPUT if the bytes are no such state. */

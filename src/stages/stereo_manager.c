@@ -1,11 +1,8 @@
 #include "stages/stereo_manager.h"
 
 #include "base/mem.h"
-#include "base/scratch.h"
-#include "image/coefficients.h"
 #include "stages/stereo_grids.h"
 #include "stages/stereo_list.h"
-#include "stages/stereo_maps.h"
 
 #include <stdatomic.h>
 
@@ -20,7 +17,6 @@ struct vsm_stereo_manager {
     struct vsm_eye_health health;
     struct vsm_stereo_tally tally;
     struct vsm_stereo_list list;
-    struct vsm_stereo_look look;      /* of run() */
     struct vsm_state_repairs repairs; /* of the last frame */
     bool cut;                         /* a scene has begun in a frame that could not be compared */
     atomic_int mean;                  /* for vsm_stereo_manager_mean() */
@@ -47,7 +43,9 @@ int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
                                                         .baseline = options->baseline,
                                                         .threshold = options->threshold,
                                                         .mend = options->mend,
-                                                        .pool = options->pool};
+                                                        .pool = options->pool,
+                                                        .stream = options->stream,
+                                                        .relief = options->relief};
     m->list.path = options->list;
     atomic_init(&m->mean, -1);
     status = vsm_stereo_grids_set(&m->grids, options->views, options->view_count, &changed);
@@ -80,21 +78,6 @@ const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_st
     return &manager->grids.pairs[pair].result;
 }
 
-static struct vsm_stereo_pair_frame frame_of(const struct vsm_stereo_manager *m, int k,
-                                             const struct vsm_frame *frame, const float *const rgb[],
-                                             const struct vsm_stereo_look *look)
-{
-    const struct vsm_stereo_grids_pair *pair = &m->grids.pairs[k];
-
-    for (int eye = 0; eye < 2; eye++)
-        vsm_coefficients_fill_alpha(vsm_tensor_f32(frame->mattes[2 * k + eye].coefficients), rgb[2 * k + eye],
-                                    pair->pixels, pair->alpha[eye], m->options.pool);
-    return (struct vsm_stereo_pair_frame){.rgb = {rgb[2 * k], rgb[2 * k + 1]},
-                                          .alpha = {pair->alpha[0], pair->alpha[1]},
-                                          .faults = {look->faults[0], look->faults[1]},
-                                          .scene_cut = look->scene_cut};
-}
-
 /* The eye goes on from what the other one remembers of the same people. */
 static int want_repair(struct vsm_stereo_manager *m, const struct vsm_frame *frame, int k, int eye)
 {
@@ -106,32 +89,25 @@ static int want_repair(struct vsm_stereo_manager *m, const struct vsm_frame *fra
     return VSM_OK;
 }
 
-static int settle_pair(struct vsm_stereo_manager *m, int k, struct vsm_frame *whole,
-                       const struct vsm_stereo_pair_frame *frame, struct vsm_stereo_pair_look *look)
+static int run_pair(struct vsm_stereo_manager *m, int k, struct vsm_frame *frame, const float *const rgb[],
+                    const enum vsm_eye_health_fault faults[2], bool scene_cut)
 {
     struct vsm_stereo_grids_pair *pair = &m->grids.pairs[k];
-    const struct vsm_stereo_pair_result *r = &pair->result;
-    int status = VSM_OK;
+    const struct vsm_stereo_pair_frame f = {.rgb = {rgb[2 * k], rgb[2 * k + 1]},
+                                            .maps = {frame->mattes[2 * k].coefficients->data,
+                                                     frame->mattes[2 * k + 1].coefficients->data},
+                                            .faults = {faults[0], faults[1]},
+                                            .scene_cut = scene_cut};
+    int status = vsm_stereo_pair_run(pair->stereo, &f, &pair->result);
 
-    vsm_stereo_pair_settle(pair->stereo, frame, look, &pair->result);
-    for (int eye = 0; eye < 2; eye++) {
-        float *maps = vsm_tensor_f32(whole->mattes[2 * k + eye].coefficients);
-
-        if (r->weight[eye])
-            vsm_stereo_maps_replace(&(struct vsm_stereo_maps){.rgb = frame->rgb[eye],
-                                                              .target = r->target[eye],
-                                                              .weight = r->weight[eye],
-                                                              .width = pair->views[0].width,
-                                                              .height = pair->views[0].height,
-                                                              .maps = maps,
-                                                              .alpha = pair->alpha[eye],
-                                                              .fitted = pair->fitted},
-                                    m->options.pool);
-        if (status == VSM_OK && r->recovers[eye] && r->taken[eye] > REPAIR)
-            status = want_repair(m, whole, k, eye);
+    for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
+        if (pair->result.recovers[eye] && pair->result.taken[eye] > REPAIR)
+            status = want_repair(m, frame, k, eye);
     }
-    vsm_stereo_pair_end(pair->stereo, frame, &pair->result);
-    return status;
+    if (status != VSM_OK)
+        return status;
+    vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, faults, &pair->result);
+    return vsm_stereo_list_add(&m->list, frame->index, k, faults, &pair->result);
 }
 
 /* By the first pair of views that has matched anything. */
@@ -157,141 +133,94 @@ int vsm_stereo_manager_mean(const struct vsm_stereo_manager *manager)
     return atomic_load(&manager->mean);
 }
 
-/* The pairs of this frame's views; false: they cannot be compared. */
-static int follow_views(struct vsm_stereo_manager *m, const struct vsm_frame *frame, bool *comparable)
+int vsm_stereo_manager_follow(struct vsm_stereo_manager *manager, const struct vsm_view *views,
+                              int view_count)
 {
-    struct vsm_view views[VSM_MAX_VIEWS];
     bool changed;
     int status;
 
-    *comparable = true;
-    for (int i = 0; i < frame->view_count; i++) {
-        views[i] = frame->mattes[i].view;
-        *comparable = *comparable && frame->mattes[i].coefficients->place == VSM_PLACE_HOST;
-    }
-    *comparable = *comparable && vsm_stereo_grids_fit(views, frame->view_count);
-    for (int k = 0; k < m->grids.pair_count && !*comparable; k++)
-        m->grids.pairs[k].result = (struct vsm_stereo_pair_result){0};
-    if (!*comparable)
+    if (!vsm_stereo_grids_fit(views, view_count))
         return VSM_OK;
-    status = vsm_stereo_grids_set(&m->grids, views, frame->view_count, &changed);
+    status = vsm_stereo_grids_set(&manager->grids, views, view_count, &changed);
     if (changed)
-        vsm_eye_health_turn(&m->health);
+        vsm_eye_health_turn(&manager->health);
     return status;
 }
 
-static int begin_look(struct vsm_stereo_manager *m, const struct vsm_frame *frame, const float *const rgb[],
-                      struct vsm_stereo_look *look)
+/* Whether the frame's views are pairs, and its maps where they are worked on. */
+static bool is_comparable(const struct vsm_stereo_manager *m, const struct vsm_frame *frame,
+                          struct vsm_view views[VSM_MAX_VIEWS])
 {
-    const struct vsm_view *view = &m->grids.pairs[0].views[0];
-    int status = follow_views(m, frame, &look->comparable);
+    const enum vsm_place place = m->options.stream ? VSM_PLACE_CUDA : VSM_PLACE_HOST;
+    bool there = true;
 
-    m->cut = m->cut || frame->scene_cut;
-    if (status != VSM_OK || !look->comparable)
+    for (int i = 0; i < frame->view_count; i++) {
+        views[i] = frame->mattes[i].view;
+        there = there && frame->mattes[i].coefficients->place == place;
+    }
+    return there && vsm_stereo_grids_fit(views, frame->view_count);
+}
+
+static int judge_health(struct vsm_stereo_manager *m, const float *const rgb[], bool scene_cut,
+                        enum vsm_eye_health_fault faults[2])
+{
+    const struct vsm_stereo_grids_pair *pair = &m->grids.pairs[0];
+    struct vsm_eye_health_look looks[2];
+    int status = vsm_stereo_pair_look(pair->stereo, rgb, looks);
+
+    if (status != VSM_OK)
         return status;
-    look->scene_cut = m->cut;
-    m->cut = false;
-    if (look->scene_cut)
+    if (scene_cut)
         m->health = (struct vsm_eye_health){0};
-    vsm_eye_health_next(&m->health, rgb, view->width, view->height, look->faults, m->options.pool);
-    look->health = m->health;
+    vsm_eye_health_next(&m->health, looks, pair->views[0].width, pair->views[0].height, faults);
     return VSM_OK;
 }
 
-int vsm_stereo_manager_look(struct vsm_stereo_manager *manager, const struct vsm_frame *frame,
-                            const float *const rgb[], struct vsm_stereo_look *look)
+static int compare(struct vsm_stereo_manager *m, struct vsm_frame *frame, const float *const rgb[])
 {
-    struct vsm_stereo_grids_pair *pairs = manager->grids.pairs;
-    int status = begin_look(manager, frame, rgb, look);
+    const bool scene_cut = m->cut; /* in this frame, or in one before it that could not be compared */
+    enum vsm_eye_health_fault faults[2];
+    int status = judge_health(m, rgb, scene_cut, faults);
 
-    if (status != VSM_OK || !look->comparable)
-        return status;
-    vsm_scratch_begin();
-    for (int k = 0; k < manager->grids.pair_count && status == VSM_OK; k++) {
-        struct vsm_stereo_pair_frame f;
-
-        status = vsm_stereo_grids_begin(&pairs[k]);
-        if (status != VSM_OK)
-            break;
-        f = frame_of(manager, k, frame, rgb, look);
-        vsm_stereo_pair_look(pairs[k].stereo, &f, &look->pairs[k]);
-        vsm_stereo_grids_end(&pairs[k]);
-    }
-    vsm_scratch_end();
-    return status;
-}
-
-/* look: of another manager, or, with `own`, begun by this one. */
-static int settle(struct vsm_stereo_manager *m, struct vsm_frame *frame, const float *const rgb[],
-                  struct vsm_stereo_look *look, bool own)
-{
-    struct vsm_stereo_grids_pair *pairs = m->grids.pairs;
-    int status = VSM_OK;
-
-    vsm_scratch_begin();
-    for (int k = 0; k < m->grids.pair_count && status == VSM_OK; k++) {
-        struct vsm_stereo_pair_frame f;
-
-        status = vsm_stereo_grids_begin(&pairs[k]);
-        if (status != VSM_OK)
-            break;
-        f = frame_of(m, k, frame, rgb, look);
-        if (own) {
-            look->pairs[k].planes = pairs[k].looking;
-            vsm_stereo_pair_look(pairs[k].stereo, &f, &look->pairs[k]);
-        }
-        status = settle_pair(m, k, frame, &f, &look->pairs[k]);
-        vsm_stereo_tally_add(&m->tally, frame->index, m->options.threshold, look->faults, &pairs[k].result);
-        if (status == VSM_OK)
-            status = vsm_stereo_list_add(&m->list, frame->index, k, look->faults, &pairs[k].result);
-        vsm_stereo_grids_end(&pairs[k]);
-    }
-    vsm_scratch_end();
+    m->cut = false;
+    for (int k = 0; k < m->grids.pair_count && status == VSM_OK; k++)
+        status = run_pair(m, k, frame, rgb, faults, scene_cut);
     if (status == VSM_OK)
-        vsm_stereo_scenes_add(&m->tally.scenes, frame->index, look->scene_cut, m->options.master,
-                              alignment_of(m));
+        vsm_stereo_scenes_add(&m->tally.scenes, frame->index, scene_cut, m->options.master, alignment_of(m));
     publish_mean(m);
     return status;
 }
 
-int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
-                              const float *const rgb[], struct vsm_stereo_look *look)
+int vsm_stereo_manager_run(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
+                           const float *const rgb[], struct vsm_rvm_state *states)
 {
-    bool comparable;
-    int status = follow_views(manager, frame, &comparable);
+    struct vsm_stereo_manager *m = manager;
+    struct vsm_view views[VSM_MAX_VIEWS];
+    int status = VSM_OK;
 
-    vsm_state_repairs_clear(&manager->repairs);
-    manager->cut = !look->comparable && (manager->cut || frame->scene_cut);
-    if (status != VSM_OK || !look->comparable)
-        return status;
-    manager->health = look->health;
-    return settle(manager, frame, rgb, look, false);
+    vsm_state_repairs_clear(&m->repairs);
+    m->cut = m->cut || frame->scene_cut;
+    if (is_comparable(m, frame, views)) {
+        status = vsm_stereo_manager_follow(m, views, frame->view_count);
+        if (status == VSM_OK)
+            status = compare(m, frame, rgb);
+    } else {
+        for (int k = 0; k < m->grids.pair_count; k++)
+            m->grids.pairs[k].result = (struct vsm_stereo_pair_result){0};
+    }
+    if (status == VSM_OK && states)
+        vsm_state_repairs_apply(&m->repairs, states);
+    return status;
 }
 
 static int run(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states)
 {
-    struct vsm_stereo_manager *m = self;
-    int status = begin_look(m, frame, rgb, &m->look);
-
-    vsm_state_repairs_clear(&m->repairs);
-    if (status == VSM_OK && m->look.comparable)
-        status = settle(m, frame, rgb, &m->look, true);
-    if (status == VSM_OK)
-        vsm_state_repairs_apply(&m->repairs, states);
-    return status;
+    return vsm_stereo_manager_run(self, frame, rgb, states);
 }
 
 struct vsm_state_repairs *vsm_stereo_manager_repairs(struct vsm_stereo_manager *manager)
 {
     return &manager->repairs;
-}
-
-static void save(const struct vsm_stereo_manager *m, struct vsm_bytes_out *out)
-{
-    vsm_bytes_put_u8(out, m->cut);
-    vsm_eye_health_save(&m->health, out);
-    vsm_stereo_tally_save(&m->tally, out);
-    vsm_stereo_grids_save(&m->grids, out);
 }
 
 static int barrier(void *self, struct vsm_state *state)
@@ -304,7 +233,10 @@ static int barrier(void *self, struct vsm_state *state)
     if (status != VSM_OK)
         return status;
     vsm_bytes_put_le64(&out, (uint64_t)size);
-    save(m, &out);
+    vsm_bytes_put_u8(&out, m->cut);
+    vsm_eye_health_save(&m->health, &out);
+    vsm_stereo_tally_save(&m->tally, &out);
+    vsm_stereo_grids_save(&m->grids, &out);
     return vsm_state_add_bytes(state, RECORD, &out);
 }
 
@@ -318,36 +250,6 @@ static int load(struct vsm_stereo_manager *m, struct vsm_bytes_in *in)
         status =
             vsm_fail(VSM_E_INPUT, "checkpoint: record \"" RECORD "\" is damaged; start again with --restart");
     return status == VSM_OK ? vsm_stereo_grids_load(&m->grids, m->eyes, in) : status;
-}
-
-int vsm_stereo_manager_twin(const struct vsm_stereo_manager *manager, struct vsm_parallel *pool,
-                            struct vsm_stereo_manager **twin)
-{
-    struct vsm_stereo_manager *t = vsm_mem_alloc("stereo manager", 1, sizeof(*t));
-    struct vsm_bytes_out out = {0};
-    struct vsm_bytes_in in;
-    int status;
-
-    if (!t)
-        return VSM_E_NOMEM;
-    t->options = manager->options;
-    t->options.list = NULL;
-    t->options.pool = pool;
-    t->eyes[0] = manager->eyes[0];
-    t->eyes[1] = manager->eyes[1];
-    t->grids.options = manager->grids.options;
-    t->grids.options.pool = pool;
-    atomic_init(&t->mean, -1);
-    save(manager, &out);
-    in = vsm_bytes_in_of(out.data, out.size);
-    status = out.failed ? VSM_E_NOMEM : load(t, &in);
-    vsm_bytes_out_finish(&out);
-    if (status != VSM_OK) {
-        vsm_stereo_manager_destroy(t);
-        return status;
-    }
-    *twin = t;
-    return VSM_OK;
 }
 
 int vsm_stereo_manager_restore(struct vsm_stereo_manager *manager, const struct vsm_state *state)

@@ -1,4 +1,5 @@
-/* Keeps both eyes' mattes consistent: reviews every frame's mattes in the matte stage (stages/matte_stage.h).
+/* Keeps both eyes' mattes consistent: reviews every frame's mattes behind the network, on the host
+ * (stages/matte_stage.h) or on a CUDA device (stages/gpu_stage.h).
  *
  * Per frame and pair of views: alpha from the coefficient maps, the pictures' health, disparity, agreement,
  * and, where the eyes disagree and mending is on, new maps for the eye that is wrong: alpha moved from the
@@ -31,6 +32,11 @@ struct vsm_stereo_manager_options {
     bool mend;        /* else only measure */
     const char *list; /* path of stages/stereo_list.h; NULL: none. Borrowed */
     struct vsm_parallel *pool;
+    /* Of the device on which frames' maps and pictures are, and in whose order they are written there; NULL:
+     * they are on the host. Borrowed, like the relief, which may be NULL: it is asked where the device has no
+     * memory left. */
+    struct vsm_cuda_stream *stream;
+    struct vsm_relief *relief;
 };
 
 struct vsm_stereo_manager;
@@ -57,33 +63,20 @@ int vsm_stereo_manager_mean(const struct vsm_stereo_manager *manager);
 const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_stereo_manager *manager,
                                                              int pair);
 
-/* What looking at a frame's eyes found. All zero but for the pairs' planes, which are the caller's: 4 *
- * pixels floats. */
-struct vsm_stereo_look {
-    bool comparable; /* else nothing more */
-    bool scene_cut;  /* the scene's first frame that is comparable */
-    enum vsm_eye_health_fault faults[2];
-    struct vsm_eye_health health;
-    struct vsm_stereo_pair_look pairs[VSM_STEREO_GRIDS_PAIRS];
-};
+/* Takes the memory for frames of these views, all of it on a device, before they come; where they cannot be
+ * compared nothing changes. After an error, VSM_E_NOMEM above all, it may be called again with smaller
+ * views: what is known of the scene is kept. */
+int vsm_stereo_manager_follow(struct vsm_stereo_manager *manager, const struct vsm_view *views,
+                              int view_count) VSM_NODISCARD;
 
-/* The review in two halves, for frames without states of a network on the host, which
- * vsm_stereo_manager_repairs() is for: looking changes nothing of the frame and may be a twin's, on another
- * thread, some frames ahead. All frames in order through both. What is saved is the state of the manager that
- * settles, which knows all that the twin knew after that frame. */
-int vsm_stereo_manager_look(struct vsm_stereo_manager *manager, const struct vsm_frame *frame,
-                            const float *const rgb[], struct vsm_stereo_look *look) VSM_NODISCARD;
-int vsm_stereo_manager_settle(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
-                              const float *const rgb[], struct vsm_stereo_look *look) VSM_NODISCARD;
+/* Reviews a frame: struct vsm_matte_review of stages/matte_stage.h. rgb, by view, is where the maps are.
+ * states NULL: those of the network are not on the host, and what is wanted of them is left for
+ * vsm_stereo_manager_repairs(). */
+int vsm_stereo_manager_run(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
+                           const float *const rgb[], struct vsm_rvm_state *states) VSM_NODISCARD;
 
-/* What the last frame's settling wants of the states: the caller may take it, leaving none. The review on the
- * CPU has seen to it already. Until the next frame. */
+/* What the last frame wants of the states: the caller may take it, leaving none. Until the next frame. */
 struct vsm_state_repairs *vsm_stereo_manager_repairs(struct vsm_stereo_manager *manager);
-
-/* Another manager of the same options, but for the pool, that knows as much and keeps no list. While the
- * first is idle. */
-int vsm_stereo_manager_twin(const struct vsm_stereo_manager *manager, struct vsm_parallel *pool,
-                            struct vsm_stereo_manager **twin) VSM_NODISCARD;
 
 struct vsm_matte_review vsm_stereo_manager_review(struct vsm_stereo_manager *manager);
 

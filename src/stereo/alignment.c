@@ -33,24 +33,24 @@ static void add_pitch(struct vsm_alignment *alignment, double pitch, float weigh
         alignment->pitch[(int)at] += weight;
 }
 
-static void add_block(double sum[3], const float *rgb, const struct vsm_disparity_map *map, int width,
-                      int height, int x0, int y0)
+/* What rows of cells show of the eyes' light. */
+struct lighting {
+    const struct vsm_disparity_map *map;
+    const float *master, *slave;
+    int width, height;
+    double rows[VSM_DISPARITY_CELLS][2][3];
+};
+
+static void add_block(const struct lighting *l, const float *rgb, int x0, int y0, double sum[3])
 {
-    for (int y = y0; y < y0 + map->side; y++) {
-        for (int x = x0; x < x0 + map->side; x++) {
+    for (int y = y0; y < y0 + l->map->side; y++) {
+        for (int x = x0; x < x0 + l->map->side; x++) {
             for (int c = 0; c < 3; c++)
-                sum[c] += (double)rgb[((size_t)c * (size_t)height + (size_t)y) * (size_t)width + (size_t)x];
+                sum[c] +=
+                    (double)rgb[((size_t)c * (size_t)l->height + (size_t)y) * (size_t)l->width + (size_t)x];
         }
     }
 }
-
-/* What rows of cells show of the eyes' light. */
-struct lighting {
-    const struct vsm_disparity *disparity;
-    const struct vsm_disparity_map *map;
-    const struct vsm_disparity_picture *master, *slave;
-    double light[VSM_DISPARITY_CELLS][2][3];
-};
 
 static void add_light(struct lighting *l, int row, int index)
 {
@@ -58,14 +58,12 @@ static void add_light(struct lighting *l, int row, int index)
     const struct vsm_disparity_cell *cell = &map->cells[index];
     const int x = index % map->columns * map->side, y = index / map->columns * map->side;
     const int to_x = x + (int)lroundf(cell->du), to_y = y + (int)lroundf(cell->dv + cell->residual);
-    int width, height;
 
-    vsm_disparity_grid(l->disparity, &width, &height);
-    if (x + map->side > width || y + map->side > height || to_x < 0 || to_y < 0 || to_x + map->side > width ||
-        to_y + map->side > height)
+    if (x + map->side > l->width || y + map->side > l->height || to_x < 0 || to_y < 0 ||
+        to_x + map->side > l->width || to_y + map->side > l->height)
         return;
-    add_block(l->light[row][0], l->master->rgb, map, width, height, x, y);
-    add_block(l->light[row][1], l->slave->rgb, map, width, height, to_x, to_y);
+    add_block(l, l->master, x, y, l->rows[row][0]);
+    add_block(l, l->slave, to_x, to_y, l->rows[row][1]);
 }
 
 static void add_row(void *context, int row, int worker)
@@ -79,6 +77,23 @@ static void add_row(void *context, int row, int worker)
         if (cell->known && cell->people >= MIN_PEOPLE && cell->confidence >= MIN_CONFIDENCE)
             add_light(l, row, i);
     }
+}
+
+void vsm_alignment_light(const struct vsm_disparity_map *map, const float *master, const float *slave,
+                         int width, int height, double light[2][3], struct vsm_parallel *pool)
+{
+    struct lighting lighting = {map, master, slave, width, height, {{{0}}}};
+
+    memset(light, 0, 2 * sizeof(light[0]));
+    vsm_parallel_for(pool, map->rows, add_row, &lighting);
+    for (int i = 0; i < map->rows * 6; i++)
+        light[i / 3 % 2][i % 3] += lighting.rows[i / 6][i / 3 % 2][i % 3];
+}
+
+void vsm_alignment_add_light(struct vsm_alignment *alignment, double light[2][3])
+{
+    for (int i = 0; i < 6; i++)
+        alignment->light[i / 3][i % 3] += light[i / 3][i % 3];
 }
 
 /* Eyes that belong together stay so while one of them fails, but not for ever. */
@@ -105,15 +120,8 @@ static void judge_relation(struct vsm_alignment *alignment, const struct vsm_dis
 }
 
 void vsm_alignment_add(struct vsm_alignment *alignment, const struct vsm_disparity *disparity,
-                       const struct vsm_disparity_map *map, const struct vsm_disparity_search *search,
-                       const struct vsm_disparity_picture *master, const struct vsm_disparity_picture *slave,
-                       struct vsm_parallel *pool)
+                       const struct vsm_disparity_map *map, const struct vsm_disparity_search *search)
 {
-    struct lighting lighting = {disparity, map, master, slave, {{{0}}}};
-
-    vsm_parallel_for(pool, map->rows, add_row, &lighting);
-    for (int i = 0; i < map->rows * 6; i++)
-        alignment->light[i / 3 % 2][i % 3] += lighting.light[i / 6][i / 3 % 2][i % 3];
     for (int i = 0; i < map->columns * map->rows; i++) {
         const struct vsm_disparity_cell *cell = &map->cells[i];
         float level, down;

@@ -20,25 +20,6 @@ static void count(struct vsm_consistency_sums *sums, float w, float s, int x, in
     }
 }
 
-static struct vsm_consistency judge(const struct vsm_disparity_map *map,
-                                    const struct vsm_consistency_sums *sums)
-{
-    struct vsm_consistency c = {.overlap = 1.0f, .area = 1.0f, .matched = 1.0f};
-    const double *area = sums->area;
-
-    c.people = area[0] >= (double)MIN_AREA || area[1] >= (double)MIN_AREA;
-    if (map->tried > 0)
-        c.matched = (float)map->matched / (float)map->tried;
-    if (!c.people)
-        return c;
-    c.overlap = sums->either > 0.0 ? (float)(sums->both / sums->either) : 1.0f;
-    c.area = area[0] > 0.0 ? (float)fmin(area[1] / area[0], 100.0) : 100.0f;
-    if (area[0] > 0.0 && area[1] > 0.0)
-        c.residual = (float)hypot(sums->x[0] / area[0] - sums->x[1] / area[1],
-                                  sums->y[0] / area[0] - sums->y[1] / area[1]);
-    return c;
-}
-
 /* Rows are summed by bands, so that the result does not depend on the number of threads. */
 struct job {
     const float *moved, *slave;
@@ -78,16 +59,33 @@ static void add(struct vsm_consistency_sums *to, const struct vsm_consistency_su
     }
 }
 
-struct vsm_consistency vsm_consistency_measure(const struct vsm_disparity_map *map, const float *moved,
-                                               const float *slave, int width, int height,
-                                               struct vsm_parallel *pool)
+void vsm_consistency_sum(const float *moved, const float *slave, int width, int height,
+                         struct vsm_consistency_sums *sums, struct vsm_parallel *pool)
 {
     const int bands = (height + ROWS - 1) / ROWS;
     struct job job = {.moved = moved, .slave = slave, .width = width, .height = height};
-    struct vsm_consistency_sums sums = {0};
 
     vsm_parallel_for(pool, bands, measure_rows, &job);
+    *sums = (struct vsm_consistency_sums){0};
     for (int i = 0; i < bands; i++)
-        add(&sums, &job.bands[i]);
-    return judge(map, &sums);
+        add(sums, &job.bands[i]);
+}
+
+struct vsm_consistency vsm_consistency_judge(const struct vsm_disparity_map *map,
+                                             const struct vsm_consistency_sums *sums)
+{
+    struct vsm_consistency c = {.overlap = 1.0f, .area = 1.0f, .matched = 1.0f};
+    const double *area = sums->area;
+
+    c.people = area[0] >= (double)MIN_AREA || area[1] >= (double)MIN_AREA;
+    if (map->tried > 0)
+        c.matched = (float)map->matched / (float)map->tried;
+    if (!c.people)
+        return c;
+    c.overlap = sums->either > 0.0 ? (float)(sums->both / sums->either) : 1.0f;
+    c.area = area[0] > 0.0 ? (float)fmin(area[1] / area[0], 100.0) : 100.0f;
+    if (area[0] > 0.0 && area[1] > 0.0)
+        c.residual = (float)hypot(sums->x[0] / area[0] - sums->x[1] / area[1],
+                                  sums->y[0] / area[0] - sums->y[1] / area[1]);
+    return c;
 }

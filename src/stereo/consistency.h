@@ -27,10 +27,13 @@ struct vsm_consistency_sums {
 };
 
 /* `moved` is the master's alpha as the slave should see it (vsm_transfer_alpha(); settled, for borders within
- * a pixel to count as equal), `slave` the slave's own, both on the map's grid, width * height. No allocation.
- * The same result for any number of threads. Cost: 0.5 ms on a grid of 512 on one core. */
-struct vsm_consistency vsm_consistency_measure(const struct vsm_disparity_map *map, const float *moved,
-                                               const float *slave, int width, int height,
-                                               struct vsm_parallel *pool);
+ * a pixel to count as equal), `slave` the slave's own, width * height. The same result for any number of
+ * threads. Cost: 0.5 ms on a grid of 512 on one core. */
+void vsm_consistency_sum(const float *moved, const float *slave, int width, int height,
+                         struct vsm_consistency_sums *sums, struct vsm_parallel *pool);
+
+/* What the sums say; `map` is that by which was moved. */
+struct vsm_consistency vsm_consistency_judge(const struct vsm_disparity_map *map,
+                                             const struct vsm_consistency_sums *sums);
 
 #endif

@@ -102,6 +102,11 @@ void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *
     *height = disparity->parallax.height;
 }
 
+const struct vsm_parallax *vsm_disparity_parallax(const struct vsm_disparity *disparity)
+{
+    return &disparity->parallax;
+}
+
 void vsm_disparity_cells(const struct vsm_disparity *disparity, int *side, int *columns, int *rows)
 {
     *side = disparity->parallax.side;
@@ -118,9 +123,9 @@ void vsm_disparity_shift(const struct vsm_disparity *disparity, int index, doubl
     *dv = s.v;
 }
 
-void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
-                           const struct vsm_disparity_picture *slave,
-                           const struct vsm_disparity_search *search, struct vsm_disparity_map *map)
+void vsm_disparity_match(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
+                         const struct vsm_disparity_picture *slave, const struct vsm_disparity_search *search,
+                         struct vsm_disparity_map *map)
 {
     const struct vsm_disparity *d = disparity;
     const struct vsm_parallax *p = &d->parallax;
@@ -132,6 +137,13 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
         vsm_stereo_pyramid_load(&pyramid, master, slave, d->pool);
     *map = (struct vsm_disparity_map){.columns = p->columns, .rows = p->rows, .side = p->side};
     vsm_cell_match_run(p, &pyramid, search, d->pool, map);
+}
+
+void vsm_disparity_settle(const struct vsm_disparity *disparity, const struct vsm_disparity_search *search,
+                          struct vsm_disparity_map *map)
+{
+    const struct vsm_parallax *p = &disparity->parallax;
+
     vsm_disparity_map_settle(map, p->pixel);
     if (search->known)
         vsm_disparity_map_take(map, search->known);
@@ -142,10 +154,18 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
         struct vsm_disparity_cell *c = &map->cells[i];
 
         if (c->known && p->cells[i].usable)
-            vsm_disparity_shift(d, i, c->parallax, search->pitch, &c->du, &c->dv);
+            vsm_disparity_shift(disparity, i, c->parallax, search->pitch, &c->du, &c->dv);
         else
             c->known = false;
     }
     if (search->memory)
         vsm_disparity_map_learn(map, search->memory);
+}
+
+void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
+                           const struct vsm_disparity_picture *slave,
+                           const struct vsm_disparity_search *search, struct vsm_disparity_map *map)
+{
+    vsm_disparity_match(disparity, master, slave, search, map);
+    vsm_disparity_settle(disparity, search, map);
 }

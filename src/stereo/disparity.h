@@ -40,6 +40,7 @@
 #define VSM_DISPARITY_MAX_GRID 4096
 
 struct vsm_disparity;
+struct vsm_parallax;
 
 struct vsm_disparity_options {
     struct vsm_projection_eye eye; /* of the grid: width and height in grid pixels; unused with `view` */
@@ -83,7 +84,18 @@ void vsm_disparity_destroy(struct vsm_disparity *disparity);
 size_t vsm_disparity_bytes(const struct vsm_disparity *disparity);
 void vsm_disparity_lend(struct vsm_disparity *disparity, void *memory);
 
-/* Cost: 10 us a cell with people and 2 ms on a grid of 512; `map` is the caller's. */
+/* What each cell of the pictures finds for itself: people, parallax, residual, confidence, tried and matched
+ * of the map, and its size. Cost: 10 us a cell with people and 2 ms on a grid of 512; `map` is the
+ * caller's. */
+void vsm_disparity_match(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
+                         const struct vsm_disparity_picture *slave, const struct vsm_disparity_search *search,
+                         struct vsm_disparity_map *map);
+
+/* What the cells make of that: shifts. The search's memory changes. Cost: 0.3 ms. */
+void vsm_disparity_settle(const struct vsm_disparity *disparity, const struct vsm_disparity_search *search,
+                          struct vsm_disparity_map *map);
+
+/* Both. */
 void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_disparity_picture *master,
                            const struct vsm_disparity_picture *slave,
                            const struct vsm_disparity_search *search, struct vsm_disparity_map *map);
@@ -93,6 +105,9 @@ void vsm_disparity_measure(struct vsm_disparity *disparity, const struct vsm_dis
 bool vsm_disparity_can(const struct vsm_disparity *disparity, const float *alpha);
 
 void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *height);
+
+/* What it knows of the cells, for as long as it lives: stereo/parallax.h. */
+const struct vsm_parallax *vsm_disparity_parallax(const struct vsm_disparity *disparity);
 
 /* The cells that its maps have. */
 void vsm_disparity_cells(const struct vsm_disparity *disparity, int *side, int *columns, int *rows);

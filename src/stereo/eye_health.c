@@ -19,9 +19,8 @@
 #define SOFTER      0.55f   /* log of sharpness below the usual ratio */
 #define USUAL_SHARE 0.03f   /* that a frame has in what is usual */
 
-struct look {
-    float small[SIDE * SIDE], points[POINTS * POINTS];
-    double edges[SIDE]; /* summed differences of neighbours, by the small pictures' rows */
+/* What a look says beside the frame before. */
+struct signs {
     float mean, change, sharpness;
     float noise; /* share of pixels that changed */
 };
@@ -30,7 +29,8 @@ struct look {
 struct looking {
     const float *const *rgb;
     int width, height;
-    struct look eyes[2];
+    struct vsm_eye_health_look *looks;
+    double edges[2][SIDE]; /* by the small pictures' rows */
 };
 
 /* Rows of the picture that make one of the small picture. */
@@ -87,33 +87,46 @@ static void look_at_rows(void *context, int index, int worker)
     const float *green = l->rgb[eye] + (size_t)l->width * (size_t)l->height;
 
     (void)worker;
-    shrink(green, l->width, y0, y1, l->eyes[eye].small + y * SIDE);
-    pick(green, l->width, l->height, y * (POINTS / SIDE), (y + 1) * (POINTS / SIDE), l->eyes[eye].points);
-    l->eyes[eye].edges[y] = edges_of(green, l->width, y0, y1);
+    shrink(green, l->width, y0, y1, l->looks[eye].small + y * SIDE);
+    pick(green, l->width, l->height, y * (POINTS / SIDE), (y + 1) * (POINTS / SIDE), l->looks[eye].points);
+    l->edges[eye][y] = edges_of(green, l->width, y0, y1);
 }
 
-/* What is left to do once all rows are looked at. */
-static void look_at(const struct vsm_eye_health *health, int eye, int width, int height, struct look *look)
+void vsm_eye_health_look(const float *const rgb[2], int width, int height,
+                         struct vsm_eye_health_look looks[2], struct vsm_parallel *pool)
 {
-    double mean = 0.0, change = 0.0, edges = 0.0;
+    struct looking looking = {.rgb = rgb, .width = width, .height = height, .looks = looks};
+
+    vsm_parallel_for(pool, 2 * SIDE, look_at_rows, &looking);
+    for (int eye = 0; eye < 2; eye++) {
+        looks[eye].edges = 0.0;
+        for (int y = 0; y < SIDE; y++)
+            looks[eye].edges += looking.edges[eye][y];
+    }
+}
+
+static struct signs read_look(const struct vsm_eye_health *health, int eye,
+                              const struct vsm_eye_health_look *look, int width, int height)
+{
+    struct signs signs;
+    double mean = 0.0, change = 0.0;
     int changed = 0;
 
-    for (int y = 0; y < SIDE; y++)
-        edges += look->edges[y];
     for (int i = 0; i < SIDE * SIDE; i++) {
         mean += (double)look->small[i];
         change += fabs((double)(look->small[i] - health->small[eye][i]));
     }
-    look->mean = (float)(mean / (SIDE * SIDE));
-    look->change = (float)(change / (SIDE * SIDE));
+    signs.mean = (float)(mean / (SIDE * SIDE));
+    signs.change = (float)(change / (SIDE * SIDE));
     for (int i = 0; i < POINTS * POINTS; i++)
         changed += fabsf(look->points[i] - health->points[eye][i]) > STEP;
-    look->noise = (float)changed / (POINTS * POINTS);
-    look->sharpness = (float)(edges / ((double)width * ((height + 1) / 2))) / fmaxf(look->mean, DARK);
+    signs.noise = (float)changed / (POINTS * POINTS);
+    signs.sharpness = (float)(look->edges / ((double)width * ((height + 1) / 2))) / fmaxf(signs.mean, DARK);
+    return signs;
 }
 
-static bool stands_still(const struct vsm_eye_health *health, const struct look *own,
-                         const struct look *other)
+static bool stands_still(const struct vsm_eye_health *health, const struct signs *own,
+                         const struct signs *other)
 {
     const bool moved = other->change > MOVING && own->change < STILL * other->change;
     const bool noisy = other->noise > NOISY && own->noise < NOISELESS * other->noise;
@@ -121,7 +134,7 @@ static bool stands_still(const struct vsm_eye_health *health, const struct look 
     return health->frames > 0 && other->change < STARTLED && (moved || noisy);
 }
 
-static enum vsm_eye_health_fault judge(const struct look *own, const struct look *other, uint32_t still,
+static enum vsm_eye_health_fault judge(const struct signs *own, const struct signs *other, uint32_t still,
                                        float softness)
 {
     if (own->mean < DARK && other->mean > LIT)
@@ -138,31 +151,27 @@ const char *vsm_eye_health_name(enum vsm_eye_health_fault fault)
     return names[fault];
 }
 
-void vsm_eye_health_next(struct vsm_eye_health *health, const float *const rgb[2], int width, int height,
-                         enum vsm_eye_health_fault faults[2], struct vsm_parallel *pool)
+void vsm_eye_health_next(struct vsm_eye_health *health, const struct vsm_eye_health_look looks[2], int width,
+                         int height, enum vsm_eye_health_fault faults[2])
 {
-    struct looking looking = {.rgb = rgb, .width = width, .height = height};
-    struct look *look = looking.eyes;
-    float ratio, beyond;
+    const struct signs signs[2] = {read_look(health, 0, &looks[0], width, height),
+                                   read_look(health, 1, &looks[1], width, height)};
+    const float ratio = logf(fmaxf(signs[1].sharpness, 1e-6f) / fmaxf(signs[0].sharpness, 1e-6f));
+    const float beyond = ratio - health->usual;
 
-    vsm_parallel_for(pool, 2 * SIDE, look_at_rows, &looking);
-    for (int eye = 0; eye < 2; eye++)
-        look_at(health, eye, width, height, &look[eye]);
-    ratio = logf(fmaxf(look[1].sharpness, 1e-6f) / fmaxf(look[0].sharpness, 1e-6f));
-    beyond = ratio - health->usual;
     for (int eye = 0; eye < 2; eye++) {
-        const bool still = stands_still(health, &look[eye], &look[!eye]);
+        const bool still = stands_still(health, &signs[eye], &signs[!eye]);
 
         if (health->frames > 0)
             health->still[eye] = still && health->still[eye] < UINT32_MAX ? health->still[eye] + 1 : still;
-        faults[eye] = judge(&look[eye], &look[!eye], health->still[eye], eye == 0 ? beyond : -beyond);
+        faults[eye] = judge(&signs[eye], &signs[!eye], health->still[eye], eye == 0 ? beyond : -beyond);
     }
     if (faults[0] != VSM_EYE_HEALTH_BLACK && faults[1] != VSM_EYE_HEALTH_BLACK)
         health->usual +=
             USUAL_SHARE * fminf(fmaxf(beyond, -SOFTER), SOFTER) * (fabsf(beyond) > SOFTER ? 0.1f : 1.0f);
     for (int eye = 0; eye < 2; eye++) {
-        memcpy(health->small[eye], look[eye].small, sizeof(look[eye].small));
-        memcpy(health->points[eye], look[eye].points, sizeof(look[eye].points));
+        memcpy(health->small[eye], looks[eye].small, sizeof(looks[eye].small));
+        memcpy(health->points[eye], looks[eye].points, sizeof(looks[eye].points));
     }
     if (health->frames < UINT32_MAX)
         health->frames++;

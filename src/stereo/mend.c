@@ -30,9 +30,15 @@ static void add_pixel(struct vsm_mend_sums *s, float own, float moved)
     s->apart += fabsf(own - moved);
 }
 
-static struct vsm_mend_sums measure(const struct vsm_mend_grid *grid, const struct vsm_mend_eye *signs,
-                                    int index)
+struct measuring {
+    const struct vsm_mend_grid *grid;
+    const float *own, *settled;
+    struct vsm_mend_sums *cells;
+};
+
+static struct vsm_mend_sums measure(const struct measuring *m, int index)
 {
+    const struct vsm_mend_grid *grid = m->grid;
     const int x0 = index % grid->columns * grid->side, y0 = index / grid->columns * grid->side;
     const int x1 = x0 + grid->side < grid->width ? x0 + grid->side : grid->width;
     const int y1 = y0 + grid->side < grid->height ? y0 + grid->side : grid->height;
@@ -42,14 +48,31 @@ static struct vsm_mend_sums measure(const struct vsm_mend_grid *grid, const stru
         for (int x = x0; x < x1; x++) {
             const size_t at = (size_t)y * (size_t)grid->width + (size_t)x;
 
-            if (signs->settled[at] < 0.0f)
+            if (m->settled[at] < 0.0f)
                 continue;
             s.known += 1.0f;
-            if (signs->own[at] > 0.0f || signs->settled[at] > 0.0f)
-                add_pixel(&s, signs->own[at], signs->settled[at]);
+            if (m->own[at] > 0.0f || m->settled[at] > 0.0f)
+                add_pixel(&s, m->own[at], m->settled[at]);
         }
     }
     return s;
+}
+
+static void measure_row(void *context, int index, int worker)
+{
+    const struct measuring *m = context;
+
+    (void)worker;
+    for (int i = index * m->grid->columns; i < (index + 1) * m->grid->columns; i++)
+        m->cells[i] = measure(m, i);
+}
+
+void vsm_mend_measure(const struct vsm_mend_grid *grid, const float *own, const float *settled,
+                      struct vsm_mend_sums cells[VSM_MEND_CELLS], struct vsm_parallel *pool)
+{
+    struct measuring measuring = {grid, own, settled, cells};
+
+    vsm_parallel_for(pool, grid->rows, measure_row, &measuring);
 }
 
 static void add_stats(struct vsm_mend_sums *sum, const struct vsm_mend_sums *s)
@@ -94,7 +117,7 @@ static float mean_before(const struct vsm_mend_grid *grid, const float *before, 
 
 /* The share that a cell should come to, and whether at once. */
 static float aim(const struct vsm_mend *mend, const struct vsm_mend_sums *s, float before,
-                 const struct vsm_mend_eye *signs, bool *at_once)
+                 const struct vsm_mend_signs *signs, bool *at_once)
 {
     const float own = s->own / s->known, moved = s->moved / s->known;
     const float by_own = fabsf(own - before), by_moved = fabsf(moved - before);
@@ -129,31 +152,14 @@ static void forget_drops(float *target, bool *dropped, int count)
     }
 }
 
-struct measuring {
-    const struct vsm_mend_grid *grid;
-    const struct vsm_mend_eye *signs;
-    struct vsm_mend_sums *cells;
-};
-
-static void measure_row(void *context, int index, int worker)
-{
-    const struct measuring *m = context;
-
-    (void)worker;
-    for (int i = index * m->grid->columns; i < (index + 1) * m->grid->columns; i++)
-        m->cells[i] = measure(m->grid, m->signs, i);
-}
-
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
-                     const struct vsm_mend_eye *signs, struct vsm_parallel *pool)
+                     const struct vsm_mend_signs *signs, const struct vsm_mend_sums cells[VSM_MEND_CELLS])
 {
-    struct vsm_mend_sums cells[VSM_MEND_CELLS], near[VSM_MEND_CELLS];
-    struct measuring measuring = {grid, signs, cells};
+    struct vsm_mend_sums near[VSM_MEND_CELLS];
     float target[VSM_MEND_CELLS], taken = 0.0f, people = 0.0f, lost = 0.0f, shown = 0.0f;
     bool dropped[VSM_MEND_CELLS];
     const int count = grid->columns * grid->rows;
 
-    vsm_parallel_for(pool, grid->rows, measure_row, &measuring);
     for (int i = 0; i < count; i++) {
         const struct vsm_mend_sums *s = &near[i];
 
@@ -204,11 +210,9 @@ struct blend {
     const struct vsm_mend_eye *signs;
     const float *taken; /* shares of cells */
     const struct vsm_mend_planes *planes;
-    bool changed[(VSM_DISPARITY_MAX_GRID + ROWS - 1) / ROWS]; /* by call */
 };
 
-/* Returns whether anything changes. */
-static bool blend_pixel(const struct blend *b, int x, int y, size_t at)
+static void blend_pixel(const struct blend *b, int x, int y, size_t at)
 {
     const float own = b->signs->own[at], moved = b->signs->moved[at], settled = b->signs->settled[at];
     const float step = b->planes->weight[at];
@@ -217,18 +221,17 @@ static bool blend_pixel(const struct blend *b, int x, int y, size_t at)
     b->planes->alpha[at] = b->planes->target[at] = own;
     b->planes->weight[at] = 0.0f;
     if (settled < 0.0f || (moved == own && settled == own))
-        return false;
+        return;
     taken = share_at(b->grid, b->taken, x, y);
     if (settled == own && taken <= 0.0f)
-        return false;
+        return;
     target = settled + taken * (moved - settled);
     alpha = own + step + taken * (target - own - step);
     if (target == own || fabsf(alpha - own) < LITTLE)
-        return false;
+        return;
     b->planes->alpha[at] = alpha;
     b->planes->target[at] = target;
     b->planes->weight[at] = fminf(fmaxf((alpha - own) / (target - own), 0.0f), 1.0f);
-    return b->planes->weight[at] > 0.0f;
 }
 
 /* Whether nothing is taken from the other eye anywhere in a cell: its share and its neighbours' are none. */
@@ -244,10 +247,9 @@ static bool is_quiet(const struct vsm_mend_grid *grid, const float *share, int c
 }
 
 /* Within one row of a cell. */
-static bool blend_span(const struct blend *b, int y, int x0, int x1, bool quiet)
+static void blend_span(const struct blend *b, int y, int x0, int x1, bool quiet)
 {
     const size_t row = (size_t)y * (size_t)b->grid->width;
-    bool changed = false;
 
     for (int x = x0; x < x1; x++) {
         const size_t at = row + (size_t)x;
@@ -255,14 +257,13 @@ static bool blend_span(const struct blend *b, int y, int x0, int x1, bool quiet)
         if (quiet && b->planes->weight[at] == 0.0f) /* most of an eye */
             b->planes->alpha[at] = b->planes->target[at] = b->signs->own[at];
         else
-            changed = blend_pixel(b, x, y, at) || changed;
+            blend_pixel(b, x, y, at);
     }
-    return changed;
 }
 
 static void blend_rows(void *context, int index, int worker)
 {
-    struct blend *b = context;
+    const struct blend *b = context;
     const int end = (index + 1) * ROWS < b->grid->height ? (index + 1) * ROWS : b->grid->height;
     const int side = b->grid->side;
 
@@ -272,34 +273,29 @@ static void blend_rows(void *context, int index, int worker)
             const int x1 = (cell + 1) * side < b->grid->width ? (cell + 1) * side : b->grid->width;
             const bool quiet = is_quiet(b->grid, b->taken, cell, y / side);
 
-            b->changed[index] = blend_span(b, y, cell * side, x1, quiet) || b->changed[index];
+            blend_span(b, y, cell * side, x1, quiet);
         }
     }
 }
 
-bool vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
+void vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                     const struct vsm_mend_eye *signs, const struct vsm_mend_planes *planes,
                     struct vsm_parallel *pool)
 {
-    struct blend b = {grid, signs, mend->share[eye], planes, {false}};
-    const int calls = (grid->height + ROWS - 1) / ROWS;
-    bool changed = false;
+    struct blend b = {grid, signs, mend->share[eye], planes};
 
-    vsm_parallel_for(pool, calls, blend_rows, &b);
-    for (int i = 0; i < calls; i++)
-        changed = changed || b.changed[i];
-    return changed;
+    vsm_parallel_for(pool, (grid->height + ROWS - 1) / ROWS, blend_rows, &b);
 }
 
-struct noting {
+struct averaging {
     const struct vsm_mend_grid *grid;
     const float *alpha;
-    float *before;
+    float *means;
 };
 
-static void note_row(void *context, int index, int worker)
+static void average_row(void *context, int index, int worker)
 {
-    const struct noting *n = context;
+    const struct averaging *n = context;
     const struct vsm_mend_grid *grid = n->grid;
 
     (void)worker;
@@ -313,17 +309,23 @@ static void note_row(void *context, int index, int worker)
             for (int x = x0; x < x1; x++)
                 sum += n->alpha[(size_t)y * (size_t)grid->width + (size_t)x];
         }
-        n->before[i] = sum / (float)((x1 - x0) * (y1 - y0));
+        n->means[i] = sum / (float)((x1 - x0) * (y1 - y0));
     }
 }
 
-void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha,
-                   struct vsm_parallel *pool)
+void vsm_mend_means(const struct vsm_mend_grid *grid, const float *alpha, float means[VSM_MEND_CELLS],
+                    struct vsm_parallel *pool)
 {
-    struct noting noting = {grid, alpha, mend->before[eye]};
+    struct averaging averaging = {grid, alpha, means};
 
-    vsm_parallel_for(pool, grid->rows, note_row, &noting);
-    if (eye == 1 && mend->frames < UINT32_MAX)
+    vsm_parallel_for(pool, grid->rows, average_row, &averaging);
+}
+
+void vsm_mend_note(struct vsm_mend *mend, const struct vsm_mend_grid *grid, float means[2][VSM_MEND_CELLS])
+{
+    for (int eye = 0; eye < 2; eye++)
+        memcpy(mend->before[eye], means[eye], (size_t)(grid->columns * grid->rows) * sizeof(float));
+    if (mend->frames < UINT32_MAX)
         mend->frames++;
 }
 

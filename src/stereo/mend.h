@@ -35,12 +35,16 @@ struct vsm_mend_sums {
     float known;        /* pixels */
 };
 
+/* What tells which eye is right, beside the cells. */
+struct vsm_mend_signs {
+    float doubt; /* > 0: this eye's picture is bad, < 0: the other's, 0: neither or both */
+    float least; /* agreement (soft intersection over union) below which a place is mended, 0..1 */
+};
+
 struct vsm_mend_eye {
     const float *own; /* this eye's alpha on the grid, 0..1 */
     const float *moved,
         *settled; /* the other eye's, moved here, and settled (stereo/transfer.h); negative: not known */
-    float doubt;  /* > 0: this eye's picture is bad, < 0: the other's, 0: neither or both */
-    float least;  /* agreement (soft intersection over union) below which a place is mended, 0..1 */
 };
 
 /* What an eye's matte becomes. On entry `weight` is what brings both eyes to a common value
@@ -49,10 +53,15 @@ struct vsm_mend_planes {
     float *alpha, *target, *weight;
 };
 
-/* Decides for eye 0 or 1; its mend->share is the answer. Returns the mean share over what people the eyes
- * show there, 0..1. Cost: 1 ms on a grid of 512. */
+/* Sums of an eye's cells. The same result for any number of threads. Cost: 1 ms on a grid of 512 on one
+ * core. */
+void vsm_mend_measure(const struct vsm_mend_grid *grid, const float *own, const float *settled,
+                      struct vsm_mend_sums cells[VSM_MEND_CELLS], struct vsm_parallel *pool);
+
+/* Decides for eye 0 or 1 by its cells; its mend->share is the answer. Returns the mean share over what people
+ * the eyes show there, 0..1. */
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
-                     const struct vsm_mend_eye *signs, struct vsm_parallel *pool);
+                     const struct vsm_mend_signs *signs, const struct vsm_mend_sums cells[VSM_MEND_CELLS]);
 
 /* Lets go of whatever is taken from the other eye, at once. */
 void vsm_mend_release(struct vsm_mend *mend, int eye);
@@ -60,15 +69,18 @@ void vsm_mend_release(struct vsm_mend *mend, int eye);
 /* Makes one alpha of what the eye has and what the other one shows: first to their common value, then to the
  * other eye's by the share; where that is large the eye's own borders do not count any more. `alpha` may be
  * `own`. alpha = own + weight * (target - own), with target between the planes of `signs` (own where the
- * other eye is not known) and weight in 0..1. Returns whether anything changed. The same result for any
- * number of threads. Cost: 2 ms on a grid of 512. */
-bool vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
+ * other eye is not known) and weight in 0..1, 0 where nothing changes. The same result for any number of
+ * threads. Cost: 2 ms on a grid of 512. */
+void vsm_mend_blend(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                     const struct vsm_mend_eye *signs, const struct vsm_mend_planes *planes,
                     struct vsm_parallel *pool);
 
-/* Ends the frame with what was given out for an eye. */
-void vsm_mend_note(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid, const float *alpha,
-                   struct vsm_parallel *pool);
+/* Mean alpha of cells. The same result for any number of threads. */
+void vsm_mend_means(const struct vsm_mend_grid *grid, const float *alpha, float means[VSM_MEND_CELLS],
+                    struct vsm_parallel *pool);
+
+/* Ends the frame with the means of what was given out for both eyes. */
+void vsm_mend_note(struct vsm_mend *mend, const struct vsm_mend_grid *grid, float means[2][VSM_MEND_CELLS]);
 
 /* For checkpoints: every bit. VSM_E_INPUT if the bytes are cut off; it is unchanged then. */
 void vsm_mend_save(const struct vsm_mend *mend, struct vsm_bytes_out *out);

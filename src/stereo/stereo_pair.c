@@ -2,15 +2,12 @@
 
 #include "base/mem.h"
 #include "stereo/mend.h"
-#include "stereo/transfer.h"
+#include "stereo/stereo_planes_host.h"
 
 #include <string.h>
 
 /* Frames at the beginning of a scene that are searched for swapped eyes. */
 #define BOTH_WAYS 3
-
-#define COVERED   0.5f  /* share of a cell's people that the other eye must show to need no own search */
-#define MIN_ALPHA 0.10f /* mean alpha of a cell with people that are searched */
 
 /* Share of a cell that was taken from the other eye, from which on its memory is too once the
  * cell is given back. */
@@ -20,27 +17,29 @@ struct vsm_stereo_pair {
     struct vsm_stereo_pair_options options;
     struct vsm_mend_grid grid;
     struct vsm_disparity *disparity[2]; /* measured from each eye */
+    struct vsm_stereo_planes planes;
     struct vsm_disparity_memory memory[2];
-    struct vsm_disparity_known known;
     struct vsm_alignment alignment;
     struct vsm_mend mend;
     struct vsm_consensus consensus;
     float released[2][VSM_MEND_CELLS]; /* the last frame's repair, by cell */
-    uint8_t need[VSM_MEND_CELLS];
-    struct vsm_stereo_pair_look *settled; /* the last one; borrowed */
-    float *target[2];                     /* lent */
-    float *weight[2];                     /* own: read after the frame; NULL unless mending */
+    /* Of a frame: */
+    struct vsm_disparity_map map[2]; /* measured from each eye; from the slave's only while mending */
+    struct vsm_disparity_known known;
+    struct vsm_mend_sums cells[2][VSM_MEND_CELLS];
+    float means[2][VSM_MEND_CELLS];
 };
 
-static int make_weights(struct vsm_stereo_pair *pair)
+static int make_planes(struct vsm_stereo_pair *p)
 {
-    for (int eye = 0; pair->options.mend && eye < 2; eye++) {
-        pair->weight[eye] =
-            vsm_mem_alloc("stereo pair", (size_t)pair->grid.width * (size_t)pair->grid.height, sizeof(float));
-        if (!pair->weight[eye])
-            return VSM_E_NOMEM;
-    }
-    return VSM_OK;
+    const struct vsm_stereo_planes_options options = {.disparity = {p->disparity[0], p->disparity[1]},
+                                                      .pool = p->options.pool,
+                                                      .stream = p->options.stream,
+                                                      .relief = p->options.relief};
+
+    vsm_disparity_cells(p->disparity[0], &p->grid.side, &p->grid.columns, &p->grid.rows);
+    vsm_disparity_grid(p->disparity[0], &p->grid.width, &p->grid.height);
+    return vsm_stereo_planes_host_create(&options, &p->planes);
 }
 
 int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct vsm_stereo_pair **pair)
@@ -62,11 +61,8 @@ int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct
 
         status = vsm_disparity_create(&from, &p->disparity[eye]);
     }
-    if (status == VSM_OK) {
-        vsm_disparity_cells(p->disparity[0], &p->grid.side, &p->grid.columns, &p->grid.rows);
-        vsm_disparity_grid(p->disparity[0], &p->grid.width, &p->grid.height);
-        status = make_weights(p);
-    }
+    if (status == VSM_OK)
+        status = make_planes(p);
     if (status != VSM_OK) {
         vsm_stereo_pair_destroy(p);
         return status;
@@ -79,64 +75,17 @@ void vsm_stereo_pair_destroy(struct vsm_stereo_pair *pair)
 {
     if (!pair)
         return;
-    for (int eye = 1; eye >= 0; eye--) {
-        vsm_disparity_destroy(pair->disparity[eye]);
-        vsm_mem_free(pair->weight[eye]);
-    }
+    if (pair->planes.kind)
+        pair->planes.kind->destroy(pair->planes.self);
+    vsm_disparity_destroy(pair->disparity[1]);
+    vsm_disparity_destroy(pair->disparity[0]);
     vsm_mem_free(pair);
 }
 
-size_t vsm_stereo_pair_bytes(const struct vsm_stereo_pair *pair)
+int vsm_stereo_pair_look(struct vsm_stereo_pair *pair, const float *const rgb[2],
+                         struct vsm_eye_health_look looks[2])
 {
-    return vsm_disparity_bytes(pair->disparity[0]) +
-           2 * (size_t)pair->grid.width * (size_t)pair->grid.height * sizeof(float);
-}
-
-void vsm_stereo_pair_lend(struct vsm_stereo_pair *pair, void *memory)
-{
-    const size_t pixels = (size_t)pair->grid.width * (size_t)pair->grid.height;
-    float *planes = memory;
-
-    for (int eye = 0; eye < 2; eye++, planes += pixels)
-        pair->target[eye] = planes;
-    vsm_disparity_lend(pair->disparity[0], planes);
-    vsm_disparity_lend(pair->disparity[1], NULL);
-}
-
-size_t vsm_stereo_pair_look_floats(const struct vsm_stereo_pair *pair)
-{
-    return 4 * (size_t)pair->grid.width * (size_t)pair->grid.height;
-}
-
-struct needing {
-    struct vsm_stereo_pair *pair;
-    const float *alpha, *moved;
-};
-
-/* Cells of a row where the slave shows people that the master's do not reach. */
-static void find_needs(void *context, int index, int worker)
-{
-    const struct needing *n = context;
-    const struct vsm_mend_grid *g = &n->pair->grid;
-
-    (void)worker;
-    for (int i = index * g->columns; i < (index + 1) * g->columns; i++) {
-        const int x0 = i % g->columns * g->side, y0 = i / g->columns * g->side;
-        const int x1 = x0 + g->side < g->width ? x0 + g->side : g->width;
-        const int y1 = y0 + g->side < g->height ? y0 + g->side : g->height;
-        float people = 0.0f, covered = 0.0f;
-
-        for (int y = y0; y < y1; y++) {
-            for (int x = x0; x < x1; x++) {
-                const size_t at = (size_t)y * (size_t)g->width + (size_t)x;
-                const float own = n->alpha[at], there = n->moved[at];
-
-                people += own;
-                covered += there < own ? (there > 0.0f ? there : 0.0f) : own;
-            }
-        }
-        n->pair->need[i] = people > MIN_ALPHA * (float)((x1 - x0) * (y1 - y0)) && covered < COVERED * people;
-    }
+    return pair->planes.kind->look(pair->planes.self, rgb, looks);
 }
 
 static bool lost(enum vsm_eye_health_fault fault)
@@ -144,117 +93,123 @@ static bool lost(enum vsm_eye_health_fault fault)
     return fault == VSM_EYE_HEALTH_BLACK || fault == VSM_EYE_HEALTH_FROZEN;
 }
 
-static void move(const struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                 struct vsm_stereo_pair_look *look, int from)
+/* How what `from` shows agrees with the other eye. */
+static int agree(struct vsm_stereo_pair *pair, int from, struct vsm_consistency *agreement)
 {
-    vsm_transfer_alpha(&look->map[from], frame->alpha[from], frame->alpha[!from], pair->grid.width,
-                       pair->grid.height, look->moved[!from], pair->options.pool);
-    vsm_transfer_settle(look->moved[!from], frame->alpha[!from], pair->grid.width, pair->grid.height,
-                        look->settled[!from], pair->options.pool);
+    struct vsm_consistency_sums sums;
+    int status = pair->planes.kind->agree(pair->planes.self, !from, &sums);
+
+    if (status == VSM_OK)
+        *agreement = vsm_consistency_judge(&pair->map[from], &sums);
+    return status;
 }
 
-static struct vsm_consistency agree(const struct vsm_stereo_pair *pair,
-                                    const struct vsm_stereo_pair_frame *frame,
-                                    const struct vsm_stereo_pair_look *look, int m)
+static int move(struct vsm_stereo_pair *pair, int from)
 {
-    return vsm_consistency_measure(&look->map[m], look->settled[!m], frame->alpha[!m], pair->grid.width,
-                                   pair->grid.height, pair->options.pool);
+    return pair->planes.kind->move(pair->planes.self, from, &pair->map[from]);
 }
 
-/* Whether nothing could be matched and in neither eye anything could have been: what a black eye lacks, the
- * other has. */
-static bool is_blind(const struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                     const struct vsm_stereo_pair_look *look, int m)
+/* Whether in neither eye anything could have been matched: what a black eye lacks, the other has. */
+static int find_blind(struct vsm_stereo_pair *pair, bool *blind)
 {
-    return look->map[m].tried == 0 && !vsm_disparity_can(pair->disparity[m], frame->alpha[m]) &&
-           !vsm_disparity_can(pair->disparity[!m], frame->alpha[!m]);
+    bool can = false;
+    int status = VSM_OK;
+
+    for (int eye = 0; eye < 2 && status == VSM_OK && !can; eye++)
+        status = pair->planes.kind->can_match(pair->planes.self, eye, &can);
+    *blind = !can;
+    return status;
 }
 
-/* Returns the search that it made. */
-static struct vsm_disparity_search measure_from_master(struct vsm_stereo_pair *pair,
-                                                       const struct vsm_stereo_pair_frame *frame,
-                                                       struct vsm_stereo_pair_look *look, int m)
+static int match_from_master(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int m,
+                             struct vsm_disparity_search *search)
 {
-    const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
-    const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
-    const bool usable = !lost(frame->faults[0]) && !lost(frame->faults[1]);
-    struct vsm_disparity_search search = {.memory = &pair->memory[m]};
+    const struct vsm_alignment_result known = vsm_alignment_judge(&pair->alignment, pair->grid.height);
+    int status;
 
-    look->alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height);
-    search.pitch = look->alignment.pitch;
-    search.both_ways = pair->alignment.frames < BOTH_WAYS || look->alignment.eyes == VSM_ALIGNMENT_SWAPPED;
-    vsm_disparity_measure(pair->disparity[m], &master, &slave, &search, &look->map[m]);
-    if (usable) {
-        vsm_alignment_add(&pair->alignment, pair->disparity[m], &look->map[m], &search, &master, &slave,
-                          pair->options.pool);
-        look->alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height);
-    }
-    return search;
+    *search = (struct vsm_disparity_search){.pitch = known.pitch,
+                                            .both_ways = pair->alignment.frames < BOTH_WAYS ||
+                                                         known.eyes == VSM_ALIGNMENT_SWAPPED,
+                                            .memory = &pair->memory[m]};
+    status = pair->planes.kind->match(pair->planes.self, m, search, false, &pair->map[m]);
+    if (status != VSM_OK)
+        return status;
+    vsm_disparity_settle(pair->disparity[m], search, &pair->map[m]);
+    if (!lost(frame->faults[0]) && !lost(frame->faults[1]))
+        vsm_alignment_add(&pair->alignment, pair->disparity[m], &pair->map[m], search);
+    return move(pair, m);
 }
 
-static void measure_from_slave(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                               struct vsm_stereo_pair_look *look, int m, struct vsm_disparity_search search)
+/* What the slave shows beyond that; nothing of it is known to the master. */
+static int match_from_slave(struct vsm_stereo_pair *pair, int m, struct vsm_disparity_search search)
 {
-    const struct vsm_disparity_picture master = {frame->rgb[m], frame->alpha[m]};
-    const struct vsm_disparity_picture slave = {frame->rgb[!m], frame->alpha[!m]};
-    struct needing needing = {pair, slave.alpha, look->moved[!m]};
+    const struct vsm_stereo_planes *p = &pair->planes;
+    int status;
 
-    vsm_disparity_map_invert(&look->map[m], &pair->known);
-    vsm_parallel_for(pair->options.pool, pair->grid.rows, find_needs, &needing);
     search.pitch = -search.pitch;
-    search.only = pair->need;
     search.known = &pair->known;
     search.memory = &pair->memory[!m];
-    search.turned = true;
-    vsm_disparity_measure(pair->disparity[!m], &slave, &master, &search, &look->map[!m]);
+    status = p->kind->need(p->self, !m);
+    vsm_disparity_map_invert(&pair->map[m], &pair->known);
+    if (status == VSM_OK)
+        status = p->kind->match(p->self, !m, &search, true, &pair->map[!m]);
+    if (status != VSM_OK)
+        return status;
+    vsm_disparity_settle(pair->disparity[!m], &search, &pair->map[!m]);
+    return move(pair, !m);
 }
 
-void vsm_stereo_pair_look(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                          struct vsm_stereo_pair_look *look)
+/* Where nothing is matched it matters whether somebody is there, and anybody could have been. */
+static int judge_measured(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int m,
+                          struct vsm_stereo_pair_result *result)
 {
-    const size_t pixels = (size_t)pair->grid.width * (size_t)pair->grid.height;
-    const int m = pair->options.master == VSM_RIGHT;
     const bool frozen =
         frame->faults[0] == VSM_EYE_HEALTH_FROZEN || frame->faults[1] == VSM_EYE_HEALTH_FROZEN;
-    struct vsm_disparity_search search;
+    bool blind = false;
+    int status = VSM_OK;
 
-    if (frame->scene_cut) {
-        memset(pair->memory, 0, sizeof(pair->memory));
-        memset(&pair->alignment, 0, sizeof(pair->alignment));
+    if (pair->map[m].tried == 0) {
+        status = agree(pair, m, &result->before);
+        if (status == VSM_OK && result->before.people)
+            status = find_blind(pair, &blind);
     }
-    for (size_t eye = 0; eye < 2; eye++) {
-        look->moved[eye] = look->planes + 2 * eye * pixels;
-        look->settled[eye] = look->moved[eye] + pixels;
-    }
-    search = measure_from_master(pair, frame, look, m);
-    move(pair, frame, look, m);
-    look->agreement = agree(pair, frame, look, m);
-    look->measured =
-        !look->alignment.unrelated && !frozen && !(look->agreement.people && is_blind(pair, frame, look, m));
-    if (look->measured && pair->options.mend) {
-        measure_from_slave(pair, frame, look, m, search);
-        move(pair, frame, look, !m);
-    }
-    memcpy(look->memory, pair->memory, sizeof(look->memory));
-    look->evidence = pair->alignment;
+    result->measured =
+        !frozen && !blind && !vsm_alignment_judge(&pair->alignment, pair->grid.height).unrelated;
+    return status;
 }
 
-/* What brings the eyes to a common value, into their weights. */
-static void find_common(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                        const struct vsm_stereo_pair_look *look, const struct vsm_mend_eye signs[2])
+/* Numbers that nothing on the device waits for come last. */
+static int find_light(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int m,
+                      struct vsm_stereo_pair_result *result)
 {
-    struct vsm_consensus_eyes eyes = {.width = pair->grid.width, .height = pair->grid.height};
-    const int m = pair->options.master == VSM_RIGHT;
+    double light[2][3];
+    int status = VSM_OK;
 
-    for (int eye = 0; eye < 2; eye++) {
-        eyes.maps[eye] = &look->map[eye];
-        eyes.rgb[eye] = frame->rgb[eye];
-        eyes.own[eye] = signs[eye].own;
-        eyes.settled[eye] = signs[eye].settled;
-        for (int c = 0; c < 3; c++)
-            eyes.gain[eye][c] = (float)(eye == m ? look->alignment.gain[c] : 1.0 / look->alignment.gain[c]);
+    if (!lost(frame->faults[0]) && !lost(frame->faults[1])) {
+        status = pair->planes.kind->light(pair->planes.self, m, &pair->map[m], light);
+        if (status == VSM_OK)
+            vsm_alignment_add_light(&pair->alignment, light);
     }
-    vsm_consensus_find(&pair->consensus, &eyes, pair->target, pair->weight, pair->options.pool);
+    result->alignment = vsm_alignment_judge(&pair->alignment, pair->grid.height);
+    return status;
+}
+
+static int look(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int m,
+                struct vsm_stereo_pair_result *result)
+{
+    struct vsm_disparity_search search;
+    int status = match_from_master(pair, frame, m, &search);
+
+    if (status == VSM_OK)
+        status = judge_measured(pair, frame, m, result);
+    if (status == VSM_OK && result->measured && pair->options.mend)
+        status = match_from_slave(pair, m, search);
+    if (status == VSM_OK)
+        status = find_light(pair, frame, m, result);
+    if (status == VSM_OK && pair->map[m].tried > 0)
+        status = agree(pair, m, &result->before);
+    result->after = result->before;
+    return status;
 }
 
 /* The places of which less is taken than the frame before. Not sooner: while the eye's picture
@@ -273,86 +228,112 @@ static bool find_released(struct vsm_stereo_pair *pair, int eye, const float *be
     return any;
 }
 
-static void mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                 const struct vsm_stereo_pair_look *look, struct vsm_stereo_pair_result *result)
+/* Decides what is taken from the other eye, and where both come to a common value. Returns whether anything
+ * is to be done. */
+static bool judge_cells(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                        struct vsm_stereo_pair_result *result)
 {
     const float doubt =
         (float)((frame->faults[1] != VSM_EYE_HEALTH_GOOD) - (frame->faults[0] != VSM_EYE_HEALTH_GOOD));
-    const struct vsm_disparity_map *const maps[2] = {&look->map[0], &look->map[1]};
+    const struct vsm_disparity_map *const maps[2] = {&pair->map[0], &pair->map[1]};
     const float *const mended[2] = {pair->mend.share[0], pair->mend.share[1]};
-    struct vsm_mend_eye signs[2];
-    float common;
 
     for (int eye = 0; eye < 2; eye++) {
+        const struct vsm_mend_signs signs = {.doubt = eye == 1 ? doubt : -doubt,
+                                             .least = (float)pair->options.threshold};
         float before[VSM_MEND_CELLS];
 
         memcpy(before, pair->mend.share[eye], sizeof(before));
-        signs[eye] = (struct vsm_mend_eye){.own = frame->alpha[eye],
-                                           .moved = look->moved[eye],
-                                           .settled = look->settled[eye],
-                                           .doubt = eye == 1 ? doubt : -doubt,
-                                           .least = (float)pair->options.threshold};
-        result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs[eye], pair->options.pool);
+        result->taken[eye] = vsm_mend_judge(&pair->mend, eye, &pair->grid, &signs, pair->cells[eye]);
         result->recovers[eye] = find_released(pair, eye, before);
     }
-    common = vsm_consensus_judge(&pair->consensus, maps, mended);
-    if (result->taken[0] <= 0.0f && result->taken[1] <= 0.0f && common <= 0.0f)
-        return;
-    find_common(pair, frame, look, signs);
-    for (int eye = 0; eye < 2; eye++) {
-        const struct vsm_mend_planes planes = {frame->alpha[eye], pair->target[eye], pair->weight[eye]};
-
-        if (!vsm_mend_blend(&pair->mend, eye, &pair->grid, &signs[eye], &planes, pair->options.pool))
-            continue;
-        result->weight[eye] = pair->weight[eye];
-        result->target[eye] = pair->target[eye];
-    }
+    return vsm_consensus_judge(&pair->consensus, maps, mended) > 0.0f || result->taken[0] > 0.0f ||
+           result->taken[1] > 0.0f;
 }
 
-void vsm_stereo_pair_settle(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                            struct vsm_stereo_pair_look *look, struct vsm_stereo_pair_result *result)
+/* The other eye's light over this one's, by that of the slave over the master's. */
+static float gain_of(double slave, bool master)
 {
-    if (frame->scene_cut) {
-        memset(&pair->mend, 0, sizeof(pair->mend));
-        memset(&pair->consensus, 0, sizeof(pair->consensus));
-    }
-    pair->settled = look;
-    memcpy(pair->memory, look->memory, sizeof(pair->memory));
-    pair->alignment = look->evidence;
-    *result = (struct vsm_stereo_pair_result){.before = look->agreement,
-                                              .after = look->agreement,
-                                              .alignment = look->alignment,
-                                              .scene_frames = pair->mend.frames,
-                                              .measured = look->measured};
-    if (look->measured && pair->options.mend) {
-        mend(pair, frame, look, result);
+    return (float)(master ? slave : 1.0 / slave);
+}
+
+static int blend(struct vsm_stereo_pair *pair, int m, const double slave[3])
+{
+    const struct vsm_disparity_map *const maps[2] = {&pair->map[0], &pair->map[1]};
+    const float gain[2][3] = {{gain_of(slave[0], !m), gain_of(slave[1], !m), gain_of(slave[2], !m)},
+                              {gain_of(slave[0], m), gain_of(slave[1], m), gain_of(slave[2], m)}};
+
+    return pair->planes.kind->blend(pair->planes.self, maps, &pair->consensus, &pair->mend, gain);
+}
+
+static int mend(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame, int m,
+                struct vsm_stereo_pair_result *result)
+{
+    const struct vsm_stereo_planes *p = &pair->planes;
+    int status = p->kind->measure(p->self, pair->cells);
+    int giver;
+
+    if (status != VSM_OK || !judge_cells(pair, frame, result))
+        return status;
+    /* From the eye that gave more: of people whom the master had lost it has no disparity. */
+    giver = result->taken[m] > result->taken[!m] ? !m : m;
+    status = blend(pair, m, result->alignment.gain);
+    if (status == VSM_OK)
+        status = p->kind->replace(p->self);
+    if (status == VSM_OK)
+        status = move(pair, giver);
+    return status == VSM_OK ? agree(pair, giver, &result->after) : status;
+}
+
+static void forget_scene(struct vsm_stereo_pair *pair)
+{
+    memset(pair->memory, 0, sizeof(pair->memory));
+    memset(&pair->alignment, 0, sizeof(pair->alignment));
+    memset(&pair->mend, 0, sizeof(pair->mend));
+    memset(&pair->consensus, 0, sizeof(pair->consensus));
+}
+
+static int run(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+               struct vsm_stereo_pair_result *result)
+{
+    const int m = pair->options.master == VSM_RIGHT;
+    int status = look(pair, frame, m, result);
+
+    if (status == VSM_OK && result->measured && pair->options.mend) {
+        status = mend(pair, frame, m, result);
     } else {
         vsm_mend_release(&pair->mend, 0);
         vsm_mend_release(&pair->mend, 1);
         memset(pair->consensus.share, 0, sizeof(pair->consensus.share));
     }
+    if (status == VSM_OK)
+        status = pair->planes.kind->note(pair->planes.self, pair->means);
+    if (status == VSM_OK)
+        vsm_mend_note(&pair->mend, &pair->grid, pair->means);
+    return status;
 }
 
-void vsm_stereo_pair_end(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
-                         struct vsm_stereo_pair_result *result)
+int vsm_stereo_pair_run(struct vsm_stereo_pair *pair, const struct vsm_stereo_pair_frame *frame,
+                        struct vsm_stereo_pair_result *result)
 {
-    const int m = pair->options.master == VSM_RIGHT;
-    /* From the eye that gave more: of people whom the master had lost it has no disparity. */
-    const int giver = result->taken[m] > result->taken[!m] ? !m : m;
+    const struct vsm_stereo_planes *p = &pair->planes;
+    int status;
 
-    if (result->weight[0] || result->weight[1]) {
-        move(pair, frame, pair->settled, giver);
-        result->after = agree(pair, frame, pair->settled, giver);
-    }
-    for (int eye = 0; eye < 2; eye++)
-        vsm_mend_note(&pair->mend, eye, &pair->grid, frame->alpha[eye], pair->options.pool);
+    if (frame->scene_cut)
+        forget_scene(pair);
+    *result = (struct vsm_stereo_pair_result){.scene_frames = pair->mend.frames};
+    status = p->kind->begin(p->self, frame->rgb, frame->maps);
+    if (status == VSM_OK)
+        status = run(pair, frame, result);
+    p->kind->end(p->self);
+    return status;
 }
 
 void vsm_stereo_pair_repair(const struct vsm_stereo_pair *pair, enum vsm_eye eye,
                             struct vsm_stereo_repair *repair)
 {
     repair->grid_width = pair->grid.width;
-    repair->map = pair->settled->map[eye];
+    repair->map = pair->map[eye];
     memcpy(repair->share, pair->released[eye], sizeof(repair->share));
 }
 

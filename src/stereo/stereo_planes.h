@@ -15,6 +15,7 @@
 #ifndef VSM_STEREO_STEREO_PLANES_H
 #define VSM_STEREO_STEREO_PLANES_H
 
+#include "base/parallel.h"
 #include "base/status.h"
 #include "stereo/consensus.h"
 #include "stereo/consistency.h"
@@ -79,6 +80,18 @@ struct vsm_stereo_planes_kind {
 struct vsm_stereo_planes {
     const struct vsm_stereo_planes_kind *kind;
     void *self;
+};
+
+struct vsm_cuda_stream;
+struct vsm_relief;
+
+/* What planes are made with, all borrowed for as long as they live. */
+struct vsm_stereo_planes_options {
+    struct vsm_disparity
+        *disparity[2];              /* measuring from each eye, of one grid; memory is lent to the first */
+    struct vsm_parallel *pool;      /* on the host; NULL: one thread */
+    struct vsm_cuda_stream *stream; /* of a device, in whose order pictures and maps are written there */
+    struct vsm_relief *relief;      /* asked where the device has no memory left; may be NULL */
 };
 
 #endif

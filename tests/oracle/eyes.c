@@ -65,7 +65,7 @@ static struct vsm_alignment_result judge(struct vsm_disparity *disparity, float 
                                                     .both_ways = true};
 
         vsm_disparity_measure(disparity, &a, &b, &search, &map);
-        vsm_alignment_add(&alignment, disparity, &map, &search, &a, &b, NULL);
+        vsm_alignment_add(&alignment, disparity, &map, &search);
     }
     return vsm_alignment_judge(&alignment, EYE);
 }

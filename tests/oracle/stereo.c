@@ -163,9 +163,12 @@ static float warped[PIXELS], settled[PIXELS];
 
 static struct vsm_consistency measure_consistency(const struct moment *m, int first)
 {
+    struct vsm_consistency_sums sums;
+
     vsm_transfer_alpha(&map, m->alpha[first], m->alpha[!first], EYE, EYE, warped, NULL);
     vsm_transfer_settle(warped, m->alpha[!first], EYE, EYE, settled, NULL);
-    return vsm_consistency_measure(&map, settled, m->alpha[!first], EYE, EYE, NULL);
+    vsm_consistency_sum(settled, m->alpha[!first], EYE, EYE, &sums, NULL);
+    return vsm_consistency_judge(&map, &sums);
 }
 
 /* The true mattes agree, but for strips of people between others, too narrow to be matched; a matte that lost
@@ -196,6 +199,7 @@ static struct vsm_alignment_result measure(const struct moment *m)
     struct vsm_disparity *disparity = NULL;
     struct vsm_alignment alignment = {0};
     struct vsm_alignment_result r;
+    double light[2][3];
     int first;
 
     CHECK_INT(vsm_disparity_create(&options, &disparity), VSM_OK);
@@ -203,7 +207,9 @@ static struct vsm_alignment_result measure(const struct moment *m)
         const struct vsm_disparity_picture left = {m->rgb[0], m->alpha[0]}, right = {m->rgb[1], m->alpha[1]};
 
         vsm_disparity_measure(disparity, &left, &right, &search, &map);
-        vsm_alignment_add(&alignment, disparity, &map, &search, &left, &right, NULL);
+        vsm_alignment_add(&alignment, disparity, &map, &search);
+        vsm_alignment_light(&map, m->rgb[0], m->rgb[1], EYE, EYE, light, NULL);
+        vsm_alignment_add_light(&alignment, light);
         r = vsm_alignment_judge(&alignment, EYE);
         search.pitch = r.pitch;
     }

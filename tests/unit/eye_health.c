@@ -37,7 +37,10 @@ static void paint(int eye, int where, float noise, uint32_t frame)
 
 static void next(void)
 {
-    vsm_eye_health_next(&health, eyes, SIDE, SIDE, faults, NULL);
+    struct vsm_eye_health_look looks[2];
+
+    vsm_eye_health_look(eyes, SIDE, SIDE, looks, NULL);
+    vsm_eye_health_next(&health, looks, SIDE, SIDE, faults);
 }
 
 static bool good(void)

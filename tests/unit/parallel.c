@@ -51,27 +51,6 @@ static void test_each_index_once(void)
     check_loop(NULL, COUNT);
 }
 
-static void test_threads_that_stay_awake(void)
-{
-    struct vsm_parallel *pool = vsm_parallel_create(3);
-
-    for (int again = 0; again < 50; again++) {
-        vsm_parallel_hurry(pool);
-        for (int i = 0; i < 10; i++)
-            check_loop(pool, (again + i) % 7);
-        vsm_parallel_hurry(pool);
-        check_loop(pool, 20);
-        vsm_parallel_rest(pool);
-        check_loop(pool, 20);
-        vsm_parallel_rest(pool);
-        check_loop(pool, again % 7);
-    }
-    vsm_parallel_hurry(pool);
-    vsm_parallel_destroy(pool); /* who is awake ends, too */
-    vsm_parallel_hurry(NULL);
-    vsm_parallel_rest(NULL);
-}
-
 static void add(void *context, int index, int worker)
 {
     (void)worker;
@@ -113,7 +92,6 @@ static void test_bounds(void)
 int main(void)
 {
     RUN(test_each_index_once);
-    RUN(test_threads_that_stay_awake);
     RUN(test_callers_take_turns);
     RUN(test_bounds);
     return tap_done();

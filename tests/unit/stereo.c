@@ -104,8 +104,7 @@ static void test_windows_at_the_margin(void)
         const int far = dx < 0 || dy < 0 ? MARGIN - REACH : 31 + MARGIN - REACH;
         const struct vsm_match_place last = {dx ? dx * far : 16, dy ? dy * far : 16};
         const struct vsm_match_place beyond = {last.x + dx, last.y + dy};
-        const struct vsm_match_place scored = {dx > 0 ? last.x - (ROW - 2 * REACH - 1) : last.x,
-                                                         last.y};
+        const struct vsm_match_place scored = {dx > 0 ? last.x - (ROW - 2 * REACH - 1) : last.x, last.y};
 
         CHECK(!vsm_disparity_match_cut(&plane, beyond, &weights, last, REACH, 1, window));
         CHECK(!vsm_disparity_match_cut(&plane, last, &weights, beyond, REACH, 1, window));
@@ -135,13 +134,16 @@ static void test_swapped_eyes_and_gain(void)
     struct vsm_alignment_result r = vsm_alignment_judge(&alignment, SIDE);
     struct vsm_bytes_out out = {0}, again = {0};
     struct vsm_bytes_in in;
+    double light_of[2][3];
 
     CHECK_INT(r.eyes, VSM_ALIGNMENT_UNKNOWN);
     CHECK(r.gain[0] == 1.0 && r.pitch == 0.0 && !r.unrelated);
     paint(&options.eye, 0, 0.064, 1.0);
     paint(&options.eye, 1, 0.064, 0.8);
     vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);
-    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1], NULL);
+    vsm_alignment_add(&alignment, d, &map, &search);
+    vsm_alignment_light(&map, rgb[0], rgb[1], SIDE, SIDE, light_of, NULL);
+    vsm_alignment_add_light(&alignment, light_of);
     r = vsm_alignment_judge(&alignment, SIDE);
     CHECK_INT(r.eyes, VSM_ALIGNMENT_SWAPPED); /* painted for a left master, measured as a right one */
     CHECK(fabs(r.gain[1] - 0.8) < 0.02);
@@ -180,24 +182,23 @@ static void test_eyes_become_strangers(void)
     strange = map;
     strange.matched = strange.tried / 5;
     for (int i = 0; i < 30; i++)
-        vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1], NULL);
+        vsm_alignment_add(&alignment, d, &map, &search);
     for (int i = 0; i < VSM_ALIGNMENT_STRANGE - 1; i++)
-        vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1], NULL);
+        vsm_alignment_add(&alignment, d, &strange, &search);
     CHECK(!vsm_alignment_judge(&alignment, SIDE).unrelated);
     vsm_alignment_save(&alignment, &out);
     in = vsm_bytes_in_of(out.data, out.size);
     CHECK_INT(vsm_alignment_load(&loaded, &in), VSM_OK);
-    vsm_alignment_add(&loaded, d, &strange, &search, &pictures[0], &pictures[1], NULL);
+    vsm_alignment_add(&loaded, d, &strange, &search);
     CHECK(vsm_alignment_judge(&loaded, SIDE).unrelated);
-    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1],
-                      NULL); /* one good frame: counted anew */
-    vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1], NULL);
+    vsm_alignment_add(&alignment, d, &map, &search); /* one good frame: counted anew */
+    vsm_alignment_add(&alignment, d, &strange, &search);
     CHECK(!vsm_alignment_judge(&alignment, SIDE).unrelated);
     for (int i = 0; i < VSM_ALIGNMENT_STRANGE; i++)
-        vsm_alignment_add(&alignment, d, &strange, &search, &pictures[0], &pictures[1], NULL);
+        vsm_alignment_add(&alignment, d, &strange, &search);
     CHECK(vsm_alignment_judge(&alignment, SIDE).unrelated);
     for (; frames < 200 && !alignment.related; frames++)
-        vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1], NULL);
+        vsm_alignment_add(&alignment, d, &map, &search);
     CHECK(frames < 100 && !vsm_alignment_judge(&alignment, SIDE).unrelated);
     vsm_bytes_out_finish(&out);
     vsm_disparity_destroy(d);
@@ -216,7 +217,7 @@ static void test_nothing_to_match(void)
     vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);
     CHECK(map.tried > 50 && map.matched == 0);
     CHECK(!vsm_disparity_map_at(&map, SIDE / 2, SIDE / 2, &du, &dv));
-    vsm_alignment_add(&alignment, d, &map, &search, &pictures[0], &pictures[1], NULL);
+    vsm_alignment_add(&alignment, d, &map, &search);
     CHECK(vsm_alignment_judge(&alignment, SIDE).unrelated);
     memset(alpha[0], 0, sizeof(alpha[0])); /* nobody there */
     vsm_disparity_measure(d, &pictures[0], &pictures[1], &search, &map);

@@ -1,4 +1,4 @@
-#include "stages/stereo_maps.h"
+#include "stereo/stereo_maps.h"
 
 #include "image/coefficients.h"
 #include "image/guided_fit.h"

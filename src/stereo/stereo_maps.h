@@ -3,8 +3,8 @@
  * The mended alpha is fitted to the eye's own picture by the guided filter (image/guided_fit.h), so that it
  * has its own edges at full size.
  */
-#ifndef VSM_STAGES_STEREO_MAPS_H
-#define VSM_STAGES_STEREO_MAPS_H
+#ifndef VSM_STEREO_STEREO_MAPS_H
+#define VSM_STEREO_STEREO_MAPS_H
 
 #include "base/parallel.h"
 
