@@ -8,8 +8,8 @@
  *                    [flight FRAMES] [threads COUNT] [detect COUNT]
  *
  * interval: between two looks for people; flight: most frames between the file and the end, 0 without a
- * limit; threads: for people and mending, as many as that;
- * detect: for the detector's network on the CPU, 0 (as jobs have it): on the GPU. */
+ * limit; threads: for people, as many as that; detect: for the detector's network on the CPU, 0 (as jobs have
+ * it): on the GPU. */
 #include "app/gpu_plan.h"
 #include "base/clock.h"
 #include "base/scratch.h"
@@ -126,7 +126,6 @@ struct line {
     struct vsm_detector *detector;
     struct vsm_people_stage *people;
     struct vsm_stereo_manager *stereo;
-    struct vsm_device_review *review;
 };
 
 static void create_people(struct line *line, const struct vsm_rect eyes[2], const struct vsm_view views[2],
@@ -142,18 +141,15 @@ static void create_people(struct line *line, const struct vsm_rect eyes[2], cons
                                               .correction = 60};
     struct vsm_stereo_manager_options stereo = {
         .views = views, .view_count = 2, .baseline = 0.064, .threshold = 0.8, .mend = true};
-    struct vsm_device_review_options review = {0};
 
     line->pool = arguments->threads ? vsm_parallel_create(arguments->threads) : vsm_gpu_plan_create_pool(16);
     people.pool = stereo.pool = line->pool;
     check(vsm_detector_create(arguments->detector, &session, &line->detector));
     people.detector = line->detector;
     check(vsm_people_stage_create(&people, &line->people));
+    stereo.stream = vsm_gpu_stage_stream(line->gpu);
     check(vsm_stereo_manager_create(&stereo, &line->stereo));
-    review.stereo = line->stereo;
-    review.pool = line->pool;
-    check(vsm_device_review_create(&review, &line->review));
-    vsm_gpu_refine_stage_set_review(line->refine, line->review);
+    vsm_gpu_stage_set_stereo(line->gpu, line->stereo);
 }
 
 static void create_line(const struct vsm_video_info *info, const struct arguments *arguments,
@@ -182,8 +178,7 @@ static void create_line(const struct vsm_video_info *info, const struct argument
                                                   .view_count = 2,
                                                   .source = &source,
                                                   .targets = &target,
-                                                  .target_count = 1,
-                                                  .digest = detector != NULL};
+                                                  .target_count = 1};
     const struct vsm_gpu_refine_stage_options refine = {.source = &source,
                                                         .views = views,
                                                         .view_count = 2,
@@ -200,10 +195,9 @@ static void create_line(const struct vsm_video_info *info, const struct argument
 
 static void destroy_line(struct line *line)
 {
+    vsm_stereo_manager_destroy(line->stereo);
     vsm_gpu_stage_destroy(line->gpu);
     vsm_gpu_refine_stage_destroy(line->refine);
-    vsm_device_review_destroy(line->review);
-    vsm_stereo_manager_destroy(line->stereo);
     vsm_people_stage_destroy(line->people);
     vsm_detector_destroy(line->detector);
     vsm_parallel_destroy(line->pool);

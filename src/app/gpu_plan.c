@@ -12,10 +12,6 @@
 
 /* The decoder on the device has a fixed set of pictures: media/device_decode.h. */
 #define DEVICE_BUFFER_FRAMES 1
-#define HOST_BUFFER_FRAMES   3
-
-_Static_assert(2 * HOST_BUFFER_FRAMES + 2 < VSM_REPAIR_DELAY_FRAMES,
-               "two queues and two stages from the network to a decision about its states");
 
 /* NULL, or what these settings want that the device path does not do. */
 static const char *misfit_of_settings(const struct vsm_config *config)
@@ -120,17 +116,15 @@ int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan)
 {
     const int wanted = plan->config->streaming.buffer_frames;
     const char *why;
-    int most = wanted;
 
-    if (plan->gpu)
-        most = vsm_video_reader_on_device(plan->reader, &why) ? DEVICE_BUFFER_FRAMES : HOST_BUFFER_FRAMES;
-    return wanted < most ? wanted : most;
+    return plan->gpu && vsm_video_reader_on_device(plan->reader, &why) && wanted > DEVICE_BUFFER_FRAMES
+               ? DEVICE_BUFFER_FRAMES
+               : wanted;
 }
 
-bool vsm_gpu_plan_reviews(const struct vsm_plan *plan)
+static bool selects(const struct vsm_plan *plan)
 {
-    return plan->people.kind != VSM_PEOPLE_ALL || (plan->config->stereo.disparity_correction &&
-                                                   vsm_stereo_manager_fits(plan->views, plan->view_count));
+    return plan->people.kind != VSM_PEOPLE_ALL;
 }
 
 static int create_network(const struct vsm_plan *plan, const struct vsm_image *source,
@@ -144,7 +138,7 @@ static int create_network(const struct vsm_plan *plan, const struct vsm_image *s
         .source = source,
         .targets = targets,
         .target_count = plan->output_count,
-        .digest = vsm_gpu_plan_reviews(plan) || plan->turned,
+        .alpha = selects(plan) || plan->turned,
         .scaling = plan->adaptive ? &plan->scaling : NULL,
     };
 
@@ -200,21 +194,12 @@ int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stage
     return status;
 }
 
-int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
-                            struct vsm_parallel *pool, struct vsm_gpu_stages *stages)
+int vsm_gpu_plan_add_gate(const struct vsm_plan *plan, struct vsm_parallel *pool,
+                          struct vsm_gpu_stages *stages)
 {
-    struct vsm_device_review_options options = {.select = plan->people.kind != VSM_PEOPLE_ALL,
-                                                .stereo = stereo,
-                                                .pool = pool};
-    int status = stereo ? vsm_repair_delay_create(&stages->repairs) : VSM_OK;
+    const int status = selects(plan) ? vsm_device_gate_create(pool, &stages->gate) : VSM_OK;
 
-    options.repairs = stages->repairs;
-    if (status == VSM_OK)
-        status = vsm_device_review_create(&options, &stages->review);
-    if (status == VSM_OK)
-        vsm_gpu_refine_stage_set_review(stages->refine, stages->review);
-    vsm_gpu_stage_set_repairs(stages->network, stages->repairs);
-    vsm_gpu_stage_set_review(stages->network, stages->review);
+    vsm_gpu_refine_stage_set_gate(stages->refine, stages->gate);
     return status;
 }
 
@@ -222,8 +207,7 @@ void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages)
 {
     vsm_gpu_stage_destroy(stages->network);
     vsm_gpu_refine_stage_destroy(stages->refine);
-    vsm_device_review_destroy(stages->review);
-    vsm_repair_delay_destroy(stages->repairs);
+    vsm_device_gate_destroy(stages->gate);
     vsm_gpu_upload_stage_destroy(stages->upload);
     *stages = (struct vsm_gpu_stages){0};
 }

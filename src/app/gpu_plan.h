@@ -27,32 +27,29 @@ double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan);
 #define VSM_GPU_PLAN_FLIGHT_BYTES  ((size_t)700 << 20)
 int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells);
 
-/* The threads that compare eyes and people beside the device: few, for their loops are short. NULL on failure
- * (message set). */
-#define VSM_GPU_PLAN_THREADS 6
+/* The threads that work on people beside the device: few, for their loops are short. NULL on failure (message
+ * set). */
+#define VSM_GPU_PLAN_THREADS 4
 struct vsm_parallel *vsm_gpu_plan_create_pool(int threads) VSM_NODISCARD;
 
-/* Most frames in a queue: the decoder on the device has a fixed set of pictures, and repairs of states are due
- * soon (stages/repair_delay.h). */
+/* Most frames in a queue: streaming.buffer_frames, but the decoder on the device has a fixed set of
+ * pictures. */
 int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan);
 
 /* The stages of a job with plan->gpu, between reading and writing; all NULL otherwise. */
 struct vsm_gpu_stages {
     struct vsm_gpu_upload_stage *upload;
     struct vsm_gpu_stage *network;
-    struct vsm_device_review *review; /* NULL: nothing of a frame is looked at on the host */
-    struct vsm_repair_delay *repairs; /* from the review to the network; NULL: the eyes are not compared */
+    struct vsm_device_gate *gate; /* NULL: everybody is wanted */
     struct vsm_gpu_refine_stage *refine;
 };
 
 int vsm_gpu_plan_create_stages(const struct vsm_plan *plan, struct vsm_gpu_stages *stages) VSM_NODISCARD;
 void vsm_gpu_plan_destroy_stages(struct vsm_gpu_stages *stages);
 
-/* Whether a plan with plan->gpu has the eyes compared or people left out. */
-bool vsm_gpu_plan_reviews(const struct vsm_plan *plan);
-/* To be called then, with the manager or NULL. Manager and pool are borrowed. */
-int vsm_gpu_plan_add_review(const struct vsm_plan *plan, struct vsm_stereo_manager *stereo,
-                            struct vsm_parallel *pool, struct vsm_gpu_stages *stages) VSM_NODISCARD;
+/* Leaves out who is not wanted, if anybody; the pool is borrowed. */
+int vsm_gpu_plan_add_gate(const struct vsm_plan *plan, struct vsm_parallel *pool,
+                          struct vsm_gpu_stages *stages) VSM_NODISCARD;
 
 /* In the pipeline's order, with `people` where it belongs (NULL: without). Returns their number, at most
  * 5. */

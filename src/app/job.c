@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/pages.h"
 #include "base/parallel.h"
+#include "base/relief.h"
 #include "base/scratch.h"
 #include "pipeline/runner.h"
 #include "pipeline/stage_pair.h"
@@ -54,11 +55,12 @@ struct job {
 };
 
 /* A comparison of the eyes through these views, if they can be compared; mending what a matter makes. */
-static int create_stereo(struct job *job, const struct vsm_view *views)
+static int make_stereo(void *opaque)
 {
+    struct job *job = opaque;
     const struct vsm_plan *plan = job->plan;
     const struct vsm_stereo_manager_options options = {
-        .views = views,
+        .views = plan->views,
         .view_count = plan->view_count,
         .master = plan->config->stereo.master_eye == VSM_CONFIG_EYE_RIGHT ? VSM_RIGHT : VSM_LEFT,
         .baseline = vsm_eyes_plan_baseline(plan),
@@ -67,11 +69,32 @@ static int create_stereo(struct job *job, const struct vsm_view *views)
                 plan->config->matting.model != VSM_CONFIG_MODEL_SAM2 && !plan->eyes.alignment.unrelated,
         .list = plan->config->logging.stereo_list,
         .pool = job->pool,
+        .stream = plan->gpu ? vsm_gpu_stage_stream(job->gpu.network) : NULL,
     };
 
-    if (!plan->config->stereo.disparity_correction || !vsm_stereo_manager_fits(views, plan->view_count))
-        return VSM_OK;
     return vsm_stereo_manager_create(&options, &job->stereo);
+}
+
+static int restore_stereo(void *opaque)
+{
+    const struct job *job = opaque;
+
+    return vsm_stereo_manager_restore(job->stereo, vsm_recovery_checkpoint(job->recovery)->state);
+}
+
+/* Where a device has no memory left for that, the network gives some up. */
+static int try_stereo(struct job *job, int (*attempt)(void *opaque))
+{
+    return vsm_relief_try(job->plan->gpu ? vsm_gpu_stage_relief(job->gpu.network) : NULL, attempt, job);
+}
+
+static int create_stereo(struct job *job)
+{
+    const struct vsm_plan *plan = job->plan;
+
+    return plan->config->stereo.disparity_correction && vsm_stereo_manager_fits(plan->views, plan->view_count)
+               ? try_stereo(job, make_stereo)
+               : VSM_OK;
 }
 
 static int create_composite(struct job *job)
@@ -145,9 +168,7 @@ static int position(struct job *job, const struct vsm_checkpoint *checkpoint)
     if (status == VSM_OK && checkpoint && job->people)
         status = vsm_people_stage_restore(job->people, checkpoint->state);
     if (status == VSM_OK && checkpoint && job->stereo)
-        status = vsm_stereo_manager_restore(job->stereo, checkpoint->state);
-    if (status == VSM_OK && checkpoint && job->gpu.repairs)
-        status = vsm_repair_delay_restore(job->gpu.repairs, checkpoint->state, checkpoint->next_seq);
+        status = try_stereo(job, restore_stereo);
     if (status == VSM_OK)
         status = open_writers(job, checkpoint);
     job->resumed = checkpoint ? checkpoint->next_seq : 0;
@@ -208,7 +229,7 @@ static int create_matte(struct job *job)
     if (status == VSM_OK && job->director)
         vsm_matte_stage_set_director(job->matte, job->director);
     if (status == VSM_OK)
-        status = create_stereo(job, plan->views);
+        status = create_stereo(job);
     if (status == VSM_OK && job->stereo) {
         const struct vsm_matte_review review = vsm_stereo_manager_review(job->stereo);
 
@@ -226,10 +247,11 @@ static int create_beside_gpu(struct job *job)
         status = vsm_view_plan_create_director(job->plan, &job->director);
     if (status == VSM_OK && job->director)
         status = vsm_gpu_stage_set_director(job->gpu.network, job->director);
-    if (status != VSM_OK || !vsm_gpu_plan_reviews(job->plan))
-        return status;
-    status = create_stereo(job, job->plan->views);
-    return status == VSM_OK ? vsm_gpu_plan_add_review(job->plan, job->stereo, job->pool, &job->gpu) : status;
+    if (status == VSM_OK)
+        status = create_stereo(job);
+    if (status == VSM_OK && job->stereo)
+        vsm_gpu_stage_set_stereo(job->gpu.network, job->stereo);
+    return status == VSM_OK ? vsm_gpu_plan_add_gate(job->plan, job->pool, &job->gpu) : status;
 }
 
 static int create_cpu_stages(struct job *job)
@@ -244,7 +266,7 @@ static int create_cpu_stages(struct job *job)
     if (status == VSM_OK && job->net)
         status = vsm_track_plan_create_stage(plan, job->net, job->pool, &job->track);
     if (status == VSM_OK && job->track && !job->matte)
-        status = create_stereo(job, plan->views);
+        status = create_stereo(job);
     if (status == VSM_OK && job->stereo && !job->matte) {
         const struct vsm_matte_review review = vsm_stereo_manager_review(job->stereo);
 
@@ -333,8 +355,8 @@ static void tear_down(struct job *job)
     for (int i = 0; i < VSM_MAX_OUTPUTS; i++)
         vsm_video_writer_close(job->writers[i], keep);
     vsm_composite_stage_destroy(job->composite);
-    vsm_gpu_plan_destroy_stages(&job->gpu);
     vsm_stereo_manager_destroy(job->stereo);
+    vsm_gpu_plan_destroy_stages(&job->gpu);
     vsm_select_stage_destroy(job->select);
     vsm_track_stage_destroy(job->track);
     vsm_sam2_net_destroy(job->net);

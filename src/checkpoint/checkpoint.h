@@ -1,11 +1,11 @@
 /* A checkpoint: everything needed to go on behind a frame as if nothing had happened, and its file format.
  *
- * The file, version 3. All integers are little-endian and unsigned unless said otherwise; CRC is
+ * The file, version 4. All integers are little-endian and unsigned unless said otherwise; CRC is
  * CRC-32 (ISO 3309).
  *
  *   offset size  header, 232 bytes
  *        0    8  magic: 89 56 53 4D 43 4B 0D 0A ("\x89VSMCK\r\n": text transfers break it)
- *        8    4  version: 3
+ *        8    4  version: 4
  *       12    4  number of records R: 0..256
  *       16    8  size of the whole file in bytes: 240 + sum of (48 + D) over the records, at most 1 GiB
  *       24    8  generation: 1.. , the number of the commit that wrote it
@@ -36,8 +36,9 @@
  * The reader takes every file as hostile: each size is compared with what is left before anything is
  * allocated, every CRC, every zero, the order and the total are checked. Two levels of CRC tell which record
  * is damaged, and that the file is complete. A change of layout, of the file or of what a stage puts into its
- * record, is a new version; other versions are refused by number. (1 and 2 had the same file; 1
- * knew less of people, of scenes and of encoders, 2 of views and of scaling.)
+ * record, is a new version; other versions are refused by number. (1 to 3 had the same file; 1 knew less of
+ * people, of scenes and of encoders, 2 of views and of scaling; 3 had repairs of states on a GPU under way,
+ * and in scaling what had been done beside the network.)
  */
 #ifndef VSM_CHECKPOINT_CHECKPOINT_H
 #define VSM_CHECKPOINT_CHECKPOINT_H
@@ -49,7 +50,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VSM_CHECKPOINT_VERSION 3
+#define VSM_CHECKPOINT_VERSION 4
 
 /* Largest file in bytes: recurrent states of two eyes on a 768 grid need 30 MB, a tracker's memory 100 MB. */
 #define VSM_CHECKPOINT_MAX_BYTES ((uint64_t)1 << 30)

@@ -250,17 +250,6 @@ int vsm_cuda_review_close(const float *open, float *fit, int cells, struct vsm_c
     return NO_CUDA;
 }
 
-int vsm_cuda_review_digest(const float *rgb, const float *fit, int batch, int cells, float *digest,
-                           struct vsm_cuda_stream *stream)
-{
-    return NO_CUDA;
-}
-
-int vsm_cuda_review_edit(const float *edit, float *fit, int cells, struct vsm_cuda_stream *stream)
-{
-    return NO_CUDA;
-}
-
 size_t vsm_cuda_stereo_mend_bytes(int width, int height)
 {
     return 0;

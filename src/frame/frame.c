@@ -16,7 +16,7 @@ void vsm_frame_destroy(struct vsm_frame **frame)
     *frame = NULL;
     vsm_image_unref(&f->source);
     vsm_tensor_unref(&f->thumbnails);
-    vsm_tensor_unref(&f->digest);
+    vsm_tensor_unref(&f->alpha);
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&f->mattes[i].coefficients);
         vsm_tensor_unref(&f->mattes[i].inverse);
@@ -42,7 +42,7 @@ size_t vsm_frame_bytes(const struct vsm_frame *frame)
 {
     size_t bytes = sizeof(*frame) + image_bytes(frame->source);
 
-    bytes += tensor_bytes(frame->thumbnails) + tensor_bytes(frame->digest);
+    bytes += tensor_bytes(frame->thumbnails) + tensor_bytes(frame->alpha);
     for (int i = 0; i < frame->view_count; i++) {
         bytes += tensor_bytes(frame->mattes[i].coefficients);
         bytes += tensor_bytes(frame->mattes[i].inverse);
@@ -54,9 +54,9 @@ size_t vsm_frame_bytes(const struct vsm_frame *frame)
     return bytes;
 }
 
-const float *vsm_frame_digest(const struct vsm_frame *frame, int view)
+const float *vsm_frame_alpha(const struct vsm_frame *frame, int view)
 {
-    const int64_t *dims = frame->digest->dims;
+    const int64_t *dims = frame->alpha->dims;
 
-    return vsm_tensor_f32(frame->digest) + view * dims[1] * dims[2] * dims[3];
+    return vsm_tensor_f32(frame->alpha) + view * dims[1] * dims[2];
 }

@@ -41,10 +41,10 @@ struct vsm_frame {
     bool repeated;    /* the source could not be decoded here; the last good picture stands in */
     bool scene_cut;   /* first frame of a new scene */
     struct vsm_image *source;
-    /* Only where the source is on a device, for who works on the host: both eyes as stages/people_stage.h
-     * wants them, [eyes, 3, height, width] float32 RGB 0..1; and what the matter saw and found on the views'
-     * grid, [views, 5, height, width] float32: R, G, B, A_alpha, b_alpha. Host memory; else NULL. */
-    struct vsm_tensor *thumbnails, *digest;
+    /* Only where the source is on a device, and only for who works on the host: both eyes as
+     * stages/people_stage.h wants them, [eyes, 3, height, width] float32 RGB 0..1; and the mattes' alpha on
+     * their grid, [views, height, width] float32. Host memory; else NULL. */
+    struct vsm_tensor *thumbnails, *alpha;
     struct vsm_people people;
     /* One or two views an eye. With two eyes, mattes[2k] is the left one and mattes[2k + 1] the right one of
      * the same direction, field of view and grid. */
@@ -66,9 +66,8 @@ struct vsm_frame *vsm_frame_create(void) VSM_NODISCARD;
 /* Releases all layers and the frame, and nulls the pointer. NULL and a pointer to NULL are allowed. */
 void vsm_frame_destroy(struct vsm_frame **frame);
 
-/* The planes of one view in the frame's digest, one after the other, and the first of alpha's among them. */
-#define VSM_FRAME_DIGEST_ALPHA 3
-const float *vsm_frame_digest(const struct vsm_frame *frame, int view);
+/* One view's plane of the frame's alpha. */
+const float *vsm_frame_alpha(const struct vsm_frame *frame, int view);
 
 /* Bytes held by all layers (shared ones counted in full): the measure by which queues are bounded. */
 size_t vsm_frame_bytes(const struct vsm_frame *frame);

@@ -15,8 +15,8 @@
 /* What of a frame is on its way. All is reused as soon as the pictures have been downloaded. */
 struct slot {
     struct vsm_image *outputs[VSM_MAX_OUTPUTS]; /* on the device; those that stay there are the frame's own */
-    void *edits, *device_edits; /* of all views, page-locked, and their copy; NULL: none yet */
-    size_t edit_floats;         /* room in either */
+    void *open, *device_open; /* the gate of all views, page-locked, and its copy; NULL: none yet */
+    size_t cells;             /* room in either */
     struct vsm_cuda_event *refined, *downloaded;
 };
 
@@ -38,8 +38,8 @@ struct vsm_gpu_refine_stage {
     struct vsm_view_fade_cuda *fade;
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS];
     struct slot slots[SLOTS];
-    struct vsm_relief *relief; /* borrowed */
-    struct vsm_device_review *review;
+    struct vsm_relief *relief;    /* borrowed */
+    struct vsm_device_gate *gate; /* borrowed; NULL: everybody stays */
 };
 
 static int create_streams(struct vsm_gpu_refine_stage *s)
@@ -132,9 +132,9 @@ void vsm_gpu_refine_stage_set_relief(struct vsm_gpu_refine_stage *stage, struct 
         vsm_cuda_pool_set_relief(stage->pools[i], relief);
 }
 
-void vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review)
+void vsm_gpu_refine_stage_set_gate(struct vsm_gpu_refine_stage *stage, struct vsm_device_gate *gate)
 {
-    stage->review = review;
+    stage->gate = gate;
 }
 
 void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
@@ -154,8 +154,8 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
 
         for (int i = 0; i < stage->output_count; i++)
             vsm_image_unref(&slot->outputs[i]);
-        vsm_cuda_room_free(VSM_PLACE_HOST, slot->edits);
-        vsm_cuda_room_free(VSM_PLACE_CUDA, slot->device_edits);
+        vsm_cuda_room_free(VSM_PLACE_HOST, slot->open);
+        vsm_cuda_room_free(VSM_PLACE_CUDA, slot->device_open);
         vsm_cuda_event_destroy(slot->refined);
         vsm_cuda_event_destroy(slot->downloaded);
     }
@@ -166,55 +166,47 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
     vsm_mem_free(stage);
 }
 
-static size_t view_floats(const struct vsm_frame *frame)
+static size_t view_cells(const struct vsm_frame *frame)
 {
-    return VSM_CUDA_REVIEW_VALUES * (size_t)frame->mattes[0].view.width *
-           (size_t)frame->mattes[0].view.height;
+    return (size_t)frame->mattes[0].view.width * (size_t)frame->mattes[0].view.height;
 }
 
-/* Room for edits of all views; a slot is free of work on the device. */
+/* Room for the gate of all views; a slot is free of work on the device. */
 static int make_room(const struct vsm_gpu_refine_stage *stage, struct slot *slot,
                      const struct vsm_frame *frame)
 {
-    const size_t floats = view_floats(frame) * (size_t)frame->view_count;
+    const size_t cells = view_cells(frame) * (size_t)frame->view_count, bytes = cells * sizeof(float);
     int status;
 
-    if (floats <= slot->edit_floats)
+    if (cells <= slot->cells)
         return VSM_OK;
-    vsm_cuda_room_free(VSM_PLACE_HOST, slot->edits);
-    vsm_cuda_room_free(VSM_PLACE_CUDA, slot->device_edits);
-    slot->edits = slot->device_edits = NULL;
-    slot->edit_floats = 0;
-    status = vsm_cuda_room_make("edits", VSM_PLACE_HOST, floats * sizeof(float), stage->relief, &slot->edits);
+    vsm_cuda_room_free(VSM_PLACE_HOST, slot->open);
+    vsm_cuda_room_free(VSM_PLACE_CUDA, slot->device_open);
+    slot->open = slot->device_open = NULL;
+    slot->cells = 0;
+    status = vsm_cuda_room_make("gate", VSM_PLACE_HOST, bytes, stage->relief, &slot->open);
     if (!status)
-        status = vsm_cuda_room_make("edits", VSM_PLACE_CUDA, floats * sizeof(float), stage->relief,
-                                    &slot->device_edits);
+        status = vsm_cuda_room_make("gate", VSM_PLACE_CUDA, bytes, stage->relief, &slot->device_open);
     if (!status)
-        slot->edit_floats = floats;
+        slot->cells = cells;
     return status;
 }
 
-static int edit(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame,
-                const struct vsm_device_review_rows rows[VSM_MAX_VIEWS])
+/* The chosen people stay in the maps. */
+static int close_gate(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame)
 {
-    int status = VSM_OK;
+    const size_t cells = view_cells(frame);
+    int status = make_room(stage, slot, frame);
 
-    for (int i = 0; i < frame->view_count && !status; i++) {
-        const struct vsm_matte *matte = &frame->mattes[i];
-        const int cells = (rows[i].end - rows[i].from) * matte->view.width;
-        const size_t at = (size_t)rows[i].from * (size_t)matte->view.width;
-        const size_t floats = view_floats(frame) * (size_t)i + VSM_CUDA_REVIEW_VALUES * at;
-        float *device = (float *)slot->device_edits + floats;
-
-        if (cells <= 0)
-            continue;
-        status = vsm_cuda_copy(device, (const float *)slot->edits + floats,
-                               VSM_CUDA_REVIEW_VALUES * (size_t)cells * sizeof(float), stage->compute);
-        if (!status)
-            status =
-                vsm_cuda_review_edit(device, vsm_tensor_f32(matte->coefficients) + VSM_COEFFICIENT_MAPS * at,
-                                     cells, stage->compute);
-    }
+    if (!status)
+        status = vsm_device_gate_make(stage->gate, frame, slot->open);
+    if (!status)
+        status = vsm_cuda_copy(slot->device_open, slot->open,
+                               cells * (size_t)frame->view_count * sizeof(float), stage->compute);
+    for (int i = 0; i < frame->view_count && !status; i++)
+        status =
+            vsm_cuda_review_close((const float *)slot->device_open + cells * (size_t)i,
+                                  vsm_tensor_f32(frame->mattes[i].coefficients), (int)cells, stage->compute);
     return status;
 }
 
@@ -309,29 +301,16 @@ static int run(void *self, struct vsm_frame *frame)
 {
     struct vsm_gpu_refine_stage *stage = self;
     struct slot *slot = &stage->slots[frame->seq % SLOTS];
-    struct vsm_device_review_rows rows[VSM_MAX_VIEWS] = {{0, 0}};
     int status = vsm_cuda_event_wait(slot->downloaded);
 
-    if (!status && stage->review && frame->digest)
-        status = make_room(stage, slot, frame);
-    if (!status && stage->review && frame->digest)
-        status = vsm_device_review_run(stage->review, frame, slot->edits, rows);
-    vsm_tensor_unref(&frame->digest);
-    if (!status)
-        status = edit(stage, slot, frame, rows);
+    if (!status && stage->gate && frame->people.known)
+        status = close_gate(stage, slot, frame);
+    vsm_tensor_unref(&frame->alpha);
     if (!status && frame->fading_count)
         status = fade(stage, frame);
     if (!status)
         status = refine(stage, slot, frame);
     return status ? status : download(stage, slot, frame);
-}
-
-static int barrier(void *self, int64_t after_seq, struct vsm_state *state)
-{
-    const struct vsm_gpu_refine_stage *stage = self;
-
-    (void)after_seq;
-    return stage->review ? vsm_device_review_save(stage->review, state) : VSM_OK;
 }
 
 /* What refining reads is given back as soon as that is over. */
@@ -351,7 +330,7 @@ static int run_download(void *self, struct vsm_frame *frame)
 
 struct vsm_stage vsm_gpu_refine_stage_describe(struct vsm_gpu_refine_stage *stage)
 {
-    return (struct vsm_stage){.name = "refine", .self = stage, .run = run, .barrier = barrier};
+    return (struct vsm_stage){.name = "refine", .self = stage, .run = run};
 }
 
 struct vsm_stage vsm_gpu_refine_stage_describe_download(struct vsm_gpu_refine_stage *stage)

@@ -1,14 +1,12 @@
 /* Transform stages behind stages/gpu_stage.h: from coefficient maps on a CUDA device to every output's
  * picture there, and the way back to the host.
  *
- * "refine", for frames whose source and maps are on the device: lets the host look at the digest and change
- * the maps (stages/device_review.h) while the network is at the next frame, refines into every output's
- * picture and begins its copy into the frame's page-locked host pictures. "download" waits for the copies and
- * gives source and maps back. Outputs for an encoder on the device stay there. While views replace others,
- * the maps of the old ones are mixed in (image/view_fade_cuda.h), after that look. Refining and copying have
- * a stream each; no wait is for the whole device.
- *
- * Barrier record: the device review's.
+ * "refine", for frames whose source and maps are on the device: has the gate, if there is one, keep the
+ * chosen people in the maps (stages/device_gate.h), made on the host while the network is at the next frame;
+ * refines into every output's picture and begins its copy into the frame's page-locked host pictures.
+ * "download" waits for the copies and gives source and maps back. Outputs for an encoder on the device stay
+ * there. While views replace others, the maps of the old ones are mixed in (image/view_fade_cuda.h), behind
+ * the gate. Refining and copying have a stream each; no wait is for the whole device.
  */
 #ifndef VSM_STAGES_GPU_REFINE_STAGE_H
 #define VSM_STAGES_GPU_REFINE_STAGE_H
@@ -16,7 +14,7 @@
 #include "base/relief.h"
 #include "base/status.h"
 #include "stages/composite_stage.h"
-#include "stages/device_review.h"
+#include "stages/device_gate.h"
 
 struct vsm_gpu_refine_stage;
 
@@ -39,8 +37,8 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage);
  * pipeline runs. */
 void vsm_gpu_refine_stage_set_relief(struct vsm_gpu_refine_stage *stage, struct vsm_relief *relief);
 
-/* Frames' digests are reviewed; borrowed. Before the pipeline runs. */
-void vsm_gpu_refine_stage_set_review(struct vsm_gpu_refine_stage *stage, struct vsm_device_review *review);
+/* Frames with alpha, in which people are known, go through it; borrowed. Before the pipeline runs. */
+void vsm_gpu_refine_stage_set_gate(struct vsm_gpu_refine_stage *stage, struct vsm_device_gate *gate);
 
 /* The second must follow the first. */
 struct vsm_stage vsm_gpu_refine_stage_describe(struct vsm_gpu_refine_stage *stage);

@@ -230,7 +230,7 @@ int vsm_gpu_sets_repair(struct vsm_gpu_sets *sets, const struct vsm_state_repair
     struct vsm_rvm_state states[VSM_MAX_VIEWS] = {0};
     int status;
 
-    if (!vsm_state_repairs_fit(repairs, sets->now.views, sets->now.count))
+    if (!vsm_state_repairs_any(repairs))
         return VSM_OK;
     status = vsm_gpu_views_get_states(&sets->now, states);
     if (!status) {

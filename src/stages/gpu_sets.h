@@ -49,9 +49,9 @@ int vsm_gpu_sets_choose(struct vsm_gpu_sets *sets, const struct vsm_frame *frame
 /* The next frame begins a scene. */
 int vsm_gpu_sets_forget(struct vsm_gpu_sets *sets) VSM_NODISCARD;
 
-/* Repairs the states of the present views, if the repairs are for those; on the host, as it is
- * seldom wanted. Cost: the states' way there and back, 50 MB at a grid of 1024, and a pass over
- * those of the repaired views. */
+/* Repairs the states of the present views, if anything is wanted; on the host, as that is seldom.
+ * Cost: the states' way there and back, 50 MB at a grid of 1024, and a pass over those of the repaired
+ * views. */
 int vsm_gpu_sets_repair(struct vsm_gpu_sets *sets, const struct vsm_state_repairs *repairs) VSM_NODISCARD;
 
 /* What barrier record "matte" holds behind its counters. load: while resting, on the grid that the record is

@@ -8,7 +8,7 @@
 #include "cuda/device.h"
 #include "cuda/nvml.h"
 #include "image/cuda_pool.h"
-#include "stages/gpu_digests.h"
+#include "stages/gpu_alpha.h"
 #include "stages/gpu_sets.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 struct vsm_gpu_stage {
     struct vsm_cuda_stream *compute;
-    struct vsm_cuda_event *network_done;
+    struct vsm_cuda_event *done;
     struct vsm_relief
         *relief;  /* its lock is held while the stage works, and while others have it step down */
     int64_t next; /* seq of the frame that is worked on, or else of the next one */
@@ -26,13 +26,11 @@ struct vsm_gpu_stage {
     int output_count;
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
     struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS]; /* page-locked */
-    bool digests_wanted;
-    struct vsm_gpu_digests digests[2]; /* of one batch of views and of two */
+    bool alpha_wanted;                            /* by who works on the host */
+    struct vsm_gpu_alpha alpha[2];                /* of one batch of views and of two */
     struct vsm_matte_counters counters;
-    struct vsm_repair_delay *repairs;       /* NULL: states are left alone */
-    const struct vsm_device_review *review; /* NULL: nothing of the kind */
-
-    struct vsm_tensor *shown[VSM_MAX_VIEWS]; /* for the director: alpha's maps as of the digest */
+    struct vsm_stereo_manager *stereo; /* NULL: eyes are not compared */
+    struct vsm_matte_review review;    /* of that */
 
     bool adaptive;
     struct vsm_scaling scaling;
@@ -48,7 +46,7 @@ static int create_room(struct vsm_gpu_stage *s)
 
     s->sets.networks.stream = s->compute;
     if (!status)
-        status = vsm_cuda_event_create(0, &s->network_done);
+        status = vsm_cuda_event_create(0, &s->done);
     for (int i = 0; i < s->output_count && !status; i++) {
         const struct vsm_composite_target *t = &s->targets[i];
 
@@ -148,7 +146,7 @@ int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options, struct vsm
     s->sets.networks.source.place = VSM_PLACE_CUDA;
     s->sets.direct_count = options->view_count;
     s->output_count = options->target_count;
-    s->digests_wanted = options->digest;
+    s->alpha_wanted = options->alpha;
     for (int i = 0; i < options->view_count; i++)
         s->sets.direct[i] = options->views[i];
     vsm_gpu_sets_begin(&s->sets);
@@ -172,13 +170,11 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
     if (!stage)
         return;
     vsm_gpu_sets_finish(&stage->sets);
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_tensor_unref(&stage->shown[i]);
     for (int i = 0; i < stage->output_count; i++)
         vsm_cuda_pool_destroy(stage->pools[i]);
-    vsm_gpu_digests_finish(&stage->digests[0]);
-    vsm_gpu_digests_finish(&stage->digests[1]);
-    vsm_cuda_event_destroy(stage->network_done);
+    vsm_gpu_alpha_finish(&stage->alpha[0]);
+    vsm_gpu_alpha_finish(&stage->alpha[1]);
+    vsm_cuda_event_destroy(stage->done);
     vsm_cuda_stream_destroy(stage->compute);
     vsm_relief_destroy(stage->relief);
     vsm_mem_free(stage);
@@ -211,14 +207,15 @@ int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_dire
                                                                                      : VSM_OK;
 }
 
-void vsm_gpu_stage_set_repairs(struct vsm_gpu_stage *stage, struct vsm_repair_delay *repairs)
+struct vsm_cuda_stream *vsm_gpu_stage_stream(struct vsm_gpu_stage *stage)
 {
-    stage->repairs = repairs;
+    return stage->compute;
 }
 
-void vsm_gpu_stage_set_review(struct vsm_gpu_stage *stage, const struct vsm_device_review *review)
+void vsm_gpu_stage_set_stereo(struct vsm_gpu_stage *stage, struct vsm_stereo_manager *stereo)
 {
-    stage->review = review;
+    stage->stereo = stereo;
+    stage->review = vsm_stereo_manager_review(stereo);
 }
 
 /* Views whose networks found no memory beside all that was kept may find it now. */
@@ -230,21 +227,16 @@ static int choose_views(struct vsm_gpu_stage *stage, const struct vsm_frame *fra
 }
 
 /* Of as many views as there are now. */
-static struct vsm_gpu_digests *digests_now(struct vsm_gpu_stage *stage)
+static struct vsm_gpu_alpha *alpha_now(struct vsm_gpu_stage *stage)
 {
-    return &stage->digests[stage->sets.now.count > stage->sets.direct_count];
+    return &stage->alpha[stage->sets.now.count > stage->sets.direct_count];
 }
 
-/* Behind all networks' work: the digest is made and copied to the host, and all is waited for. */
-static int finish(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+static int wait(struct vsm_gpu_stage *stage)
 {
-    int status = VSM_OK;
+    const int status = vsm_cuda_event_record(stage->done, stage->compute);
 
-    if (frame->digest)
-        status = vsm_gpu_digests_fill(digests_now(stage), &stage->sets.now, frame->digest, stage->compute);
-    if (!status)
-        status = vsm_cuda_event_record(stage->network_done, stage->compute);
-    return status ? status : vsm_cuda_event_wait(stage->network_done);
+    return status ? status : vsm_cuda_event_wait(stage->done);
 }
 
 static int run_networks(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
@@ -256,7 +248,7 @@ static int run_networks(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     if (!status)
         status = vsm_gpu_views_run(now, frame->source, frame->mattes);
     if (!status)
-        status = finish(stage, frame);
+        status = wait(stage);
     if (!status)
         status = vsm_gpu_views_check(old, &resets, &repeated_old);
     if (!status)
@@ -265,13 +257,27 @@ static int run_networks(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
         status = vsm_gpu_views_collect(old, frame->fading);
     if (!status && repeated)
         status = vsm_gpu_views_collect(now, frame->mattes);
-    if (!status && (repeated || repeated_old))
-        status = finish(stage, frame);
     stage->counters.state_resets += resets;
     return status;
 }
 
-/* Page-locked memory: outputs' pictures, the same for every grid, and the digest. */
+/* Both eyes are compared and mended, states and all, before anybody else sees them. */
+static int review(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
+{
+    const float *rgb[VSM_MAX_VIEWS];
+    int status = VSM_OK;
+
+    vsm_gpu_views_pictures(&stage->sets.now, rgb);
+    if (stage->stereo)
+        status = stage->review.run(stage->review.self, frame, rgb, NULL);
+    if (!status && stage->stereo)
+        status = vsm_gpu_sets_repair(&stage->sets, vsm_stereo_manager_repairs(stage->stereo));
+    if (!status && frame->alpha)
+        status = vsm_gpu_alpha_fill(alpha_now(stage), frame, rgb, stage->compute);
+    return status ? status : wait(stage);
+}
+
+/* Page-locked memory: outputs' pictures, the same for every grid, and alpha's planes. */
 static int take_locked_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     int status = VSM_OK;
@@ -281,18 +287,20 @@ static int take_locked_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame
             status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
     frame->view_count = stage->sets.now.count;
     frame->fading_count = stage->sets.old.count;
-    return !status && stage->digests_wanted ? vsm_gpu_digests_take(digests_now(stage), &frame->digest)
-                                            : status;
+    return !status && stage->alpha_wanted ? vsm_gpu_alpha_take(alpha_now(stage), &frame->alpha) : status;
 }
 
 static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    int status = vsm_gpu_views_take_room(&stage->sets.now, frame->mattes);
+    const struct vsm_gpu_set *now = &stage->sets.now;
+    int status = vsm_gpu_views_take_room(now, frame->mattes);
 
     if (!status)
         status = vsm_gpu_views_take_room(&stage->sets.old, frame->fading);
-    return !status && stage->digests_wanted ? vsm_gpu_digests_follow(digests_now(stage), &stage->sets.now)
-                                            : status;
+    if (!status && stage->stereo)
+        status = vsm_stereo_manager_follow(stage->stereo, now->views, now->count);
+    return !status && stage->alpha_wanted ? vsm_gpu_alpha_follow(alpha_now(stage), &now->views[0], now->count)
+                                          : status;
 }
 
 static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mattes)
@@ -303,45 +311,23 @@ static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mat
     }
 }
 
-/* Alpha as of the digest. */
-static int show(struct vsm_gpu_stage *stage, const struct vsm_frame *frame, int i, const float **alpha)
-{
-    const struct vsm_view *view = &frame->mattes[i].view;
-    const size_t cells = (size_t)view->width * (size_t)view->height;
-    const float *rgb = vsm_frame_digest(frame, i), *a = rgb + VSM_FRAME_DIGEST_ALPHA * cells, *b = a + cells;
-    float *shown;
-
-    if (!stage->shown[i] || stage->shown[i]->dims[0] != view->height ||
-        stage->shown[i]->dims[1] != view->width) {
-        vsm_tensor_unref(&stage->shown[i]);
-        stage->shown[i] = vsm_tensor_create(VSM_F32, 2, (const int64_t[]){view->height, view->width});
-        if (!stage->shown[i])
-            return VSM_E_NOMEM;
-    }
-    *alpha = shown = vsm_tensor_f32(stage->shown[i]);
-    for (size_t k = 0; k < cells; k++)
-        shown[k] = a[k] * (rgb[k] + rgb[cells + k] + rgb[2 * cells + k]) * (1.0f / 3.0f) + b[k];
-    return VSM_OK;
-}
-
 /* What the frame needs to be refined through its views, and what the director needs of it for the next
- * choice: the matte as the digest has it, before mending. */
+ * choice. */
 static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     const struct vsm_view_choice *choice = stage->sets.choice;
     const float *alpha[VSM_MAX_VIEWS];
-    int status = VSM_OK;
 
     add_tables(&choice->now, frame->mattes);
     add_tables(&choice->old, frame->fading);
     frame->fading_weight = choice->weight;
     frame->fading_stays = choice->keep_old;
-    for (int i = 0; i < frame->view_count && !status; i++)
-        status = show(stage, frame, i, &alpha[i]);
-    return status ? status : vsm_view_director_note(stage->sets.director, frame, alpha);
+    for (int i = 0; i < frame->view_count; i++)
+        alpha[i] = vsm_frame_alpha(frame, i);
+    return vsm_view_director_note(stage->sets.director, frame, alpha);
 }
 
-/* Maps that there is no memory for: a smaller grid makes room. */
+/* What there is no memory for: a smaller grid makes room. */
 static int take_room_adapted(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
     int status = take_room(stage, frame), given = VSM_OK;
@@ -374,22 +360,12 @@ static int adapt(struct vsm_gpu_stage *stage, uint64_t start)
     sample = stage->sensed;
     sample.busy_ms = (double)(now - start) / 1e6;
     sample.period_ms = (double)(now - before) / 1e6;
-    sample.beside_ms = stage->review ? vsm_device_review_busy_ms(stage->review) : 0;
     stage->done_ns = now;
     if (!vsm_scaling_note(&stage->scaling, frame, &sample))
         return VSM_OK;
     tell(stage, VSM_LOG_INFO);
     vsm_relief_note(stage->relief); /* if it rose, who waits finds that out */
     return change_grid(stage);
-}
-
-/* What comparing the eyes has found some frames ago. */
-static int repair_states(struct vsm_gpu_stage *stage, const struct vsm_frame *frame)
-{
-    const struct vsm_state_repairs *repairs;
-    const int status = vsm_repair_delay_take(stage->repairs, frame->seq, frame->scene_cut, &repairs);
-
-    return status || !repairs ? status : vsm_gpu_sets_repair(&stage->sets, repairs);
 }
 
 static int run_locked(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
@@ -402,8 +378,6 @@ static int run_locked(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
         status = vsm_gpu_sets_forget(&stage->sets);
     if (!status)
         status = choose_views(stage, frame);
-    if (!status && stage->repairs)
-        status = repair_states(stage, frame);
     if (!status)
         status = take_room_adapted(stage, frame);
     if (!status)
@@ -412,6 +386,8 @@ static int run_locked(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
         status = vsm_fail(VSM_E_DEVICE, "CUDA: work on the device: the device is lost");
     if (!status)
         status = run_networks(stage, frame);
+    if (!status)
+        status = review(stage, frame);
     if (!status && stage->sets.director)
         status = follow_director(stage, frame);
     if (status)
@@ -444,10 +420,11 @@ static int save(struct vsm_gpu_stage *stage, struct vsm_state *state)
         return status;
     vsm_matte_record_begin(&stage->counters, &out);
     status = vsm_gpu_sets_save(&stage->sets, &out);
-    if (!status)
-        return vsm_matte_record_end(&out, state);
-    vsm_bytes_out_finish(&out);
-    return status;
+    if (status)
+        vsm_bytes_out_finish(&out);
+    else
+        status = vsm_matte_record_end(&out, state);
+    return !status && stage->stereo ? stage->review.barrier(stage->review.self, state) : status;
 }
 
 static int barrier(void *self, int64_t after_seq, struct vsm_state *state)

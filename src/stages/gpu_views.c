@@ -2,7 +2,6 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
-#include "cuda/review.h"
 #include "image/cuda_tensors.h"
 #include "image/preprocess_cuda.h"
 #include "models/rvm_cuda.h"
@@ -222,18 +221,13 @@ int vsm_gpu_views_run(const struct vsm_gpu_set *set, const struct vsm_image *sou
     return status ? status : vsm_gpu_views_collect(set, mattes);
 }
 
-int vsm_gpu_views_digest(const struct vsm_gpu_set *set, float *digest)
+void vsm_gpu_views_pictures(const struct vsm_gpu_set *set, const float *rgb[VSM_MAX_VIEWS])
 {
-    int status = VSM_OK;
+    for (int i = 0; i < set->count; i++) {
+        const struct vsm_gpu_net *net = set->nets[i / set->nets[0]->batch];
 
-    for (int i = 0; i < VSM_MAX_VIEWS && set->nets[i] && !status; i++) {
-        const struct vsm_gpu_net *net = set->nets[i];
-
-        status = vsm_cuda_review_digest(vsm_rvm_cuda_source(net->rvm), vsm_rvm_cuda_fit(net->rvm, 0),
-                                        net->batch, net->height * net->width, digest, net->stream);
-        digest += (ptrdiff_t)VSM_CUDA_REVIEW_PLANES * net->batch * net->height * net->width;
+        rgb[i] = vsm_rvm_cuda_source(net->rvm) + (ptrdiff_t)3 * (i % net->batch) * net->width * net->height;
     }
-    return status;
 }
 
 int vsm_gpu_views_check(const struct vsm_gpu_set *set, int *reset_count, bool *repeated)

@@ -59,8 +59,8 @@ int vsm_gpu_views_run(const struct vsm_gpu_set *set, const struct vsm_image *sou
                       const struct vsm_matte *mattes) VSM_NODISCARD;
 /* Again only the last: after vsm_gpu_views_check() has repeated a run. */
 int vsm_gpu_views_collect(const struct vsm_gpu_set *set, const struct vsm_matte *mattes) VSM_NODISCARD;
-/* Digests [count, 5, height, width] as of vsm_cuda_review_digest(). */
-int vsm_gpu_views_digest(const struct vsm_gpu_set *set, float *digest) VSM_NODISCARD;
+/* What the networks saw in that frame, on the device: R, G, B planes in 0..1 of every view's grid. */
+void vsm_gpu_views_pictures(const struct vsm_gpu_set *set, const float *rgb[VSM_MAX_VIEWS]);
 /* As vsm_rvm_cuda_check(), over all networks. */
 int vsm_gpu_views_check(const struct vsm_gpu_set *set, int *reset_count, bool *repeated) VSM_NODISCARD;
 

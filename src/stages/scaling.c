@@ -120,24 +120,21 @@ static bool fits_in_memory(const struct vsm_scaling *s, size_t memory_free)
 
 /* Times in milliseconds, shares 0..1. */
 struct medians {
-    double busy, period, usage, beside;
+    double busy, period, usage;
 };
 
 static struct medians medians_of(const struct vsm_scaling *s)
 {
     return (struct medians){.busy = median(s->busy),
                             .period = fmax(median(s->period), 1e-3),
-                            .usage = median(s->usage),
-                            .beside = median(s->beside)};
+                            .usage = median(s->usage)};
 }
 
 static bool is_room(const struct vsm_scaling *s, const struct medians *m)
 {
     const struct vsm_scaling_options *o = &s->options;
-    const double ratio = cells(s, s->current + 1) / cells(s, s->current), beside = m->beside * ratio;
+    const double ratio = cells(s, s->current + 1) / cells(s, s->current);
 
-    if (beside > (o->target_fps > 0 ? ROOM * 1000 / o->target_fps : m->period))
-        return false;
     if (o->target_fps > 0 && m->period + m->busy * (ratio - 1) > ROOM * 1000 / o->target_fps)
         return false;
     return o->target_usage <= 0 || m->usage * ratio <= o->target_usage - VSM_SCALING_MARGIN;
@@ -154,7 +151,7 @@ static bool judge(struct vsm_scaling *s, int64_t next, size_t memory_free)
     if (s->current > 0 && memory_free > 0 && memory_free < VSM_SCALING_MEMORY_LOW)
         lower(s, next, VSM_SCALING_MEMORY);
     else if (s->current > 0 && o->target_fps > 0 && m.period > SLOW * 1000 / o->target_fps &&
-             fmax(m.busy, m.beside) > HELPS * m.period)
+             m.busy > HELPS * m.period)
         lower(s, next, VSM_SCALING_SLOW);
     else if (s->current > 0 && o->target_usage > 0 && m.usage > o->target_usage + VSM_SCALING_MARGIN &&
              m.busy > LIMITS * m.period)
@@ -175,7 +172,6 @@ bool vsm_scaling_note(struct vsm_scaling *s, int64_t frame, const struct vsm_sca
     }
     s->busy[s->count] = (float)sample->busy_ms;
     s->period[s->count] = (float)sample->period_ms;
-    s->beside[s->count] = (float)sample->beside_ms;
     s->usage[s->count] = (float)(sample->usage >= 0 ? sample->usage : own);
     return ++s->count == VSM_SCALING_WINDOW && judge(s, frame + 1, sample->memory_free);
 }
@@ -233,7 +229,6 @@ void vsm_scaling_save(const struct vsm_scaling *s, struct vsm_bytes_out *out)
     vsm_bytes_put_f32(out, s->busy, VSM_SCALING_WINDOW);
     vsm_bytes_put_f32(out, s->period, VSM_SCALING_WINDOW);
     vsm_bytes_put_f32(out, s->usage, VSM_SCALING_WINDOW);
-    vsm_bytes_put_f32(out, s->beside, VSM_SCALING_WINDOW);
     vsm_bytes_put_le64(out, (uint64_t)s->change_count);
     for (int64_t i = 0; i < kept_changes(s); i++) {
         vsm_bytes_put_le64(out, (uint64_t)s->changes[i].frame);
@@ -280,7 +275,6 @@ int vsm_scaling_load(struct vsm_scaling *scaling, struct vsm_bytes_in *in)
     vsm_bytes_get_f32(in, s.busy, VSM_SCALING_WINDOW);
     vsm_bytes_get_f32(in, s.period, VSM_SCALING_WINDOW);
     vsm_bytes_get_f32(in, s.usage, VSM_SCALING_WINDOW);
-    vsm_bytes_get_f32(in, s.beside, VSM_SCALING_WINDOW);
     s.change_count = (int64_t)vsm_bytes_get_le64(in);
     for (int64_t i = 0; !in->failed && i < kept_changes(&s); i++) {
         s.changes[i].frame = (int64_t)vsm_bytes_get_le64(in);

@@ -3,10 +3,9 @@
  * A controller without clocks, devices or threads: a stage tells it what each frame cost, and it says when to
  * move along a ladder of grids. It lowers the grid where the network's stage limits the pipeline and the
  * device is busier than wanted, where the wanted frames a second are missed, or where memory is short; it
- * raises it where the time that the next grid would need, taken as proportional to its cells, still fits,
- * also that of work beside the network which grows with the cells. Frames are judged in windows and by
- * medians; after a change a few frames are left out, and a raise that had to be taken back doubles the
- * patience before the next one, so that it does not swing.
+ * raises it where the time that the next grid would need, taken as proportional to its cells, still fits.
+ * Frames are judged in windows and by medians; after a change a few frames are left out, and a raise that had
+ * to be taken back doubles the patience before the next one, so that it does not swing.
  *
  * Decisions depend on timing. They are therefore kept as a list which is part of the checkpoint, with the
  * controller's whole state: a resumed job goes on from the grid and in the window where it was.
@@ -57,12 +56,10 @@ struct vsm_scaling_options {
 };
 
 struct vsm_scaling_sample {
-    double busy_ms;     /* the network's stage worked on the frame */
+    double busy_ms;     /* the network's stage worked on the frame, comparing the eyes included */
     double period_ms;   /* since the frame before was done, waiting included */
     double usage;       /* of the device by all programs, 0..1; < 0 = unknown: busy over period stands in */
     size_t memory_free; /* on the device, bytes; 0 = unknown */
-    double
-        beside_ms; /* the slowest other stage whose work grows with the cells worked on a frame; 0 = none */
 };
 
 enum vsm_scaling_reason {
@@ -85,8 +82,7 @@ struct vsm_scaling {
     int count, skip;      /* frames in the window, and still to leave out */
     int calm, patience;   /* windows since the last change; needed before a raise */
     bool raised;          /* the last change was a raise */
-    float busy[VSM_SCALING_WINDOW], period[VSM_SCALING_WINDOW], usage[VSM_SCALING_WINDOW],
-        beside[VSM_SCALING_WINDOW];
+    float busy[VSM_SCALING_WINDOW], period[VSM_SCALING_WINDOW], usage[VSM_SCALING_WINDOW];
     int64_t change_count;
     struct vsm_scaling_change changes[VSM_SCALING_CHANGES];
 };

@@ -79,9 +79,9 @@ const struct vsm_stereo_pair_result *vsm_stereo_manager_last(const struct vsm_st
 }
 
 /* The eye goes on from what the other one remembers of the same people. */
-static int want_repair(struct vsm_stereo_manager *m, const struct vsm_frame *frame, int k, int eye)
+static int want_repair(struct vsm_stereo_manager *m, int k, int eye)
 {
-    struct vsm_stereo_repair *repair = vsm_state_repairs_add(&m->repairs, frame, 2 * k + eye);
+    struct vsm_stereo_repair *repair = vsm_state_repairs_add(&m->repairs, 2 * k + eye);
 
     if (!repair)
         return VSM_E_NOMEM;
@@ -102,7 +102,7 @@ static int run_pair(struct vsm_stereo_manager *m, int k, struct vsm_frame *frame
 
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
         if (pair->result.recovers[eye] && pair->result.taken[eye] > REPAIR)
-            status = want_repair(m, frame, k, eye);
+            status = want_repair(m, k, eye);
     }
     if (status != VSM_OK)
         return status;

@@ -98,9 +98,10 @@ void vsm_view_director_destroy(struct vsm_view_director *director);
 int vsm_view_director_next(struct vsm_view_director *director, const struct vsm_frame *frame, bool scene_cut,
                            const struct vsm_view_choice **choice) VSM_NODISCARD;
 
-/* May be called behind _next() where a scene begins, with the mattes of `now` that came of it (view_evidence.h): *again if this is
- * a scene's first frame and its views cut the matte. Then the choice has others, and the frame is to be seen
- * anew with fresh states, and judged again: false after VSM_VIEW_DIRECTOR_TRIES. */
+/* May be called behind _next() where a scene begins, with the mattes of `now` that came of it
+ * (view_evidence.h): *again if this is a scene's first frame and its views cut the matte. Then the choice has
+ * others, and the frame is to be seen anew with fresh states, and judged again: false after
+ * VSM_VIEW_DIRECTOR_TRIES. */
 int vsm_view_director_judge(struct vsm_view_director *director, const struct vsm_frame *frame,
                             const float *const alpha[], bool *again) VSM_NODISCARD;
 

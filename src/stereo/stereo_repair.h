@@ -4,23 +4,16 @@
 #ifndef VSM_STEREO_STEREO_REPAIR_H
 #define VSM_STEREO_STEREO_REPAIR_H
 
-#include "base/bytes.h"
-#include "base/status.h"
 #include "stereo/disparity_map.h"
 
 struct vsm_stereo_repair {
-    int grid_width; /* of the grid that was compared */
-    struct vsm_disparity_map
-        map; /* measured from this eye; of a loaded one only what vsm_disparity_map_at() needs */
+    int grid_width;                                         /* of the grid that was compared */
+    struct vsm_disparity_map map;                           /* measured from this eye */
     float share[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS]; /* of a cell, 0..1 */
 };
 
 /* Planes of any resolution, as vsm_transfer_planes(): `from` is what the other eye has. */
 void vsm_stereo_repair_apply(const struct vsm_stereo_repair *repair, const float *from, int width, int height,
                              int channels, float *to);
-
-/* For checkpoints, bit by bit. VSM_E_INPUT if the bytes are no such thing. */
-void vsm_stereo_repair_save(const struct vsm_stereo_repair *repair, struct vsm_bytes_out *out);
-int vsm_stereo_repair_load(struct vsm_stereo_repair *repair, struct vsm_bytes_in *in) VSM_NODISCARD;
 
 #endif

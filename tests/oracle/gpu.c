@@ -2,6 +2,7 @@
  * device. */
 #include "cuda/review.h"
 #include "geometry/view_map.h"
+#include "image/coefficients.h"
 #include "image/preprocess.h"
 #include "image/preprocess_cuda.h"
 #include "image/refine.h"
@@ -351,23 +352,23 @@ static float *noise(size_t count, float low, float high)
     return values;
 }
 
-static void check_digest(int cells)
+static void check_alpha(int cells)
 {
     const size_t n = (size_t)cells;
-    float *rgb = noise(2 * 3 * n, 0, 1), *fit = noise(2 * 8 * n, -1, 1.5f), *found = noise(2 * 5 * n, 5, 6);
+    float *rgb = noise(2 * 3 * n, 0, 1), *fit = noise(2 * 8 * n, -1, 1.5f), *found = noise(2 * n, 5, 6);
     float *device_rgb = to_device_floats(rgb, 6 * n), *device_fit = to_device_floats(fit, 16 * n);
-    float *device = to_device_floats(found, 10 * n);
+    float *device = to_device_floats(found, 2 * n), *maps = noise(8 * n, 0, 1), *wanted = noise(n, 0, 1);
     int wrong = 0;
 
-    CHECK_INT(vsm_cuda_review_digest(device_rgb, device_fit, 2, cells, device, NULL), VSM_OK);
-    CHECK_INT(vsm_cuda_copy(found, device, 10 * n * sizeof(float), NULL), VSM_OK);
+    CHECK_INT(vsm_cuda_review_alpha(device_rgb, device_fit, 2, cells, device, NULL), VSM_OK);
+    CHECK_INT(vsm_cuda_copy(found, device, 2 * n * sizeof(float), NULL), VSM_OK);
     CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
-    for (size_t i = 0; i < 10 * n; i++) {
-        const size_t view = i / (5 * n), plane = i / n % 5, at = i % n;
-        const float wanted =
-            plane < 3 ? rgb[(view * 3 + plane) * n + at] : fit[(view * n + at) * 8 + (plane == 3 ? 3 : 7)];
-
-        wrong += found[i] != wanted;
+    for (size_t view = 0; view < 2; view++) {
+        for (size_t i = 0; i < 8 * n; i++)
+            maps[i % 8 * n + i / 8] = fit[view * 8 * n + i];
+        vsm_coefficients_fill_alpha(maps, rgb + view * 3 * n, n, wanted, NULL);
+        for (size_t i = 0; i < n; i++)
+            wrong += found[view * n + i] != wanted[i];
     }
     CHECK_INT(wrong, 0);
     vsm_cuda_free(device_rgb);
@@ -376,30 +377,26 @@ static void check_digest(int cells)
     free(rgb);
     free(fit);
     free(found);
+    free(maps);
+    free(wanted);
 }
 
-/* Of the cells behind the first `before`. */
-static void check_edit(int cells, int before)
+static void check_close(int cells)
 {
-    const size_t n = (size_t)cells, skip = (size_t)before;
-    float *edit = noise(3 * n, -1, 1), *fit = noise(8 * n, -1, 1), *found = noise(8 * n, 5, 6);
-    float *device_edit = to_device_floats(edit, 3 * n), *device_fit = to_device_floats(fit, 8 * n);
+    const size_t n = (size_t)cells;
+    float *open = noise(n, 0, 1), *fit = noise(8 * n, -1, 1), *found = noise(8 * n, 5, 6);
+    float *device_open = to_device_floats(open, n), *device_fit = to_device_floats(fit, 8 * n);
     int wrong = 0;
 
-    CHECK_INT(vsm_cuda_review_edit(device_edit + 3 * skip, device_fit + 8 * skip, cells - before, NULL),
-              VSM_OK);
+    CHECK_INT(vsm_cuda_review_close(device_open, device_fit, cells, NULL), VSM_OK);
     CHECK_INT(vsm_cuda_copy(found, device_fit, 8 * n * sizeof(float), NULL), VSM_OK);
     CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
-    for (size_t i = 0; i < 8 * n; i++) {
-        const size_t at = i / 8, m = i % 8;
-        const float wanted = m == 3 ? edit[3 * at] : m == 7 ? edit[3 * at + 1] : fit[i] * edit[3 * at + 2];
-
-        wrong += found[i] != (at < skip ? fit[i] : wanted);
-    }
+    for (size_t i = 0; i < 8 * n; i++)
+        wrong += found[i] != (i % 8 == 3 || i % 8 == 7 ? fit[i] * open[i / 8] : fit[i]);
     CHECK_INT(wrong, 0);
-    vsm_cuda_free(device_edit);
+    vsm_cuda_free(device_open);
     vsm_cuda_free(device_fit);
-    free(edit);
+    free(open);
     free(fit);
     free(found);
 }
@@ -408,10 +405,10 @@ static void test_review(void)
 {
     if (no_device())
         return;
-    check_digest(96 * 80);
-    check_digest(1001);
-    check_edit(96 * 80, 96 * 16);
-    check_edit(1001, 0);
+    check_alpha(96 * 80);
+    check_alpha(1001);
+    check_close(96 * 80);
+    check_close(1001);
 }
 
 /* Frames of real footage forth and back; the second view sees them mirrored. */

@@ -2,7 +2,6 @@
  * a job that is resumed across changes and fades goes on exactly, and out of memory costs size, not frames.
  * Skipped without a device. */
 #include "cuda/device.h"
-#include "cuda/review.h"
 #include "moving_grid.h"
 #include "npy.h"
 #include "stages/gpu_stage.h"
@@ -58,7 +57,7 @@ static struct moving_grid open_grid(int first)
                                                                    .views = views,
                                                                    .view_count = 2,
                                                                    .source = &source,
-                                                                   .digest = true,
+                                                                   .alpha = true,
                                                                    .scaling = &scaling},
                                    &gpu),
               VSM_OK);
@@ -139,27 +138,22 @@ static struct vsm_image *still(const struct vsm_tensor *footage)
 
 #define LATTICE 128 /* places across on which alpha of grids of any size is compared */
 
-/* Mean alpha of the cells of a digest that a place touches. */
-static double alpha_at(const struct vsm_tensor *digest, int view, int place)
+/* Mean alpha of the cells of a view that a place touches. */
+static double alpha_at(const struct vsm_tensor *alpha, int view, int place)
 {
-    const int h = (int)digest->dims[2], w = (int)digest->dims[3], x = place % LATTICE, y = place / LATTICE;
+    const int h = (int)alpha->dims[1], w = (int)alpha->dims[2], x = place % LATTICE, y = place / LATTICE;
     const int x0 = x * w / LATTICE, x1 = ((x + 1) * w + LATTICE - 1) / LATTICE;
     const int y0 = y * h / LATTICE, y1 = ((y + 1) * h + LATTICE - 1) / LATTICE;
-    const float *planes = vsm_tensor_f32(digest) + (ptrdiff_t)view * VSM_CUDA_REVIEW_PLANES * h * w;
+    const float *plane = vsm_tensor_f32(alpha) + (ptrdiff_t)view * h * w;
     double sum = 0;
 
     for (int j = y0; j < y1; j++)
-        for (int i = x0; i < x1; i++) {
-            const float *p = planes + (ptrdiff_t)j * w + i;
-            const ptrdiff_t plane = (ptrdiff_t)h * w;
-            const float grey = (p[0] + p[plane] + p[2 * plane]) / 3;
-
-            sum += fmin(fmax((double)(p[3 * plane] * grey + p[4 * plane]), 0), 1);
-        }
+        for (int i = x0; i < x1; i++)
+            sum += (double)plane[(ptrdiff_t)j * w + i];
     return sum / ((x1 - x0) * (y1 - y0));
 }
 
-/* Mean difference of two digests' alpha; of one alone its mean. */
+/* Mean difference of two frames' alpha; of one alone its mean. */
 static double alpha_difference(const struct vsm_tensor *a, const struct vsm_tensor *b)
 {
     double sum = 0;
@@ -214,14 +208,14 @@ static void test_still_scene(void)
         CHECK_INT(status, VSM_OK);
         CHECK_INT(frame->mattes[0].view.kind, VSM_VIEW_TURNED);
         if (before && seq > 12) {
-            const double d = alpha_difference(frame->digest, before->digest);
+            const double d = alpha_difference(frame->alpha, before->alpha);
 
             if (frame->mattes[0].view.width != before->mattes[0].view.width) {
                 printf("# frame %d, grid %d to %d: alpha changes by %.5f in the mean, of %.4f\n", seq,
                        before->mattes[0].view.width, frame->mattes[0].view.width, d,
-                       alpha_difference(frame->digest, NULL));
+                       alpha_difference(frame->alpha, NULL));
                 CHECK(d < 0.02);
-                CHECK(alpha_difference(frame->digest, NULL) > 0.02);
+                CHECK(alpha_difference(frame->alpha, NULL) > 0.02);
                 worst = fmax(worst, d);
             } else {
                 usual = fmax(usual, d);

@@ -65,7 +65,7 @@ static void test_round_trip(void)
     struct vsm_bytes_out w = encode(&c);
 
     CHECK_INT(w.size, 240 + 3 * 48 + 13);
-    CHECK(memcmp(w.data, "\x89VSMCK\r\n\3\0\0\0\3\0\0\0", 16) == 0);
+    CHECK(memcmp(w.data, "\x89VSMCK\r\n\4\0\0\0\3\0\0\0", 16) == 0);
     CHECK(memcmp(w.data + w.size - 4, "VSM.", 4) == 0);
     CHECK_INT(vsm_checkpoint_decode("test", w.data, w.size, &d), VSM_OK);
     CHECK_INT(d.generation, 7);

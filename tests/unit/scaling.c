@@ -109,43 +109,6 @@ static void test_holds_frames_a_second(void)
     CHECK_INT(simulate(&s, &frame, 500, 10, 400), 0);
 }
 
-/* A network of 2 ns a cell beside other work of 10 ns a cell, and an encoder of 20 ms. */
-static int simulate_beside(struct vsm_scaling *s, int64_t *frame, int frames)
-{
-    const int64_t before = s->change_count;
-
-    for (int i = 0; i < frames; i++) {
-        const double beside = cells(s) * 10e-6;
-        const struct vsm_scaling_sample sample = {.busy_ms = cells(s) * 2e-6,
-                                                  .period_ms = beside > 20 ? beside : 20,
-                                                  .usage = -1,
-                                                  .beside_ms = beside};
-
-        (void)vsm_scaling_note(s, (*frame)++, &sample);
-    }
-    return (int)(s->change_count - before);
-}
-
-static void test_reckons_with_work_beside(void)
-{
-    const struct vsm_scaling_options o = ladder(0.7, 0), fps = ladder(0.7, 70);
-    struct vsm_scaling s;
-    int64_t frame = 0;
-
-    /* The device would be idle enough for 1536, the other work would make 42 frames a second of 50. */
-    vsm_scaling_init(&s, &o);
-    CHECK(simulate_beside(&s, &frame, 1000) > 0);
-    CHECK(cells(&s) * 10e-6 <= 20 && cells(&s) * 10e-6 > 10);
-    CHECK_INT(simulate_beside(&s, &frame, 3000), 0);
-    /* 1536 of the work beside alone would be 24 ms; it is lowered for the wanted speed, although the network
-     * takes little. */
-    vsm_scaling_init(&s, &fps);
-    s.current = o.count - 1;
-    CHECK(simulate_beside(&s, &frame, 3000) > 0);
-    CHECK_INT(s.changes[0].reason, VSM_SCALING_SLOW);
-    CHECK(cells(&s) * 10e-6 < 20);
-}
-
 /* A prediction that is always wrong: each raise must be taken back. It happens ever more rarely. */
 static void test_patience(void)
 {
@@ -244,7 +207,6 @@ int main(void)
     RUN(test_rises_when_idle);
     RUN(test_falls_when_busy);
     RUN(test_holds_frames_a_second);
-    RUN(test_reckons_with_work_beside);
     RUN(test_patience);
     RUN(test_memory);
     RUN(test_save);

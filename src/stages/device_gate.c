@@ -1,0 +1,91 @@
+#include "stages/device_gate.h"
+
+#include "base/mem.h"
+#include "people/gate.h"
+
+/* One view's gate, on the grid that it had last. */
+struct view_gate {
+    struct vsm_gate *gate;
+    int width, height;
+};
+
+struct vsm_device_gate {
+    struct vsm_parallel *pool;
+    struct view_gate views[VSM_MAX_VIEWS];
+};
+
+int vsm_device_gate_create(struct vsm_parallel *pool, struct vsm_device_gate **gate)
+{
+    struct vsm_device_gate *g = vsm_mem_alloc("device gate", 1, sizeof(*g));
+
+    if (!g)
+        return VSM_E_NOMEM;
+    g->pool = pool;
+    *gate = g;
+    return VSM_OK;
+}
+
+void vsm_device_gate_destroy(struct vsm_device_gate *gate)
+{
+    if (!gate)
+        return;
+    for (int i = 0; i < VSM_MAX_VIEWS; i++)
+        vsm_gate_destroy(gate->views[i].gate);
+    vsm_mem_free(gate);
+}
+
+static int fit(struct view_gate *g, const struct vsm_view *view)
+{
+    int status;
+
+    if (g->width == view->width && g->height == view->height)
+        return VSM_OK;
+    vsm_gate_destroy(g->gate);
+    *g = (struct view_gate){.gate = NULL};
+    status = vsm_gate_create(view->width, view->height, &g->gate);
+    if (status != VSM_OK)
+        return status;
+    g->width = view->width;
+    g->height = view->height;
+    return VSM_OK;
+}
+
+/* Of all views. */
+struct making {
+    struct vsm_device_gate *gate;
+    const struct vsm_frame *frame;
+    float *open;
+    int status[VSM_MAX_VIEWS];
+};
+
+static void make_view(void *context, int i, int worker)
+{
+    struct making *m = context;
+    struct view_gate *g = &m->gate->views[i];
+    const struct vsm_view *view = &m->frame->mattes[i].view;
+    struct vsm_gate_box boxes[VSM_GATE_BOXES];
+    struct vsm_view_map map;
+    int count, status = fit(g, view);
+
+    (void)worker;
+    if (status == VSM_OK)
+        status = vsm_view_map_init(&map, view);
+    m->status[i] = status;
+    if (status != VSM_OK)
+        return;
+    count =
+        vsm_gate_boxes_of(&map, view->source.width, view->source.height, &m->frame->people, view->eye, boxes);
+    vsm_gate_make(g->gate, vsm_frame_alpha(m->frame, i), boxes, count,
+                  m->open + (ptrdiff_t)i * view->width * view->height);
+}
+
+int vsm_device_gate_make(struct vsm_device_gate *gate, const struct vsm_frame *frame, float *open)
+{
+    struct making making = {.gate = gate, .frame = frame, .open = open};
+    int status = VSM_OK;
+
+    vsm_parallel_for(gate->pool, frame->view_count, make_view, &making);
+    for (int i = 0; i < frame->view_count && status == VSM_OK; i++)
+        status = making.status[i];
+    return status;
+}
