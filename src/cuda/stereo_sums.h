@@ -9,13 +9,15 @@
 
 #include "cuda/device.h"
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-struct vsm_cell;
 struct vsm_consistency_sums;
 struct vsm_disparity_map;
+struct vsm_match_grid;
 struct vsm_mend_grid;
 struct vsm_mend_sums;
 
@@ -48,9 +50,9 @@ int vsm_cuda_stereo_sums_measure(const float *const own[2], const float *const s
 int vsm_cuda_stereo_sums_means(const float *const alpha[2], const struct vsm_mend_grid *grid, float *means,
                                struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
-/* Sums of a plane over `count` rectangles of it. */
-int vsm_cuda_stereo_sums_cells(const float *plane, int width, const struct vsm_cell *cells, int count,
-                               float *sums, struct vsm_cuda_stream *stream) VSM_NODISCARD;
+/* seen, a byte a cell: 1 where there are people to be matched (vsm_pixel_match_seen()). */
+int vsm_cuda_stereo_sums_seen(const float *alpha, const struct vsm_match_grid *grid, uint8_t *seen,
+                              struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 #ifdef __cplusplus
 }

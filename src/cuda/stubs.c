@@ -434,8 +434,8 @@ int vsm_cuda_stereo_sums_means(const float *const alpha[2], const struct vsm_men
     return NO_CUDA;
 }
 
-int vsm_cuda_stereo_sums_cells(const float *plane, int width, const struct vsm_cell *cells, int count,
-                               float *sums, struct vsm_cuda_stream *stream)
+int vsm_cuda_stereo_sums_seen(const float *alpha, const struct vsm_match_grid *grid, uint8_t *seen,
+                              struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }

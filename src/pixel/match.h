@@ -235,4 +235,21 @@ VSM_PIXEL struct vsm_match_found vsm_pixel_match_settle(const struct vsm_paralla
     return found;
 }
 
+/* Whether a cell's people are large enough to be matched if they have texture: by the mean of `alpha`, of the
+ * grid's size, over what the coarsest level's window shows. */
+VSM_PIXEL bool vsm_pixel_match_seen(const struct vsm_match_grid *grid, const float *alpha, int index)
+{
+    const int level = grid->levels - 1, across = (2 * VSM_MATCH_COARSE_REACH + 1) << level;
+    const struct vsm_match_place at = vsm_pixel_match_middle(grid, index, level);
+    const int x0 = (at.x - VSM_MATCH_COARSE_REACH) * (1 << level);
+    const int y0 = (at.y - VSM_MATCH_COARSE_REACH) * (1 << level);
+    float sum = 0.0f;
+
+    for (int y = y0 > 0 ? y0 : 0; y < y0 + across && y < grid->height; y++) {
+        for (int x = x0 > 0 ? x0 : 0; x < x0 + across && x < grid->width; x++)
+            sum += alpha[(size_t)y * (size_t)grid->width + (size_t)x];
+    }
+    return sum >= VSM_MATCH_WEIGHT * (float)(across * across);
+}
+
 #endif

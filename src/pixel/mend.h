@@ -14,6 +14,23 @@ struct vsm_mend_grid {
     int width, height, side, columns, rows;
 };
 
+/* Of a cell's pixels, added row by row. */
+struct vsm_mend_sums {
+    float own, moved;   /* alpha where both are known; `moved` is the settled one */
+    float both, either; /* minimum and maximum */
+    float apart;        /* difference */
+    float known;        /* pixels */
+};
+
+VSM_PIXEL void vsm_mend_add(struct vsm_mend_sums *s, float own, float moved)
+{
+    s->own += own;
+    s->moved += moved;
+    s->both += own < moved ? own : moved;
+    s->either += own > moved ? own : moved;
+    s->apart += fabsf(own - moved);
+}
+
 /* The share at a pixel's centre, between the centres of cells. */
 VSM_PIXEL float vsm_mend_share_at(const struct vsm_mend_grid *grid, const float *share, int x, int y)
 {

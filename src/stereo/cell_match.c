@@ -339,26 +339,12 @@ void vsm_cell_match_run(const struct vsm_parallax *parallax, const struct vsm_st
     }
 }
 
-static bool is_seen(const struct vsm_parallax *p, const float *alpha, int index, int level)
+bool vsm_cell_match_can(const struct vsm_parallax *parallax, const float *alpha)
 {
-    const struct vsm_match_grid grid = vsm_parallax_grid(p);
-    const struct vsm_match_place at = vsm_pixel_match_middle(&grid, index, level);
-    const int across = (2 * VSM_MATCH_COARSE_REACH + 1) << level;
-    const int x0 = (at.x - VSM_MATCH_COARSE_REACH) * (1 << level),
-              y0 = (at.y - VSM_MATCH_COARSE_REACH) * (1 << level);
-    float sum = 0.0f;
+    const struct vsm_match_grid grid = vsm_parallax_grid(parallax);
 
-    for (int y = y0 > 0 ? y0 : 0; y < y0 + across && y < p->height; y++) {
-        for (int x = x0 > 0 ? x0 : 0; x < x0 + across && x < p->width; x++)
-            sum += alpha[(size_t)y * (size_t)p->width + (size_t)x];
-    }
-    return sum >= VSM_MATCH_WEIGHT * (float)(across * across);
-}
-
-bool vsm_cell_match_can(const struct vsm_parallax *parallax, int levels, const float *alpha)
-{
     for (int i = 0; i < parallax->columns * parallax->rows; i++) {
-        if (parallax->cells[i].usable && is_seen(parallax, alpha, i, levels - 1))
+        if (parallax->cells[i].usable && vsm_pixel_match_seen(&grid, alpha, i))
             return true;
     }
     return false;

@@ -9,6 +9,7 @@
 #define VSM_STEREO_CONSISTENCY_H
 
 #include "base/parallel.h"
+#include "pixel/consistency.h"
 #include "stereo/disparity.h"
 
 #include <stdbool.h>
@@ -19,11 +20,6 @@ struct vsm_consistency {
     float area;     /* slave's soft area over the master's; 1 = equal, 0 = nobody in the slave */
     float residual; /* distance of the soft centroids, grid pixels */
     float matched;  /* share of cells with people whose disparity was found, 0..1 */
-};
-
-/* Over pixels where somebody is: minimum and maximum, and by 0 = moved, 1 = own the alpha and its moments. */
-struct vsm_consistency_sums {
-    double both, either, area[2], x[2], y[2];
 };
 
 /* `moved` is the master's alpha as the slave should see it (vsm_transfer_alpha(); settled, for borders within

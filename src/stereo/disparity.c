@@ -93,7 +93,7 @@ void vsm_disparity_destroy(struct vsm_disparity *disparity)
 
 bool vsm_disparity_can(const struct vsm_disparity *disparity, const float *alpha)
 {
-    return vsm_cell_match_can(&disparity->parallax, disparity->pyramid.levels, alpha);
+    return vsm_cell_match_can(&disparity->parallax, alpha);
 }
 
 void vsm_disparity_grid(const struct vsm_disparity *disparity, int *width, int *height)

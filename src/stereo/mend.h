@@ -27,14 +27,6 @@ struct vsm_mend {
     uint32_t frames;
 };
 
-/* Of a cell's pixels, added row by row. */
-struct vsm_mend_sums {
-    float own, moved;   /* alpha where both are known; `moved` is the settled one */
-    float both, either; /* minimum and maximum */
-    float apart;        /* difference */
-    float known;        /* pixels */
-};
-
 /* What tells which eye is right, beside the cells. */
 struct vsm_mend_signs {
     float doubt; /* > 0: this eye's picture is bad, < 0: the other's, 0: neither or both */

@@ -1,0 +1,70 @@
+#include "cuda/stereo_move.h"
+
+#include "cuda/check.cuh"
+#include "pixel/cell.h"
+#include "pixel/transfer.h"
+
+#define TILE_X 32
+#define TILE_Y 8
+#define CELLS  32 /* of a block that adds up cells, a thread each */
+
+static __global__ void __launch_bounds__(TILE_X *TILE_Y)
+    move_kernel(const struct vsm_cuda_stereo_move move, const struct vsm_mend_grid grid)
+{
+    const int x = (int)(blockIdx.x * TILE_X + threadIdx.x), y = (int)(blockIdx.y * TILE_Y + threadIdx.y);
+    const size_t at = (size_t)y * (size_t)grid.width + (size_t)x;
+
+    if (x >= grid.width || y >= grid.height)
+        return;
+    const struct vsm_transfer_landing *landing = &move.landings[y / grid.side * grid.columns + x / grid.side];
+    const float fx = (float)x + 0.5f, fy = (float)y + 0.5f;
+    float nearest = landing->count > 0 ? -1.0f : 0.0f;
+
+    for (int i = 0; i < landing->count; i++) {
+        const float here = vsm_transfer_arriving(move.map, move.from, grid.width, grid.height, fx, fy,
+                                                 landing->du[i], landing->dv[i]);
+
+        nearest = here > nearest ? here : nearest;
+    }
+    move.moved[at] =
+        vsm_transfer_seen(landing, move.from, move.there[at], nearest, grid.width, grid.height, fx, fy);
+}
+
+static __global__ void __launch_bounds__(TILE_X *TILE_Y)
+    settle_kernel(const float *moved, const float *own, int width, int height, float *settled)
+{
+    const int x = (int)(blockIdx.x * TILE_X + threadIdx.x), y = (int)(blockIdx.y * TILE_Y + threadIdx.y);
+    const size_t at = (size_t)y * (size_t)width + (size_t)x;
+
+    if (x < width && y < height)
+        settled[at] = vsm_transfer_settled(moved, own[at], width, height, x, y);
+}
+
+int vsm_cuda_stereo_move_run(const struct vsm_cuda_stereo_move *move, const struct vsm_mend_grid *grid,
+                             struct vsm_cuda_stream *stream)
+{
+    const dim3 blocks(vsm_cuda_blocks(grid->width, TILE_X), vsm_cuda_blocks(grid->height, TILE_Y));
+    const dim3 threads(TILE_X, TILE_Y);
+
+    move_kernel<<<blocks, threads, 0, vsm_cuda_raw(stream)>>>(*move, *grid);
+    settle_kernel<<<blocks, threads, 0, vsm_cuda_raw(stream)>>>(move->moved, move->there, grid->width, grid->height,
+                                                                move->settled);
+    return vsm_cuda_launched("moving alpha");
+}
+
+static __global__ void __launch_bounds__(CELLS)
+    need_kernel(const float *own, const float *moved, const struct vsm_mend_grid grid, uint8_t *need)
+{
+    const int index = (int)(blockIdx.x * CELLS + threadIdx.x);
+
+    if (index < grid.columns * grid.rows)
+        need[index] = vsm_cell_needs(own, moved, grid.width, vsm_cell_of(&grid, index));
+}
+
+int vsm_cuda_stereo_move_need(const float *own, const float *moved, const struct vsm_mend_grid *grid, uint8_t *need,
+                              struct vsm_cuda_stream *stream)
+{
+    need_kernel<<<vsm_cuda_blocks(grid->columns * grid->rows, CELLS), CELLS, 0, vsm_cuda_raw(stream)>>>(own, moved,
+                                                                                                        *grid, need);
+    return vsm_cuda_launched("cells not reached");
+}

@@ -1,0 +1,248 @@
+#include "cuda/stereo_sums.h"
+
+#include "cuda/check.cuh"
+#include "pixel/alignment.h"
+#include "pixel/cell.h"
+#include "pixel/consistency.h"
+#include "pixel/eye_health.h"
+#include "pixel/match.h"
+
+#define PARTS   VSM_CUDA_STEREO_SUMS_PARTS
+#define THREADS 256
+#define CELLS   32 /* of a block that adds up cells, a thread each */
+
+#define SMALL  (VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE)
+#define POINTS (VSM_EYE_HEALTH_POINTS * VSM_EYE_HEALTH_POINTS)
+
+/* Floats of a picture that a block of a look has at hand, and lines that it adds up, a thread each. */
+#define STAGE 8192
+#define LINES 32
+#define CHUNK (STAGE / LINES) /* of a line, with the one before it */
+
+/* Spreads what threads read at a distance of 32 over the banks of shared memory. */
+#define SPREAD(x) ((x) + (x) / 32)
+
+size_t vsm_cuda_stereo_sums_look_floats(int height)
+{
+    return SMALL + POINTS + (size_t)((height + 1) / 2);
+}
+
+/* A row of the small picture: its pixels' rectangles, a thread each. */
+static __device__ void look_at_band(const float *green, int width, int height, int band, float *small, float *stage)
+{
+    const struct vsm_cell own =
+        vsm_eye_health_rectangle(band * VSM_EYE_HEALTH_SIDE + (int)threadIdx.x % VSM_EYE_HEALTH_SIDE, width, height);
+    const int rows = STAGE / SPREAD(width);
+    float sum = 0.0f;
+
+    for (int y = own.y0; y < own.y1; y += rows) {
+        const int end = y + rows < own.y1 ? y + rows : own.y1;
+
+        for (int i = (int)threadIdx.x; i < (end - y) * width; i += THREADS)
+            stage[i / width * SPREAD(width) + SPREAD(i % width)] = green[(size_t)y * (size_t)width + (size_t)i];
+        __syncthreads();
+        for (int j = 0; threadIdx.x < VSM_EYE_HEALTH_SIDE && j < end - y; j++)
+            for (int x = own.x0; x < own.x1; x++)
+                sum += stage[j * SPREAD(width) + SPREAD(x)];
+        __syncthreads();
+    }
+    if (threadIdx.x < VSM_EYE_HEALTH_SIDE)
+        small[band * VSM_EYE_HEALTH_SIDE + (int)threadIdx.x] = sum / (float)((own.x1 - own.x0) * (own.y1 - own.y0));
+}
+
+/* Every other row from the first on, LINES of them. */
+static __device__ void look_at_lines(const float *green, int width, int height, int first, float *lines, float *stage)
+{
+    const int count = (height + 1) / 2 - first < LINES ? (height + 1) / 2 - first : LINES;
+    float line = 0.0f;
+
+    for (int x = 0; x + 1 < width; x += CHUNK - 2) {
+        const int wide = x + CHUNK - 1 < width ? CHUNK - 1 : width - x;
+
+        for (int i = (int)threadIdx.x; i < count * CHUNK; i += THREADS)
+            if (i % CHUNK < wide)
+                stage[i / CHUNK * (CHUNK - 1) + i % CHUNK] =
+                    green[(size_t)(2 * (first + i / CHUNK)) * (size_t)width + (size_t)(x + i % CHUNK)];
+        __syncthreads();
+        if (threadIdx.x < (unsigned)count)
+            line = vsm_eye_health_line(line, stage + threadIdx.x * (CHUNK - 1), wide);
+        __syncthreads();
+    }
+    if (threadIdx.x < (unsigned)count)
+        lines[first + (int)threadIdx.x] = line;
+}
+
+/* Blocks of an eye: one a band, then of points, then of lines. */
+static __global__ void __launch_bounds__(THREADS)
+    look_kernel(const float *left, const float *right, int width, int height, float *looks, size_t floats)
+{
+    __shared__ float stage[STAGE];
+    const float *green = (blockIdx.y ? right : left) + (size_t)width * (size_t)height;
+    float *small = looks + blockIdx.y * floats, *points = small + SMALL, *lines = points + POINTS;
+    const int band = (int)blockIdx.x, block = band - VSM_EYE_HEALTH_SIDE, line = block - POINTS / THREADS;
+
+    if (block < 0) {
+        look_at_band(green, width, height, band, small, stage);
+    } else if (line < 0) {
+        const int index = block * THREADS + (int)threadIdx.x;
+
+        points[index] = green[vsm_eye_health_point(index, width, height)];
+    } else {
+        look_at_lines(green, width, height, line * LINES, lines, stage);
+    }
+}
+
+int vsm_cuda_stereo_sums_look(const float *const rgb[2], int width, int height, float *looks,
+                              struct vsm_cuda_stream *stream)
+{
+    const dim3 blocks(VSM_EYE_HEALTH_SIDE + POINTS / THREADS + vsm_cuda_blocks((height + 1) / 2, LINES), 2);
+
+    if (SPREAD(width) > STAGE)
+        return vsm_fail(VSM_E_INTERNAL, "CUDA: a look at pictures of %dx%d", width, height);
+    look_kernel<<<blocks, THREADS, 0, vsm_cuda_raw(stream)>>>(rgb[0], rgb[1], width, height, looks,
+                                                              vsm_cuda_stereo_sums_look_floats(height));
+    return vsm_cuda_launched("a look at the eyes");
+}
+
+/* What a block's threads have of `count` numbers each, added in one fixed order, is thread 0's then. */
+static __device__ void add_up(double *own, int count)
+{
+    __shared__ double all[THREADS];
+
+    for (int k = 0; k < count; k++) {
+        all[threadIdx.x] = own[k];
+        __syncthreads();
+        for (unsigned half = THREADS / 2; half > 0; half /= 2) {
+            if (threadIdx.x < half)
+                all[threadIdx.x] += all[threadIdx.x + half];
+            __syncthreads();
+        }
+        own[k] = all[0];
+        __syncthreads();
+    }
+}
+
+static __device__ void add_light(const float *rgb, int width, int height, int x0, int y0, int side, double light[3])
+{
+    for (int i = (int)threadIdx.x; i < side * side; i += THREADS)
+        for (int c = 0; c < 3; c++)
+            light[c] += (double)rgb[((size_t)c * (size_t)height + (size_t)(y0 + i / side)) * (size_t)width +
+                                    (size_t)(x0 + i % side)];
+}
+
+/* A block has every PARTS-th cell. */
+static __global__ void __launch_bounds__(THREADS)
+    light_kernel(const struct vsm_disparity_map *map, const float *master, const float *slave,
+                 const struct vsm_mend_grid grid, double *light)
+{
+    double own[2][3] = {{0.0, 0.0, 0.0}, {0.0, 0.0, 0.0}};
+
+    for (int i = (int)blockIdx.x; i < grid.columns * grid.rows; i += PARTS) {
+        int to_x, to_y;
+
+        if (!vsm_alignment_lit(map, i, grid.width, grid.height, &to_x, &to_y))
+            continue;
+        add_light(master, grid.width, grid.height, i % grid.columns * grid.side, i / grid.columns * grid.side, grid.side,
+                  own[0]);
+        add_light(slave, grid.width, grid.height, to_x, to_y, grid.side, own[1]);
+    }
+    add_up(own[0], 6);
+    if (threadIdx.x < 6)
+        light[blockIdx.x * 6 + threadIdx.x] = own[threadIdx.x / 3][threadIdx.x % 3];
+}
+
+int vsm_cuda_stereo_sums_light(const struct vsm_disparity_map *map, const float *master, const float *slave,
+                               const struct vsm_mend_grid *grid, double *light, struct vsm_cuda_stream *stream)
+{
+    light_kernel<<<PARTS, THREADS, 0, vsm_cuda_raw(stream)>>>(map, master, slave, *grid, light);
+    return vsm_cuda_launched("light of the eyes");
+}
+
+/* A block has a band of rows. */
+static __global__ void __launch_bounds__(THREADS)
+    agree_kernel(const float *settled, const float *own, int width, int height, struct vsm_consistency_sums *sums)
+{
+    const int rows = (height + PARTS - 1) / PARTS, from = (int)blockIdx.x * rows;
+    const int end = from + rows < height ? from + rows : height;
+    struct vsm_consistency_sums s = {0.0, 0.0, {0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}};
+
+    for (int y = from; y < end; y++)
+        for (int x = (int)threadIdx.x; x < width; x += THREADS) {
+            const size_t at = (size_t)y * (size_t)width + (size_t)x;
+
+            vsm_consistency_count(&s, settled[at], own[at], x, y);
+        }
+    add_up(&s.both, sizeof(s) / sizeof(s.both));
+    if (threadIdx.x == 0)
+        sums[blockIdx.x] = s;
+}
+
+int vsm_cuda_stereo_sums_agree(const float *settled, const float *own, const struct vsm_mend_grid *grid,
+                               struct vsm_consistency_sums *sums, struct vsm_cuda_stream *stream)
+{
+    agree_kernel<<<PARTS, THREADS, 0, vsm_cuda_raw(stream)>>>(settled, own, grid->width, grid->height, sums);
+    return vsm_cuda_launched("agreement");
+}
+
+/* Planes of both eyes. */
+struct pair {
+    const float *own[2], *settled[2];
+};
+
+static __global__ void __launch_bounds__(CELLS)
+    measure_kernel(const struct pair pair, const struct vsm_mend_grid grid, struct vsm_mend_sums *cells)
+{
+    const int index = (int)(blockIdx.x * CELLS + threadIdx.x), count = grid.columns * grid.rows;
+    const int eye = (int)blockIdx.y;
+
+    if (index < count)
+        cells[eye * count + index] =
+            vsm_cell_compare(pair.own[eye], pair.settled[eye], grid.width, vsm_cell_of(&grid, index));
+}
+
+int vsm_cuda_stereo_sums_measure(const float *const own[2], const float *const settled[2],
+                                 const struct vsm_mend_grid *grid, struct vsm_mend_sums *cells,
+                                 struct vsm_cuda_stream *stream)
+{
+    const struct pair pair = {{own[0], own[1]}, {settled[0], settled[1]}};
+    const dim3 blocks(vsm_cuda_blocks(grid->columns * grid->rows, CELLS), 2);
+
+    measure_kernel<<<blocks, CELLS, 0, vsm_cuda_raw(stream)>>>(pair, *grid, cells);
+    return vsm_cuda_launched("cells of the eyes");
+}
+
+static __global__ void __launch_bounds__(CELLS)
+    means_kernel(const float *left, const float *right, const struct vsm_mend_grid grid, float *means)
+{
+    const int index = (int)(blockIdx.x * CELLS + threadIdx.x), count = grid.columns * grid.rows;
+
+    if (index < count)
+        means[blockIdx.y * count + index] =
+            vsm_cell_mean(blockIdx.y ? right : left, grid.width, vsm_cell_of(&grid, index));
+}
+
+int vsm_cuda_stereo_sums_means(const float *const alpha[2], const struct vsm_mend_grid *grid, float *means,
+                               struct vsm_cuda_stream *stream)
+{
+    const dim3 blocks(vsm_cuda_blocks(grid->columns * grid->rows, CELLS), 2);
+
+    means_kernel<<<blocks, CELLS, 0, vsm_cuda_raw(stream)>>>(alpha[0], alpha[1], *grid, means);
+    return vsm_cuda_launched("means of cells");
+}
+
+static __global__ void __launch_bounds__(CELLS)
+    seen_kernel(const float *alpha, const struct vsm_match_grid grid, uint8_t *seen)
+{
+    const int index = (int)(blockIdx.x * CELLS + threadIdx.x);
+
+    if (index < grid.columns * grid.rows)
+        seen[index] = vsm_pixel_match_seen(&grid, alpha, index);
+}
+
+int vsm_cuda_stereo_sums_seen(const float *alpha, const struct vsm_match_grid *grid, uint8_t *seen,
+                              struct vsm_cuda_stream *stream)
+{
+    seen_kernel<<<vsm_cuda_blocks(grid->columns * grid->rows, CELLS), CELLS, 0, vsm_cuda_raw(stream)>>>(alpha, *grid,
+                                                                                                        seen);
+    return vsm_cuda_launched("cells with people");
+}
