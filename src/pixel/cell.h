@@ -64,14 +64,17 @@ VSM_PIXEL struct vsm_mend_sums vsm_cell_compare(const float *own, const float *s
     struct vsm_mend_sums s = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
 
     for (int y = cell.y0; y < cell.y1; y++) {
-        for (int x = cell.x0; x < cell.x1; x++) {
-            const size_t at = (size_t)y * (size_t)width + (size_t)x;
+        const float *own_row = own + (size_t)y * (size_t)width;
+        const float *settled_row = settled + (size_t)y * (size_t)width;
 
-            if (settled[at] < 0.0f)
+        for (int x = cell.x0; x < cell.x1; x++) {
+            const float mine = own_row[x], other = settled_row[x];
+
+            if (other < 0.0f)
                 continue;
             s.known += 1.0f;
-            if (own[at] > 0.0f || settled[at] > 0.0f)
-                vsm_mend_add(&s, own[at], settled[at]);
+            if (mine > 0.0f || other > 0.0f)
+                vsm_mend_add(&s, mine, other);
         }
     }
     return s;

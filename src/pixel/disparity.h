@@ -1,4 +1,4 @@
-/* A map of parallax by cells, and the shift that it has for a place (stereo/disparity.h, which measures it). */
+/* A map of parallax by cells (stereo/disparity.h measures it), and the shift that it has for a place. */
 #ifndef VSM_PIXEL_DISPARITY_H
 #define VSM_PIXEL_DISPARITY_H
 

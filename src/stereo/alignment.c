@@ -1,19 +1,19 @@
 #include "stereo/alignment.h"
 
+#include "pixel/alignment.h"
+
 #include <math.h>
 #include <string.h>
 
 #define RANGE (1.5 * VSM_DISPARITY_MAX_PITCH)
 
-#define MIN_PEOPLE     0.9f /* mean alpha of a cell whose light is compared */
-#define MIN_CONFIDENCE 0.3f
-#define MIN_EVIDENCE   2.0 /* fully believable cells, for a judgement on the eyes' order */
-#define MIN_TRIED      40  /* cells, for a judgement on whether the eyes belong together */
-#define MIN_MATCHED    0.25
-#define MOST_MATCHED   0.5
-#define RECENT_TRIED   8192 /* cells on which that judgement rests: some 50 frames of a person */
-#define MIN_SHOWN      10   /* cells of a frame that says whether the eyes still belong together */
-#define MIN_SHIFT      1.0f /* grid pixels, for a cell to tell crossed from uncrossed */
+#define MIN_EVIDENCE 2.0 /* fully believable cells, for a judgement on the eyes' order */
+#define MIN_TRIED    40  /* cells, for a judgement on whether the eyes belong together */
+#define MIN_MATCHED  0.25
+#define MOST_MATCHED 0.5
+#define RECENT_TRIED 8192 /* cells on which that judgement rests: some 50 frames of a person */
+#define MIN_SHOWN    10   /* cells of a frame that says whether the eyes still belong together */
+#define MIN_SHIFT    1.0f /* grid pixels, for a cell to tell crossed from uncrossed */
 
 /* Grid pixels down for a radian of pitch. */
 static float pitch_scale(const struct vsm_disparity *disparity, int index)
@@ -52,30 +52,19 @@ static void add_block(const struct lighting *l, const float *rgb, int x0, int y0
     }
 }
 
-static void add_light(struct lighting *l, int row, int index)
-{
-    const struct vsm_disparity_map *map = l->map;
-    const struct vsm_disparity_cell *cell = &map->cells[index];
-    const int x = index % map->columns * map->side, y = index / map->columns * map->side;
-    const int to_x = x + (int)lroundf(cell->du), to_y = y + (int)lroundf(cell->dv + cell->residual);
-
-    if (x + map->side > l->width || y + map->side > l->height || to_x < 0 || to_y < 0 ||
-        to_x + map->side > l->width || to_y + map->side > l->height)
-        return;
-    add_block(l, l->master, x, y, l->rows[row][0]);
-    add_block(l, l->slave, to_x, to_y, l->rows[row][1]);
-}
-
 static void add_row(void *context, int row, int worker)
 {
     struct lighting *l = context;
+    const struct vsm_disparity_map *map = l->map;
 
     (void)worker;
-    for (int i = row * l->map->columns; i < (row + 1) * l->map->columns; i++) {
-        const struct vsm_disparity_cell *cell = &l->map->cells[i];
+    for (int i = row * map->columns; i < (row + 1) * map->columns; i++) {
+        int to_x, to_y;
 
-        if (cell->known && cell->people >= MIN_PEOPLE && cell->confidence >= MIN_CONFIDENCE)
-            add_light(l, row, i);
+        if (!vsm_alignment_lit(map, i, l->width, l->height, &to_x, &to_y))
+            continue;
+        add_block(l, l->master, i % map->columns * map->side, row * map->side, l->rows[row][0]);
+        add_block(l, l->slave, to_x, to_y, l->rows[row][1]);
     }
 }
 

@@ -20,8 +20,8 @@ void vsm_cell_match_run(const struct vsm_parallax *parallax, const struct vsm_st
                         struct vsm_disparity_map *map);
 
 /* Whether people in `alpha`, width * height of the grid, are anywhere large enough to be matched, and where
- * cells are usable; whether they have texture is not asked. Cost: 1 ms on a grid of
- * 512 if they are not. */
+ * cells are usable; whether they have texture is not asked. Cost: 1 ms on a
+ * grid of 512 if they are not. */
 bool vsm_cell_match_can(const struct vsm_parallax *parallax, const float *alpha);
 
 #endif

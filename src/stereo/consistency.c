@@ -3,22 +3,8 @@
 #include <math.h>
 #include <stddef.h>
 
-#define ROWS     16    /* for one call of a worker */
-#define SOFT     0.02f /* alpha below is background */
-#define MIN_AREA 8.0f  /* grid pixels of soft area that make somebody */
-
-static void count(struct vsm_consistency_sums *sums, float w, float s, int x, int y)
-{
-    const float alpha[2] = {w, s};
-
-    sums->both += (double)(w < s ? w : s);
-    sums->either += (double)(w > s ? w : s);
-    for (int i = 0; i < 2; i++) {
-        sums->area[i] += (double)alpha[i];
-        sums->x[i] += (double)alpha[i] * x;
-        sums->y[i] += (double)alpha[i] * y;
-    }
-}
+#define ROWS     16   /* for one call of a worker */
+#define MIN_AREA 8.0f /* grid pixels of soft area that make somebody */
 
 /* Rows are summed by bands, so that the result does not depend on the number of threads. */
 struct job {
@@ -38,25 +24,10 @@ static void measure_rows(void *context, int index, int worker)
         const float *moved = job->moved + (size_t)y * (size_t)job->width;
         const float *slave = job->slave + (size_t)y * (size_t)job->width;
 
-        for (int x = 0; x < job->width; x++) {
-            const float w = moved[x], s = slave[x];
-
-            if (w > SOFT || (w >= 0.0f && s > SOFT))
-                count(&sums, w, s, x, y);
-        }
+        for (int x = 0; x < job->width; x++)
+            vsm_consistency_count(&sums, moved[x], slave[x], x, y);
     }
     job->bands[index] = sums;
-}
-
-static void add(struct vsm_consistency_sums *to, const struct vsm_consistency_sums *s)
-{
-    to->both += s->both;
-    to->either += s->either;
-    for (int i = 0; i < 2; i++) {
-        to->area[i] += s->area[i];
-        to->x[i] += s->x[i];
-        to->y[i] += s->y[i];
-    }
 }
 
 void vsm_consistency_sum(const float *moved, const float *slave, int width, int height,
@@ -68,7 +39,7 @@ void vsm_consistency_sum(const float *moved, const float *slave, int width, int 
     vsm_parallel_for(pool, bands, measure_rows, &job);
     *sums = (struct vsm_consistency_sums){0};
     for (int i = 0; i < bands; i++)
-        add(sums, &job.bands[i]);
+        vsm_consistency_join(sums, &job.bands[i]);
 }
 
 struct vsm_consistency vsm_consistency_judge(const struct vsm_disparity_map *map,

@@ -33,63 +33,30 @@ struct looking {
     double edges[2][SIDE]; /* by the small pictures' rows */
 };
 
-/* Rows of the picture that make one of the small picture. */
-static int first_row(const struct looking *l, int y)
-{
-    return y * l->height / SIDE;
-}
-
-/* Luma by green, on a lattice of points: means of 2 x 2 so that noise does not count as movement alone. */
-static void shrink(const float *green, int width, int y0, int y1, float *small)
-{
-    for (int x = 0; x < SIDE; x++) {
-        const int x0 = x * width / SIDE, x1 = (x + 1) * width / SIDE;
-        float sum = 0.0f;
-
-        for (int j = y0; j < y1; j++) {
-            for (int i = x0; i < x1; i++)
-                sum += green[(size_t)j * (size_t)width + (size_t)i];
-        }
-        small[x] = sum / (float)((x1 - x0) * (y1 - y0));
-    }
-}
-
-static void pick(const float *green, int width, int height, int from, int end, float *points)
-{
-    for (int y = from; y < end; y++) {
-        const float *row = green + (size_t)((2 * y + 1) * height / (2 * POINTS)) * (size_t)width;
-
-        for (int x = 0; x < POINTS; x++)
-            points[y * POINTS + x] = row[(2 * x + 1) * width / (2 * POINTS)];
-    }
-}
-
 /* Differences of neighbours across, of every other row: noise is the same in both eyes. */
 static double edges_of(const float *green, int width, int y0, int y1)
 {
     double sum = 0.0;
 
-    for (int y = y0 + y0 % 2; y < y1; y += 2) {
-        const float *row = green + (size_t)y * (size_t)width;
-        float line = 0.0f;
-
-        for (int x = 1; x < width; x++)
-            line += fabsf(row[x] - row[x - 1]);
-        sum += (double)line;
-    }
+    for (int y = y0 + y0 % 2; y < y1; y += 2)
+        sum += (double)vsm_eye_health_line(0.0f, green + (size_t)y * (size_t)width, width);
     return sum;
 }
 
 static void look_at_rows(void *context, int index, int worker)
 {
     struct looking *l = context;
-    const int eye = index / SIDE, y = index % SIDE, y0 = first_row(l, y), y1 = first_row(l, y + 1);
-    const float *green = l->rgb[eye] + (size_t)l->width * (size_t)l->height;
+    const int eye = index / SIDE, y = index % SIDE, width = l->width, height = l->height;
+    const float *green = l->rgb[eye] + (size_t)width * (size_t)height;
+    struct vsm_eye_health_look *look = &l->looks[eye];
 
     (void)worker;
-    shrink(green, l->width, y0, y1, l->looks[eye].small + y * SIDE);
-    pick(green, l->width, l->height, y * (POINTS / SIDE), (y + 1) * (POINTS / SIDE), l->looks[eye].points);
-    l->edges[eye][y] = edges_of(green, l->width, y0, y1);
+    for (int i = y * SIDE; i < (y + 1) * SIDE; i++)
+        look->small[i] = vsm_cell_mean(green, width, vsm_eye_health_rectangle(i, width, height));
+    for (int i = y * (POINTS / SIDE) * POINTS; i < (y + 1) * (POINTS / SIDE) * POINTS; i++)
+        look->points[i] = green[vsm_eye_health_point(i, width, height)];
+    l->edges[eye][y] =
+        edges_of(green, width, vsm_eye_health_first(y, height), vsm_eye_health_first(y + 1, height));
 }
 
 void vsm_eye_health_look(const float *const rgb[2], int width, int height,

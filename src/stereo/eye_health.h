@@ -10,12 +10,10 @@
 #include "base/bytes.h"
 #include "base/parallel.h"
 #include "base/status.h"
+#include "pixel/eye_health.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define VSM_EYE_HEALTH_SIDE   32 /* of the small pictures */
-#define VSM_EYE_HEALTH_POINTS 64 /* single pixels across and down, in which noise is to be seen */
 
 enum vsm_eye_health_fault {
     VSM_EYE_HEALTH_GOOD,

@@ -1,5 +1,7 @@
 #include "stereo/mend.h"
 
+#include "pixel/cell.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -21,42 +23,11 @@
 /* The eyes differ in this part of a place: somebody is missing. */
 #define APART 0.17f
 
-static void add_pixel(struct vsm_mend_sums *s, float own, float moved)
-{
-    s->own += own;
-    s->moved += moved;
-    s->both += own < moved ? own : moved;
-    s->either += own > moved ? own : moved;
-    s->apart += fabsf(own - moved);
-}
-
 struct measuring {
     const struct vsm_mend_grid *grid;
     const float *own, *settled;
     struct vsm_mend_sums *cells;
 };
-
-static struct vsm_mend_sums measure(const struct measuring *m, int index)
-{
-    const struct vsm_mend_grid *grid = m->grid;
-    const int x0 = index % grid->columns * grid->side, y0 = index / grid->columns * grid->side;
-    const int x1 = x0 + grid->side < grid->width ? x0 + grid->side : grid->width;
-    const int y1 = y0 + grid->side < grid->height ? y0 + grid->side : grid->height;
-    struct vsm_mend_sums s = {0};
-
-    for (int y = y0; y < y1; y++) {
-        for (int x = x0; x < x1; x++) {
-            const size_t at = (size_t)y * (size_t)grid->width + (size_t)x;
-
-            if (m->settled[at] < 0.0f)
-                continue;
-            s.known += 1.0f;
-            if (m->own[at] > 0.0f || m->settled[at] > 0.0f)
-                add_pixel(&s, m->own[at], m->settled[at]);
-        }
-    }
-    return s;
-}
 
 static void measure_row(void *context, int index, int worker)
 {
@@ -64,7 +35,7 @@ static void measure_row(void *context, int index, int worker)
 
     (void)worker;
     for (int i = index * m->grid->columns; i < (index + 1) * m->grid->columns; i++)
-        m->cells[i] = measure(m, i);
+        m->cells[i] = vsm_cell_compare(m->own, m->settled, m->grid->width, vsm_cell_of(m->grid, i));
 }
 
 void vsm_mend_measure(const struct vsm_mend_grid *grid, const float *own, const float *settled,
@@ -299,18 +270,8 @@ static void average_row(void *context, int index, int worker)
     const struct vsm_mend_grid *grid = n->grid;
 
     (void)worker;
-    for (int i = index * grid->columns; i < (index + 1) * grid->columns; i++) {
-        const int x0 = i % grid->columns * grid->side, y0 = i / grid->columns * grid->side;
-        const int x1 = x0 + grid->side < grid->width ? x0 + grid->side : grid->width;
-        const int y1 = y0 + grid->side < grid->height ? y0 + grid->side : grid->height;
-        float sum = 0.0f;
-
-        for (int y = y0; y < y1; y++) {
-            for (int x = x0; x < x1; x++)
-                sum += n->alpha[(size_t)y * (size_t)grid->width + (size_t)x];
-        }
-        n->means[i] = sum / (float)((x1 - x0) * (y1 - y0));
-    }
+    for (int i = index * grid->columns; i < (index + 1) * grid->columns; i++)
+        n->means[i] = vsm_cell_mean(n->alpha, grid->width, vsm_cell_of(grid, i));
 }
 
 void vsm_mend_means(const struct vsm_mend_grid *grid, const float *alpha, float means[VSM_MEND_CELLS],

@@ -3,12 +3,10 @@
 #include "base/mem.h"
 #include "base/scratch.h"
 #include "image/coefficients.h"
+#include "pixel/cell.h"
 #include "stereo/alignment.h"
 #include "stereo/stereo_maps.h"
 #include "stereo/transfer.h"
-
-#define COVERED   0.5f  /* share of a cell's people that the other eye must show to need no own search */
-#define MIN_ALPHA 0.10f /* mean alpha of a cell with people that are searched */
 
 struct host {
     struct vsm_stereo_planes_options options;
@@ -133,23 +131,8 @@ static void find_needs(void *context, int index, int worker)
     const struct vsm_mend_grid *g = &n->host->grid;
 
     (void)worker;
-    for (int i = index * g->columns; i < (index + 1) * g->columns; i++) {
-        const int x0 = i % g->columns * g->side, y0 = i / g->columns * g->side;
-        const int x1 = x0 + g->side < g->width ? x0 + g->side : g->width;
-        const int y1 = y0 + g->side < g->height ? y0 + g->side : g->height;
-        float people = 0.0f, covered = 0.0f;
-
-        for (int y = y0; y < y1; y++) {
-            for (int x = x0; x < x1; x++) {
-                const size_t at = (size_t)y * (size_t)g->width + (size_t)x;
-                const float own = n->own[at], there = n->moved[at];
-
-                people += own;
-                covered += there < own ? (there > 0.0f ? there : 0.0f) : own;
-            }
-        }
-        n->host->need[i] = people > MIN_ALPHA * (float)((x1 - x0) * (y1 - y0)) && covered < COVERED * people;
-    }
+    for (int i = index * g->columns; i < (index + 1) * g->columns; i++)
+        n->host->need[i] = vsm_cell_needs(n->own, n->moved, g->width, vsm_cell_of(g, i));
 }
 
 static int need(void *self, int eye)

@@ -18,8 +18,8 @@
 void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, const float *there, int width,
                         int height, float *to, struct vsm_parallel *pool);
 
-/* Of a map: for each cell of the taker the shifts that lead to it, the first few that differ. `landings` has as
- * many as the map has cells. */
+/* For each cell of the taker the shifts that lead to it, the first few that differ; as many landings as the
+ * map has cells. */
 void vsm_transfer_find_landings(const struct vsm_disparity_map *map, struct vsm_transfer_landing *landings);
 
 /* What of `moved` (vsm_transfer_alpha()) contradicts `own`, the alpha that is there: `settled` is own where
