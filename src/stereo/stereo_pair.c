@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "stereo/mend.h"
+#include "stereo/stereo_planes_cuda.h"
 #include "stereo/stereo_planes_host.h"
 
 #include <string.h>
@@ -39,7 +40,8 @@ static int make_planes(struct vsm_stereo_pair *p)
 
     vsm_disparity_cells(p->disparity[0], &p->grid.side, &p->grid.columns, &p->grid.rows);
     vsm_disparity_grid(p->disparity[0], &p->grid.width, &p->grid.height);
-    return vsm_stereo_planes_host_create(&options, &p->planes);
+    return options.stream ? vsm_stereo_planes_cuda_create(&options, &p->planes)
+                          : vsm_stereo_planes_host_create(&options, &p->planes);
 }
 
 int vsm_stereo_pair_create(const struct vsm_stereo_pair_options *options, struct vsm_stereo_pair **pair)
