@@ -9,6 +9,8 @@
 #define REACH                                                                                                \
     5 /* cells: the farthest shift, 14 degrees of a half-equirect eye from one picture to the next */
 #define BLOCKS (VSM_SCENE_BLOCKS * VSM_SCENE_BLOCKS)
+#define SHIFTS 16 /* across, 2 * REACH + 1 filled up to whole vectors */
+#define MARGIN 16 /* beside a picture, for the shifts that leave it */
 
 #define TEXTURE 0.012f /* standard deviation of a block's luma that counts as texture: 3 steps of 255 */
 #define ALIKE   0.6f   /* correlation at which a block reappears */
@@ -31,21 +33,50 @@ struct look {
     float histogram[VSM_SCENE_BINS];
 };
 
-/* Mean of up to 4x4 samples spread over a cell. */
-static float cell_mean(const float *plane, int width, int height, int cx, int cy)
-{
-    int x0 = cx * width / SIDE, x1 = (cx + 1) * width / SIDE, y0 = cy * height / SIDE,
-        y1 = (cy + 1) * height / SIDE;
-    int step_x = (x1 - x0) / 4 > 1 ? (x1 - x0) / 4 : 1, step_y = (y1 - y0) / 4 > 1 ? (y1 - y0) / 4 : 1,
-        count = 0;
-    float sum = 0;
+/* The samples of a cell along one side: up to 4, spread over it. */
+struct samples {
+    int from, step, count;
+};
 
-    x1 = x1 > x0 ? x1 : x0 + 1;
-    y1 = y1 > y0 ? y1 : y0 + 1;
-    for (int y = y0; y < y1; y += step_y)
-        for (int x = x0; x < x1; x += step_x, count++)
-            sum += plane[(long)y * width + x];
-    return sum / (float)count;
+static struct samples samples_of(int cell, int size)
+{
+    const int from = cell * size / SIDE, end = (cell + 1) * size / SIDE, length = end > from ? end - from : 1;
+    const int step = length / 4 > 1 ? length / 4 : 1;
+
+    return (struct samples){from, step, (length + step - 1) / step};
+}
+
+/* `sum` and what follows it in a row. */
+static float add_samples(float sum, const float *row, int step, int count)
+{
+    if (count == 4)
+        return (((sum + row[0]) + row[step]) + row[2 * step]) + row[3 * step];
+    for (int i = 0; i < count; i++)
+        sum += row[i * step];
+    return sum;
+}
+
+/* Means of samples of all cells. */
+static void average_cells(const float *plane, int width, int height, float *cells)
+{
+    struct samples across[SIDE];
+
+    for (int cx = 0; cx < SIDE; cx++)
+        across[cx] = samples_of(cx, width);
+    for (int cy = 0; cy < SIDE; cy++) {
+        const struct samples down = samples_of(cy, height);
+        const float *rows = plane + (size_t)down.from * (size_t)width;
+
+        for (int cx = 0; cx < SIDE; cx++) {
+            const struct samples s = across[cx];
+            const float *row = rows + s.from;
+            float sum = 0;
+
+            for (int j = 0; j < down.count; j++, row += down.step * width)
+                sum = add_samples(sum, row, s.step, s.count);
+            cells[cy * SIDE + cx] = sum / (float)(down.count * s.count);
+        }
+    }
 }
 
 static int bin(float value, int bins)
@@ -76,17 +107,14 @@ static void make_histogram(struct look *look, const float *red, const float *gre
 
 static void take_look(struct look *look, const float *rgb, int width, int height)
 {
+    const size_t plane = (size_t)width * (size_t)height;
     float red[SIDE * SIDE], green[SIDE * SIDE];
-    long plane = (long)width * height;
 
-    for (int y = 0; y < SIDE; y++)
-        for (int x = 0; x < SIDE; x++) {
-            int i = y * SIDE + x;
-
-            red[i] = cell_mean(rgb, width, height, x, y);
-            green[i] = cell_mean(rgb + plane, width, height, x, y);
-            look->luma[i] = (red[i] + green[i] + cell_mean(rgb + 2 * plane, width, height, x, y)) / 3;
-        }
+    average_cells(rgb, width, height, red);
+    average_cells(rgb + plane, width, height, green);
+    average_cells(rgb + 2 * plane, width, height, look->luma);
+    for (int i = 0; i < SIDE * SIDE; i++)
+        look->luma[i] = (red[i] + green[i] + look->luma[i]) / 3;
     make_histogram(look, red, green);
 }
 
@@ -121,37 +149,78 @@ static int textured_blocks(const struct look *look)
     return count;
 }
 
-/* A picture's blocks, measured once for all shifts. */
-struct blocks {
-    const float *luma;
+/* Two pictures to be compared: the blocks of one, measured once for all shifts, and the other one with
+ * margins that only keep reading in bounds. */
+struct pair {
+    const float *now;
     float sum[BLOCKS], squares[BLOCKS];
+    float before[SIDE][MARGIN + SIDE + MARGIN];
 };
 
-static struct blocks measure_blocks(const float *luma)
+static void make_pair(struct pair *pair, const float *now, const float *before)
 {
-    struct blocks blocks = {.luma = luma};
-
+    pair->now = now;
     for (int b = 0; b < BLOCKS; b++)
-        measure_block(luma, b % VSM_SCENE_BLOCKS * BLOCK, b / VSM_SCENE_BLOCKS * BLOCK, &blocks.sum[b],
-                      &blocks.squares[b]);
-    return blocks;
+        measure_block(now, b % VSM_SCENE_BLOCKS * BLOCK, b / VSM_SCENE_BLOCKS * BLOCK, &pair->sum[b],
+                      &pair->squares[b]);
+    memset(pair->before, 0, sizeof(pair->before));
+    for (int y = 0; y < SIDE; y++)
+        memcpy(&pair->before[y][MARGIN], before + y * SIDE, SIDE * sizeof(float));
 }
 
-/* Does block b of `now`, at x, y, show what `before` shows at the shifted place? 1 yes, 0 no, -1 nothing to
- * see. */
-static int reappears(const struct blocks *now, const float *before, int b, int x, int y, int dx, int dy)
+/* Neighbouring shifts side by side, each summed in the order of the block's cells. */
+typedef float lanes __attribute__((vector_size(4 * sizeof(float))));
+
+static lanes lanes_at(const float *from)
 {
-    const float sum = now->sum[b], squares = now->squares[b];
-    float sum_before = 0, squares_before = 0, product = 0, variance, variance_before;
+    lanes v;
 
-    for (int j = 0; j < BLOCK; j++)
-        for (int i = 0; i < BLOCK; i++) {
-            const float v = before[(y + dy + j) * SIDE + x + dx + i];
+    memcpy(&v, from, sizeof(v));
+    return v;
+}
 
-            sum_before += v;
-            squares_before += v * v;
-            product += now->luma[(y + j) * SIDE + x + i] * v;
+/* Of a block at all shifts across, from -REACH on. */
+struct sums {
+    float before[SHIFTS], squares[SHIFTS], product[SHIFTS];
+};
+
+/* The block of `now` at x, y against what lies dy below it in `before`. */
+static void sum_shifts(const struct pair *pair, int x, int y, int dy, struct sums *sums)
+{
+    for (int at = 0; at < SHIFTS; at += 8) {
+        lanes before0 = {0}, before1 = {0}, squares0 = {0}, squares1 = {0}, product0 = {0}, product1 = {0};
+
+        for (int j = 0; j < BLOCK; j++) {
+            const float *now = pair->now + (y + j) * SIDE + x;
+            const float *row = &pair->before[y + dy + j][MARGIN + x - REACH + at];
+
+            for (int i = 0; i < BLOCK; i++) {
+                const lanes v0 = lanes_at(row + i), v1 = lanes_at(row + i + 4);
+
+                before0 += v0;
+                before1 += v1;
+                squares0 += v0 * v0;
+                squares1 += v1 * v1;
+                product0 += now[i] * v0;
+                product1 += now[i] * v1;
+            }
         }
+        memcpy(sums->before + at, &before0, sizeof(before0));
+        memcpy(sums->before + at + 4, &before1, sizeof(before1));
+        memcpy(sums->squares + at, &squares0, sizeof(squares0));
+        memcpy(sums->squares + at + 4, &squares1, sizeof(squares1));
+        memcpy(sums->product + at, &product0, sizeof(product0));
+        memcpy(sums->product + at + 4, &product1, sizeof(product1));
+    }
+}
+
+/* Does block b of `now` show what `before` shows at the shifted place? 1 yes, 0 no, -1 nothing to see. */
+static int reappears(const struct pair *pair, int b, const struct sums *s, int shift)
+{
+    const float sum = pair->sum[b], squares = pair->squares[b];
+    const float sum_before = s->before[shift], squares_before = s->squares[shift];
+    float product = s->product[shift], variance, variance_before;
+
     if (!textured(sum, squares) && !textured(sum_before, squares_before))
         return -1;
     product -= sum * sum_before / CELLS;
@@ -160,31 +229,43 @@ static int reappears(const struct blocks *now, const float *before, int b, int x
     return product > 0 && product * product > ALIKE * ALIKE * variance * variance_before;
 }
 
-/* Share of blocks that do not reappear under this shift; 1 if too few can be compared. */
-static float change_at(const struct blocks *now, const float *before, int dx, int dy)
+/* The least share, over shifts across, of blocks that do not reappear under this shift down; 1 if too few can
+ * be compared. */
+static float change_at(const struct pair *pair, int dy)
 {
-    int seen = 0, same = 0;
+    int seen[SHIFTS] = {0}, same[SHIFTS] = {0};
+    float least = 1;
 
     for (int b = 0; b < BLOCKS; b++) {
-        int x = b % VSM_SCENE_BLOCKS * BLOCK, y = b / VSM_SCENE_BLOCKS * BLOCK, answer;
+        const int x = b % VSM_SCENE_BLOCKS * BLOCK, y = b / VSM_SCENE_BLOCKS * BLOCK;
+        struct sums sums;
 
-        if (x + dx < 0 || y + dy < 0 || x + dx + BLOCK > SIDE || y + dy + BLOCK > SIDE)
+        if (y + dy < 0 || y + dy + BLOCK > SIDE)
             continue;
-        answer = reappears(now, before, b, x, y, dx, dy);
-        seen += answer >= 0;
-        same += answer > 0;
+        sum_shifts(pair, x, y, dy, &sums);
+        for (int i = 0; i <= 2 * REACH; i++) {
+            int answer;
+
+            if (x + i < REACH || x + i - REACH + BLOCK > SIDE)
+                continue;
+            answer = reappears(pair, b, &sums, i);
+            seen[i] += answer >= 0;
+            same[i] += answer > 0;
+        }
     }
-    return seen >= FEWEST ? 1 - (float)same / (float)seen : 1;
+    for (int i = 0; i <= 2 * REACH; i++)
+        least = fminf(least, seen[i] >= FEWEST ? 1 - (float)same[i] / (float)seen[i] : 1);
+    return least;
 }
 
 static float least_change(const float *now, const float *before)
 {
-    const struct blocks blocks = measure_blocks(now);
+    struct pair pair;
     float least = 1;
 
+    make_pair(&pair, now, before);
     for (int dy = -REACH; dy <= REACH && least > 0.1f; dy++)
-        for (int dx = -REACH; dx <= REACH; dx++)
-            least = fminf(least, change_at(&blocks, before, dx, dy));
+        least = fminf(least, change_at(&pair, dy));
     return least;
 }
 

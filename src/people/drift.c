@@ -10,6 +10,7 @@
 #define SMALLEST   16    /* cells of a torso */
 #define TEXTURE    12.0f /* least variance of luma in it, squares of 8-bit steps */
 #define ALIKE      0.35f /* most variance that may remain, in variances of the torso */
+#define ROUNDING   0.1f  /* more than two variances can be off by rounding: 2 * 4e-7 * 255^2 */
 
 void vsm_drift_reduce(const float *rgb, int width, int height, struct vsm_drift *picture)
 {
@@ -52,12 +53,19 @@ static struct patch torso_of(const struct vsm_drift *picture, const struct vsm_p
     };
 }
 
-/* Variance of the differences between the patch and its place moved by (dx, dy); INFINITY where it leaves the
- * picture. */
-static float difference(const struct vsm_drift *before, const struct vsm_drift *now, const struct patch *p,
-                        int dx, int dy)
+/* Of `squares` and their sum over `count`, how much the squares exceed those of the mean. */
+static float excess(int64_t squares, int64_t sum, int count)
 {
-    const int count = (p->x1 - p->x0) * (p->y1 - p->y0);
+    return (float)squares - (float)sum * (float)sum / (float)count;
+}
+
+/* Variance of the differences between the patch and its place moved by (dx, dy); INFINITY where it leaves the
+ * picture, or as soon as it is known to be above `limit`: every row adds to it. */
+static float difference(const struct vsm_drift *before, const struct vsm_drift *now, const struct patch *p,
+                        int dx, int dy, float limit)
+{
+    const int width = p->x1 - p->x0, count = width * (p->y1 - p->y0);
+    const float most = (limit + ROUNDING) * (float)count;
     int64_t sum = 0, squares = 0;
 
     if (p->x0 + dx < 0 || p->y0 + dy < 0 || p->x1 + dx > now->width || p->y1 + dy > now->height)
@@ -74,8 +82,10 @@ static float difference(const struct vsm_drift *before, const struct vsm_drift *
         }
         sum += row;
         squares += row_squares;
+        if (excess(squares, sum, width * (y + 1 - p->y0)) > most)
+            return INFINITY;
     }
-    return ((float)squares - (float)sum * (float)sum / (float)count) / (float)count;
+    return excess(squares, sum, count) / (float)count;
 }
 
 static float variance(const struct vsm_drift *picture, const struct patch *p)
@@ -91,7 +101,7 @@ static float variance(const struct vsm_drift *picture, const struct patch *p)
             squares += v * v;
         }
     }
-    return ((float)squares - (float)sum * (float)sum / (float)count) / (float)count;
+    return excess(squares, sum, count) / (float)count;
 }
 
 /* The lowest point of the parabola through three values at -1, 0, 1, of which the middle is the least. */
@@ -111,18 +121,22 @@ struct vsm_drift_move vsm_drift_find(const struct vsm_drift *before, const struc
     const float width = (float)now->width, height = (float)now->height;
     const int from_x = (int)lroundf(x * width), from_y = (int)lroundf(y * height);
     struct patch p;
-    float best = INFINITY;
+    float texture, limit, best = INFINITY;
     int dx = 0, dy = 0;
 
     if (before->width != now->width || before->height != now->height || now->width == 0)
         return none;
     p = torso_of(before, box);
     if (p.x0 < 0 || p.y0 < 0 || p.x1 > before->width || p.y1 > before->height || p.x1 <= p.x0 ||
-        p.y1 <= p.y0 || (p.x1 - p.x0) * (p.y1 - p.y0) < SMALLEST || variance(before, &p) < TEXTURE)
+        p.y1 <= p.y0 || (p.x1 - p.x0) * (p.y1 - p.y0) < SMALLEST)
         return none;
+    texture = variance(before, &p);
+    if (texture < TEXTURE)
+        return none;
+    limit = fminf(difference(before, now, &p, from_x, from_y, INFINITY), ALIKE * texture);
     for (int j = from_y - REACH; j <= from_y + REACH; j++) {
         for (int i = from_x - REACH; i <= from_x + REACH; i++) {
-            const float d = difference(before, now, &p, i, j);
+            const float d = difference(before, now, &p, i, j, fminf(limit, best));
 
             if (d < best) {
                 best = d;
@@ -131,16 +145,17 @@ struct vsm_drift_move vsm_drift_find(const struct vsm_drift *before, const struc
             }
         }
     }
-    if (best > ALIKE * variance(before, &p) || dx == from_x - REACH || dx == from_x + REACH ||
-        dy == from_y - REACH || dy == from_y + REACH)
+    if (best > ALIKE * texture || dx == from_x - REACH || dx == from_x + REACH || dy == from_y - REACH ||
+        dy == from_y + REACH)
         return none;
-    return (struct vsm_drift_move){((float)dx + lowest(difference(before, now, &p, dx - 1, dy), best,
-                                                       difference(before, now, &p, dx + 1, dy))) /
-                                       width,
-                                   ((float)dy + lowest(difference(before, now, &p, dx, dy - 1), best,
-                                                       difference(before, now, &p, dx, dy + 1))) /
-                                       height,
-                                   true};
+    return (
+        struct vsm_drift_move){((float)dx + lowest(difference(before, now, &p, dx - 1, dy, INFINITY), best,
+                                                   difference(before, now, &p, dx + 1, dy, INFINITY))) /
+                                   width,
+                               ((float)dy + lowest(difference(before, now, &p, dx, dy - 1, INFINITY), best,
+                                                   difference(before, now, &p, dx, dy + 1, INFINITY))) /
+                                   height,
+                               true};
 }
 
 void vsm_drift_save(const struct vsm_drift *picture, struct vsm_bytes_out *out)

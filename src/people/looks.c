@@ -14,18 +14,62 @@
 #define CHROMA_REACH 0.12f /* differences of colour beyond it fall into the outermost bins */
 #define DARK         0.06f /* sum of R, G, B; below, colour is noise */
 
-static bool in_torso(const struct vsm_person_box *box, float x, float y)
+/* Pixels whose middles lie in a torso: from .. end - 1 across and down. */
+struct torso {
+    int from_x, end_x, from_y, end_y;
+};
+
+static bool is_across(const struct vsm_person_box *box, float x)
 {
-    const float across = (x - 0.5f * (box->left + box->right)) / (box->right - box->left);
+    return fabsf((x - 0.5f * (box->left + box->right)) / (box->right - box->left)) < WIDE;
+}
+
+static bool is_down(const struct vsm_person_box *box, float y)
+{
     const float down = (y - box->top) / (box->bottom - box->top);
 
-    return fabsf(across) < WIDE && down > TOP && down < END;
+    return down > TOP && down < END;
+}
+
+/* The part of a box's torso that lies within t. */
+static struct torso torso_within(const struct vsm_person_box *box, struct torso t, int width, int height)
+{
+    while (t.from_x < t.end_x && !is_across(box, ((float)t.from_x + 0.5f) / (float)width))
+        t.from_x++;
+    while (t.end_x > t.from_x && !is_across(box, ((float)(t.end_x - 1) + 0.5f) / (float)width))
+        t.end_x--;
+    while (t.from_y < t.end_y && !is_down(box, ((float)t.from_y + 0.5f) / (float)height))
+        t.from_y++;
+    while (t.end_y > t.from_y && !is_down(box, ((float)(t.end_y - 1) + 0.5f) / (float)height))
+        t.end_y--;
+    return t;
+}
+
+static struct torso torso_of(const struct vsm_person_box *box, int width, int height)
+{
+    const struct torso all = {.from_x = (int)fmaxf(box->left * (float)width, 0.0f),
+                              .end_x = (int)fminf(box->right * (float)width, (float)width),
+                              .from_y = (int)fmaxf(box->top * (float)height, 0.0f),
+                              .end_y = (int)fminf(box->bottom * (float)height, (float)height)};
+
+    return torso_within(box, all, width, height);
+}
+
+static bool is_empty(const struct torso *t)
+{
+    return t->from_x >= t->end_x || t->from_y >= t->end_y;
+}
+
+static bool in_torso(const struct torso *t, int x, int y)
+{
+    return x >= t->from_x && x < t->end_x && y >= t->from_y && y < t->end_y;
 }
 
 /* `value` from 0 to 1, shared between the two bins whose middles are nearest. */
 static void drop(float *histogram, float value)
 {
-    const float at = fminf(fmaxf(value * VSM_LOOKS_BINS - 0.5f, 0.0f), VSM_LOOKS_BINS - 1.0f);
+    const float whole = value * VSM_LOOKS_BINS - 0.5f, last = VSM_LOOKS_BINS - 1.0f;
+    const float at = whole > 0.0f ? (whole < last ? whole : last) : 0.0f; /* fminf() is a call */
     const int bin = at < VSM_LOOKS_BINS - 1 ? (int)at : VSM_LOOKS_BINS - 2;
 
     histogram[bin] += 1.0f - (at - (float)bin);
@@ -34,7 +78,7 @@ static void drop(float *histogram, float value)
 
 static void add_pixel(float (*share)[VSM_LOOKS_BINS], float r, float g, float b)
 {
-    const float sum = r + g + b, scale = 0.5f / (CHROMA_REACH * fmaxf(sum, DARK));
+    const float sum = r + g + b, scale = 0.5f / (CHROMA_REACH * (sum > DARK ? sum : DARK));
 
     drop(share[0], sum * (1.0f / 3.0f));
     drop(share[1], 0.5f + (r - g) * scale);
@@ -63,28 +107,29 @@ struct vsm_looks vsm_looks_at(const float *rgb, int width, int height, const str
     const struct vsm_person_box *box = &boxes[index];
     const size_t plane = (size_t)width * (size_t)height;
     const float middle = box->top + MIDDLE * (box->bottom - box->top);
-    const int y0 = (int)fmaxf(box->top * (float)height, 0.0f);
-    const int y1 = (int)fminf(box->bottom * (float)height, (float)height);
-    const int x0 = (int)fmaxf(box->left * (float)width, 0.0f);
-    const int x1 = (int)fminf(box->right * (float)width, (float)width);
+    const struct torso own = torso_of(box, width, height);
+    struct torso others[VSM_LOOKS_MOST];
     struct vsm_looks looks = {0};
-    int all = 0, clear = 0;
+    int other_count = 0, clear = 0, all = 0;
 
-    for (int j = y0; j < y1; j++) {
-        for (int i = x0; i < x1; i++) {
-            const float x = ((float)i + 0.5f) / (float)width, y = ((float)j + 0.5f) / (float)height;
+    for (int k = 0; k < count && k < VSM_LOOKS_MOST; k++) {
+        others[other_count] = torso_within(&boxes[k], own, width, height);
+        other_count += k != index && !is_empty(&others[other_count]);
+    }
+    for (int j = own.from_y; j < own.end_y; j++) {
+        const bool upper = ((float)j + 0.5f) / (float)height < middle;
+        float(*share)[VSM_LOOKS_BINS] = &looks.share[upper ? 0 : VSM_LOOKS_HISTOGRAMS / 2];
+
+        for (int i = own.from_x; i < own.end_x; i++) {
             const float *p = rgb + (size_t)j * (size_t)width + (size_t)i;
             bool hidden = false;
 
-            if (!in_torso(box, x, y))
-                continue;
-            for (int k = 0; k < count; k++)
-                hidden = hidden || (k != index && in_torso(&boxes[k], x, y));
+            for (int k = 0; k < other_count && !hidden; k++)
+                hidden = in_torso(&others[k], i, j);
             all++;
             clear += !hidden;
             if (!hidden)
-                add_pixel(&looks.share[y < middle ? 0 : VSM_LOOKS_HISTOGRAMS / 2], p[0], p[plane],
-                          p[2 * plane]);
+                add_pixel(share, p[0], p[plane], p[2 * plane]);
         }
     }
     looks.clear = all > 0 ? (float)clear / (float)all : 0.0f;

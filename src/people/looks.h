@@ -16,6 +16,7 @@
 
 #define VSM_LOOKS_HISTOGRAMS 6 /* upper half: lightness, red, blue; lower half likewise */
 #define VSM_LOOKS_BINS       16
+#define VSM_LOOKS_MOST       32 /* boxes at once */
 
 /* Plain: a copy continues exactly. All zero = not known. */
 struct vsm_looks {
@@ -23,8 +24,8 @@ struct vsm_looks {
     float share[VSM_LOOKS_HISTOGRAMS][VSM_LOOKS_BINS]; /* each histogram sums to 1 */
 };
 
-/* Of boxes[index], in a picture as of image/preprocess.h. What other boxes' torsos cover does not count; a
- * torso of which less than a third is left, or of too few pixels, is not known. Cost: 0.1 ms. */
+/* Of boxes[index] of at most VSM_LOOKS_MOST, in a picture as of image/preprocess.h. What other boxes' torsos
+ * cover does not count; a torso of which less than a third is left, or of too few pixels, is not known. */
 struct vsm_looks vsm_looks_at(const float *rgb, int width, int height, const struct vsm_person_box *boxes,
                               int count, int index);
 
