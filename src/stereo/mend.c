@@ -6,10 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#define ROWS     4      /* for one call of a worker */
-#define STEP     0.25f  /* most by which a share moves in a frame */
-#define LITTLE   0.002f /* change of alpha not worth making */
-#define MIN_SOFT 0.02f  /* mean alpha of a cell and its neighbours that shows anybody */
+#define ROWS     4     /* for one call of a worker */
+#define STEP     0.25f /* most by which a share moves in a frame */
+#define MIN_SOFT 0.02f /* mean alpha of a cell and its neighbours that shows anybody */
 
 /* The eye's matte dropped: mean alpha of a cell and its neighbours, and what of that the other eye's may have
  * done. A sudden gain is no sign: people come into view in one eye first. */
@@ -162,20 +161,6 @@ void vsm_mend_release(struct vsm_mend *mend, int eye)
     memset(mend->share[eye], 0, sizeof(mend->share[eye]));
 }
 
-/* The share at a pixel's centre, between the centres of cells. */
-static float share_at(const struct vsm_mend_grid *grid, const float *share, int x, int y)
-{
-    const float fx = fmaxf(((float)x + 0.5f) / (float)grid->side - 0.5f, 0.0f);
-    const float fy = fmaxf(((float)y + 0.5f) / (float)grid->side - 0.5f, 0.0f);
-    const int x0 = (int)fx < grid->columns ? (int)fx : grid->columns - 1;
-    const int y0 = (int)fy < grid->rows ? (int)fy : grid->rows - 1;
-    const int x1 = x0 + 1 < grid->columns ? x0 + 1 : x0, y1 = y0 + 1 < grid->rows ? y0 + 1 : y0;
-    const float u = fminf(fx - (float)x0, 1.0f), v = fminf(fy - (float)y0, 1.0f);
-    const float *top = share + (ptrdiff_t)y0 * grid->columns, *bottom = share + (ptrdiff_t)y1 * grid->columns;
-
-    return (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
-}
-
 struct blend {
     const struct vsm_mend_grid *grid;
     const struct vsm_mend_eye *signs;
@@ -185,36 +170,13 @@ struct blend {
 
 static void blend_pixel(const struct blend *b, int x, int y, size_t at)
 {
-    const float own = b->signs->own[at], moved = b->signs->moved[at], settled = b->signs->settled[at];
-    const float step = b->planes->weight[at];
-    float taken, target, alpha;
+    const struct vsm_mend_pixel pixel =
+        vsm_mend_blend_pixel(b->grid, b->taken, b->signs->own[at], b->signs->moved[at], b->signs->settled[at],
+                             b->planes->weight[at], x, y);
 
-    b->planes->alpha[at] = b->planes->target[at] = own;
-    b->planes->weight[at] = 0.0f;
-    if (settled < 0.0f || (moved == own && settled == own))
-        return;
-    taken = share_at(b->grid, b->taken, x, y);
-    if (settled == own && taken <= 0.0f)
-        return;
-    target = settled + taken * (moved - settled);
-    alpha = own + step + taken * (target - own - step);
-    if (target == own || fabsf(alpha - own) < LITTLE)
-        return;
-    b->planes->alpha[at] = alpha;
-    b->planes->target[at] = target;
-    b->planes->weight[at] = fminf(fmaxf((alpha - own) / (target - own), 0.0f), 1.0f);
-}
-
-/* Whether nothing is taken from the other eye anywhere in a cell: its share and its neighbours' are none. */
-static bool is_quiet(const struct vsm_mend_grid *grid, const float *share, int column, int row)
-{
-    for (int y = row > 0 ? row - 1 : 0; y <= row + 1 && y < grid->rows; y++) {
-        for (int x = column > 0 ? column - 1 : 0; x <= column + 1 && x < grid->columns; x++) {
-            if (share[y * grid->columns + x] > 0.0f)
-                return false;
-        }
-    }
-    return true;
+    b->planes->alpha[at] = pixel.alpha;
+    b->planes->target[at] = pixel.target;
+    b->planes->weight[at] = pixel.weight;
 }
 
 /* Within one row of a cell. */
@@ -242,7 +204,7 @@ static void blend_rows(void *context, int index, int worker)
     for (int y = index * ROWS; y < end; y++) {
         for (int cell = 0; cell < b->grid->columns; cell++) {
             const int x1 = (cell + 1) * side < b->grid->width ? (cell + 1) * side : b->grid->width;
-            const bool quiet = is_quiet(b->grid, b->taken, cell, y / side);
+            const bool quiet = vsm_mend_is_quiet(b->grid, b->taken, cell, y / side);
 
             blend_span(b, y, cell * side, x1, quiet);
         }
