@@ -2,84 +2,26 @@
 
 #include "cuda/check.cuh"
 
-#define TILE 32 /* pixels along a side, of which all levels are made at a stroke */
-
 #define WARP    32
 #define THREADS 128
 #define LANES   VSM_MATCH_LANES
-#define TEAMS   (THREADS / LANES)    /* each scores a shift */
-#define BLOCKS  10                   /* of a multiprocessor at once */
+#define TEAMS   (THREADS / LANES) /* each scores a shift */
+#define BLOCKS  10                /* of a multiprocessor at once */
 
-static_assert(9 <= TEAMS && VSM_MATCH_TURNS % 2 == 0, "shifts are scored at once; the result is in the first cells");
+static_assert(9 <= TEAMS && VSM_MATCH_TURNS % 2 == 0,
+              "shifts are scored at once; the result is in the first cells");
 
 struct level {
     const float *pixels;
     int width, height, margin;
 };
 
-static __device__ struct level level_of(const struct vsm_match_grid &grid, const struct vsm_cuda_stereo_match_pyramid &p,
-                                        int level)
+static __device__ struct level level_of(const struct vsm_match_grid &grid,
+                                        const struct vsm_cuda_stereo_pyramid &p, int level)
 {
     const int width = grid.width >> level;
 
     return {p.level[level], width, grid.height >> level, vsm_pixel_match_margin(width)};
-}
-
-/* One block a tile. The finest level is made of R, G, B, or else only read. */
-template <bool GREY>
-static __global__ void __launch_bounds__(TILE *TILE / 4)
-    pyramid_kernel(struct vsm_match_grid grid, const float *from, const __grid_constant__ struct vsm_cuda_stereo_match_pyramid to)
-{
-    __shared__ float tile[TILE / 2 * TILE / 2];
-    const size_t cells = (size_t)grid.width * grid.height;
-    const int x = threadIdx.x % (TILE / 2), y = threadIdx.x / (TILE / 2);
-    float four[4];
-
-    for (int k = 0; k < 4; k++) {
-        const int u = (int)blockIdx.x * TILE + 2 * x + k % 2, v = (int)blockIdx.y * TILE + 2 * y + k / 2;
-        const size_t at = (size_t)v * grid.width + u;
-        const bool within = u < grid.width && v < grid.height;
-
-        four[k] = !within ? 0.0f : GREY ? vsm_pixel_match_luma(from[at], from[cells + at], from[2 * cells + at]) : from[at];
-        if (GREY && within)
-            to.level[0][at] = four[k];
-    }
-    for (int level = 1, side = TILE / 2; level < grid.levels; level++, side /= 2) {
-        const int width = grid.width >> level, height = grid.height >> level;
-        const int u = (int)blockIdx.x * side + x, v = (int)blockIdx.y * side + y;
-        const bool within = x < side && y < side;
-
-        if (level > 1 && within) {
-            for (int k = 0; k < 4; k++)
-                four[k] = tile[(2 * y + k / 2) * TILE / 2 + 2 * x + k % 2];
-        }
-        __syncthreads();
-        if (within) {
-            tile[y * TILE / 2 + x] = vsm_pixel_match_halve(four[0], four[1], four[2], four[3]);
-            if (u < width && v < height)
-                to.level[level][(size_t)v * width + u] = tile[y * TILE / 2 + x];
-        }
-        __syncthreads();
-    }
-}
-
-static dim3 tiles_of(const struct vsm_match_grid *grid)
-{
-    return dim3(vsm_cuda_blocks(grid->width, TILE), vsm_cuda_blocks(grid->height, TILE));
-}
-
-int vsm_cuda_stereo_match_grey(const struct vsm_match_grid *grid, const float *rgb,
-                               const struct vsm_cuda_stereo_match_pyramid *to, struct vsm_cuda_stream *stream)
-{
-    pyramid_kernel<true><<<tiles_of(grid), TILE * TILE / 4, 0, vsm_cuda_raw(stream)>>>(*grid, rgb, *to);
-    return vsm_cuda_launched("grey pictures of eyes");
-}
-
-int vsm_cuda_stereo_match_alpha(const struct vsm_match_grid *grid, const struct vsm_cuda_stereo_match_pyramid *alpha,
-                                struct vsm_cuda_stream *stream)
-{
-    pyramid_kernel<false><<<tiles_of(grid), TILE * TILE / 4, 0, vsm_cuda_raw(stream)>>>(*grid, alpha->level[0], *alpha);
-    return vsm_cuda_launched("halves of alpha");
 }
 
 /* Weights and products as of stereo/disparity_match.h, in the block's memory from these places on. */
@@ -92,7 +34,9 @@ struct window {
 
 /* Memory of one block, which matches one cell. */
 struct block {
-    struct window fine, small, spare; /* small: of the second look; spare: of coarser levels, and of ways back */
+    struct window fine;  /* of the finest level */
+    struct window small; /* of the second look */
+    struct window spare; /* of coarser levels, and of ways back */
     struct vsm_match_place places[VSM_MATCH_MAX_CANDIDATES];
     int place_count;
     float scores[TEAMS];
@@ -128,7 +72,8 @@ static __device__ float add_up(const float *values, int count)
 
 static __device__ float grey_at(const struct level &p, int x, int y)
 {
-    return p.pixels[vsm_pixel_match_limit(y, 0, p.height - 1) * p.width + vsm_pixel_match_limit(x, 0, p.width - 1)];
+    return p.pixels[vsm_pixel_match_limit(y, 0, p.height - 1) * p.width +
+                    vsm_pixel_match_limit(x, 0, p.width - 1)];
 }
 
 static __device__ float alpha_at(const struct level &p, int x, int y)
@@ -137,21 +82,25 @@ static __device__ float alpha_at(const struct level &p, int x, int y)
 }
 
 /* vsm_disparity_match_cut(), by one warp. Only weight and product of the window are set before. */
-static __device__ __noinline__ void cut(const struct level &picture, struct vsm_match_place at, const struct level &alpha,
-                           struct vsm_match_place alpha_place, int reach, struct window *window)
+static __device__ __noinline__ void cut(const struct level &picture, struct vsm_match_place at,
+                                        const struct level &alpha, struct vsm_match_place alpha_place,
+                                        int reach, struct window *window)
 {
     extern __shared__ float4 windows[];
     const int lane = threadIdx.x % WARP, across = 2 * reach + 1, step = vsm_pixel_match_step(reach);
     const int rows = (across + step - 1) / step, length = (across + LANES - 1) / LANES * LANES;
     const int x0 = at.x - reach, y0 = at.y - reach;
     float *weight = (float *)windows + window->weight, *product = (float *)windows + window->product;
-    bool usable = vsm_pixel_match_lies_within(picture.width, picture.height, picture.margin, at, reach, across) &&
-                  vsm_pixel_match_lies_within(alpha.width, alpha.height, alpha.margin, alpha_place, reach, across);
+    bool usable =
+        vsm_pixel_match_lies_within(picture.width, picture.height, picture.margin, at, reach, across) &&
+        vsm_pixel_match_lies_within(alpha.width, alpha.height, alpha.margin, alpha_place, reach, across);
     float total, sum = 0.0f, mean, energy = 0.0f;
 
     for (int r = 0; usable && r < rows; r++) {
         for (int i = lane; i < length; i += WARP) {
-            const float w = i < across ? alpha_at(alpha, alpha_place.x - reach + i, alpha_place.y - reach + r * step) : 0.0f;
+            const float w = i < across
+                                ? alpha_at(alpha, alpha_place.x - reach + i, alpha_place.y - reach + r * step)
+                                : 0.0f;
 
             weight[r * length + i] = w;
             product[r * length + i] = i < across ? w * grey_at(picture, x0 + i, y0 + r * step) : 0.0f;
@@ -176,7 +125,8 @@ static __device__ __noinline__ void cut(const struct level &picture, struct vsm_
     energy = __shfl_sync(0xffffffff, energy, 0);
     for (int r = 0; usable && r < rows; r++) {
         for (int i = lane; i < across; i += WARP)
-            product[r * length + i] = weight[r * length + i] * (grey_at(picture, x0 + i, y0 + r * step) - mean);
+            product[r * length + i] =
+                weight[r * length + i] * (grey_at(picture, x0 + i, y0 + r * step) - mean);
     }
     if (lane == 0) {
         window->reach = reach;
@@ -191,7 +141,8 @@ static __device__ __noinline__ void cut(const struct level &picture, struct vsm_
 
 /* A lane's sums over a window of so many columns of lanes, as vsm_disparity_match_sum_plain() adds them. */
 template <int COLUMNS>
-static __device__ void add_rows(const struct window &window, const struct level &picture, int x, int y, float sums[3])
+static __device__ void add_rows(const struct window &window, const struct level &picture, int x, int y,
+                                float sums[3])
 {
     extern __shared__ float4 windows[];
     const int lane = threadIdx.x % LANES;
@@ -204,7 +155,8 @@ static __device__ void add_rows(const struct window &window, const struct level 
         column[c] = vsm_pixel_match_limit(x - window.reach + lane + c * LANES, 0, picture.width - 1);
     for (int r = 0; r < window.rows; r++) {
         const float *row =
-            picture.pixels + vsm_pixel_match_limit(y - window.reach + r * window.step, 0, picture.height - 1) * picture.width;
+            picture.pixels +
+            vsm_pixel_match_limit(y - window.reach + r * window.step, 0, picture.height - 1) * picture.width;
 
 #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
@@ -221,10 +173,11 @@ static __device__ void add_rows(const struct window &window, const struct level 
 
 /* Correlation with the picture round (x, y), by a team of lanes, all of which get it. Called by whole warps;
  * nothing is read unless `wanted`. Not inline: all of a kernel's code is to stay in the instruction cache. */
-static __device__ __noinline__ float score(const struct window &window, const struct level picture, int x, int y, bool wanted)
+static __device__ __noinline__ float score(const struct window &window, const struct level picture, int x,
+                                           int y, bool wanted)
 {
-    const bool within = wanted && vsm_pixel_match_lies_within(picture.width, picture.height, picture.margin, {x, y},
-                                                              window.reach, window.length);
+    const bool within = wanted && vsm_pixel_match_lies_within(picture.width, picture.height, picture.margin,
+                                                              {x, y}, window.reach, window.length);
     float sums[3] = {0.0f, 0.0f, 0.0f}, total[3] = {0.0f, 0.0f, 0.0f};
 
     if (within) {
@@ -249,7 +202,8 @@ static __device__ __noinline__ float score(const struct window &window, const st
         for (int i = 0; i < 3; i++)
             total[i] += __shfl_sync(0xffffffff, sums[i], k, LANES);
     }
-    return within ? vsm_pixel_match_score(total[0], total[1], total[2], window.weight_sum, window.energy) : -1.0f;
+    return within ? vsm_pixel_match_score(total[0], total[1], total[2], window.weight_sum, window.energy)
+                  : -1.0f;
 }
 
 /* Scores shifts shift(0) to shift(count - 1), one a team. The block's scores hold until the next call. */
@@ -271,9 +225,11 @@ static __device__ void score_each(struct block *b, const struct window &window, 
 }
 
 /* The integer shifts that a search tries on a level, without the vertical range. */
-static __device__ __noinline__ void list_places(struct block *b, const struct vsm_cuda_stereo_match &m, int index, int level)
+static __device__ __noinline__ void list_places(struct block *b, const struct vsm_cuda_stereo_match &m,
+                                                int index, int level)
 {
-    const struct vsm_match_line line = vsm_pixel_match_line(&m.table[index], m.largest, m.pitch, m.both_ways != 0, level);
+    const struct vsm_match_line line =
+        vsm_pixel_match_line(&m.table[index], m.largest, m.pitch, m.both_ways != 0, level);
 
     for (int i = threadIdx.x; i <= line.steps; i += THREADS)
         b->places[i] = vsm_pixel_match_along(&line, i);
@@ -294,8 +250,9 @@ static __device__ __noinline__ void list_places(struct block *b, const struct vs
 
 /* The best of the listed places, and of those a row above and below; of equal ones that which the reference
  * comes upon first. */
-static __device__ __noinline__ struct vsm_match_best search_all(struct block *b, const struct window &window, const struct level &picture,
-                                                   struct vsm_match_place centre, int sign)
+static __device__ __noinline__ struct vsm_match_best search_all(struct block *b, const struct window &window,
+                                                                const struct level &picture,
+                                                                struct vsm_match_place centre, int sign)
 {
     const int team = threadIdx.x / LANES, count = b->place_count;
     struct vsm_match_best best = {0, 0, -2.0f};
@@ -326,17 +283,18 @@ static __device__ __noinline__ struct vsm_match_best search_all(struct block *b,
 }
 
 /* The best integer shift around a guess, as the reference's function of this name. */
-static __device__ __noinline__ struct vsm_match_best search_around(struct block *b, const struct window &window,
-                                                      const struct level &picture, struct vsm_match_place centre,
-                                                      struct vsm_match_best guess)
+static __device__ __noinline__ struct vsm_match_best
+search_around(struct block *b, const struct window &window, const struct level &picture,
+              struct vsm_match_place centre, struct vsm_match_best guess)
 {
     struct vsm_match_best best = {0, 0, -2.0f};
 
     for (int turn = 0; turn < 3; turn++) {
         best.score = -2.0f;
-        score_each(b, window, picture, centre, 9, [=](int i) -> struct vsm_match_place {
-            return {guess.x + i % 3 - 1, guess.y + i / 3 - 1};
-        });
+        score_each(
+            b, window, picture, centre, 9, [=](int i) -> struct vsm_match_place {
+                return {guess.x + i % 3 - 1, guess.y + i / 3 - 1};
+            });
         for (int i = 0; i < 9; i++) {
             if (b->scores[i] > best.score)
                 best = {guess.x + i % 3 - 1, guess.y + i / 3 - 1, b->scores[i]};
@@ -371,8 +329,8 @@ static __device__ void cut_master(const struct task &t, int warp, int level, int
     const struct vsm_match_place centre = centre_of(t, level);
 
     if ((int)threadIdx.x / WARP == warp)
-        cut(level_of(t.match.grid, t.match.grey[0], level), centre, level_of(t.match.grid, t.match.alpha, level), centre,
-            reach, window);
+        cut(level_of(t.match.grid, t.match.grey[0], level), centre,
+            level_of(t.match.grid, t.match.alpha, level), centre, reach, window);
 }
 
 /* Left-right check: the slave's window there finds its way back. */
@@ -382,7 +340,8 @@ static __device__ bool comes_back(const struct task &t, int level, int reach, st
     struct vsm_match_best back;
 
     if (threadIdx.x < WARP)
-        cut(slave_of(t, level), to, level_of(t.match.grid, t.match.alpha, level), from, reach, &t.block->spare);
+        cut(slave_of(t, level), to, level_of(t.match.grid, t.match.alpha, level), from, reach,
+            &t.block->spare);
     __syncthreads();
     if (!t.block->spare.usable)
         return false;
@@ -390,7 +349,8 @@ static __device__ bool comes_back(const struct task &t, int level, int reach, st
     return back.x + there.x >= -1 && back.x + there.x <= 1;
 }
 
-static __device__ bool match_down(const struct task &t, const struct window *coarse, struct vsm_match_best *best)
+static __device__ bool match_down(const struct task &t, const struct window *coarse,
+                                  struct vsm_match_best *best)
 {
     int level = t.match.grid.levels - 1;
 
@@ -440,15 +400,23 @@ static __device__ bool match_small(const struct task &t, bool found, struct vsm_
     return true;
 }
 
-/* The cell's numbers by its best integer shift on the finest level. */
-static __device__ __noinline__ struct vsm_match_found settle(const struct task &t, const struct window &window, struct vsm_match_best best)
+/* The cell's numbers by its best integer shift on the finest level: for the first thread, since devices have few
+ * units for double. */
+static __device__ __noinline__ struct vsm_match_found
+settle(const struct task &t, const struct window &window, struct vsm_match_best best)
 {
-    score_each(t.block, window, slave_of(t, 0), centre_of(t, 0), 4, [=](int i) -> struct vsm_match_place {
-        const struct vsm_match_place at = vsm_pixel_match_beside(i);
+    score_each(
+        t.block, window, slave_of(t, 0), centre_of(t, 0), 4, [=](int i) -> struct vsm_match_place {
+            const struct vsm_match_place at = vsm_pixel_match_beside(i);
 
-        return {best.x + at.x, best.y + at.y};
-    });
-    return vsm_pixel_match_settle(&t.match.table[t.index], t.match.largest, t.match.pitch, best, t.block->scores);
+            return {best.x + at.x, best.y + at.y};
+        });
+    struct vsm_match_found found = {0.0f, 0.0f, 0.0f};
+
+    if (threadIdx.x == 0)
+        found = vsm_pixel_match_settle(&t.match.table[t.index], t.match.largest, t.match.pitch, best,
+                                       t.block->scores);
+    return found;
 }
 
 static __device__ void place_windows(struct block *b, struct room room)
@@ -495,7 +463,8 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     struct window *first = coarse ? &b.spare : &b.fine;
     struct vsm_cuda_stereo_match_cell cell = {mean_alpha(t), 0.0f, 0.0f, 0.0f, 0};
     struct vsm_match_best best;
-    bool tried = cell.people >= VSM_MATCH_MIN_PEOPLE && match.table[t.index].usable && (!match.only || match.only[t.index]);
+    bool tried = cell.people >= VSM_MATCH_MIN_PEOPLE && match.table[t.index].usable &&
+                 (!match.only || match.only[t.index]);
 
     if (tried) {
         place_windows(&b, room);
@@ -512,7 +481,8 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
         cell.tried = 1;
         if (small || (found && b.fine.usable)) {
             const struct vsm_match_found f = settle(t, small ? b.small : b.fine, best);
-            const bool trusted = f.confidence > 0.0f && !(small && f.confidence < VSM_MATCH_SMALL_LEAST_TRUST);
+            const bool trusted =
+                f.confidence > 0.0f && !(small && f.confidence < VSM_MATCH_SMALL_LEAST_TRUST);
 
             cell.parallax = f.parallax;
             cell.residual = f.residual;
@@ -612,7 +582,8 @@ static int size_of(int reach)
 
 static struct room room_of(const struct vsm_match_grid *grid)
 {
-    struct room room = {size_of(vsm_pixel_match_reach(grid->width)), size_of(vsm_pixel_match_small(grid->side)), 0};
+    struct room room = {size_of(vsm_pixel_match_reach(grid->width)),
+                        size_of(vsm_pixel_match_small(grid->side)), 0};
 
     room.spare = room.small;
     for (int level = 0; level < grid->levels; level++) {
@@ -622,12 +593,13 @@ static struct room room_of(const struct vsm_match_grid *grid)
     return room;
 }
 
-int vsm_cuda_stereo_match_run(const struct vsm_cuda_stereo_match *match, struct vsm_cuda_stereo_match_cell *cells,
-                              struct vsm_cuda_stream *stream)
+int vsm_cuda_stereo_match_run(const struct vsm_cuda_stereo_match *match,
+                              struct vsm_cuda_stereo_match_cell *cells, struct vsm_cuda_stream *stream)
 {
     const unsigned count = (unsigned)(match->grid.columns * match->grid.rows);
     const struct room room = room_of(&match->grid);
-    const int windows = 2 * (room.fine + room.small + room.spare), pixels = match->grid.side * match->grid.side;
+    const int windows = 2 * (room.fine + room.small + room.spare),
+              pixels = match->grid.side * match->grid.side;
     const size_t memory = sizeof(float) * (size_t)max(windows, (pixels + 3) / 4 * 4);
     int status;
 

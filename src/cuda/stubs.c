@@ -17,6 +17,7 @@
 #include "cuda/stereo_match.h"
 #include "cuda/stereo_mend.h"
 #include "cuda/stereo_move.h"
+#include "cuda/stereo_pyramid.h"
 #include "cuda/stereo_sums.h"
 #include "cuda/tokens.h"
 
@@ -265,15 +266,14 @@ int vsm_cuda_stereo_mend_replace(const struct vsm_cuda_stereo_mend *mend, struct
     return NO_CUDA;
 }
 
-int vsm_cuda_stereo_match_grey(const struct vsm_match_grid *grid, const float *rgb,
-                               const struct vsm_cuda_stereo_match_pyramid *to, struct vsm_cuda_stream *stream)
+int vsm_cuda_stereo_pyramid_grey(const struct vsm_match_grid *grid, const float *rgb,
+                                 const struct vsm_cuda_stereo_pyramid *to, struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }
 
-int vsm_cuda_stereo_match_alpha(const struct vsm_match_grid *grid,
-                                const struct vsm_cuda_stereo_match_pyramid *alpha,
-                                struct vsm_cuda_stream *stream)
+int vsm_cuda_stereo_pyramid_alpha(const struct vsm_match_grid *grid,
+                                  const struct vsm_cuda_stereo_pyramid *alpha, struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;
 }

@@ -12,7 +12,7 @@ struct vsm_cell_match_cuda {
     double largest[2];
     float pixel[2];
     /* In `memory`. */
-    struct vsm_cuda_stereo_match_pyramid grey[2], alpha; /* by eye; alpha without its finest level */
+    struct vsm_cuda_stereo_pyramid grey[2], alpha; /* by eye; alpha without its finest level */
     struct vsm_parallax_cell *table[2];
     struct vsm_cuda_stereo_match_cell *cells; /* two of each */
     void *memory;
@@ -30,7 +30,7 @@ static void *take(char *memory, size_t *at, size_t bytes)
 }
 
 static void take_pyramid(const struct vsm_match_grid *grid, char *memory, size_t *at, int first,
-                         struct vsm_cuda_stereo_match_pyramid *pyramid)
+                         struct vsm_cuda_stereo_pyramid *pyramid)
 {
     for (int level = first; level < grid->levels; level++)
         pyramid->level[level] =
@@ -117,9 +117,9 @@ static int launch(struct vsm_cell_match_cuda *m, const struct vsm_cell_match_cud
     int status = VSM_OK;
 
     for (int eye = 0; eye < 2 && !kept && status == VSM_OK; eye++)
-        status = vsm_cuda_stereo_match_grey(&m->grid, frame->rgb[eye], &m->grey[eye], m->stream);
+        status = vsm_cuda_stereo_pyramid_grey(&m->grid, frame->rgb[eye], &m->grey[eye], m->stream);
     if (status == VSM_OK && m->grid.levels > 1)
-        status = vsm_cuda_stereo_match_alpha(&m->grid, &match->alpha, m->stream);
+        status = vsm_cuda_stereo_pyramid_alpha(&m->grid, &match->alpha, m->stream);
     if (status == VSM_OK)
         status = vsm_cuda_stereo_match_run(match, m->cells, m->stream);
     if (status == VSM_OK)

@@ -1,7 +1,7 @@
 /* stereo/cell_match.h on a CUDA device: the same numbers, bit for bit, of pictures that lie there.
  *
  * Holds the device's copies of both directions' tables of parallax, grey pictures of both eyes at all levels,
- * alpha at all but the finest, and the small results: 13 bytes a grid pixel and 1.5 MB. Two searches and the
+ * alpha at all but the finest, and the small results: 12 bytes a grid pixel and 1.4 MB. Two searches and the
  * waiting for them are all that a frame costs. Used by one thread at a time, of which the stream is.
  */
 #ifndef VSM_STEREO_CELL_MATCH_CUDA_H
