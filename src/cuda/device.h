@@ -59,7 +59,7 @@ int vsm_cuda_stream_wait(struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 /* A point in a stream. With `timed`, vsm_cuda_event_ms() gives the time between two; without, waiting for it
  * leaves the processor to others. An event that was never recorded has happened. One thread may wait while
- * another records. */
+ * another records. destroy: NULL is allowed. */
 int vsm_cuda_event_create(int timed, struct vsm_cuda_event **event) VSM_NODISCARD;
 void vsm_cuda_event_destroy(struct vsm_cuda_event *event);
 int vsm_cuda_event_record(struct vsm_cuda_event *event, struct vsm_cuda_stream *stream) VSM_NODISCARD;

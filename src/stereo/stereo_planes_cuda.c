@@ -340,8 +340,7 @@ static void destroy(void *self)
     void *const on_device[] = {c->planes, c->cells, c->results, c->working, c->need};
 
     vsm_cell_match_cuda_destroy(c->matcher);
-    if (c->done)
-        vsm_cuda_event_destroy(c->done);
+    vsm_cuda_event_destroy(c->done);
     for (size_t i = 0; i < sizeof(on_device) / sizeof(on_device[0]); i++)
         vsm_cuda_room_free(VSM_PLACE_CUDA, on_device[i]);
     vsm_cuda_room_free(VSM_PLACE_HOST, c->up);

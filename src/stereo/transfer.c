@@ -25,11 +25,12 @@ void vsm_transfer_find_landings(const struct vsm_disparity_map *map, struct vsm_
         const struct vsm_disparity_cell *cell = &map->cells[i];
         const float x = (float)(i % map->columns) + 0.5f + cell->du / (float)map->side;
         const float y = (float)(i / map->columns) + 0.5f + cell->dv / (float)map->side;
+        const int left = vsm_disparity_map_floor(x) - 1, top = vsm_disparity_map_floor(y) - 1;
 
         if (!cell->known)
             continue;
         for (int k = 0; k < 9; k++) {
-            const int to_x = (int)floorf(x) + k % 3 - 1, to_y = (int)floorf(y) + k / 3 - 1;
+            const int to_x = left + k % 3, to_y = top + k / 3;
 
             if (to_x >= 0 && to_y >= 0 && to_x < map->columns && to_y < map->rows)
                 add(&landings[to_y * map->columns + to_x], cell->du, cell->dv);
