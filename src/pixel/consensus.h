@@ -121,9 +121,9 @@ VSM_PIXEL float vsm_consensus_alike(const struct vsm_consensus_eyes *eyes, int e
         const float there =
             vsm_consensus_mean_round(eyes->rgb[!eye] + c * plane, eyes->width, &to_across, &to_down);
 
-        unlike += fabsf(here - there) / (VSM_CONSENSUS_DARK + fmaxf(here, there));
+        unlike += fabsf(here - there) / (VSM_CONSENSUS_DARK + (here > there ? here : there));
     }
-    return fminf(fmaxf(2.0f - unlike / (3.0f * VSM_CONSENSUS_UNLIKE), 0.0f), 1.0f);
+    return vsm_pixel_between(2.0f - unlike / (3.0f * VSM_CONSENSUS_UNLIKE), 0.0f, 1.0f);
 }
 
 /* This eye's part of the way to their common value, so that both give way by as much in all: dx pixels here
@@ -135,8 +135,8 @@ VSM_PIXEL float vsm_consensus_part(const struct vsm_disparity_map *map, float x,
     if (!vsm_disparity_map_at(map, x - VSM_CONSENSUS_REACH, y, &before, &v) ||
         !vsm_disparity_map_at(map, x + VSM_CONSENSUS_REACH, y, &after, &v))
         return 0.5f;
-    change = fminf(fmaxf((after - before) / (2.0f * VSM_CONSENSUS_REACH), VSM_CONSENSUS_LEAST),
-                   VSM_CONSENSUS_MOST);
+    change = vsm_pixel_between((after - before) / (2.0f * VSM_CONSENSUS_REACH), VSM_CONSENSUS_LEAST,
+                               VSM_CONSENSUS_MOST);
     return (1.0f + change) / (2.0f + change);
 }
 
@@ -169,7 +169,7 @@ VSM_PIXEL float vsm_consensus_step(const struct vsm_consensus_eyes *eyes, const 
         fabsf(back_u + du) > VSM_CONSENSUS_LOST || fabsf(back_v + dv) > VSM_CONSENSUS_LOST)
         return 0.0f;
     there = -VSM_CONSENSUS_MORE * vsm_pixel_sample(apart[!eye], eyes->width, eyes->height, x + du, y + dv);
-    both = here > 0.0f ? fmaxf(fminf(here, there), 0.0f) : fminf(fmaxf(here, there), 0.0f);
+    both = here > 0.0f ? vsm_pixel_between(there, 0.0f, here) : vsm_pixel_between(there, here, 0.0f);
     if (both == 0.0f || !vsm_consensus_is_wide(apart[eye], eyes->width, eyes->height, x, y, both) ||
         !vsm_consensus_is_wide(apart[!eye], eyes->width, eyes->height, x + du, y + dv, -both))
         return 0.0f;

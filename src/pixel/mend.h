@@ -34,12 +34,13 @@ VSM_PIXEL void vsm_mend_add(struct vsm_mend_sums *s, float own, float moved)
 /* The share at a pixel's centre, between the centres of cells. */
 VSM_PIXEL float vsm_mend_share_at(const struct vsm_mend_grid *grid, const float *share, int x, int y)
 {
-    const float fx = fmaxf(((float)x + 0.5f) / (float)grid->side - 0.5f, 0.0f);
-    const float fy = fmaxf(((float)y + 0.5f) / (float)grid->side - 0.5f, 0.0f);
+    const float fx =
+        vsm_pixel_between(((float)x + 0.5f) / (float)grid->side - 0.5f, 0.0f, (float)grid->columns);
+    const float fy = vsm_pixel_between(((float)y + 0.5f) / (float)grid->side - 0.5f, 0.0f, (float)grid->rows);
     const int x0 = (int)fx < grid->columns ? (int)fx : grid->columns - 1;
     const int y0 = (int)fy < grid->rows ? (int)fy : grid->rows - 1;
     const int x1 = x0 + 1 < grid->columns ? x0 + 1 : x0, y1 = y0 + 1 < grid->rows ? y0 + 1 : y0;
-    const float u = fminf(fx - (float)x0, 1.0f), v = fminf(fy - (float)y0, 1.0f);
+    const float u = fx - (float)x0, v = fy - (float)y0;
     const float *top = share + (ptrdiff_t)y0 * grid->columns, *bottom = share + (ptrdiff_t)y1 * grid->columns;
 
     return (1 - v) * ((1 - u) * top[x0] + u * top[x1]) + v * ((1 - u) * bottom[x0] + u * bottom[x1]);
@@ -81,7 +82,7 @@ VSM_PIXEL struct vsm_mend_pixel vsm_mend_blend_pixel(const struct vsm_mend_grid 
         return pixel;
     pixel.alpha = alpha;
     pixel.target = target;
-    pixel.weight = fminf(fmaxf((alpha - own) / (target - own), 0.0f), 1.0f);
+    pixel.weight = vsm_pixel_between((alpha - own) / (target - own), 0.0f, 1.0f);
     return pixel;
 }
 
