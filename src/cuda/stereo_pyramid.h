@@ -1,5 +1,5 @@
-/* Grey pictures and alpha at all levels that cells are matched on: stereo/stereo_pyramid.h without its margins,
- * bit for bit. One pass over the finest level makes the others.
+/* Grey pictures and alpha at all levels that cells are matched on: stereo/stereo_pyramid.h without its
+ * margins, bit for bit. One pass over the finest level makes the others.
  */
 #ifndef VSM_CUDA_STEREO_PYRAMID_H
 #define VSM_CUDA_STEREO_PYRAMID_H

@@ -30,10 +30,10 @@ struct vsm_cell_match_cuda_frame {
     const float *rgb[2], *alpha[2];
 };
 
-/* Matches the cells of `eye` with the other one. Of the search, pitch and both_ways count. only: a byte a cell
- * on the device, 0: not to be matched; NULL: all. kept: the last run was of the same pictures, whatever the
- * eye and the alpha. Fills the map's size, people, parallax, residual, confidence, tried and matched; all else
- * is zero. Waits for the stream once: asleep for what was given to it before, awake for its own work. */
+/* Matches the cells of `eye` with the other one. Of the search, pitch and both_ways count. only: a byte a
+ * cell on the device, 0: not to be matched; NULL: all. kept: the last run was of the same pictures, whatever
+ * the eye and the alpha. Fills the map's size, people, parallax, residual, confidence, tried and matched; all
+ * else is zero. Waits for the stream once: asleep for what was given to it before, awake for its own work. */
 int vsm_cell_match_cuda_run(struct vsm_cell_match_cuda *matcher,
                             const struct vsm_cell_match_cuda_frame *frame, int eye,
                             const struct vsm_disparity_search *search, const uint8_t *only, bool kept,
