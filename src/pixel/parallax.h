@@ -29,8 +29,8 @@ VSM_PIXEL struct vsm_parallax_shift vsm_pixel_parallax_shift(const struct vsm_pa
     int i;
     float f;
 
-    at = fmin(fmax(at, 0.0), VSM_PARALLAX_SAMPLES - 1.0);
-    i = (int)fmin(at, VSM_PARALLAX_SAMPLES - 2.0);
+    at = at > 0.0 ? (at < VSM_PARALLAX_SAMPLES - 1.0 ? at : VSM_PARALLAX_SAMPLES - 1.0) : 0.0;
+    i = (int)at < VSM_PARALLAX_SAMPLES - 2 ? (int)at : VSM_PARALLAX_SAMPLES - 2;
     f = (float)(at - i);
     shift.u = cell->du[i] + f * (cell->du[i + 1] - cell->du[i]) + (float)pitch * cell->pitch_u;
     shift.v = cell->dv[i] + f * (cell->dv[i + 1] - cell->dv[i]) + (float)pitch * cell->pitch_v;

@@ -1,5 +1,7 @@
 #include "stereo/consensus.h"
 
+#include "stereo/cell_bits.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,67 +16,84 @@
 #define MATCHED 0.3f
 #define SOLID   0.7f
 
-static const struct vsm_disparity_cell *cell_at(const struct vsm_disparity_map *map, int x, int y)
-{
-    if (x < 0 || y < 0 || x >= map->columns || y >= map->rows)
-        return NULL;
-    return &map->cells[y * map->columns + x];
-}
+/* Where an eye's cells are matched with confidence, and where they show somebody for certain; or their
+ * neighbours. */
+struct certain {
+    uint64_t matched[VSM_DISPARITY_CELLS], solid[VSM_DISPARITY_CELLS]; /* by row, a bit a column */
+};
 
-/* What the cells round one show at best. */
-static void look_round(const struct vsm_disparity_map *map, int x, int y, float *confidence, float *people)
+static void find_certain(const struct vsm_disparity_map *map, struct certain *certain)
 {
-    for (int k = 0; k < 9; k++) {
-        const struct vsm_disparity_cell *cell = cell_at(map, x + k % 3 - 1, y + k / 3 - 1);
+    struct vsm_cell_bits matched = {{0}}, solid = {{0}};
 
-        if (!cell)
-            continue;
-        *confidence = fmaxf(*confidence, cell->confidence);
-        *people = fmaxf(*people, cell->people);
+    for (int i = 0; i < map->columns * map->rows; i++) {
+        vsm_cell_bits_put(&matched, i % map->columns, i / map->columns, map->cells[i].confidence >= MATCHED);
+        vsm_cell_bits_put(&solid, i % map->columns, i / map->columns, map->cells[i].people >= SOLID);
+    }
+    for (int y = 0; y < map->rows; y++) {
+        certain->matched[y] = vsm_cell_bits_near(&matched, map->columns, y);
+        certain->solid[y] = vsm_cell_bits_near(&solid, map->columns, y);
     }
 }
 
 /* The other eye's cell that shows the same, -1 if none is known. */
-static int same_cell(const struct vsm_disparity_map *map, int index)
+static int same_cell(const struct vsm_disparity_map *map, int column, int row)
 {
-    const struct vsm_disparity_cell *cell = &map->cells[index];
-    const int x = (int)floorf((float)(index % map->columns) + 0.5f + cell->du / (float)map->side);
-    const int y = (int)floorf((float)(index / map->columns) + 0.5f + cell->dv / (float)map->side);
+    const struct vsm_disparity_cell *cell = &map->cells[row * map->columns + column];
+    int x, y;
 
-    return cell->known && cell_at(map, x, y) ? y * map->columns + x : -1;
+    if (!cell->known)
+        return -1;
+    x = vsm_disparity_map_floor((float)column + 0.5f + cell->du / (float)map->side);
+    y = vsm_disparity_map_floor((float)row + 0.5f + cell->dv / (float)map->side);
+    return x >= 0 && y >= 0 && x < map->columns && y < map->rows ? y * map->columns + x : -1;
 }
 
-/* Whether the other eye's cell shows the same people for certain. */
-static bool agrees(const struct vsm_disparity_map *map, int here, const struct vsm_disparity_map *other,
-                   int there)
-{
-    const int x = here % map->columns, y = here / map->columns;
-    const int to_x = there % map->columns, to_y = there / map->columns;
-    float confidence = 0.0f, people = 0.0f;
+/* Both eyes while shares are decided. */
+struct deciding {
+    const struct vsm_disparity_map *const *maps;
+    struct certain certain[2];
+};
 
-    if (!other->cells[there].known ||
-        fabsf(other->cells[there].du + map->cells[here].du) > VSM_CONSENSUS_LOST)
-        return false;
-    look_round(map, x, y, &confidence, &people);
-    look_round(other, to_x, to_y, &confidence, &people);
-    return confidence >= MATCHED && people >= SOLID;
+/* Whether the other eye's cell `there` shows the same people for certain. */
+static bool agrees(const struct deciding *d, int eye, int column, int row, int there)
+{
+    const struct vsm_disparity_map *map = d->maps[eye];
+    const int to_x = there % map->columns, to_y = there / map->columns;
+    const struct certain *own = &d->certain[eye], *other = &d->certain[!eye];
+
+    return d->maps[!eye]->cells[there].known &&
+           !(fabsf(d->maps[!eye]->cells[there].du + map->cells[row * map->columns + column].du) >
+             VSM_CONSENSUS_LOST) &&
+           ((own->matched[row] >> column | other->matched[to_y] >> to_x) & 1) &&
+           ((own->solid[row] >> column | other->solid[to_y] >> to_x) & 1);
+}
+
+static float larger(float a, float b)
+{
+    return a > b ? a : b;
 }
 
 float vsm_consensus_judge(struct vsm_consensus *consensus, const struct vsm_disparity_map *const maps[2],
                           const float *const mended[2])
 {
+    struct deciding deciding = {.maps = maps};
     float largest = 0.0f;
 
+    for (int eye = 0; eye < 2; eye++)
+        find_certain(maps[eye], &deciding.certain[eye]);
     for (int eye = 0; eye < 2; eye++) {
         for (int i = 0; i < maps[eye]->columns * maps[eye]->rows; i++) {
-            const int there = same_cell(maps[eye], i);
-            const float most = 1.0f - fmaxf(mended[eye][i], there < 0 ? 0.0f : mended[!eye][there]);
-            const float aim = there >= 0 && agrees(maps[eye], i, maps[!eye], there) ? most : 0.0f;
+            const int column = i % maps[eye]->columns, row = i / maps[eye]->columns;
+            const int there = same_cell(maps[eye], column, row);
+            const float most = 1.0f - larger(mended[eye][i], there < 0 ? 0.0f : mended[!eye][there]);
+            const float aim = there >= 0 && agrees(&deciding, eye, column, row, there) ? most : 0.0f;
             float *share = &consensus->share[eye][i];
+            const float moved =
+                consensus->frames == 0 ? aim : vsm_pixel_between(aim, *share - STEP, *share + STEP);
 
-            *share = consensus->frames == 0 ? aim : fminf(fmaxf(aim, *share - STEP), *share + STEP);
-            *share = fminf(*share, most);
-            largest = fmaxf(largest, *share);
+            *share = moved < most ? moved : most;
+            largest = larger(largest, *share);
         }
     }
     if (consensus->frames < UINT32_MAX)

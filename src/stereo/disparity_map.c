@@ -1,5 +1,7 @@
 #include "stereo/disparity_map.h"
 
+#include "stereo/cell_bits.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -16,23 +18,58 @@
 #define MIN_TRUST    0.3f
 #define SOMEBODY     0.01f /* mean alpha of a cell that shows a bit of a person */
 
-/* A cell's value and its neighbours', in rising order. */
+#define NEAR   2  /* cells away, of those that settle a cell */
+#define PADDED 28 /* their number, for vectors of 4 */
+
+/* A cell's value and its neighbours', in rising order; equal ones in that of the cells. */
 struct values {
-    float value[25], weight[25], total;
+    float value[PADDED], weight[PADDED], total;
     int count;
 };
 
-static void add_value(struct values *v, float value, float weight)
+static void gather(const struct vsm_disparity_map *map, int column, int row, struct values *v)
 {
-    int place = v->count++;
+    const int x0 = column > NEAR ? column - NEAR : 0, y0 = row > NEAR ? row - NEAR : 0;
+    const int x1 = column + NEAR < map->columns ? column + NEAR : map->columns - 1;
+    const int y1 = row + NEAR < map->rows ? row + NEAR : map->rows - 1;
 
-    for (; place > 0 && v->value[place - 1] > value; place--) {
-        v->value[place] = v->value[place - 1];
-        v->weight[place] = v->weight[place - 1];
+    v->total = 0.0f;
+    v->count = 0;
+    for (int y = y0; y <= y1; y++) {
+        for (int x = x0; x <= x1; x++) {
+            const struct vsm_disparity_cell *c = &map->cells[y * map->columns + x];
+            const float weight = c->confidence * (x == column && y == row ? 2.0f : 1.0f);
+
+            if (!(c->confidence > 0.0f))
+                continue;
+            v->value[v->count] = c->parallax;
+            v->weight[v->count++] = weight;
+            v->total += weight;
+        }
     }
-    v->value[place] = value;
-    v->weight[place] = weight;
-    v->total += weight;
+    for (int i = v->count; i < PADDED; i++)
+        v->value[i] = INFINITY;
+}
+
+/* By counting for each how many are less: without a branch that nobody can foresee. */
+static void sort(const struct values *from, struct values *to)
+{
+    uint32_t filled = 0;
+
+    to->total = from->total;
+    to->count = from->count;
+    for (int i = 0; i < from->count; i++) {
+        const float value = from->value[i];
+        int place = 0;
+
+        for (int k = 0; k < PADDED; k++)
+            place += from->value[k] < value;
+        while (filled >> place & 1)
+            place++;
+        filled |= (uint32_t)1 << place;
+        to->value[place] = value;
+        to->weight[place] = from->weight[i];
+    }
 }
 
 static float median_of(const struct values *v)
@@ -61,25 +98,15 @@ static float mean_near(const struct values *v, float value, float tolerance, flo
     return *weights > 0.0f ? sum / *weights : value;
 }
 
-/* Settles a matched cell with its neighbours, two cells away at most. */
-static float settled(const struct vsm_disparity_map *map, int index, float tolerance)
+/* Settles a matched cell with its neighbours. */
+static float settled(const struct vsm_disparity_map *map, int column, int row, float tolerance)
 {
-    const struct vsm_disparity_cell *own = &map->cells[index];
-    struct values v = {.count = 0};
+    const struct vsm_disparity_cell *own = &map->cells[row * map->columns + column];
+    struct values any, v;
     float weights, mean;
 
-    for (int j = -2; j <= 2; j++) {
-        for (int i = -2; i <= 2; i++) {
-            const int x = index % map->columns + i, y = index / map->columns + j;
-            const struct vsm_disparity_cell *c;
-
-            if (x < 0 || y < 0 || x >= map->columns || y >= map->rows)
-                continue;
-            c = &map->cells[y * map->columns + x];
-            if (c->confidence > 0.0f)
-                add_value(&v, c->parallax, c->confidence * (i == 0 && j == 0 ? 2.0f : 1.0f));
-        }
-    }
+    gather(map, column, row, &any);
+    sort(&any, &v);
     mean = mean_near(&v, own->parallax, tolerance, &weights);
     if (weights - 2.0f * own->confidence >= COMPANY && weights >= COMPANY_PART * v.total)
         return mean;
@@ -92,7 +119,9 @@ void vsm_disparity_map_settle(struct vsm_disparity_map *map, float pixel)
     const int count = map->columns * map->rows;
 
     for (int i = 0; i < count; i++)
-        smoothed[i] = map->cells[i].confidence > 0.0f ? settled(map, i, 1.5f * pixel) : 0.0f;
+        smoothed[i] = map->cells[i].confidence > 0.0f
+                          ? settled(map, i % map->columns, i / map->columns, 1.5f * pixel)
+                          : 0.0f;
     for (int i = 0; i < count; i++) {
         struct vsm_disparity_cell *c = &map->cells[i];
 
@@ -103,47 +132,81 @@ void vsm_disparity_map_settle(struct vsm_disparity_map *map, float pixel)
     }
 }
 
-/* Spreads what is known by one cell; the same row counts double, since a person's parallax changes with
- * height. Returns whether there was anything to do. */
-static bool spread(struct vsm_disparity_map *map, float least_people)
+/* What is known beside a cell; the same row counts double, since a person's parallax changes with height. */
+static float mean_beside(const struct vsm_disparity_map *map, int column, int row)
 {
-    float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
-    bool found[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS], any = false;
+    const int x0 = column > 0 ? column - 1 : 0, x1 = column + 1 < map->columns ? column + 1 : column;
+    const int y0 = row > 0 ? row - 1 : 0, y1 = row + 1 < map->rows ? row + 1 : row;
+    float sum = 0.0f, weights = 0.0f;
 
-    for (int i = 0; i < map->columns * map->rows; i++) {
-        float sum = 0.0f, weights = 0.0f;
+    for (int y = y0; y <= y1; y++) {
+        for (int x = x0; x <= x1; x++) {
+            const struct vsm_disparity_cell *c = &map->cells[y * map->columns + x];
+            const float weight = y == row ? 2.0f : 1.0f;
 
-        found[i] = false;
-        if (map->cells[i].known || map->cells[i].people < least_people)
-            continue;
-        for (int k = 0; k < 9; k++) {
-            const int x = i % map->columns + k % 3 - 1, y = i / map->columns + k / 3 - 1;
-            const float weight = k / 3 == 1 ? 2.0f : 1.0f;
-
-            if (x < 0 || y < 0 || x >= map->columns || y >= map->rows ||
-                !map->cells[y * map->columns + x].known)
+            if (!c->known)
                 continue;
-            sum += weight * map->cells[y * map->columns + x].parallax;
+            sum += weight * c->parallax;
             weights += weight;
         }
-        found[i] = weights > 0.0f;
-        any = any || found[i];
-        smoothed[i] = weights > 0.0f ? sum / weights : 0.0f;
     }
-    for (int i = 0; i < map->columns * map->rows; i++) {
-        if (found[i]) {
-            map->cells[i].parallax = smoothed[i];
-            map->cells[i].known = true;
+    return sum / weights;
+}
+
+/* Where nothing is known but beside it, on cells that show so much of people. */
+static bool find_beside(const struct vsm_disparity_map *map, const struct vsm_cell_bits *known,
+                        float least_people, struct vsm_cell_bits *beside)
+{
+    bool any = false;
+
+    for (int y = 0; y < map->rows; y++) {
+        uint64_t row = vsm_cell_bits_near(known, map->columns, y) & ~known->rows[y + 1];
+
+        beside->rows[y + 1] = 0;
+        for (; row; row &= row - 1) {
+            const int x = vsm_cell_bits_first(row);
+
+            vsm_cell_bits_put(beside, x, y, map->cells[y * map->columns + x].people >= least_people);
         }
+        any = any || beside->rows[y + 1];
     }
     return any;
 }
 
+/* Spreads what is known by one cell. Returns whether there was anything to do. */
+static bool spread(struct vsm_disparity_map *map, struct vsm_cell_bits *known, float least_people)
+{
+    float smoothed[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+    struct vsm_cell_bits beside;
+
+    if (!find_beside(map, known, least_people, &beside))
+        return false;
+    for (int y = 0; y < map->rows; y++) {
+        for (uint64_t row = beside.rows[y + 1]; row; row &= row - 1)
+            smoothed[y * map->columns + vsm_cell_bits_first(row)] =
+                mean_beside(map, vsm_cell_bits_first(row), y);
+    }
+    for (int y = 0; y < map->rows; y++) {
+        for (uint64_t row = beside.rows[y + 1]; row; row &= row - 1) {
+            const int i = y * map->columns + vsm_cell_bits_first(row);
+
+            map->cells[i].parallax = smoothed[i];
+            map->cells[i].known = true;
+        }
+        known->rows[y + 1] |= beside.rows[y + 1];
+    }
+    return true;
+}
+
 void vsm_disparity_map_spread(struct vsm_disparity_map *map)
 {
-    for (int i = 0; i < FILL_STEPS && spread(map, SOMEBODY); i++)
+    struct vsm_cell_bits known = {{0}};
+
+    for (int i = 0; i < map->columns * map->rows; i++)
+        vsm_cell_bits_put(&known, i % map->columns, i / map->columns, map->cells[i].known);
+    for (int i = 0; i < FILL_STEPS && spread(map, &known, SOMEBODY); i++)
         continue;
-    for (int i = 0; i < RING_STEPS && spread(map, 0.0f); i++)
+    for (int i = 0; i < RING_STEPS && spread(map, &known, 0.0f); i++)
         continue;
 }
 
@@ -189,28 +252,34 @@ void vsm_disparity_map_learn(const struct vsm_disparity_map *map, struct vsm_dis
     }
 }
 
+/* What a cell shows, for the cell of the other eye at (x, y), unless that knows of somebody as solid. */
+static void tell(const struct vsm_disparity_map *map, const struct vsm_disparity_cell *cell, int x, int y,
+                 float people, struct vsm_disparity_known *known)
+{
+    const int to = y * map->columns + x;
+
+    if (x < 0 || y < 0 || x >= map->columns || y >= map->rows || known->people[to] > people + 1e-6f)
+        return;
+    known->people[to] = cell->people > 2e-6f ? cell->people : 2e-6f;
+    known->parallax[to] = cell->parallax;
+}
+
 void vsm_disparity_map_invert(const struct vsm_disparity_map *map, struct vsm_disparity_known *known)
 {
     memset(known, 0, sizeof(*known));
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < map->columns * map->rows; i++) {
             const struct vsm_disparity_cell *c = &map->cells[i];
-            const float x = (float)(i % map->columns) + c->du / (float)map->side;
-            const float y = (float)(i / map->columns) + c->dv / (float)map->side;
+            int x, y;
 
             if (!c->known)
                 continue;
-            for (int k = 0; k < (pass ? 9 : 1); k++) {
-                const int to_x = (int)floorf(x + 0.5f) + (pass ? k % 3 - 1 : 0);
-                const int to_y = (int)floorf(y + 0.5f) + (pass ? k / 3 - 1 : 0);
-                const int to = to_y * map->columns + to_x;
-
-                if (to_x < 0 || to_y < 0 || to_x >= map->columns || to_y >= map->rows ||
-                    known->people[to] > (pass ? 0.0f : c->people) + 1e-6f)
-                    continue;
-                known->people[to] = fmaxf(c->people, 2e-6f);
-                known->parallax[to] = c->parallax;
-            }
+            x = vsm_disparity_map_floor((float)(i % map->columns) + c->du / (float)map->side + 0.5f);
+            y = vsm_disparity_map_floor((float)(i / map->columns) + c->dv / (float)map->side + 0.5f);
+            for (int k = 0; k < 9 && pass == 1; k++)
+                tell(map, c, x + k % 3 - 1, y + k / 3 - 1, 0.0f, known);
+            if (pass == 0)
+                tell(map, c, x, y, c->people, known);
         }
     }
 }

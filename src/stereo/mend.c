@@ -1,6 +1,7 @@
 #include "stereo/mend.h"
 
 #include "pixel/cell.h"
+#include "stereo/cell_bits.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -56,17 +57,33 @@ static void add_stats(struct vsm_mend_sums *sum, const struct vsm_mend_sums *s)
 }
 
 static struct vsm_mend_sums around(const struct vsm_mend_grid *grid, const struct vsm_mend_sums *cells,
-                                   int index)
+                                   int column, int row)
 {
     struct vsm_mend_sums sum = {0};
 
-    for (int k = 0; k < 9; k++) {
-        const int x = index % grid->columns + k % 3 - 1, y = index / grid->columns + k / 3 - 1;
-
-        if (x >= 0 && y >= 0 && x < grid->columns && y < grid->rows)
+    for (int y = row > 0 ? row - 1 : row; y <= row + 1 && y < grid->rows; y++) {
+        for (int x = column > 0 ? column - 1 : column; x <= column + 1 && x < grid->columns; x++)
             add_stats(&sum, &cells[y * grid->columns + x]);
     }
     return sum;
+}
+
+/* Sums of cells and their neighbours; none where nobody is in all of them, which is most of an eye. */
+static void find_near(const struct vsm_mend_grid *grid, const struct vsm_mend_sums *cells,
+                      struct vsm_mend_sums *near)
+{
+    struct vsm_cell_bits people = {{0}};
+
+    for (int i = 0; i < grid->columns * grid->rows; i++)
+        vsm_cell_bits_put(&people, i % grid->columns, i / grid->columns, cells[i].either > 0.0f);
+    memset(near, 0, (size_t)(grid->columns * grid->rows) * sizeof(*near));
+    for (int y = 0; y < grid->rows; y++) {
+        for (uint64_t row = vsm_cell_bits_near(&people, grid->columns, y); row; row &= row - 1) {
+            const int x = vsm_cell_bits_first(row);
+
+            near[y * grid->columns + x] = around(grid, cells, x, y);
+        }
+    }
 }
 
 static float mean_before(const struct vsm_mend_grid *grid, const float *before, int index)
@@ -130,10 +147,10 @@ float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid 
     bool dropped[VSM_MEND_CELLS];
     const int count = grid->columns * grid->rows;
 
+    find_near(grid, cells, near);
     for (int i = 0; i < count; i++) {
         const struct vsm_mend_sums *s = &near[i];
 
-        near[i] = around(grid, cells, i);
         target[i] = 0.0f;
         dropped[i] = false;
         if (s->either > MIN_SOFT * s->known && s->both < signs->least * s->either)
@@ -149,7 +166,7 @@ float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid 
         if (signs->doubt >= 0.0f && beside_drop(grid, dropped, &near[i], i))
             *share = 1.0f;
         else
-            *share = dropped[i] ? target[i] : fminf(fmaxf(target[i], *share - STEP), *share + STEP);
+            *share = dropped[i] ? target[i] : vsm_pixel_between(target[i], *share - STEP, *share + STEP);
         taken += *share * cells[i].either;
         people += cells[i].either;
     }
