@@ -8,7 +8,7 @@ set -eu
 what=$1 build=$2 folder=$3
 shift 3
 root=$(cd "$(dirname "$0")/../.." && pwd)
-programs="src/vr180-streaming tests/oracle/oracle_gpu tests/oracle/oracle_gpu_scaling tests/oracle/oracle_gpu_ops tests/oracle/oracle_gpu_detector bench/bench_gpu_frame bench/bench_gpu_stream bench/bench_gpu_sam2 tests/golden/golden_sam2 tests/oracle/oracle_sam2_run tests/scenario/scenario_sam2_weights bench/bench_gpu_dump_graph bench/bench_gpu_ort_frame tools/evaluate"
+programs="src/vr180-streaming tests/oracle/oracle_gpu tests/oracle/oracle_gpu_scaling tests/oracle/oracle_gpu_ops tests/oracle/oracle_gpu_detector tests/oracle/oracle_gpu_stereo bench/bench_gpu_stereo bench/bench_gpu_frame bench/bench_gpu_stream bench/bench_gpu_sam2 tests/golden/golden_sam2 tests/oracle/oracle_sam2_run tests/scenario/scenario_sam2_weights bench/bench_gpu_dump_graph bench/bench_gpu_ort_frame tools/evaluate"
 mkdir -p "$folder"
 if [ "$what" = libs ]; then
     mkdir -p "$folder/lib"
@@ -48,6 +48,16 @@ else
         mkdir -p "$folder/shared/golden/sam2/$set"
         cp -r "${VSM_SHARED:-$root/../shared}/golden/sam2/$set/." "$folder/shared/golden/sam2/$set/" ||
             echo "no reference data of SAM 2: its tests will be skipped"
+    done
+    footage=${VSM_SHARED:-$root/../shared}/data to=$folder/shared/data
+    mkdir -p "$to/plates_vr180" "$to/greenscreen_stills" "$to/rgba_stills"
+    cp "$footage"/plates_vr180/crop180_* "$to/plates_vr180/" && cp "$footage"/greenscreen_stills/*.rgba.png "$to/greenscreen_stills/" &&
+        cp "$footage"/rgba_stills/* "$to/rgba_stills/" || echo "no footage: scenes will be skipped"
+    for scene in hike rollerblade tennis; do
+        for kind in frames masks; do
+            mkdir -p "$to/davis/$scene/$kind"
+            cp "$footage/davis/$scene/$kind"/00000.* "$footage/davis/$scene/$kind"/0002* "$to/davis/$scene/$kind/" || echo "no pictures of $scene"
+        done
     done
     cp "$root/bench/gpu/run.sh" "$root/bench/gpu/peer.py" "$root/bench/gpu/sum_profile.py" "$root/tests/oracle/sam2_transformers.py" "$folder/"
     [ $# -eq 0 ] || cp "$@" "$folder/"

@@ -8,6 +8,8 @@
 #   peer       PyTorch with the same weights        stream     whole pipelines without an encoder
 #   sam2       SAM 2 and EdgeTAM through ONNX Runtime: reference data, networks, whole frames, attention kernels
 #   sam2peer   the same against the transformers library, 500 frames (both after libs with ort.tar.xz in LIBS)
+#   stereo     comparing and mending the eyes: every kernel against the C code, call by call
+#   stereosanitize  compute-sanitizer over that   stereobench  what a frame of it takes, against the C code
 #   detector   people on the card against the CPU, and what looking for them costs a pipeline and a job
 #   leaks      10,000 frames                        jobs       whole jobs, CPU against GPU, encoders
 #   adaptive   the grid follows the load, under direct and under turned views, and a resumed job knows its changes (needs
@@ -123,6 +125,14 @@ for what; do
         use_ort
         "$here/oracle_gpu_ops" time
         ;;
+    stereo) "$here/oracle_gpu_stereo" ;;
+    stereosanitize)
+        for tool in memcheck initcheck synccheck racecheck; do
+            echo "# compute-sanitizer --tool $tool $(date -u +%T)"
+            timeout 110 compute-sanitizer --tool $tool --error-exitcode 9 "$here/oracle_gpu_stereo" small 2>&1 | grep -v "^# [mp]" | tail -12
+        done
+        ;;
+    stereobench) "$here/bench_gpu_stereo" "$VSM_SHARED/data" ;;
     detector)
         cd "$work"
         "$here/oracle_gpu_detector" "$clip2k" "$clip8k"
