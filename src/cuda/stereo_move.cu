@@ -4,9 +4,48 @@
 #include "pixel/cell.h"
 #include "pixel/transfer.h"
 
+#include <limits.h>
+
 #define TILE_X 32
 #define TILE_Y 8
 #define CELLS  32 /* of a block that adds up cells, a thread each */
+
+#define LANDING_THREADS 256
+#define LANDINGS        4 /* cells of a warp */
+
+/* Cells of the taker by warps, which look for the giver's that land there. */
+static __global__ void __launch_bounds__(LANDING_THREADS)
+    landing_kernel(const struct vsm_disparity_map *map, int count, int columns, struct vsm_transfer_landing *landings)
+{
+    __shared__ short lefts[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS], tops[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+    const int lane = (int)threadIdx.x % 32, from = ((int)blockIdx.x * LANDING_THREADS + (int)threadIdx.x) / 32 * LANDINGS;
+
+    for (int i = (int)threadIdx.x; i < count; i += LANDING_THREADS) {
+        int left = SHRT_MIN, top = SHRT_MIN;
+
+        if (map->cells[i].known)
+            vsm_transfer_place(map, i, &left, &top);
+        lefts[i] = (short)left;
+        tops[i] = (short)top;
+    }
+    __syncthreads();
+    for (int to = from; to < from + LANDINGS && to < count; to++) {
+        struct vsm_transfer_landing landing = {{0.0f}, {0.0f}, 0};
+
+        for (int i = lane; i < count + lane; i += 32) {
+            const int right = i < count ? to % columns - lefts[i] : -1, down = i < count ? to / columns - tops[i] : -1;
+            unsigned lands = __ballot_sync(0xffffffff, right >= 0 && right < 3 && down >= 0 && down < 3);
+
+            for (; lands; lands &= lands - 1) {
+                const struct vsm_disparity_cell *cell = &map->cells[i - lane + __ffs((int)lands) - 1];
+
+                vsm_transfer_land(&landing, cell->du, cell->dv);
+            }
+        }
+        if (lane == 0)
+            landings[to] = landing;
+    }
+}
 
 static __global__ void __launch_bounds__(TILE_X *TILE_Y)
     move_kernel(const struct vsm_cuda_stereo_move move, const struct vsm_mend_grid grid)
@@ -45,7 +84,10 @@ int vsm_cuda_stereo_move_run(const struct vsm_cuda_stereo_move *move, const stru
 {
     const dim3 blocks(vsm_cuda_blocks(grid->width, TILE_X), vsm_cuda_blocks(grid->height, TILE_Y));
     const dim3 threads(TILE_X, TILE_Y);
+    const int cells = grid->columns * grid->rows;
 
+    landing_kernel<<<vsm_cuda_blocks(cells, LANDING_THREADS / 32 * LANDINGS), LANDING_THREADS, 0, vsm_cuda_raw(stream)>>>(
+        move->map, cells, grid->columns, move->landings);
     move_kernel<<<blocks, threads, 0, vsm_cuda_raw(stream)>>>(*move, *grid);
     settle_kernel<<<blocks, threads, 0, vsm_cuda_raw(stream)>>>(move->moved, move->there, grid->width, grid->height,
                                                                 move->settled);

@@ -20,9 +20,9 @@ struct vsm_transfer_landing;
 
 /* Planes of the grid's width * height. */
 struct vsm_cuda_stereo_move {
-    const struct vsm_disparity_map *map; /* measured from the giver */
-    const struct vsm_transfer_landing *landings;
-    const float *from, *there; /* alpha of the giver, and the taker's own */
+    const struct vsm_disparity_map *map;   /* measured from the giver */
+    struct vsm_transfer_landing *landings; /* as many as cells; overwritten */
+    const float *from, *there;             /* alpha of the giver, and the taker's own */
     float *moved, *settled;
 };
 

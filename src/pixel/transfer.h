@@ -5,6 +5,7 @@
 #include "pixel/disparity.h"
 
 #define VSM_TRANSFER_CANDIDATES 4     /* different shifts that may lead to one cell of the taker */
+#define VSM_TRANSFER_APART      0.75f /* grid pixels between shifts worth telling apart */
 #define VSM_TRANSFER_SOFT       0.02f /* alpha below is background */
 #define VSM_TRANSFER_HIDING     0.5f  /* the giver's alpha that hides what is behind it */
 
@@ -13,6 +14,31 @@ struct vsm_transfer_landing {
     float du[VSM_TRANSFER_CANDIDATES], dv[VSM_TRANSFER_CANDIDATES];
     int count;
 };
+
+/* The first of the 3 x 3 cells of the taker, which may lie outside, to which the shift of a known cell leads. */
+VSM_PIXEL void vsm_transfer_place(const struct vsm_disparity_map *map, int index, int *left, int *top)
+{
+    const struct vsm_disparity_cell *cell = &map->cells[index];
+    const float x = (float)(index % map->columns) + 0.5f + cell->du / (float)map->side;
+    const float y = (float)(index / map->columns) + 0.5f + cell->dv / (float)map->side;
+
+    *left = vsm_disparity_map_floor(x) - 1;
+    *top = vsm_disparity_map_floor(y) - 1;
+}
+
+/* Adds a shift, if it is none that is there already; in the order of the giver's cells. */
+VSM_PIXEL void vsm_transfer_land(struct vsm_transfer_landing *landing, float du, float dv)
+{
+    for (int i = 0; i < landing->count; i++) {
+        if (fabsf(landing->du[i] - du) < VSM_TRANSFER_APART &&
+            fabsf(landing->dv[i] - dv) < VSM_TRANSFER_APART)
+            return;
+    }
+    if (landing->count == VSM_TRANSFER_CANDIDATES)
+        return;
+    landing->du[landing->count] = du;
+    landing->dv[landing->count++] = dv;
+}
 
 /* The giver's alpha that lands on the taker's point (x, y) with about this shift; -1 if the picture ends
  * before. */

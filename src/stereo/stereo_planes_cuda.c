@@ -7,10 +7,10 @@
 #include "cuda/stereo_sums.h"
 #include "image/cuda_room.h"
 #include "pixel/eye_health.h"
+#include "pixel/transfer.h"
 #include "stereo/cell_match_cuda.h"
 #include "stereo/parallax.h"
 #include "stereo/stereo_planes.h"
-#include "stereo/transfer.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -24,12 +24,11 @@ enum plane { ALPHA, MOVED, SETTLED, TARGET, WEIGHT, PLANES };
 /* What goes up to the device, the same there and in page-locked memory. */
 struct cells {
     struct vsm_disparity_map maps[2]; /* measured from each eye */
-    struct vsm_transfer_landing landings[2][VSM_MEND_CELLS];
     float common[2][VSM_MEND_CELLS], taken[2][VSM_MEND_CELLS];
 };
 
 /* Copies of these that may still be under way. */
-enum sent { SENT_MAP = 1, SENT_LANDINGS = 4, SENT_SHARES = 16 };
+enum sent { SENT_MAP = 1, SENT_SHARES = 4 };
 
 struct cuda {
     struct vsm_stereo_planes_options options;
@@ -41,12 +40,12 @@ struct cuda {
     float *planes;
     struct cells *cells;
     void *results, *working;
+    struct vsm_transfer_landing *landings;
     uint8_t *need;
     /* Page-locked: */
     struct cells *up;
-    void *down;     /* of `results` */
-    unsigned sent;  /* since the stream was waited for; map and landings by eye */
-    bool landed[2]; /* the landings are those of the map */
+    void *down;    /* of `results` */
+    unsigned sent; /* since the stream was waited for; maps by eye */
     /* Of a frame: */
     const float *rgb[2];
     float *maps[2];
@@ -104,23 +103,7 @@ static int send_map(struct cuda *c, int eye, const struct vsm_disparity_map *map
     if (status != VSM_OK)
         return status;
     memcpy(&c->up->maps[eye], map, bytes);
-    c->landed[eye] = false;
     return send(c, &c->up->maps[eye], bytes, (unsigned)SENT_MAP << eye);
-}
-
-static int send_landings(struct cuda *c, int eye)
-{
-    const unsigned sent = (unsigned)SENT_LANDINGS << eye;
-    int status;
-
-    if (c->landed[eye])
-        return VSM_OK;
-    status = make_free(c, sent);
-    if (status != VSM_OK)
-        return status;
-    vsm_transfer_find_landings(&c->up->maps[eye], c->up->landings[eye]);
-    c->landed[eye] = true;
-    return send(c, c->up->landings[eye], c->count * sizeof(c->up->landings[eye][0]), sent);
 }
 
 /* As the host adds them: by rows of the small picture. */
@@ -224,15 +207,13 @@ static int move(void *self, int eye, const struct vsm_disparity_map *map)
 {
     struct cuda *c = self;
     const struct vsm_cuda_stereo_move job = {.map = &c->cells->maps[eye],
-                                             .landings = c->cells->landings[eye],
+                                             .landings = c->landings,
                                              .from = plane_of(c, ALPHA, eye),
                                              .there = plane_of(c, ALPHA, !eye),
                                              .moved = plane_of(c, MOVED, !eye),
                                              .settled = plane_of(c, SETTLED, !eye)};
     int status = send_map(c, eye, map);
 
-    if (status == VSM_OK)
-        status = send_landings(c, eye);
     return status == VSM_OK ? vsm_cuda_stereo_move_run(&job, &c->grid, c->options.stream) : status;
 }
 
@@ -337,7 +318,7 @@ static void end(void *self)
 static void destroy(void *self)
 {
     struct cuda *c = self;
-    void *const on_device[] = {c->planes, c->cells, c->results, c->working, c->need};
+    void *const on_device[] = {c->planes, c->cells, c->results, c->working, c->landings, c->need};
 
     vsm_cell_match_cuda_destroy(c->matcher);
     vsm_cuda_event_destroy(c->done);
@@ -371,6 +352,7 @@ static int make_room(struct cuda *c)
                   {sizeof(*c->cells), VSM_PLACE_CUDA, (void **)&c->cells},
                   {result_bytes(c), VSM_PLACE_CUDA, &c->results},
                   {vsm_cuda_stereo_mend_bytes(c->grid.width, c->grid.height), VSM_PLACE_CUDA, &c->working},
+                  {c->count * sizeof(*c->landings), VSM_PLACE_CUDA, (void **)&c->landings},
                   {c->count, VSM_PLACE_CUDA, (void **)&c->need},
                   {sizeof(*c->up), VSM_PLACE_HOST, (void **)&c->up},
                   {result_bytes(c), VSM_PLACE_HOST, &c->down}};

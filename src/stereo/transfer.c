@@ -1,39 +1,27 @@
 #include "stereo/transfer.h"
 
+#include "pixel/transfer.h"
+
 #include <math.h>
 #include <string.h>
 
-#define ROWS  4     /* for one call of a worker */
-#define APART 0.75f /* grid pixels between shifts worth telling apart */
+#define ROWS 4 /* for one call of a worker */
 
-static void add(struct vsm_transfer_landing *landing, float du, float dv)
-{
-    for (int i = 0; i < landing->count; i++) {
-        if (fabsf(landing->du[i] - du) < APART && fabsf(landing->dv[i] - dv) < APART)
-            return;
-    }
-    if (landing->count == VSM_TRANSFER_CANDIDATES)
-        return;
-    landing->du[landing->count] = du;
-    landing->dv[landing->count++] = dv;
-}
-
-void vsm_transfer_find_landings(const struct vsm_disparity_map *map, struct vsm_transfer_landing *landings)
+static void find_landings(const struct vsm_disparity_map *map, struct vsm_transfer_landing *landings)
 {
     memset(landings, 0, sizeof(*landings) * (size_t)(map->columns * map->rows));
     for (int i = 0; i < map->columns * map->rows; i++) {
         const struct vsm_disparity_cell *cell = &map->cells[i];
-        const float x = (float)(i % map->columns) + 0.5f + cell->du / (float)map->side;
-        const float y = (float)(i / map->columns) + 0.5f + cell->dv / (float)map->side;
-        const int left = vsm_disparity_map_floor(x) - 1, top = vsm_disparity_map_floor(y) - 1;
+        int left, top;
 
         if (!cell->known)
             continue;
+        vsm_transfer_place(map, i, &left, &top);
         for (int k = 0; k < 9; k++) {
-            const int to_x = left + k % 3, to_y = top + k / 3;
+            const int x = left + k % 3, y = top + k / 3;
 
-            if (to_x >= 0 && to_y >= 0 && to_x < map->columns && to_y < map->rows)
-                add(&landings[to_y * map->columns + to_x], cell->du, cell->dv);
+            if (x >= 0 && y >= 0 && x < map->columns && y < map->rows)
+                vsm_transfer_land(&landings[y * map->columns + x], cell->du, cell->dv);
         }
     }
 }
@@ -102,7 +90,7 @@ void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, 
 {
     struct job job = {.map = map, .from = from, .there = there, .to = to, .width = width, .height = height};
 
-    vsm_transfer_find_landings(map, job.landings);
+    find_landings(map, job.landings);
     vsm_parallel_for(pool, (height + ROWS - 1) / ROWS, move_rows, &job);
 }
 

@@ -6,7 +6,6 @@
 #define VSM_STEREO_TRANSFER_H
 
 #include "base/parallel.h"
-#include "pixel/transfer.h"
 #include "stereo/disparity.h"
 
 #include <stddef.h>
@@ -17,10 +16,6 @@
  * 0. The same result for any number of threads. Cost: 3 ms on a grid of 512 on one core. */
 void vsm_transfer_alpha(const struct vsm_disparity_map *map, const float *from, const float *there, int width,
                         int height, float *to, struct vsm_parallel *pool);
-
-/* For each cell of the taker the shifts that lead to it, the first few that differ; as many landings as the
- * map has cells. */
-void vsm_transfer_find_landings(const struct vsm_disparity_map *map, struct vsm_transfer_landing *landings);
 
 /* What of `moved` (vsm_transfer_alpha()) contradicts `own`, the alpha that is there: `settled` is own where
  * own lies between the least and the largest moved alpha within one pixel, else the nearer of the two;
