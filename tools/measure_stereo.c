@@ -6,9 +6,8 @@
  * Each scene is matted twice, with eyes left alone and with both mended. Printed for each: the eyes'
  * agreement (mean over frames with people) left alone, and before and after mending, as the mattes are given
  * out; SAD of both eyes against the truth, thousands of pixels a frame, left alone and mended. --warm-up
- * frames before the first are matted too, but not counted, as a job has been running. --repair-delay: states
- * are repaired that many frames after it was decided (a GPU job does it VSM_REPAIR_DELAY_FRAMES later); 0 =
- * never, 1 = at once, as on the CPU. With a fault: the same frame by frame.
+ * frames before the first are matted too, but not counted, as a job has been running. --no-repair:
+ * recurrent states are left alone. With a fault: the same frame by frame.
  */
 #include "base/mem.h"
 #include "build_config.h"
@@ -29,19 +28,18 @@
 /* SAD from which on a scene counts as worse, of that alone. */
 #define WORSE 1.0005
 
-#define MAX_DELAY 32 /* frames */
-
 enum poison { POISON_NONE, POISON_NAN, POISON_WRONG };
 
 struct options {
     const char *data, *models, *pictures;
-    int eye, frames, from, count, warm_up, repair_delay;
+    int eye, frames, from, count, warm_up;
     double threshold;
     struct vsm_eye_faults_fault fault;
     enum poison poison; /* of poisoned_eye's state before frame poisoned_frame */
     int poisoned_eye;
     int poisoned_frame;
-    bool each; /* print every frame */
+    bool each;      /* print every frame */
+    bool no_repair; /* leave recurrent states alone */
 };
 
 /* One way to matte the scene. */
@@ -51,7 +49,6 @@ struct way {
     struct vsm_stereo_manager *manager;
     struct vsm_matte_review review; /* the manager's; ours stands before it */
     const struct options *options;
-    struct vsm_state_repairs waiting[MAX_DELAY]; /* by frame, round and round */
     bool poisoned;
     const char *name; /* for pictures */
     double sad[2], last[2], before, after;
@@ -85,27 +82,10 @@ static void poison(const struct options *o, struct vsm_rvm_state *state)
     }
 }
 
-static void repair_later(struct way *way, int64_t index, struct vsm_rvm_state *states)
-{
-    const int delay = way->options->repair_delay;
-    struct vsm_state_repairs *repairs = vsm_stereo_manager_repairs(way->manager);
-    struct vsm_state_repairs *due = &way->waiting[(index + 1) % delay];
-
-    vsm_state_repairs_clear(&way->waiting[index % delay]);
-    way->waiting[index % delay] = *repairs;
-    *repairs = (struct vsm_state_repairs){0};
-    vsm_state_repairs_apply(due, states);
-}
-
 static int review(void *self, struct vsm_frame *frame, const float *const rgb[], struct vsm_rvm_state *states)
 {
     struct way *way = self;
-    const int delay = way->options->repair_delay;
-    struct vsm_rvm_state none[VSM_MAX_VIEWS] = {0};
-    int status = way->review.run(way->review.self, frame, rgb, delay == 1 ? states : none);
-
-    if (delay > 1)
-        repair_later(way, frame->index, states);
+    int status = way->review.run(way->review.self, frame, rgb, way->options->no_repair ? NULL : states);
 
     if (way->options->poison != POISON_NONE && !way->poisoned &&
         frame->index + 1 >= way->options->poisoned_frame) {
@@ -143,8 +123,6 @@ static int open_way(struct way *way, const struct options *o, struct vsm_rvm *rv
 
 static void close_way(struct way *way)
 {
-    for (int i = 0; i < MAX_DELAY; i++)
-        vsm_state_repairs_clear(&way->waiting[i]);
     vsm_matte_stage_destroy(way->matte);
     vsm_stereo_manager_destroy(way->manager);
 }
@@ -415,7 +393,7 @@ static int usage(void)
             "           [--from N] [--count N] [--warm-up N] [--threshold X] [--each] [--pictures PREFIX]\n"
             "           [--fault [left:]black|frozen|blurred|finger:FROM:COUNT] [--poison "
             "[left:]nan|wrong:FRAME] "
-            "[--repair-delay FRAMES] [SCENE ...]\n");
+            "[--no-repair] [SCENE ...]\n");
     return VSM_EXIT_USAGE;
 }
 
@@ -437,13 +415,13 @@ static bool parse_poison(const char *text, struct options *o)
 static bool parse(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        {"data", required_argument, NULL, 'd'},         {"model", required_argument, NULL, 'm'},
-        {"eye", required_argument, NULL, 'e'},          {"length", required_argument, NULL, 'l'},
-        {"from", required_argument, NULL, 'f'},         {"count", required_argument, NULL, 'c'},
-        {"threshold", required_argument, NULL, 't'},    {"each", no_argument, NULL, 'a'},
-        {"pictures", required_argument, NULL, 'p'},     {"fault", required_argument, NULL, 'x'},
-        {"poison", required_argument, NULL, 'q'},       {"warm-up", required_argument, NULL, 'w'},
-        {"repair-delay", required_argument, NULL, 'r'}, {0}};
+        {"data", required_argument, NULL, 'd'},      {"model", required_argument, NULL, 'm'},
+        {"eye", required_argument, NULL, 'e'},       {"length", required_argument, NULL, 'l'},
+        {"from", required_argument, NULL, 'f'},      {"count", required_argument, NULL, 'c'},
+        {"threshold", required_argument, NULL, 't'}, {"each", no_argument, NULL, 'a'},
+        {"pictures", required_argument, NULL, 'p'},  {"fault", required_argument, NULL, 'x'},
+        {"poison", required_argument, NULL, 'q'},    {"warm-up", required_argument, NULL, 'w'},
+        {"no-repair", no_argument, NULL, 'r'},       {0}};
     int letter;
 
     while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -462,7 +440,7 @@ static bool parse(int argc, char **argv, struct options *o)
         else if (letter == 'w')
             o->warm_up = atoi(optarg);
         else if (letter == 'r')
-            o->repair_delay = atoi(optarg);
+            o->no_repair = true;
         else if (letter == 't')
             o->threshold = atof(optarg);
         else if (letter == 'a')
@@ -474,8 +452,7 @@ static bool parse(int argc, char **argv, struct options *o)
             return false;
     }
     return o->eye >= 64 && o->eye <= 2048 && o->eye % 64 == 0 && o->frames > 0 && o->warm_up >= 0 &&
-           o->from >= o->warm_up && o->repair_delay >= 0 && o->repair_delay <= MAX_DELAY && o->count > 0 &&
-           o->from + o->count <= o->frames;
+           o->from >= o->warm_up && o->count > 0 && o->from + o->count <= o->frames;
 }
 
 int main(int argc, char **argv)
@@ -486,8 +463,7 @@ int main(int argc, char **argv)
                         .frames = 60,
                         .from = 20,
                         .count = 16,
-                        .threshold = 0.95,
-                        .repair_delay = 1};
+                        .threshold = 0.95};
     int status;
 
     if (!parse(argc, argv, &o))

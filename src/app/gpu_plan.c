@@ -10,6 +10,9 @@
 /* Measured: bench_gpu_frame prints the network's memory, which is proportional to the cells. */
 #define NETWORK_BYTES_PER_CELL 612
 
+/* For both eyes: stereo/stereo_planes_cuda.h. */
+#define STEREO_BYTES_PER_CELL 53
+
 /* The decoder on the device has a fixed set of pictures: media/device_decode.h. */
 #define DEVICE_BUFFER_FRAMES 1
 
@@ -96,7 +99,9 @@ int vsm_gpu_plan_choose(struct vsm_plan *plan)
 
 double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan)
 {
-    return NETWORK_BYTES_PER_CELL * plan->view_count * (plan->turned ? 2 : 1);
+    const int comparing = plan->config->stereo.disparity_correction ? STEREO_BYTES_PER_CELL : 0;
+
+    return NETWORK_BYTES_PER_CELL * plan->view_count * (plan->turned ? 2 : 1) + comparing;
 }
 
 struct vsm_parallel *vsm_gpu_plan_create_pool(int threads)

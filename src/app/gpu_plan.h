@@ -17,7 +17,8 @@ bool vsm_gpu_plan_possible(const struct vsm_config *config);
  * opened anew. VSM_E_DEVICE if cuda is demanded and cannot be had. */
 int vsm_gpu_plan_choose(struct vsm_plan *plan) VSM_NODISCARD;
 
-/* Device memory that the networks take, by cell of an eye's grid; of turned views, while others fade out. */
+/* Device memory that the networks and comparing the eyes take, by cell of an eye's grid; of turned views,
+ * while others fade out. */
 double vsm_gpu_plan_bytes_per_cell(const struct vsm_plan *plan);
 
 /* Most frames between reading and writing. Each that is on the device has its picture there, and behind the

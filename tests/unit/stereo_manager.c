@@ -13,6 +13,7 @@
 
 static float rgb[2][3 * PIXELS], alpha[2][PIXELS];
 static float given[2][PIXELS]; /* alpha of the mattes as they were given out last */
+static bool states_elsewhere;  /* the network has its states on a device */
 static char folder[] = "/tmp/vsm-stereo-XXXXXX";
 
 /* Irregular blocks of 3 x 3. */
@@ -90,7 +91,9 @@ static struct outcome review(struct vsm_stereo_manager *m, int64_t index, bool c
         frame->mattes[eye].coefficients = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, SIDE, SIDE});
         memcpy(vsm_tensor_f32(frame->mattes[eye].coefficients) + 7 * PIXELS, alpha[eye], sizeof(alpha[eye]));
     }
-    o.status = r.run(r.self, frame, (const float *const[]){rgb[0], rgb[1]}, states);
+    o.status = r.run(r.self, frame, (const float *const[]){rgb[0], rgb[1]}, states_elsewhere ? NULL : states);
+    if (states_elsewhere)
+        vsm_state_repairs_apply(vsm_stereo_manager_repairs(m), states);
     for (int eye = 0; eye < 2; eye++) {
         const float *maps = vsm_tensor_f32(frame->mattes[eye].coefficients);
 
@@ -151,6 +154,31 @@ static void test_lost_person_stays(void)
     CHECK(t->minimum < 0.1 && t->minimum_frame >= 104 && t->minimum_frame <= 109);
     CHECK(vsm_stereo_manager_mean(m) > 950000);
     vsm_stereo_manager_destroy(m);
+}
+
+/* Whoever has the states elsewhere is told of every repair once. */
+static void test_states_may_be_elsewhere(void)
+{
+    struct vsm_stereo_manager *m = open_manager(true, NULL), *other = open_manager(true, NULL);
+    int repaired = 0;
+
+    for (int n = 0; n < 12; n++) {
+        struct outcome here, there;
+
+        paint(n);
+        if (n >= 4 && n < 8)
+            lose(1);
+        here = review(m, n, n == 0);
+        states_elsewhere = true;
+        there = review(other, n, n == 0);
+        states_elsewhere = false;
+        CHECK(here.state == there.state && here.seen[1] == there.seen[1]);
+        CHECK(vsm_state_repairs_any(vsm_stereo_manager_repairs(other)) || here.state == 1.0f);
+        repaired += here.state != 1.0f;
+    }
+    CHECK(repaired > 0 && repaired < 3);
+    vsm_stereo_manager_destroy(m);
+    vsm_stereo_manager_destroy(other);
 }
 
 /* The middle of the person, 16 x 16, as doubtful as this. */
@@ -623,6 +651,7 @@ static void test_unlike_views_do_not_fit(void)
 int main(void)
 {
     RUN(test_lost_person_stays);
+    RUN(test_states_may_be_elsewhere);
     RUN(test_doubts_are_shared);
     RUN(test_what_is_measured_is_given_out);
     RUN(test_master_is_mended_as_well);
