@@ -9,7 +9,8 @@
 #define TILE_X  32
 #define TILE_Y  8
 #define THREADS (TILE_X * TILE_Y)
-#define ROWS    32 /* of a tile of steps, TILE_Y at a time */
+#define ROWS    32 /* of a tile of steps */
+#define BLOCKS  4  /* of steps, of a multiprocessor at once: most have little to do */
 
 /* What steps come to in either direction. */
 struct sums {
@@ -71,30 +72,50 @@ static __device__ struct sums add_up(struct sums own)
     return all[0];
 }
 
-/* Steps into the weights. */
-static __global__ void __launch_bounds__(THREADS)
-    step_kernel(const struct vsm_cuda_stereo_mend mend, const struct vsm_consensus_eyes eyes)
+/* Steps into the weights. Pixels that may take one are few and lie along borders: a block's threads share them. */
+static __global__ void __launch_bounds__(THREADS, BLOCKS)
+    step_kernel(const __grid_constant__ struct vsm_cuda_stereo_mend mend,
+                const __grid_constant__ struct vsm_consensus_eyes eyes)
 {
-    const float *const apart[2] = {mend.target[0], mend.target[1]};
-    const int x = (int)(blockIdx.x * TILE_X + threadIdx.x), eye = (int)blockIdx.z;
-    const int from = (int)(blockIdx.y * ROWS), end = from + ROWS < mend.height ? from + ROWS : mend.height;
+    __shared__ float steps[ROWS * TILE_X];
+    __shared__ unsigned short places[ROWS * TILE_X];
+    __shared__ int count;
+    const int me = (int)(threadIdx.y * TILE_X + threadIdx.x), eye = (int)blockIdx.z;
+    const int x0 = (int)(blockIdx.x * TILE_X), y0 = (int)(blockIdx.y * ROWS);
+    const float *const *apart = mend.target;
     struct balance *balance = (struct balance *)mend.working;
     struct sums sums = {0.0, 0.0};
 
-    for (int y = from + (int)threadIdx.y; y < end && x < mend.width; y += TILE_Y) {
-        const size_t at = (size_t)y * mend.width + x;
-        float step = 0.0f;
+    if (me == 0)
+        count = 0;
+    __syncthreads();
+    for (int i = me; i < ROWS * TILE_X; i += THREADS) {
+        const int x = x0 + i % TILE_X, y = y0 + i / TILE_X;
 
-        if (apart[eye][at] != 0.0f)
-            step = vsm_consensus_step(&eyes, apart, eye, (float)x + 0.5f, (float)y + 0.5f);
-        mend.weight[eye][at] = step;
-        if (step > 0.0f)
-            sums.gained += step;
-        else if (step < 0.0f)
-            sums.lost -= step;
+        steps[i] = 0.0f;
+        if (x < mend.width && y < mend.height && apart[eye][(size_t)y * mend.width + x] != 0.0f)
+            places[atomicAdd(&count, 1)] = (unsigned short)i;
+    }
+    __syncthreads();
+    for (int k = me; k < count; k += THREADS) {
+        const int i = places[k];
+
+        steps[i] = vsm_consensus_step(&eyes, apart, eye, (float)(x0 + i % TILE_X) + 0.5f,
+                                      (float)(y0 + i / TILE_X) + 0.5f);
+    }
+    __syncthreads();
+    for (int i = me; i < ROWS * TILE_X; i += THREADS) {
+        const int x = x0 + i % TILE_X, y = y0 + i / TILE_X;
+
+        if (x < mend.width && y < mend.height)
+            mend.weight[eye][(size_t)y * mend.width + x] = steps[i];
+        if (steps[i] > 0.0f)
+            sums.gained += steps[i];
+        else if (steps[i] < 0.0f)
+            sums.lost -= steps[i];
     }
     sums = add_up(sums);
-    if (threadIdx.x == 0 && threadIdx.y == 0)
+    if (me == 0)
         balance->tiles[((size_t)eye * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x] = sums;
 }
 
