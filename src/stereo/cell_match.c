@@ -123,9 +123,16 @@ static struct vsm_match_best search_around(const struct vsm_disparity_match_wind
     return best;
 }
 
-/* From the coarsest to the finest level. `windows`: the first is cut on the coarsest level, and on the finest
- * afterwards. false: no believable match. */
-static bool match_down(const struct matching *m, int index, struct vsm_disparity_match_window windows[2],
+/* A cell's windows. Cutting one costs as much as comparing it some fifteen times. */
+struct windows {
+    struct vsm_disparity_match_window large; /* of the level that is searched */
+    struct vsm_disparity_match_window small; /* of the finest level */
+    struct vsm_disparity_match_window back;  /* the slave's */
+};
+
+/* From the coarsest level, where the large window is cut already, to the finest. false: no believable
+ * match. */
+static bool match_down(const struct matching *m, int index, struct windows *windows,
                        struct vsm_match_best *best)
 {
     struct candidates list;
@@ -133,25 +140,25 @@ static bool match_down(const struct matching *m, int index, struct vsm_disparity
     struct vsm_match_place centre = centre_of(m, index, level);
 
     list_candidates(m, index, level, &list);
-    *best = search_all(&windows[0], &m->pyramid->planes[level][VSM_PYRAMID_SLAVE], centre, 1, &list);
+    *best = search_all(&windows->large, &m->pyramid->planes[level][VSM_PYRAMID_SLAVE], centre, 1, &list);
     if (best->score < VSM_MATCH_MIN_SCORE ||
-        !comes_back(m, level, m->reach[level], centre, best, &list, &windows[1]))
+        !comes_back(m, level, m->reach[level], centre, best, &list, &windows->back))
         return false;
     while (--level >= 0) {
         centre = centre_of(m, index, level);
-        if (!cut(m, level, m->reach[level], VSM_PYRAMID_MASTER, centre, centre, &windows[0]))
+        if (!cut(m, level, m->reach[level], VSM_PYRAMID_MASTER, centre, centre, &windows->large))
             return false;
         best->x *= 2;
         best->y *= 2;
-        *best = search_around(&windows[0], &m->pyramid->planes[level][VSM_PYRAMID_SLAVE], centre, *best);
+        *best = search_around(&windows->large, &m->pyramid->planes[level][VSM_PYRAMID_SLAVE], centre, *best);
     }
     return best->score >= VSM_MATCH_MIN_SCORE;
 }
 
 /* Whether the cell's own pixels belong elsewhere than the large window says, or to a place
  * where it found none. */
-static bool match_small(const struct matching *m, int index, struct vsm_disparity_match_window windows[2],
-                        bool found, struct vsm_match_best *best)
+static bool match_small(const struct matching *m, int index, struct windows *windows, bool found,
+                        struct vsm_match_best *best)
 {
     const struct vsm_match_place centre = centre_of(m, index, 0);
     const struct vsm_disparity_match_plane *slave = &m->pyramid->planes[0][VSM_PYRAMID_SLAVE];
@@ -159,17 +166,17 @@ static bool match_small(const struct matching *m, int index, struct vsm_disparit
     struct vsm_match_best other;
     float least = VSM_MATCH_SMALL_SCORE;
 
-    if (!cut(m, 0, m->small, VSM_PYRAMID_MASTER, centre, centre, &windows[0]))
+    if (!cut(m, 0, m->small, VSM_PYRAMID_MASTER, centre, centre, &windows->small))
         return false;
     if (found) {
-        least = vsm_disparity_match_score(&windows[0], slave, centre.x + best->x, centre.y + best->y);
+        least = vsm_disparity_match_score(&windows->small, slave, centre.x + best->x, centre.y + best->y);
         if (least >= VSM_MATCH_SMALL_SCORE)
             return false;
         least = fmaxf(least + VSM_MATCH_SMALL_GAIN, VSM_MATCH_SMALL_SCORE);
     }
     list_candidates(m, index, 0, &list);
-    other = search_all(&windows[0], slave, centre, 1, &list);
-    if (other.score < least || !comes_back(m, 0, m->small, centre, &other, &list, &windows[1]))
+    other = search_all(&windows->small, slave, centre, 1, &list);
+    if (other.score < least || !comes_back(m, 0, m->small, centre, &other, &list, &windows->back))
         return false;
     *best = other;
     return true;
@@ -200,22 +207,20 @@ static bool settle_match(const struct matching *m, int index, const struct vsm_d
 }
 
 /* false: no believable match. `windows` as for match_down(). */
-static bool match(const struct matching *m, int index, struct vsm_disparity_match_window windows[2],
+static bool match(const struct matching *m, int index, struct windows *windows,
                   struct vsm_disparity_cell *cell)
 {
-    const struct vsm_match_place centre = centre_of(m, index, 0);
     struct vsm_match_best best;
     const bool found = match_down(m, index, windows, &best);
 
     if (match_small(m, index, windows, found, &best)) {
-        if (!settle_match(m, index, &windows[0], best, cell) ||
+        if (!settle_match(m, index, &windows->small, best, cell) ||
             cell->confidence < VSM_MATCH_SMALL_LEAST_TRUST)
             return false;
         cell->confidence *= VSM_MATCH_SMALL_TRUST;
         return true;
     }
-    return found && cut(m, 0, m->reach[0], VSM_PYRAMID_MASTER, centre, centre, &windows[0]) &&
-           settle_match(m, index, &windows[0], best, cell);
+    return found && settle_match(m, index, &windows->large, best, cell);
 }
 
 static void match_cell(void *context, int index, int worker)
@@ -223,15 +228,15 @@ static void match_cell(void *context, int index, int worker)
     struct matching *m = context;
     const int coarse = m->pyramid->levels - 1;
     const struct vsm_match_place centre = centre_of(m, index, coarse);
-    struct vsm_disparity_match_window windows[2];
+    struct windows windows;
     struct vsm_disparity_cell *c = &m->map->cells[index];
 
     (void)worker;
     c->people = mean_alpha(m, index);
     m->tried[index] = c->people >= VSM_MATCH_MIN_PEOPLE && m->parallax->cells[index].usable &&
                       (!m->search->only || m->search->only[index]) &&
-                      cut(m, coarse, m->reach[coarse], VSM_PYRAMID_MASTER, centre, centre, &windows[0]);
-    if (m->tried[index] && !match(m, index, windows, c))
+                      cut(m, coarse, m->reach[coarse], VSM_PYRAMID_MASTER, centre, centre, &windows.large);
+    if (m->tried[index] && !match(m, index, &windows, c))
         c->confidence = 0.0f;
 }
 
