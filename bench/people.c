@@ -39,7 +39,8 @@ struct bench {
     struct vsm_view views[2];
     struct vsm_detector *detector;
     struct vsm_people_stage *people;
-    struct times looked, between; /* frames with a look, and those between them */
+    struct vsm_tensor *thumbnails; /* of one frame after the other, as out of a pool */
+    struct times looked, between;  /* frames with a look, and those between them */
     uint32_t crc;
 };
 
@@ -94,16 +95,12 @@ static void add_crc(struct bench *b, const struct vsm_person *persons, int count
 
 static int make_thumbnails(struct bench *b, struct vsm_frame *frame)
 {
-    const int64_t dims[] = {2, 3, b->views[0].height, b->views[0].width};
     const size_t eye = 3 * (size_t)b->views[0].height * (size_t)b->views[0].width;
     int status = VSM_OK;
 
-    frame->thumbnails = vsm_tensor_create(VSM_F32, 4, dims);
-    if (!frame->thumbnails)
-        return VSM_E_NOMEM;
     for (size_t i = 0; status == VSM_OK && i < 2; i++)
-        status =
-            vsm_preprocess(frame->source, &b->views[i], vsm_tensor_f32(frame->thumbnails) + i * eye, NULL);
+        status = vsm_preprocess(frame->source, &b->views[i], vsm_tensor_f32(b->thumbnails) + i * eye, NULL);
+    frame->thumbnails = vsm_tensor_ref(b->thumbnails);
     return status;
 }
 
@@ -166,6 +163,10 @@ static int set_up(struct bench *b, const char *clip)
     people.eyes[0] = (struct vsm_rect){0, 0, info->width / 2, info->height};
     people.eyes[1] = (struct vsm_rect){info->width / 2, 0, info->width / 2, info->height};
     vsm_people_stage_views(people.eyes, 2, b->views);
+    b->thumbnails =
+        vsm_tensor_create(VSM_F32, 4, (const int64_t[]){2, 3, b->views[0].height, b->views[0].width});
+    if (!b->thumbnails)
+        return VSM_E_NOMEM;
     status = vsm_detector_create(VSM_MODELS_DIR "/" VSM_DETECTOR_GRAPH, &session, &b->detector);
     people.detector = b->detector;
     return status == VSM_OK ? vsm_people_stage_create(&people, &b->people) : status;
@@ -196,6 +197,7 @@ int main(int argc, char **argv)
     } else {
         fprintf(stderr, "bench_people: %s\n", vsm_error_message());
     }
+    vsm_tensor_unref(&b.thumbnails);
     vsm_people_stage_destroy(b.people);
     vsm_detector_destroy(b.detector);
     vsm_video_reader_close(b.reader);

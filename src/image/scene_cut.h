@@ -38,7 +38,7 @@ struct vsm_scene_cut {
 
 /* Takes the next picture: `rgb[eye]` has three planes of width*height floats in 0..1
  * (image/preprocess.h); 1 or 2 eyes. True if it is the first of a new scene; false for the very first
- * picture. About 0.5 ms an eye. */
+ * picture. About 0.2 ms an eye. */
 bool vsm_scene_cut_next(struct vsm_scene_cut *state, const float *const rgb[], int eyes, int width,
                         int height);
 
