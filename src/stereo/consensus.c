@@ -26,9 +26,13 @@ static void find_certain(const struct vsm_disparity_map *map, struct certain *ce
 {
     struct vsm_cell_bits matched = {{0}}, solid = {{0}};
 
-    for (int i = 0; i < map->columns * map->rows; i++) {
-        vsm_cell_bits_put(&matched, i % map->columns, i / map->columns, map->cells[i].confidence >= MATCHED);
-        vsm_cell_bits_put(&solid, i % map->columns, i / map->columns, map->cells[i].people >= SOLID);
+    for (int y = 0; y < map->rows; y++) {
+        const struct vsm_disparity_cell *row = &map->cells[y * map->columns];
+
+        for (int x = 0; x < map->columns; x++) {
+            vsm_cell_bits_put(&matched, x, y, row[x].confidence >= MATCHED);
+            vsm_cell_bits_put(&solid, x, y, row[x].people >= SOLID);
+        }
     }
     for (int y = 0; y < map->rows; y++) {
         certain->matched[y] = vsm_cell_bits_near(&matched, map->columns, y);
@@ -52,6 +56,8 @@ static int same_cell(const struct vsm_disparity_map *map, int column, int row)
 /* Both eyes while shares are decided. */
 struct deciding {
     const struct vsm_disparity_map *const *maps;
+    const float *const *mended;
+    bool begins; /* a scene: shares need not move slowly */
     struct certain certain[2];
 };
 
@@ -74,25 +80,33 @@ static float larger(float a, float b)
     return a > b ? a : b;
 }
 
+/* A cell's share, which was `before`. */
+static float share_of(const struct deciding *d, int eye, int column, int row, float before)
+{
+    const int there = same_cell(d->maps[eye], column, row);
+    const float own = d->mended[eye][row * d->maps[eye]->columns + column];
+    const float most = 1.0f - larger(own, there < 0 ? 0.0f : d->mended[!eye][there]);
+    const float aim = there >= 0 && agrees(d, eye, column, row, there) ? most : 0.0f;
+    const float share = d->begins ? aim : vsm_pixel_between(aim, before - STEP, before + STEP);
+
+    return share < most ? share : most;
+}
+
 float vsm_consensus_judge(struct vsm_consensus *consensus, const struct vsm_disparity_map *const maps[2],
                           const float *const mended[2])
 {
-    struct deciding deciding = {.maps = maps};
+    struct deciding deciding = {.maps = maps, .mended = mended, .begins = consensus->frames == 0};
     float largest = 0.0f;
 
     for (int eye = 0; eye < 2; eye++)
         find_certain(maps[eye], &deciding.certain[eye]);
     for (int eye = 0; eye < 2; eye++) {
         for (int i = 0; i < maps[eye]->columns * maps[eye]->rows; i++) {
-            const int column = i % maps[eye]->columns, row = i / maps[eye]->columns;
-            const int there = same_cell(maps[eye], column, row);
-            const float most = 1.0f - larger(mended[eye][i], there < 0 ? 0.0f : mended[!eye][there]);
-            const float aim = there >= 0 && agrees(&deciding, eye, column, row, there) ? most : 0.0f;
             float *share = &consensus->share[eye][i];
-            const float moved =
-                consensus->frames == 0 ? aim : vsm_pixel_between(aim, *share - STEP, *share + STEP);
 
-            *share = moved < most ? moved : most;
+            if (!maps[eye]->cells[i].known && *share == 0.0f) /* most of an eye */
+                continue;
+            *share = share_of(&deciding, eye, i % maps[eye]->columns, i / maps[eye]->columns, *share);
             largest = larger(largest, *share);
         }
     }

@@ -202,8 +202,10 @@ void vsm_disparity_map_spread(struct vsm_disparity_map *map)
 {
     struct vsm_cell_bits known = {{0}};
 
-    for (int i = 0; i < map->columns * map->rows; i++)
-        vsm_cell_bits_put(&known, i % map->columns, i / map->columns, map->cells[i].known);
+    for (int y = 0; y < map->rows; y++) {
+        for (int x = 0; x < map->columns; x++)
+            vsm_cell_bits_put(&known, x, y, map->cells[y * map->columns + x].known);
+    }
     for (int i = 0; i < FILL_STEPS && spread(map, &known, SOMEBODY); i++)
         continue;
     for (int i = 0; i < RING_STEPS && spread(map, &known, 0.0f); i++)

@@ -68,24 +68,6 @@ static struct vsm_mend_sums around(const struct vsm_mend_grid *grid, const struc
     return sum;
 }
 
-/* Sums of cells and their neighbours; none where nobody is in all of them, which is most of an eye. */
-static void find_near(const struct vsm_mend_grid *grid, const struct vsm_mend_sums *cells,
-                      struct vsm_mend_sums *near)
-{
-    struct vsm_cell_bits people = {{0}};
-
-    for (int i = 0; i < grid->columns * grid->rows; i++)
-        vsm_cell_bits_put(&people, i % grid->columns, i / grid->columns, cells[i].either > 0.0f);
-    memset(near, 0, (size_t)(grid->columns * grid->rows) * sizeof(*near));
-    for (int y = 0; y < grid->rows; y++) {
-        for (uint64_t row = vsm_cell_bits_near(&people, grid->columns, y); row; row &= row - 1) {
-            const int x = vsm_cell_bits_first(row);
-
-            near[y * grid->columns + x] = around(grid, cells, x, y);
-        }
-    }
-}
-
 static float mean_before(const struct vsm_mend_grid *grid, const float *before, int index)
 {
     float sum = 0.0f;
@@ -130,43 +112,75 @@ static bool beside_drop(const struct vsm_mend_grid *grid, const bool *dropped, c
     return false;
 }
 
-static void forget_drops(float *target, bool *dropped, int count)
+/* While an eye is judged: cells of which or beside which somebody is; all that is 0 elsewhere. */
+struct judging {
+    uint64_t rows[VSM_DISPARITY_CELLS]; /* a bit a column */
+    struct vsm_mend_sums near[VSM_MEND_CELLS];
+    float target[VSM_MEND_CELLS];
+    bool dropped[VSM_MEND_CELLS];
+};
+
+static void find_people(const struct vsm_mend_grid *grid, const struct vsm_mend_sums *cells,
+                        struct judging *judging)
 {
-    for (int i = 0; i < count; i++) {
-        if (dropped[i])
-            target[i] = 0.0f;
-        dropped[i] = false;
+    struct vsm_cell_bits people = {{0}};
+
+    for (int y = 0; y < grid->rows; y++) {
+        for (int x = 0; x < grid->columns; x++)
+            vsm_cell_bits_put(&people, x, y, cells[y * grid->columns + x].either > 0.0f);
+    }
+    for (int y = 0; y < grid->rows; y++)
+        judging->rows[y] = vsm_cell_bits_near(&people, grid->columns, y);
+    memset(judging->target, 0, sizeof(judging->target));
+    memset(judging->dropped, 0, sizeof(judging->dropped));
+}
+
+/* What the cells should come to. */
+static void find_targets(const struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
+                         const struct vsm_mend_signs *signs, const struct vsm_mend_sums *cells,
+                         struct judging *judging)
+{
+    float lost = 0.0f, shown = 0.0f;
+
+    for (int y = 0; y < grid->rows; y++) {
+        for (uint64_t row = judging->rows[y]; row; row &= row - 1) {
+            const int x = vsm_cell_bits_first(row), i = y * grid->columns + x;
+            const struct vsm_mend_sums s = around(grid, cells, x, y);
+
+            judging->near[i] = s;
+            if (s.either > MIN_SOFT * s.known && s.both < signs->least * s.either)
+                judging->target[i] =
+                    aim(mend, &s, mean_before(grid, mend->before[eye], i), signs, &judging->dropped[i]);
+            lost += judging->dropped[i] ? fmaxf(cells[i].moved - cells[i].own, 0.0f) : 0.0f;
+            shown += cells[i].moved;
+        }
+    }
+    for (int i = 0; i < VSM_MEND_CELLS && signs->doubt == 0.0f && lost < DROP_PART * shown; i++) {
+        if (judging->dropped[i])
+            judging->target[i] = 0.0f;
+        judging->dropped[i] = false;
     }
 }
 
 float vsm_mend_judge(struct vsm_mend *mend, int eye, const struct vsm_mend_grid *grid,
                      const struct vsm_mend_signs *signs, const struct vsm_mend_sums cells[VSM_MEND_CELLS])
 {
-    struct vsm_mend_sums near[VSM_MEND_CELLS];
-    float target[VSM_MEND_CELLS], taken = 0.0f, people = 0.0f, lost = 0.0f, shown = 0.0f;
-    bool dropped[VSM_MEND_CELLS];
-    const int count = grid->columns * grid->rows;
+    struct judging judging;
+    float taken = 0.0f, people = 0.0f;
 
-    find_near(grid, cells, near);
-    for (int i = 0; i < count; i++) {
-        const struct vsm_mend_sums *s = &near[i];
-
-        target[i] = 0.0f;
-        dropped[i] = false;
-        if (s->either > MIN_SOFT * s->known && s->both < signs->least * s->either)
-            target[i] = aim(mend, s, mean_before(grid, mend->before[eye], i), signs, &dropped[i]);
-        lost += dropped[i] ? fmaxf(cells[i].moved - cells[i].own, 0.0f) : 0.0f;
-        shown += cells[i].moved;
-    }
-    if (signs->doubt == 0.0f && lost < DROP_PART * shown)
-        forget_drops(target, dropped, count);
-    for (int i = 0; i < count; i++) {
+    find_people(grid, cells, &judging);
+    find_targets(mend, eye, grid, signs, cells, &judging);
+    for (int i = 0; i < grid->columns * grid->rows; i++) {
+        const bool near = judging.rows[i / grid->columns] >> (i % grid->columns) & 1;
         float *share = &mend->share[eye][i];
 
-        if (signs->doubt >= 0.0f && beside_drop(grid, dropped, &near[i], i))
+        if (!near && *share == 0.0f) /* most of an eye */
+            continue;
+        if (near && signs->doubt >= 0.0f && beside_drop(grid, judging.dropped, &judging.near[i], i))
             *share = 1.0f;
         else
-            *share = dropped[i] ? target[i] : vsm_pixel_between(target[i], *share - STEP, *share + STEP);
+            *share = judging.dropped[i] ? judging.target[i]
+                                        : vsm_pixel_between(judging.target[i], *share - STEP, *share + STEP);
         taken += *share * cells[i].either;
         people += cells[i].either;
     }
