@@ -3,140 +3,219 @@
 #include "cuda/check.cuh"
 
 #define WARP    32
-#define THREADS 128
 #define LANES   VSM_MATCH_LANES
-#define TEAMS   (THREADS / LANES) /* each scores a shift */
-#define BLOCKS  10                /* of a multiprocessor at once */
+#define AROUND  9                      /* shifts that are tried round a guess */
+#define GUESSES (1 + VSM_MATCH_OTHERS) /* at once */
+#define NEAR    25                     /* cells two away at most */
 
-static_assert(9 <= TEAMS && VSM_MATCH_TURNS % 2 == 0,
-              "shifts are scored at once; the result is in the first cells");
+#define MATCH_THREADS   256
+#define MATCH_BLOCKS    4 /* of a multiprocessor at once */
+#define COMPARE_THREADS (WARP * ((AROUND * GUESSES * LANES + WARP - 1) / WARP))
+
+static_assert(VSM_MATCH_TURNS % 2 == 0, "the result is in the first cells");
+static_assert(AROUND * LANES <= MATCH_THREADS && VSM_MATCH_LEVELS + 1 <= MATCH_THREADS / WARP,
+              "shifts, and windows, are had all at once");
 
 struct level {
     const float *pixels;
     int width, height, margin;
 };
 
-static __device__ struct level level_of(const struct vsm_match_grid &grid,
-                                        const struct vsm_cuda_stereo_pyramid &p, int level)
-{
-    const int width = grid.width >> level;
-
-    return {p.level[level], width, grid.height >> level, vsm_pixel_match_margin(width)};
-}
-
 /* Weights and products as of stereo/disparity_match.h, in the block's memory from these places on. */
 struct window {
     int weight, product;
     int reach, step, rows, length;
-    float weight_sum, energy;
+    float weight_sum, energy, mean;
     bool usable;
+};
+
+/* The windows of a cell: of the second look, of each level, and for the way back. */
+enum { SMALL, LEVELS, BACK = LEVELS + VSM_MATCH_LEVELS, WINDOWS };
+
+/* Where they lie in the block's memory, floats; half of each is weights. */
+struct layout {
+    int at[WINDOWS + 1];
 };
 
 /* Memory of one block, which matches one cell. */
 struct block {
-    struct window fine;  /* of the finest level */
-    struct window small; /* of the second look */
-    struct window spare; /* of coarser levels, and of ways back */
+    struct window windows[WINDOWS];
     struct vsm_match_place places[VSM_MATCH_MAX_CANDIDATES];
     int place_count;
-    float scores[TEAMS];
-    struct vsm_match_best best[TEAMS];
-    int order[TEAMS];
+    float scores[COMPARE_THREADS / LANES];
+    struct vsm_match_best guesses[GUESSES];
+    struct vsm_match_best best[MATCH_THREADS / WARP];
+    int order[MATCH_THREADS / WARP];
     float people;
-    float others[VSM_MATCH_OTHERS];
-    int other_count;
+    float near_parallax[NEAR], near_confidence[NEAR];
+    int guess_count;
 };
 
-/* Sizes of a block's windows, floats. */
-struct room {
-    int fine, small, spare;
+/* One cell of a search, and what the block that matches it has at hand. */
+struct task {
+    const struct vsm_cuda_stereo_match &match;
+    const struct layout &layout;
+    struct block *block;
+    int index;
 };
 
-/* One after the other, as the reference does: other orders give other bits. Zeros between do not matter. */
-static __device__ float add_up(const float *values, int count)
+static __device__ struct level level_of(const struct task &t, const struct vsm_cuda_stereo_pyramid &p,
+                                        int level)
 {
-    const float4 *from = (const float4 *)values;
-    float sum = 0.0f;
+    const int width = t.match.grid.width >> level;
+
+    return {p.level[level], width, t.match.grid.height >> level, vsm_pixel_match_margin(width)};
+}
+
+static __device__ struct level master_of(const struct task &t, int level)
+{
+    return level_of(t, t.match.grey[0], level);
+}
+
+static __device__ struct level slave_of(const struct task &t, int level)
+{
+    return level_of(t, t.match.grey[1], level);
+}
+
+static __device__ int reach_of(const struct task &t, int level)
+{
+    return vsm_pixel_match_reach(t.match.grid.width >> level);
+}
+
+static __device__ struct vsm_match_place centre_of(const struct task &t, int level)
+{
+    return vsm_pixel_match_middle(&t.match.grid, t.index, level);
+}
+
+/* What a window is cut from: a picture round a place, with the weights that lie round one of alpha. */
+struct sight {
+    struct level picture, alpha;
+    struct vsm_match_place at, alpha_at;
+    int reach;
+};
+
+static __device__ struct sight sight_of(const struct task &t, int window)
+{
+    const int level = window == SMALL ? 0 : window - LEVELS;
+    const struct vsm_match_place at = centre_of(t, level);
+
+    return {master_of(t, level), level_of(t, t.match.alpha, level), at, at,
+            window == SMALL ? vsm_pixel_match_small(t.match.grid.side) : reach_of(t, level)};
+}
+
+/* Weights, and pixels in the products' place. By all threads. */
+static __device__ __noinline__ void fill(const struct task &t, int index, const struct sight &s)
+{
+    extern __shared__ float4 memory[];
+    struct window *w = &t.block->windows[index];
+    const int across = 2 * s.reach + 1, step = vsm_pixel_match_step(s.reach);
+    const int rows = (across + step - 1) / step, length = (across + LANES - 1) / LANES * LANES;
+    const int half = (t.layout.at[index + 1] - t.layout.at[index]) / 2;
+    float *weight = (float *)memory + t.layout.at[index], *product = weight + half;
 
 #pragma unroll 4
-    for (int i = 0; i < count / 4; i++) {
-        const float4 four = from[i];
+    for (int i = threadIdx.x; i < rows * length; i += blockDim.x) {
+        const int column = i % length, down = i / length * step - s.reach, right = column - s.reach;
+        const int x = s.alpha_at.x + right, y = s.alpha_at.y + down;
+        const bool within = column < across && x >= 0 && y >= 0 && x < s.alpha.width && y < s.alpha.height;
+        const int u = vsm_pixel_match_limit(s.at.x + right, 0, s.picture.width - 1);
+        const int v = vsm_pixel_match_limit(s.at.y + down, 0, s.picture.height - 1);
 
-        sum += four.x;
-        sum += four.y;
-        sum += four.z;
-        sum += four.w;
+        weight[i] = within ? __ldg(&s.alpha.pixels[y * s.alpha.width + x]) : 0.0f;
+        product[i] = __ldg(&s.picture.pixels[v * s.picture.width + u]);
     }
-    return sum;
+    if (threadIdx.x == 0) {
+        w->weight = t.layout.at[index];
+        w->product = t.layout.at[index] + half;
+        w->reach = s.reach;
+        w->step = step;
+        w->rows = rows;
+        w->length = length;
+        w->usable = vsm_pixel_match_lies_within(s.picture.width, s.picture.height, s.picture.margin, s.at,
+                                                s.reach, across) &&
+                    vsm_pixel_match_lies_within(s.alpha.width, s.alpha.height, s.alpha.margin, s.alpha_at,
+                                                s.reach, across);
+    }
 }
 
-static __device__ float grey_at(const struct level &p, int x, int y)
+/* Sums of a filled window one after the other, as the reference adds them: other orders give other bits, but
+ * zeros between do not matter. By one warp, of which two lanes add. */
+static __device__ __noinline__ void weigh(struct window *w)
 {
-    return p.pixels[vsm_pixel_match_limit(y, 0, p.height - 1) * p.width +
-                    vsm_pixel_match_limit(x, 0, p.width - 1)];
-}
+    extern __shared__ float4 memory[];
+    const int lane = threadIdx.x % WARP, across = 2 * w->reach + 1, count = w->rows * w->length / 4;
+    const float4 *weight = (const float4 *)((const float *)memory + w->weight);
+    const float4 *pixel = (const float4 *)((const float *)memory + w->product);
+    float sum = 0.0f, mean = 0.0f, energy = 0.0f;
 
-static __device__ float alpha_at(const struct level &p, int x, int y)
-{
-    return x < 0 || y < 0 || x >= p.width || y >= p.height ? 0.0f : p.pixels[y * p.width + x];
-}
+    if (lane < 2) {
+#pragma unroll 4
+        for (int i = 0; i < count; i++) {
+            const float4 a = weight[i], b = pixel[i];
 
-/* vsm_disparity_match_cut(), by one warp. Only weight and product of the window are set before. */
-static __device__ __noinline__ void cut(const struct level &picture, struct vsm_match_place at,
-                                        const struct level &alpha, struct vsm_match_place alpha_place,
-                                        int reach, struct window *window)
-{
-    extern __shared__ float4 windows[];
-    const int lane = threadIdx.x % WARP, across = 2 * reach + 1, step = vsm_pixel_match_step(reach);
-    const int rows = (across + step - 1) / step, length = (across + LANES - 1) / LANES * LANES;
-    const int x0 = at.x - reach, y0 = at.y - reach;
-    float *weight = (float *)windows + window->weight, *product = (float *)windows + window->product;
-    bool usable =
-        vsm_pixel_match_lies_within(picture.width, picture.height, picture.margin, at, reach, across) &&
-        vsm_pixel_match_lies_within(alpha.width, alpha.height, alpha.margin, alpha_place, reach, across);
-    float total, sum = 0.0f, mean, energy = 0.0f;
-
-    for (int r = 0; usable && r < rows; r++) {
-        for (int i = lane; i < length; i += WARP) {
-            const float w = i < across
-                                ? alpha_at(alpha, alpha_place.x - reach + i, alpha_place.y - reach + r * step)
-                                : 0.0f;
-
-            weight[r * length + i] = w;
-            product[r * length + i] = i < across ? w * grey_at(picture, x0 + i, y0 + r * step) : 0.0f;
+            sum += lane ? a.x * b.x : a.x;
+            sum += lane ? a.y * b.y : a.y;
+            sum += lane ? a.z * b.z : a.z;
+            sum += lane ? a.w * b.w : a.w;
         }
     }
-    __syncwarp();
-    total = usable && lane < 2 ? add_up(lane ? product : weight, rows * length) : 0.0f;
-    sum = __shfl_sync(0xffffffff, total, 0);
-    mean = __shfl_sync(0xffffffff, total, 1);
-    usable = usable && !(sum < VSM_MATCH_WEIGHT * (float)(across * rows));
-    mean /= sum;
-    for (int r = 0; usable && r < rows; r++) {
-        for (int i = lane; i < across; i += WARP) {
-            const float d = grey_at(picture, x0 + i, y0 + r * step) - mean;
-
-            product[r * length + i] = weight[r * length + i] * d * d;
-        }
-    }
-    __syncwarp();
-    if (usable && lane == 0)
-        energy = add_up(product, rows * length);
-    energy = __shfl_sync(0xffffffff, energy, 0);
-    for (int r = 0; usable && r < rows; r++) {
-        for (int i = lane; i < across; i += WARP)
-            product[r * length + i] =
-                weight[r * length + i] * (grey_at(picture, x0 + i, y0 + r * step) - mean);
-    }
+    mean = __shfl_sync(0xffffffff, sum, 1) / __shfl_sync(0xffffffff, sum, 0);
     if (lane == 0) {
-        window->reach = reach;
-        window->step = step;
-        window->rows = rows;
-        window->length = length;
-        window->weight_sum = sum;
-        window->energy = energy;
-        window->usable = usable && energy > VSM_MATCH_MIN_VARIANCE * sum;
+#pragma unroll 4
+        for (int i = 0; i < count; i++) {
+            const float4 a = weight[i], b = pixel[i];
+            const float dx = b.x - mean, dy = b.y - mean, dz = b.z - mean, dw = b.w - mean;
+
+            energy += a.x * dx * dx;
+            energy += a.y * dy * dy;
+            energy += a.z * dz * dz;
+            energy += a.w * dw * dw;
+        }
+        w->weight_sum = sum;
+        w->mean = mean;
+        w->energy = energy;
+        w->usable = w->usable && !(sum < VSM_MATCH_WEIGHT * (float)(across * w->rows)) &&
+                    energy > VSM_MATCH_MIN_VARIANCE * sum;
     }
+}
+
+/* Products in the pixels' place. By all threads. */
+static __device__ void centre(const struct window &w)
+{
+    extern __shared__ float4 memory[];
+    const float *weight = (const float *)memory + w.weight;
+    float *product = (float *)memory + w.product;
+
+    for (int i = threadIdx.x; i < w.rows * w.length; i += blockDim.x)
+        product[i] = weight[i] * (product[i] - w.mean);
+}
+
+/* vsm_disparity_match_cut() of the master's first `count` windows. */
+static __device__ void cut_master(const struct task &t, int count)
+{
+    const int warp = threadIdx.x / WARP;
+
+    for (int i = 0; i < count; i++)
+        fill(t, i, sight_of(t, i));
+    __syncthreads();
+    if (warp < count)
+        weigh(&t.block->windows[warp]);
+    __syncthreads();
+    for (int i = 0; i < count; i++)
+        centre(t.block->windows[i]);
+    __syncthreads();
+}
+
+/* Of the slave's window. */
+static __device__ void cut_back(const struct task &t, const struct sight &sight)
+{
+    fill(t, BACK, sight);
+    __syncthreads();
+    if (threadIdx.x < WARP)
+        weigh(&t.block->windows[BACK]);
+    __syncthreads();
+    centre(t.block->windows[BACK]);
+    __syncthreads();
 }
 
 /* A lane's sums over a window of so many columns of lanes, as vsm_disparity_match_sum_plain() adds them. */
@@ -144,30 +223,28 @@ template <int COLUMNS>
 static __device__ void add_rows(const struct window &window, const struct level &picture, int x, int y,
                                 float sums[3])
 {
-    extern __shared__ float4 windows[];
-    const int lane = threadIdx.x % LANES;
-    const float *weight = (const float *)windows + window.weight + lane;
-    const float *product = (const float *)windows + window.product + lane;
+    extern __shared__ float4 memory[];
+    const int lane = threadIdx.x % LANES, rows = window.rows, step = window.step, top = y - window.reach;
+    const float *weight = (const float *)memory + window.weight + lane;
+    const float *product = (const float *)memory + window.product + lane;
     int column[COLUMNS];
 
 #pragma unroll
     for (int c = 0; c < COLUMNS; c++)
         column[c] = vsm_pixel_match_limit(x - window.reach + lane + c * LANES, 0, picture.width - 1);
-    for (int r = 0; r < window.rows; r++) {
+#pragma unroll(COLUMNS > 3 ? 2 : 4)
+    for (int r = 0; r < rows; r++) {
         const float *row =
-            picture.pixels +
-            vsm_pixel_match_limit(y - window.reach + r * window.step, 0, picture.height - 1) * picture.width;
+            picture.pixels + vsm_pixel_match_limit(top + r * step, 0, picture.height - 1) * picture.width;
 
 #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
-            const float b = row[column[c]], wb = weight[c * LANES] * b;
+            const float b = row[column[c]], wb = weight[(r * COLUMNS + c) * LANES] * b;
 
             sums[0] += wb;
             sums[1] += wb * b;
-            sums[2] += product[c * LANES] * b;
+            sums[2] += product[(r * COLUMNS + c) * LANES] * b;
         }
-        weight += COLUMNS * LANES;
-        product += COLUMNS * LANES;
     }
 }
 
@@ -215,7 +292,7 @@ static __device__ void score_each(struct block *b, const struct window &window, 
 
     __syncthreads();
     if ((int)threadIdx.x / WARP * (WARP / LANES) < count) {
-        const struct vsm_match_place s = shift(team);
+        const struct vsm_match_place s = shift(team < count ? team : 0);
         const float found = score(window, picture, centre.x + s.x, centre.y + s.y, team < count);
 
         if (threadIdx.x % LANES == 0)
@@ -225,23 +302,24 @@ static __device__ void score_each(struct block *b, const struct window &window, 
 }
 
 /* The integer shifts that a search tries on a level, without the vertical range. */
-static __device__ __noinline__ void list_places(struct block *b, const struct vsm_cuda_stereo_match &m,
-                                                int index, int level)
+static __device__ __noinline__ void list_places(const struct task &t, int level)
 {
-    const struct vsm_match_line line =
-        vsm_pixel_match_line(&m.table[index], m.largest, m.pitch, m.both_ways != 0, level);
+    const struct vsm_match_line line = vsm_pixel_match_line(&t.match.table[t.index], t.match.largest,
+                                                            t.match.pitch, t.match.both_ways != 0, level);
+    struct block *b = t.block;
 
-    for (int i = threadIdx.x; i <= line.steps; i += THREADS)
+    for (int i = threadIdx.x; i <= line.steps; i += blockDim.x)
         b->places[i] = vsm_pixel_match_along(&line, i);
     __syncthreads();
     if (threadIdx.x == 0) {
-        int count = 1;
+        int count = 1, last = b->places[0].x;
 
         for (int i = 1; i <= line.steps; i++) {
             const struct vsm_match_place place = b->places[i];
 
-            if (b->places[count - 1].x != place.x)
+            if (place.x != last)
                 b->places[count++] = place;
+            last = place.x;
         }
         b->place_count = count;
     }
@@ -254,11 +332,11 @@ static __device__ __noinline__ struct vsm_match_best search_all(struct block *b,
                                                                 const struct level &picture,
                                                                 struct vsm_match_place centre, int sign)
 {
-    const int team = threadIdx.x / LANES, count = b->place_count;
+    const int warp = threadIdx.x / WARP, team = threadIdx.x / LANES, count = b->place_count;
     struct vsm_match_best best = {0, 0, -2.0f};
     int order = 0;
 
-    for (int first = threadIdx.x / WARP * (WARP / LANES); first < 3 * count; first += TEAMS) {
+    for (int first = warp * (WARP / LANES); first < 3 * count; first += (int)blockDim.x / LANES) {
         const int i = first + team % (WARP / LANES), row = i / count, place = i % count;
         const int dx = sign * b->places[place].x, dy = sign * b->places[place].y + row - 1;
         const float found = score(window, picture, centre.x + dx, centre.y + dy, i < 3 * count);
@@ -268,12 +346,23 @@ static __device__ __noinline__ struct vsm_match_best search_all(struct block *b,
             order = 3 * place + row;
         }
     }
-    if (threadIdx.x % LANES == 0) {
-        b->best[team] = best;
-        b->order[team] = order;
+    for (int away = LANES; away < WARP; away *= 2) {
+        const struct vsm_match_best other = {__shfl_xor_sync(0xffffffff, best.x, away),
+                                             __shfl_xor_sync(0xffffffff, best.y, away),
+                                             __shfl_xor_sync(0xffffffff, best.score, away)};
+        const int its = __shfl_xor_sync(0xffffffff, order, away);
+
+        if (other.score > best.score || (other.score == best.score && its < order)) {
+            best = other;
+            order = its;
+        }
+    }
+    if (threadIdx.x % WARP == 0) {
+        b->best[warp] = best;
+        b->order[warp] = order;
     }
     __syncthreads();
-    for (int i = 0; i < TEAMS; i++) {
+    for (int i = 0; i < (int)blockDim.x / WARP; i++) {
         if (b->best[i].score > best.score || (b->best[i].score == best.score && b->order[i] < order)) {
             best = b->best[i];
             order = b->order[i];
@@ -282,95 +371,72 @@ static __device__ __noinline__ struct vsm_match_best search_all(struct block *b,
     return best;
 }
 
-/* The best integer shift around a guess, as the reference's function of this name. */
-static __device__ __noinline__ struct vsm_match_best
-search_around(struct block *b, const struct window &window, const struct level &picture,
-              struct vsm_match_place centre, struct vsm_match_best guess)
+/* The best integer shifts around the block's guesses, in their place, as the reference's function of this name
+ * finds each. A guess that stays where it is does so again. */
+static __device__ __noinline__ void search_around(struct block *b, const struct window &window,
+                                                  const struct level &picture, struct vsm_match_place centre,
+                                                  int count)
 {
-    struct vsm_match_best best = {0, 0, -2.0f};
+    bool moved = true;
 
-    for (int turn = 0; turn < 3; turn++) {
-        best.score = -2.0f;
+    for (int turn = 0; turn < 3 && moved; turn++) {
         score_each(
-            b, window, picture, centre, 9, [=](int i) -> struct vsm_match_place {
-                return {guess.x + i % 3 - 1, guess.y + i / 3 - 1};
+            b, window, picture, centre, AROUND * count, [=](int i) -> struct vsm_match_place {
+                const struct vsm_match_best guess = b->guesses[i / AROUND];
+
+                return {guess.x + i % 3 - 1, guess.y + i % AROUND / 3 - 1};
             });
-        for (int i = 0; i < 9; i++) {
-            if (b->scores[i] > best.score)
-                best = {guess.x + i % 3 - 1, guess.y + i / 3 - 1, b->scores[i]};
+        moved = false;
+        if ((int)threadIdx.x < count) {
+            const struct vsm_match_best guess = b->guesses[threadIdx.x];
+            struct vsm_match_best best = {0, 0, -2.0f};
+
+            for (int i = 0; i < AROUND; i++) {
+                const float found = b->scores[AROUND * threadIdx.x + i];
+
+                if (found > best.score)
+                    best = {guess.x + i % 3 - 1, guess.y + i / 3 - 1, found};
+            }
+            b->guesses[threadIdx.x] = best;
+            moved = best.x != guess.x || best.y != guess.y;
         }
-        if (best.x == guess.x && best.y == guess.y)
-            break;
-        guess = best;
+        moved = __syncthreads_or(moved) != 0;
     }
-    return best;
-}
-
-/* One cell of a search, and what the block that matches it has at hand. */
-struct task {
-    const struct vsm_cuda_stereo_match &match;
-    struct block *block;
-    int index;
-};
-
-static __device__ struct vsm_match_place centre_of(const struct task &t, int level)
-{
-    return vsm_pixel_match_middle(&t.match.grid, t.index, level);
-}
-
-static __device__ struct level slave_of(const struct task &t, int level)
-{
-    return level_of(t.match.grid, t.match.grey[1], level);
-}
-
-/* By the warp of that number; the others go on. */
-static __device__ void cut_master(const struct task &t, int warp, int level, int reach, struct window *window)
-{
-    const struct vsm_match_place centre = centre_of(t, level);
-
-    if ((int)threadIdx.x / WARP == warp)
-        cut(level_of(t.match.grid, t.match.grey[0], level), centre,
-            level_of(t.match.grid, t.match.alpha, level), centre, reach, window);
 }
 
 /* Left-right check: the slave's window there finds its way back. */
 static __device__ bool comes_back(const struct task &t, int level, int reach, struct vsm_match_best there)
 {
     const struct vsm_match_place from = centre_of(t, level), to = {from.x + there.x, from.y + there.y};
+    const struct window &window = t.block->windows[BACK];
     struct vsm_match_best back;
 
-    if (threadIdx.x < WARP)
-        cut(slave_of(t, level), to, level_of(t.match.grid, t.match.alpha, level), from, reach,
-            &t.block->spare);
-    __syncthreads();
-    if (!t.block->spare.usable)
+    cut_back(t, {slave_of(t, level), level_of(t, t.match.alpha, level), to, from, reach});
+    if (!window.usable)
         return false;
-    back = search_all(t.block, t.block->spare, level_of(t.match.grid, t.match.grey[0], level), to, -1);
+    back = search_all(t.block, window, master_of(t, level), to, -1);
     return back.x + there.x >= -1 && back.x + there.x <= 1;
 }
 
-static __device__ bool match_down(const struct task &t, const struct window *coarse,
-                                  struct vsm_match_best *best)
+static __device__ bool match_down(const struct task &t, struct vsm_match_best *best)
 {
+    struct block *b = t.block;
     int level = t.match.grid.levels - 1;
 
-    list_places(t.block, t.match, t.index, level);
-    *best = search_all(t.block, *coarse, slave_of(t, level), centre_of(t, level), 1);
-    if (best->score < VSM_MATCH_MIN_SCORE ||
-        !comes_back(t, level, vsm_pixel_match_reach(t.match.grid.width >> level), *best))
+    list_places(t, level);
+    *best = search_all(b, b->windows[LEVELS + level], slave_of(t, level), centre_of(t, level), 1);
+    if (best->score < VSM_MATCH_MIN_SCORE || !comes_back(t, level, reach_of(t, level), *best))
         return false;
     while (--level >= 0) {
-        struct window *window = level ? &t.block->spare : &t.block->fine;
+        const struct window &window = b->windows[LEVELS + level];
 
-        if (level) {
-            cut_master(t, 0, level, vsm_pixel_match_reach(t.match.grid.width >> level), window);
-            __syncthreads();
-        }
-        if (!window->usable)
+        if (!window.usable)
             return false;
-        best->x *= 2;
-        best->y *= 2;
-        *best = search_around(t.block, *window, slave_of(t, level), centre_of(t, level), *best);
+        if (threadIdx.x == 0)
+            b->guesses[0] = {2 * best->x, 2 * best->y, 0.0f};
+        search_around(b, window, slave_of(t, level), centre_of(t, level), 1);
+        *best = b->guesses[0];
+        __syncthreads();
     }
     return best->score >= VSM_MATCH_MIN_SCORE;
 }
@@ -378,109 +444,99 @@ static __device__ bool match_down(const struct task &t, const struct window *coa
 static __device__ bool match_small(const struct task &t, bool found, struct vsm_match_best *best)
 {
     struct block *b = t.block;
+    const struct window &window = b->windows[SMALL];
     float least = VSM_MATCH_SMALL_SCORE;
     struct vsm_match_best other;
 
-    if (!b->small.usable)
+    if (!window.usable)
         return false;
     if (found) {
         const struct vsm_match_place at = {best->x, best->y};
 
-        score_each(b, b->small, slave_of(t, 0), centre_of(t, 0), 1, [=](int) { return at; });
+        score_each(b, window, slave_of(t, 0), centre_of(t, 0), 1, [=](int) { return at; });
         least = b->scores[0];
         if (least >= VSM_MATCH_SMALL_SCORE)
             return false;
         least = fmaxf(least + VSM_MATCH_SMALL_GAIN, VSM_MATCH_SMALL_SCORE);
     }
-    list_places(b, t.match, t.index, 0);
-    other = search_all(b, b->small, slave_of(t, 0), centre_of(t, 0), 1);
-    if (other.score < least || !comes_back(t, 0, b->small.reach, other))
+    list_places(t, 0);
+    other = search_all(b, window, slave_of(t, 0), centre_of(t, 0), 1);
+    if (other.score < least || !comes_back(t, 0, window.reach, other))
         return false;
     *best = other;
     return true;
 }
 
-/* The cell's numbers by its best integer shift on the finest level: for the first thread, since devices have few
- * units for double. */
+/* The cell's numbers by its best integer shift on the finest level: for the first thread, since devices have
+ * few units for double. */
 static __device__ __noinline__ struct vsm_match_found
 settle(const struct task &t, const struct window &window, struct vsm_match_best best)
 {
+    struct vsm_match_found found = {0.0f, 0.0f, 0.0f};
+
     score_each(
         t.block, window, slave_of(t, 0), centre_of(t, 0), 4, [=](int i) -> struct vsm_match_place {
             const struct vsm_match_place at = vsm_pixel_match_beside(i);
 
             return {best.x + at.x, best.y + at.y};
         });
-    struct vsm_match_found found = {0.0f, 0.0f, 0.0f};
-
     if (threadIdx.x == 0)
         found = vsm_pixel_match_settle(&t.match.table[t.index], t.match.largest, t.match.pitch, best,
                                        t.block->scores);
     return found;
 }
 
-static __device__ void place_windows(struct block *b, struct room room)
-{
-    if (threadIdx.x == 0) {
-        b->fine.weight = 0;
-        b->fine.product = room.fine;
-        b->small.weight = 2 * room.fine;
-        b->small.product = b->small.weight + room.small;
-        b->spare.weight = b->small.product + room.small;
-        b->spare.product = b->spare.weight + room.spare;
-    }
-    __syncthreads();
-}
-
 /* Mean alpha of the cell, for all threads. In the windows' memory, before there are any. */
 static __device__ float mean_alpha(const struct task &t)
 {
-    extern __shared__ float4 windows[];
+    extern __shared__ float4 memory[];
     const struct vsm_match_grid &g = t.match.grid;
-    const struct level alpha = level_of(g, t.match.alpha, 0);
-    float *pixels = (float *)windows;
+    const float *alpha = t.match.alpha.level[0];
+    float *pixels = (float *)memory;
     const int x0 = t.index % g.columns * g.side, y0 = t.index / g.columns * g.side;
     const int width = min(g.side, g.width - x0), count = width * min(g.side, g.height - y0);
 
-    for (int i = threadIdx.x; i < (count + 3) / 4 * 4; i += THREADS)
-        pixels[i] = i < count ? alpha_at(alpha, x0 + i % width, y0 + i / width) : 0.0f;
+    for (int i = threadIdx.x; i < (count + 3) / 4 * 4; i += blockDim.x)
+        pixels[i] = i < count ? alpha[(y0 + i / width) * g.width + x0 + i % width] : 0.0f;
     __syncthreads();
-    if (threadIdx.x == 0)
-        t.block->people = add_up(pixels, (count + 3) / 4 * 4) / (float)count;
+    if (threadIdx.x == 0) {
+        float sum = 0.0f;
+
+#pragma unroll 4
+        for (int i = 0; i < (count + 3) / 4; i++) {
+            const float4 four = memory[i];
+
+            sum += four.x;
+            sum += four.y;
+            sum += four.z;
+            sum += four.w;
+        }
+        t.block->people = sum / (float)count;
+    }
     __syncthreads();
     return t.block->people;
 }
 
 /* One block a cell. */
-static __global__ void __launch_bounds__(THREADS, BLOCKS)
-    match_kernel(const __grid_constant__ struct vsm_cuda_stereo_match match, struct room room,
-                 struct vsm_cuda_stereo_match_cell *cells)
+static __global__ void __launch_bounds__(MATCH_THREADS, MATCH_BLOCKS)
+    match_kernel(const __grid_constant__ struct vsm_cuda_stereo_match match,
+                 const __grid_constant__ struct layout layout, struct vsm_cuda_stereo_match_cell *cells)
 {
     __shared__ struct block b;
-    const struct task t = {match, &b, (int)blockIdx.x};
-    const struct vsm_match_grid &grid = match.grid;
-    const int coarse = grid.levels - 1;
-    struct window *first = coarse ? &b.spare : &b.fine;
+    const struct task t = {match, layout, &b, (int)blockIdx.x};
+    const bool wanted = match.table[t.index].usable && (!match.only || match.only[t.index]);
     struct vsm_cuda_stereo_match_cell cell = {mean_alpha(t), 0.0f, 0.0f, 0.0f, 0};
     struct vsm_match_best best;
-    bool tried = cell.people >= VSM_MATCH_MIN_PEOPLE && match.table[t.index].usable &&
-                 (!match.only || match.only[t.index]);
 
-    if (tried) {
-        place_windows(&b, room);
-        cut_master(t, 0, coarse, vsm_pixel_match_reach(grid.width >> coarse), first);
-        cut_master(t, 1, 0, vsm_pixel_match_small(grid.side), &b.small);
-        if (coarse)
-            cut_master(t, 2, 0, vsm_pixel_match_reach(grid.width), &b.fine);
-        __syncthreads();
-        tried = first->usable;
+    if (wanted && cell.people >= VSM_MATCH_MIN_PEOPLE) {
+        cut_master(t, LEVELS + match.grid.levels);
+        cell.tried = b.windows[LEVELS + match.grid.levels - 1].usable;
     }
-    if (tried) {
-        const bool found = match_down(t, first, &best), small = match_small(t, found, &best);
+    if (cell.tried) {
+        const bool found = match_down(t, &best), small = match_small(t, found, &best);
 
-        cell.tried = 1;
-        if (small || (found && b.fine.usable)) {
-            const struct vsm_match_found f = settle(t, small ? b.small : b.fine, best);
+        if (small || (found && b.windows[LEVELS].usable)) {
+            const struct vsm_match_found f = settle(t, b.windows[small ? SMALL : LEVELS], best);
             const bool trusted =
                 f.confidence > 0.0f && !(small && f.confidence < VSM_MATCH_SMALL_LEAST_TRUST);
 
@@ -493,75 +549,84 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
         cells[t.index] = cell;
 }
 
-/* As list_others() of the reference, of what was found before this pass. */
-static __device__ int list_others(const struct task &t, const struct vsm_cuda_stereo_match_cell *found)
+static __device__ struct vsm_match_best guess_of(const struct task &t, float parallax)
+{
+    const struct vsm_match_place at = vsm_pixel_match_place(
+        vsm_pixel_parallax_shift(&t.match.table[t.index], t.match.largest, parallax, t.match.pitch), 1.0f);
+
+    return {at.x, at.y, 0.0f};
+}
+
+/* The cell's own shift, if it has one, and those of its neighbours that differ, as list_others() of the
+ * reference has them; found: before this pass. Returns how many, 0 if no neighbour differs. */
+static __device__ int list_guesses(const struct task &t, const struct vsm_cuda_stereo_match_cell &own,
+                                   const struct vsm_cuda_stereo_match_cell *found)
 {
     const struct vsm_match_grid &g = t.match.grid;
     const float apart = VSM_MATCH_OTHERS_APART * t.match.pixel;
-    const struct vsm_cuda_stereo_match_cell own = found[t.index];
-    float *others = t.block->others;
+    struct block *b = t.block;
 
+    if (threadIdx.x < NEAR) {
+        const int x = t.index % g.columns + (int)threadIdx.x % 5 - 2;
+        const int y = t.index / g.columns + (int)threadIdx.x / 5 - 2;
+        const bool within = x >= 0 && y >= 0 && x < g.columns && y < g.rows;
+
+        b->near_parallax[threadIdx.x] = within ? found[y * g.columns + x].parallax : 0.0f;
+        b->near_confidence[threadIdx.x] = within ? found[y * g.columns + x].confidence : 0.0f;
+    }
+    __syncthreads();
     if (threadIdx.x == 0) {
+        const int first = own.confidence > 0.0f;
+        float others[VSM_MATCH_OTHERS];
         int count = 0;
 
-        for (int k = 0; k < 25 && count < VSM_MATCH_OTHERS; k++) {
-            const int x = t.index % g.columns + k % 5 - 2, y = t.index / g.columns + k / 5 - 2;
-
-            if (x < 0 || y < 0 || x >= g.columns || y >= g.rows)
-                continue;
-            const float parallax = found[y * g.columns + x].parallax;
-            bool known = found[y * g.columns + x].confidence <= 0.0f ||
-                         (own.confidence > 0.0f && fabsf(parallax - own.parallax) < apart);
+        for (int k = 0; k < NEAR && count < VSM_MATCH_OTHERS; k++) {
+            const float parallax = b->near_parallax[k];
+            bool known = b->near_confidence[k] <= 0.0f || (first && fabsf(parallax - own.parallax) < apart);
 
             for (int i = 0; i < count && !known; i++)
                 known = fabsf(parallax - others[i]) < apart;
             if (!known)
                 others[count++] = parallax;
         }
-        t.block->other_count = count;
+        if (count > 0 && first)
+            b->guesses[0] = guess_of(t, own.parallax);
+        for (int i = 0; i < count; i++)
+            b->guesses[first + i] = guess_of(t, others[i]);
+        b->guess_count = count > 0 ? first + count : 0;
     }
     __syncthreads();
-    return t.block->other_count;
-}
-
-static __device__ struct vsm_match_best try_parallax(const struct task &t, float parallax)
-{
-    const struct vsm_match_place at = vsm_pixel_match_place(
-        vsm_pixel_parallax_shift(&t.match.table[t.index], t.match.largest, parallax, t.match.pitch), 1.0f);
-
-    return search_around(t.block, t.block->small, slave_of(t, 0), centre_of(t, 0), {at.x, at.y, 0.0f});
+    return b->guess_count;
 }
 
 /* One block a cell. */
-static __global__ void __launch_bounds__(THREADS, BLOCKS)
-    compare_kernel(const __grid_constant__ struct vsm_cuda_stereo_match match, struct room room,
+static __global__ void __launch_bounds__(COMPARE_THREADS)
+    compare_kernel(const __grid_constant__ struct vsm_cuda_stereo_match match,
+                   const __grid_constant__ struct layout layout,
                    const struct vsm_cuda_stereo_match_cell *found, struct vsm_cuda_stereo_match_cell *cells)
 {
     __shared__ struct block b;
-    const struct task t = {match, &b, (int)blockIdx.x};
+    const struct task t = {match, layout, &b, (int)blockIdx.x};
     struct vsm_cuda_stereo_match_cell cell = found[t.index];
-    const int count = cell.tried ? list_others(t, found) : 0;
+    const int count = cell.tried ? list_guesses(t, cell, found) : 0;
     bool usable = count > 0;
 
     if (usable) {
-        place_windows(&b, {0, room.small, 0});
-        cut_master(t, 0, 0, vsm_pixel_match_small(match.grid.side), &b.small);
-        __syncthreads();
-        usable = b.small.usable;
+        cut_master(t, 1);
+        usable = b.windows[SMALL].usable;
     }
     if (usable) {
-        struct vsm_match_best best = {0, 0, VSM_MATCH_SMALL_SCORE - VSM_MATCH_SMALL_GAIN}, own = best;
+        const struct vsm_match_best none = {0, 0, VSM_MATCH_SMALL_SCORE - VSM_MATCH_SMALL_GAIN};
+        struct vsm_match_best best, own;
 
-        if (cell.confidence > 0.0f)
-            best = own = try_parallax(t, cell.parallax);
-        for (int i = 0; i < count; i++) {
-            const struct vsm_match_best other = try_parallax(t, b.others[i]);
-
-            if (other.score > best.score)
-                best = other;
+        search_around(&b, b.windows[SMALL], slave_of(t, 0), centre_of(t, 0), count);
+        best = own = cell.confidence > 0.0f ? b.guesses[0] : none;
+        for (int i = cell.confidence > 0.0f; i < count; i++) {
+            if (b.guesses[i].score > best.score)
+                best = b.guesses[i];
         }
         if (best.score > own.score + VSM_MATCH_OTHER_GAIN) {
-            const struct vsm_match_found f = settle(t, b.small, best);
+            const struct vsm_match_found f = settle(t, b.windows[SMALL], best);
 
             cell.parallax = f.parallax;
             cell.residual = f.residual;
@@ -572,44 +637,50 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
         cells[t.index] = cell;
 }
 
-/* Floats of a window's weights. */
+/* Floats of a window. */
 static int size_of(int reach)
 {
     const int across = 2 * reach + 1, step = vsm_pixel_match_step(reach);
 
-    return (across + step - 1) / step * ((across + LANES - 1) / LANES * LANES);
+    return 2 * ((across + step - 1) / step) * ((across + LANES - 1) / LANES * LANES);
 }
 
-static struct room room_of(const struct vsm_match_grid *grid)
+static struct layout lay_out(const struct vsm_match_grid *grid)
 {
-    struct room room = {size_of(vsm_pixel_match_reach(grid->width)),
-                        size_of(vsm_pixel_match_small(grid->side)), 0};
+    const int small = size_of(vsm_pixel_match_small(grid->side));
+    const int coarse = size_of(vsm_pixel_match_reach(grid->width >> (grid->levels - 1)));
+    struct layout layout = {{0}};
 
-    room.spare = room.small;
-    for (int level = 0; level < grid->levels; level++) {
-        if (level > 0 || grid->levels == 1)
-            room.spare = max(room.spare, size_of(vsm_pixel_match_reach(grid->width >> level)));
-    }
-    return room;
+    layout.at[SMALL + 1] = small;
+    for (int level = 0; level < VSM_MATCH_LEVELS; level++)
+        layout.at[LEVELS + level + 1] =
+            layout.at[LEVELS + level] +
+            (level < grid->levels ? size_of(vsm_pixel_match_reach(grid->width >> level)) : 0);
+    layout.at[BACK + 1] = layout.at[BACK] + max(small, coarse);
+    return layout;
 }
 
 int vsm_cuda_stereo_match_run(const struct vsm_cuda_stereo_match *match,
                               struct vsm_cuda_stereo_match_cell *cells, struct vsm_cuda_stream *stream)
 {
     const unsigned count = (unsigned)(match->grid.columns * match->grid.rows);
-    const struct room room = room_of(&match->grid);
-    const int windows = 2 * (room.fine + room.small + room.spare),
-              pixels = match->grid.side * match->grid.side;
-    const size_t memory = sizeof(float) * (size_t)max(windows, (pixels + 3) / 4 * 4);
-    int status;
+    const struct layout layout = lay_out(&match->grid);
+    const int pixels = (match->grid.side * match->grid.side + 3) / 4 * 4;
+    const size_t memory = sizeof(float) * (size_t)max(layout.at[WINDOWS], pixels);
+    int status =
+        vsm_cuda_status(cudaFuncSetAttribute(match_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                             (int)memory),
+                        "matching of cells");
 
-    match_kernel<<<count, THREADS, memory, vsm_cuda_raw(stream)>>>(*match, room, cells);
+    if (status)
+        return status;
+    match_kernel<<<count, MATCH_THREADS, memory, vsm_cuda_raw(stream)>>>(*match, layout, cells);
     status = vsm_cuda_launched("matching of cells");
     for (int turn = 0; turn < VSM_MATCH_TURNS && !status; turn++) {
         const unsigned from = (unsigned)turn % 2 * count, to = count - from;
 
-        compare_kernel<<<count, THREADS, 2 * sizeof(float) * (size_t)room.small, vsm_cuda_raw(stream)>>>(
-            *match, room, cells + from, cells + to);
+        compare_kernel<<<count, COMPARE_THREADS, sizeof(float) * (size_t)layout.at[LEVELS],
+                         vsm_cuda_raw(stream)>>>(*match, layout, cells + from, cells + to);
         status = vsm_cuda_launched("comparing of cells");
     }
     return status;
