@@ -41,6 +41,7 @@ struct stream {
     struct vsm_video_reader *reader;
     int64_t frames;
     int64_t made;
+    int decoded_waiting; /* as jobs have it */
     uint64_t settled_ns;
     double settled_host, settled_device; /* bytes */
     double load, decoder;                /* sums over samples */
@@ -208,7 +209,8 @@ static int describe(const struct line *line, struct stream *s, struct vsm_stage 
 {
     int count = 0;
 
-    stages[count++] = (struct vsm_stage){.name = "read", .self = s, .run = read_frame};
+    stages[count++] =
+        (struct vsm_stage){.name = "read", .self = s, .most_waiting = s->decoded_waiting, .run = read_frame};
     stages[count++] = vsm_gpu_upload_stage_describe(line->upload);
     if (line->people)
         stages[count++] = vsm_people_stage_describe(line->people);
@@ -277,7 +279,7 @@ int main(int argc, char **argv)
     const struct vsm_video_reader_options reading = {.threads = 16,
                                                      .memory =
                                                          a.software ? VSM_READER_PINNED : VSM_READER_DEVICE};
-    struct vsm_runner_options running = {.buffer_frames = 1, .buffer_bytes = (size_t)48 << 20};
+    struct vsm_runner_options running = {.buffer_frames = 10, .buffer_bytes = (size_t)48 << 20};
     struct vsm_stage stages[VSM_MAX_STAGES];
     struct stream s = {.frames = a.frames};
     struct line line = {0};
@@ -295,6 +297,7 @@ int main(int argc, char **argv)
     }
     check(vsm_video_reader_open(a.input, &reading, &s.reader));
     on_device = vsm_video_reader_on_device(s.reader, &why);
+    s.decoded_waiting = on_device ? 1 : 0;
     info = vsm_video_reader_info(s.reader);
     running.most_frames =
         a.flight >= 0 ? a.flight

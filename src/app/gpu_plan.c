@@ -13,8 +13,8 @@
 /* For both eyes: stereo/stereo_planes_cuda.h. */
 #define STEREO_BYTES_PER_CELL 53
 
-/* The decoder on the device has a fixed set of pictures: media/device_decode.h. */
-#define DEVICE_BUFFER_FRAMES 1
+/* The decoder on the device has a fixed set of pictures, one for a queue: media/device_decode.h. */
+#define DECODED_WAITING 1
 
 /* NULL, or what these settings want that the device path does not do. */
 static const char *misfit_of_settings(const struct vsm_config *config)
@@ -117,14 +117,11 @@ int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells)
     return (int)(fit < VSM_GPU_PLAN_FLIGHT_FRAMES ? VSM_GPU_PLAN_FLIGHT_FRAMES : fit < 1000 ? fit : 1000);
 }
 
-int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan)
+int vsm_gpu_plan_decoded_waiting(const struct vsm_plan *plan)
 {
-    const int wanted = plan->config->streaming.buffer_frames;
     const char *why;
 
-    return plan->gpu && vsm_video_reader_on_device(plan->reader, &why) && wanted > DEVICE_BUFFER_FRAMES
-               ? DEVICE_BUFFER_FRAMES
-               : wanted;
+    return plan->gpu && vsm_video_reader_on_device(plan->reader, &why) ? DECODED_WAITING : 0;
 }
 
 static bool selects(const struct vsm_plan *plan)

@@ -33,9 +33,9 @@ int vsm_gpu_plan_most_frames(size_t picture_bytes, size_t cells);
 #define VSM_GPU_PLAN_THREADS 4
 struct vsm_parallel *vsm_gpu_plan_create_pool(int threads) VSM_NODISCARD;
 
-/* Most frames in a queue: streaming.buffer_frames, but the decoder on the device has a fixed set of
- * pictures. */
-int vsm_gpu_plan_buffer_frames(const struct vsm_plan *plan);
+/* Most decoded frames that may wait to be uploaded, as of struct vsm_stage: the decoder on the device has a
+ * fixed set of pictures, which upload gives back. */
+int vsm_gpu_plan_decoded_waiting(const struct vsm_plan *plan);
 
 /* The stages of a job with plan->gpu, between reading and writing; all NULL otherwise. */
 struct vsm_gpu_stages {

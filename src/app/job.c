@@ -180,7 +180,7 @@ static int create_runner(struct job *job)
 {
     const struct vsm_config *config = job->plan->config;
     const struct vsm_runner_options options = {
-        .buffer_frames = vsm_gpu_plan_buffer_frames(job->plan),
+        .buffer_frames = config->streaming.buffer_frames,
         .buffer_bytes = job->plan->queue_bytes,
         .most_frames = job->plan->most_frames,
         .first_seq = job->resumed,
@@ -189,7 +189,8 @@ static int create_runner(struct job *job)
     struct vsm_stage stages[VSM_MAX_STAGES];
     int count = 0;
 
-    stages[count++] = vsm_read_stage_describe(&job->read);
+    stages[count] = vsm_read_stage_describe(&job->read);
+    stages[count++].most_waiting = vsm_gpu_plan_decoded_waiting(job->plan);
     if (job->plan->gpu) {
         count += vsm_gpu_plan_describe_stages(&job->gpu, job->people, stages + count);
     } else {

@@ -77,7 +77,9 @@ struct vsm_runner *vsm_runner_create(const struct vsm_stage *stages, int count,
         }
     }
     for (int i = 0; i < count - 1; i++) {
-        runner->queues[i] = vsm_queue_create(options->buffer_frames, options->buffer_bytes);
+        const int most = stages[i].most_waiting, all = options->buffer_frames;
+
+        runner->queues[i] = vsm_queue_create(most > 0 && most < all ? most : all, options->buffer_bytes);
         if (!runner->queues[i]) {
             vsm_runner_destroy(runner);
             return NULL;

@@ -18,6 +18,10 @@ struct vsm_stage {
     const char *name; /* short, unique in the pipeline: "reader" */
     void *self;
 
+    /* Most frames that may wait behind this stage, because they hold what is scarce; 0, or more than
+     * vsm_runner_options.buffer_frames: as many as those. */
+    int most_waiting;
+
     /* Source: fills the empty frame (seq is already set), VSM_EOF when there is none; only a source may
      * return that. Transform: adds layers. Sink: consumes the layers. Required. The frame stays the
      * runner's, seq included. */

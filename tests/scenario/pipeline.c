@@ -255,6 +255,12 @@ static bool pairs(const struct world *world, size_t buffer_bytes)
     return world->count > 2 && !blocks(world) && buffer_bytes / 4 % 2;
 }
 
+/* In a queue, of those between stages: as the runner's option says, or fewer. */
+static int most_waiting(int stage, int buffer_frames)
+{
+    return (3 * stage + buffer_frames) % 4;
+}
+
 static void start(struct world *world, int64_t first, int buffer_frames, size_t buffer_bytes)
 {
     struct vsm_stage stages[VSM_MAX_STAGES];
@@ -267,6 +273,7 @@ static void start(struct world *world, int64_t first, int buffer_frames, size_t 
     for (int i = 0; i < world->count; i++)
         stages[i] = (struct vsm_stage){.name = world->fakes[i].name,
                                        .self = &world->fakes[i],
+                                       .most_waiting = most_waiting(i, buffer_frames),
                                        .run = fake_run,
                                        .barrier = fake_barrier,
                                        .interrupt = fake_interrupt,
@@ -292,6 +299,8 @@ static void check_ending(struct world *world, int64_t first, int buffer_frames)
     CHECK_INT(vsm_runner_stats(world->runner, stats), world->stages);
     for (int i = 0; i < world->stages; i++) {
         CHECK(stats[i].queue_high_frames <= buffer_frames);
+        CHECK(most_waiting(i, buffer_frames) == 0 ||
+              stats[i].queue_high_frames <= most_waiting(i, buffer_frames));
         CHECK(i == 0 || stats[i].frames <= stats[i - 1].frames);
     }
     CHECK_INT(stats[world->stages - 1].frames, world->written - first);
