@@ -17,7 +17,7 @@
 /* Floats of a picture that a block of a look has at hand, and lines that it adds up, a thread each. */
 #define STAGE 8192
 #define LINES 32
-#define CHUNK (STAGE / LINES) /* of a line, with the one before it */
+#define CHUNK (STAGE / LINES - 1) /* of a line, with the one before it; odd, for the banks */
 
 /* Spreads what threads read at a distance of 32 over the banks of shared memory. */
 #define SPREAD(x) ((x) + (x) / 32)
@@ -27,49 +27,57 @@ size_t vsm_cuda_stereo_sums_look_floats(int height)
     return SMALL + POINTS + (size_t)((height + 1) / 2);
 }
 
-/* A row of the small picture: its pixels' rectangles, a thread each. */
+/* A row of the small picture: its pixels' rectangles, a thread each, and all threads for what they read. */
 static __device__ void look_at_band(const float *green, int width, int height, int band, float *small, float *stage)
 {
-    const struct vsm_cell own =
-        vsm_eye_health_rectangle(band * VSM_EYE_HEALTH_SIDE + (int)threadIdx.x % VSM_EYE_HEALTH_SIDE, width, height);
+    const int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
+    const struct vsm_cell own = vsm_eye_health_rectangle(band * VSM_EYE_HEALTH_SIDE + lane, width, height);
     const int rows = STAGE / SPREAD(width);
     float sum = 0.0f;
 
     for (int y = own.y0; y < own.y1; y += rows) {
-        const int end = y + rows < own.y1 ? y + rows : own.y1;
+        const int count = y + rows < own.y1 ? rows : own.y1 - y;
 
-        for (int i = (int)threadIdx.x; i < (end - y) * width; i += THREADS)
-            stage[i / width * SPREAD(width) + SPREAD(i % width)] = green[(size_t)y * (size_t)width + (size_t)i];
+        for (int j = warp; j < count; j += THREADS / 32) {
+#pragma unroll 8
+            for (int x = lane; x < width; x += 32)
+                stage[j * SPREAD(width) + SPREAD(x)] = green[(size_t)(y + j) * (size_t)width + (size_t)x];
+        }
         __syncthreads();
-        for (int j = 0; threadIdx.x < VSM_EYE_HEALTH_SIDE && j < end - y; j++)
+        for (int j = 0; warp == 0 && j < count; j++) {
+#pragma unroll 8
             for (int x = own.x0; x < own.x1; x++)
                 sum += stage[j * SPREAD(width) + SPREAD(x)];
+        }
         __syncthreads();
     }
-    if (threadIdx.x < VSM_EYE_HEALTH_SIDE)
-        small[band * VSM_EYE_HEALTH_SIDE + (int)threadIdx.x] = sum / (float)((own.x1 - own.x0) * (own.y1 - own.y0));
+    if (warp == 0)
+        small[band * VSM_EYE_HEALTH_SIDE + lane] = sum / (float)((own.x1 - own.x0) * (own.y1 - own.y0));
 }
 
-/* Every other row from the first on, LINES of them. */
+/* Every other row from the first on, LINES of them, likewise. */
 static __device__ void look_at_lines(const float *green, int width, int height, int first, float *lines, float *stage)
 {
     const int count = (height + 1) / 2 - first < LINES ? (height + 1) / 2 - first : LINES;
+    const int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
     float line = 0.0f;
 
-    for (int x = 0; x + 1 < width; x += CHUNK - 2) {
-        const int wide = x + CHUNK - 1 < width ? CHUNK - 1 : width - x;
+    for (int x = 0; x + 1 < width; x += CHUNK - 1) {
+        const int wide = x + CHUNK < width ? CHUNK : width - x;
 
-        for (int i = (int)threadIdx.x; i < count * CHUNK; i += THREADS)
-            if (i % CHUNK < wide)
-                stage[i / CHUNK * (CHUNK - 1) + i % CHUNK] =
-                    green[(size_t)(2 * (first + i / CHUNK)) * (size_t)width + (size_t)(x + i % CHUNK)];
+        for (int j = warp; j < count; j += THREADS / 32) {
+#pragma unroll
+            for (int i = lane; i < CHUNK; i += 32)
+                if (i < wide)
+                    stage[j * CHUNK + i] = green[(size_t)(2 * (first + j)) * (size_t)width + (size_t)(x + i)];
+        }
         __syncthreads();
-        if (threadIdx.x < (unsigned)count)
-            line = vsm_eye_health_line(line, stage + threadIdx.x * (CHUNK - 1), wide);
+        if (warp == 0 && lane < count)
+            line = vsm_eye_health_line(line, stage + lane * CHUNK, wide);
         __syncthreads();
     }
-    if (threadIdx.x < (unsigned)count)
-        lines[first + (int)threadIdx.x] = line;
+    if (warp == 0 && lane < count)
+        lines[first + lane] = line;
 }
 
 /* Blocks of an eye: one a band, then of points, then of lines. */

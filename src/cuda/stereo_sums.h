@@ -1,8 +1,8 @@
 /* Counterpart on the device of what comparing the eyes adds up: of cells, of rectangles, of whole pictures.
  *
  * Sums of a cell have the host's order and bits, by the same code (pixel/cell.h); those in double, of a whole
- * picture, come as VSM_CUDA_STEREO_SUMS_PARTS parts, to be added by the host. Queues the work; all memory is
- * the device's and stays the caller's, but for grids. VSM_E_DEVICE.
+ * picture, come as VSM_CUDA_STEREO_SUMS_PARTS parts, to be added by the host. Queues the work; memory is the
+ * device's, or, for results, page-locked, and stays the caller's; grids are the host's. VSM_E_DEVICE.
  */
 #ifndef VSM_CUDA_STEREO_SUMS_H
 #define VSM_CUDA_STEREO_SUMS_H

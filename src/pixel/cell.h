@@ -29,6 +29,7 @@ VSM_PIXEL float vsm_cell_sum(const float *plane, int width, struct vsm_cell cell
     float sum = 0.0f;
 
     for (int y = cell.y0; y < cell.y1; y++) {
+        VSM_PIXEL_UNROLL
         for (int x = cell.x0; x < cell.x1; x++)
             sum += plane[(size_t)y * (size_t)width + (size_t)x];
     }
@@ -46,6 +47,7 @@ VSM_PIXEL bool vsm_cell_needs(const float *own, const float *moved, int width, s
     float people = 0.0f, covered = 0.0f;
 
     for (int y = cell.y0; y < cell.y1; y++) {
+        VSM_PIXEL_UNROLL
         for (int x = cell.x0; x < cell.x1; x++) {
             const size_t at = (size_t)y * (size_t)width + (size_t)x;
 

@@ -35,6 +35,7 @@ VSM_PIXEL size_t vsm_eye_health_point(int index, int width, int height)
 /* `line` and the differences of neighbours in `count` pixels of a row. */
 VSM_PIXEL float vsm_eye_health_line(float line, const float *row, int count)
 {
+    VSM_PIXEL_UNROLL
     for (int x = 1; x < count; x++)
         line += fabsf(row[x] - row[x - 1]);
     return line;

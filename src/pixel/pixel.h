@@ -10,9 +10,11 @@
 #include <stddef.h>
 
 #ifdef __CUDACC__
-#define VSM_PIXEL static inline __host__ __device__
+#define VSM_PIXEL        static inline __host__ __device__
+#define VSM_PIXEL_UNROLL _Pragma("unroll 8")
 #else
-#define VSM_PIXEL static inline
+#define VSM_PIXEL        static inline
+#define VSM_PIXEL_UNROLL /* before a loop that is to have many loads under way on a device */
 #endif
 
 /* fminf() and fmaxf() are calls, for numbers that are none. */

@@ -44,7 +44,7 @@ struct cuda {
     uint8_t *need;
     /* Page-locked: */
     struct cells *up;
-    void *down;    /* of `results` */
+    void *down;    /* results; small ones are written there by the kernels themselves */
     unsigned sent; /* since the stream was waited for; maps by eye */
     /* Of a frame: */
     const float *rgb[2];
@@ -126,10 +126,10 @@ static int look(void *self, const float *const rgb[2], struct vsm_eye_health_loo
 {
     struct cuda *c = self;
     const size_t floats = vsm_cuda_stereo_sums_look_floats(c->grid.height);
-    int status = vsm_cuda_stereo_sums_look(rgb, c->grid.width, c->grid.height, c->results, c->options.stream);
+    int status = vsm_cuda_stereo_sums_look(rgb, c->grid.width, c->grid.height, c->down, c->options.stream);
 
     if (status == VSM_OK)
-        status = fetch(c, 2 * floats * sizeof(float));
+        status = wait(c);
     for (size_t eye = 0; eye < 2 && status == VSM_OK; eye++) {
         const float *seen = (const float *)c->down + eye * floats;
 
@@ -195,9 +195,9 @@ static int light(void *self, int eye, const struct vsm_disparity_map *map, doubl
     memset(sums, 0, 2 * sizeof(sums[0]));
     if (status == VSM_OK)
         status = vsm_cuda_stereo_sums_light(&c->cells->maps[eye], c->rgb[eye], c->rgb[!eye], &c->grid,
-                                            c->results, c->options.stream);
+                                            c->down, c->options.stream);
     if (status == VSM_OK)
-        status = fetch(c, VSM_CUDA_STEREO_SUMS_PARTS * 2 * sizeof(sums[0]));
+        status = wait(c);
     for (int i = 0; i < VSM_CUDA_STEREO_SUMS_PARTS * 6 && status == VSM_OK; i++)
         sums[i / 3 % 2][i % 3] += parts[i];
     return status;
@@ -222,11 +222,11 @@ static int agree(void *self, int eye, struct vsm_consistency_sums *sums)
     struct cuda *c = self;
     const struct vsm_consistency_sums *parts = c->down;
     int status = vsm_cuda_stereo_sums_agree(plane_of(c, SETTLED, eye), plane_of(c, ALPHA, eye), &c->grid,
-                                            c->results, c->options.stream);
+                                            c->down, c->options.stream);
 
     *sums = (struct vsm_consistency_sums){0};
     if (status == VSM_OK)
-        status = fetch(c, VSM_CUDA_STEREO_SUMS_PARTS * sizeof(*sums));
+        status = wait(c);
     for (int i = 0; i < VSM_CUDA_STEREO_SUMS_PARTS && status == VSM_OK; i++)
         vsm_consistency_join(sums, &parts[i]);
     return status;
@@ -296,10 +296,10 @@ static int note(void *self, float means[2][VSM_MEND_CELLS])
     struct cuda *c = self;
     const float *const alpha[2] = {plane_of(c, ALPHA, 0), plane_of(c, ALPHA, 1)};
     const float *found = c->down;
-    int status = vsm_cuda_stereo_sums_means(alpha, &c->grid, c->results, c->options.stream);
+    int status = vsm_cuda_stereo_sums_means(alpha, &c->grid, c->down, c->options.stream);
 
     if (status == VSM_OK)
-        status = fetch(c, 2 * c->count * sizeof(float));
+        status = wait(c);
     for (size_t eye = 0; eye < 2 && status == VSM_OK; eye++)
         memcpy(means[eye], found + eye * c->count, c->count * sizeof(float));
     return status;
@@ -350,7 +350,7 @@ static int make_room(struct cuda *c)
         void **memory;
     } wishes[] = {{2 * PLANES * c->pixels * sizeof(float), VSM_PLACE_CUDA, (void **)&c->planes},
                   {sizeof(*c->cells), VSM_PLACE_CUDA, (void **)&c->cells},
-                  {result_bytes(c), VSM_PLACE_CUDA, &c->results},
+                  {2 * c->count * sizeof(struct vsm_mend_sums), VSM_PLACE_CUDA, &c->results},
                   {vsm_cuda_stereo_mend_bytes(c->grid.width, c->grid.height), VSM_PLACE_CUDA, &c->working},
                   {c->count * sizeof(*c->landings), VSM_PLACE_CUDA, (void **)&c->landings},
                   {c->count, VSM_PLACE_CUDA, (void **)&c->need},
