@@ -1,9 +1,11 @@
 #include "stages/stereo_manager.h"
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "tap.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -648,6 +650,87 @@ static void test_unlike_views_do_not_fit(void)
     CHECK(!vsm_stereo_manager_fits(v, 2));
 }
 
+#ifdef VSM_FAULT_POINTS
+static void turn_views(void)
+{
+    for (int eye = 0; eye < 2; eye++) {
+        views[eye].kind = VSM_VIEW_TURNED;
+        views[eye].projection = VSM_FISHEYE;
+        views[eye].field_of_view = 180;
+    }
+}
+
+/* Where memory for other views is wanting again and again, the scene is known all the same in the end. */
+static void test_want_of_memory_forgets_nothing(void)
+{
+    struct vsm_state *states[2] = {vsm_state_create(), vsm_state_create()};
+    const struct vsm_state_record *records[2];
+    int failures = 0;
+
+    for (int wanting = 0; wanting < 2; wanting++) {
+        struct vsm_stereo_manager *m = open_manager(true, NULL);
+
+        for (int n = 0; n < 6; n++) {
+            int status = VSM_E_NOMEM;
+
+            paint(n);
+            if (n >= 3)
+                lose(1);
+            if (n == 4)
+                turn_views();
+            for (unsigned long k = 1; n == 4 && wanting && status == VSM_E_NOMEM && k < 40; k++) {
+                vsm_fault_arm("mem.alloc", k, ENOMEM, 0);
+                status = vsm_stereo_manager_follow(m, views, 2);
+                failures += status == VSM_E_NOMEM;
+                vsm_fault_arm(NULL, 0, 0, 0);
+            }
+            CHECK_INT(review(m, n, false).status, VSM_OK);
+        }
+        save(m, states[wanting]);
+        vsm_stereo_manager_destroy(m);
+    }
+    CHECK(failures > 4);
+    for (int i = 0; i < 2; i++)
+        records[i] = vsm_state_find(states[i], "stereo");
+    CHECK(records[0] && records[1] && records[0]->size == records[1]->size &&
+          memcmp(records[0]->data, records[1]->data, records[0]->size) == 0);
+    vsm_state_destroy(&states[0]);
+    vsm_state_destroy(&states[1]);
+}
+#else
+static void test_want_of_memory_forgets_nothing(void)
+{
+    tap_skip("built without fault points");
+}
+#endif
+
+/* States that are not at hand: what they want is told instead. */
+static void test_repairs_are_left_for_others(void)
+{
+    struct vsm_stereo_manager *m = open_manager(true, NULL);
+
+    for (int n = 0; n < 8; n++) {
+        struct vsm_frame *frame = vsm_frame_create();
+
+        paint(0);
+        if (n == 4 || n == 5)
+            lose(1);
+        frame->index = n;
+        frame->view_count = 2;
+        for (int eye = 0; eye < 2; eye++) {
+            frame->mattes[eye].view = views[eye];
+            frame->mattes[eye].coefficients = vsm_tensor_create(VSM_F32, 3, (const int64_t[]){8, SIDE, SIDE});
+            memcpy(vsm_tensor_f32(frame->mattes[eye].coefficients) + 7 * PIXELS, alpha[eye],
+                   sizeof(alpha[eye]));
+        }
+        CHECK_INT(vsm_stereo_manager_run(m, frame, (const float *const[]){rgb[0], rgb[1]}, NULL), VSM_OK);
+        CHECK_INT(vsm_state_repairs_any(vsm_stereo_manager_repairs(m)), n >= 6);
+        CHECK(!vsm_stereo_manager_repairs(m)->of[0]);
+        vsm_frame_destroy(&frame);
+    }
+    vsm_stereo_manager_destroy(m);
+}
+
 int main(void)
 {
     RUN(test_lost_person_stays);
@@ -664,5 +747,7 @@ int main(void)
     RUN(test_past_follows_directions);
     RUN(test_views_change);
     RUN(test_unlike_views_do_not_fit);
+    RUN(test_want_of_memory_forgets_nothing);
+    RUN(test_repairs_are_left_for_others);
     return tap_done();
 }
