@@ -253,52 +253,49 @@ static bool plan_projection(struct vsm_cuda_planner *p, const struct vsm_graph_n
     return true;
 }
 
-void vsm_cuda_plan_conv_add(struct vsm_cuda_planner *p, const struct vsm_graph_node *node)
+/* The channels of all parts; conv takes the size of the largest. -1: refused. */
+static int64_t count_parts(struct vsm_cuda_planner *p, const struct vsm_graph_node *node,
+                           struct vsm_cuda_conv *conv)
 {
-    const struct vsm_tensor *w = vsm_cuda_planner_weight(p, node, VSM_FUSED_WEIGHT),
-                            *bias = vsm_cuda_planner_weight(p, node, VSM_FUSED_BIAS);
     const struct vsm_attr *counts = vsm_cuda_planner_attribute(node, "counts"),
                           *firsts = vsm_cuda_planner_attribute(node, "firsts");
-    const struct vsm_cuda_planner_value *residual = vsm_cuda_planner_input(p, node, VSM_FUSED_RESIDUAL),
-                                        *gate = vsm_cuda_planner_input(p, node, VSM_FUSED_GATE),
-                                        *squeeze = vsm_cuda_planner_input(p, node, VSM_FUSED_SQUEEZE);
     const size_t parts = node->input_count - VSM_FUSED_FIRST_PART;
-    struct vsm_cuda_conv conv = {.batch = p->plan->batch,
-                                 .stride = vsm_cuda_planner_int_attribute(node, "stride", 1)};
-    struct vsm_cuda_step *step;
-    struct layout *l;
-    int64_t ins = 0;
-    double bytes;
+    int64_t channels = 0;
 
     if (node->input_count <= VSM_FUSED_FIRST_PART || parts > VSM_FUSED_MAX_PARTS || !counts || !firsts ||
         counts->count != parts || firsts->count != parts || node->output_count > 2) {
         vsm_cuda_planner_refuse(p, node, "has no parts");
-        return;
+        return -1;
     }
     for (size_t i = 0; i < parts; i++) {
         const struct vsm_cuda_planner_value *part = vsm_cuda_planner_input(p, node, VSM_FUSED_FIRST_PART + i);
 
-        ins += counts->ints[i];
-        if (part && part->height > conv.height) {
-            conv.height = part->height;
-            conv.width = part->width;
+        channels += counts->ints[i];
+        if (part && part->height > conv->height) {
+            conv->height = part->height;
+            conv->width = part->width;
         }
     }
-    if (!weights_fit(w, bias, ins)) {
-        vsm_cuda_planner_refuse(p, node, "has weights of another shape");
-        return;
-    }
-    if (plan_projection(p, node, w, bias))
-        return;
-    if (vsm_cuda_planner_input(p, node, VSM_FUSED_FIRST_PART)->place == VSM_CUDA_PLANNER_VECTOR) {
-        plan_dense(p, node);
-        return;
-    }
-    l = vsm_mem_alloc("weights' layout", 1, sizeof(*l));
-    if (!l) {
-        p->status = VSM_E_NOMEM;
-        return;
-    }
+    return channels;
+}
+
+static bool is_vector_of(const struct vsm_cuda_planner_value *value, int channels)
+{
+    return value->place == VSM_CUDA_PLANNER_VECTOR && value->parts == 1 && value->channels == channels;
+}
+
+/* A convolution of maps, with what is done to its weights before and to its result. */
+static void plan_maps(struct vsm_cuda_planner *p, const struct vsm_graph_node *node,
+                      struct vsm_cuda_conv conv, struct layout *l)
+{
+    const struct vsm_tensor *w = vsm_cuda_planner_weight(p, node, VSM_FUSED_WEIGHT),
+                            *bias = vsm_cuda_planner_weight(p, node, VSM_FUSED_BIAS);
+    const struct vsm_cuda_planner_value *residual = vsm_cuda_planner_input(p, node, VSM_FUSED_RESIDUAL),
+                                        *gate = vsm_cuda_planner_input(p, node, VSM_FUSED_GATE),
+                                        *squeeze = vsm_cuda_planner_input(p, node, VSM_FUSED_SQUEEZE);
+    struct vsm_cuda_step *step;
+    double bytes;
+
     conv.size = (int)w->dims[2];
     conv.act = vsm_cuda_planner_activation(p, node);
     conv.in[0] = join_parts(p, node, conv.height, conv.width, l);
@@ -309,10 +306,8 @@ void vsm_cuda_plan_conv_add(struct vsm_cuda_planner *p, const struct vsm_graph_n
         conv.residual = residual->view;
         bytes *= 2;
     }
-    if ((gate &&
-         (gate->place != VSM_CUDA_PLANNER_VECTOR || gate->parts != 1 || gate->channels != l->out_padded)) ||
-        (squeeze && (squeeze->place != VSM_CUDA_PLANNER_VECTOR || squeeze->parts != 1 ||
-                     squeeze->channels != conv.in[0].channels)))
+    if ((gate && !is_vector_of(gate, l->out_padded)) ||
+        (squeeze && !is_vector_of(squeeze, conv.in[0].channels)))
         vsm_cuda_planner_refuse(p, node, "has a gate of another size");
     conv.gate = gate ? gate->vector : NULL;
     if (squeeze)
@@ -320,74 +315,118 @@ void vsm_cuda_plan_conv_add(struct vsm_cuda_planner *p, const struct vsm_graph_n
     step = vsm_cuda_planner_add_step(p, VSM_CUDA_STEP_CONV);
     step->conv = conv;
     count_conv(p, step, w, bytes);
+}
+
+void vsm_cuda_plan_conv_add(struct vsm_cuda_planner *p, const struct vsm_graph_node *node)
+{
+    const struct vsm_tensor *w = vsm_cuda_planner_weight(p, node, VSM_FUSED_WEIGHT),
+                            *bias = vsm_cuda_planner_weight(p, node, VSM_FUSED_BIAS);
+    struct vsm_cuda_conv conv = {.batch = p->plan->batch,
+                                 .stride = vsm_cuda_planner_int_attribute(node, "stride", 1)};
+    const int64_t channels = count_parts(p, node, &conv);
+    struct layout *l;
+
+    if (channels < 0)
+        return;
+    if (!weights_fit(w, bias, channels)) {
+        vsm_cuda_planner_refuse(p, node, "has weights of another shape");
+        return;
+    }
+    if (plan_projection(p, node, w, bias))
+        return;
+    if (vsm_cuda_planner_input(p, node, VSM_FUSED_FIRST_PART)->place == VSM_CUDA_PLANNER_VECTOR) {
+        plan_dense(p, node);
+        return;
+    }
+    l = vsm_mem_alloc("weights' layout", 1, sizeof(*l));
+    if (l)
+        plan_maps(p, node, conv, l);
+    else
+        p->status = VSM_E_NOMEM;
     vsm_mem_free(l);
+}
+
+static bool gru_fits(struct vsm_cuda_planner *p, const struct vsm_graph_node *node)
+{
+    const struct vsm_cuda_planner_value *x = vsm_cuda_planner_input(p, node, 0),
+                                        *h = vsm_cuda_planner_input(p, node, 1);
+
+    return node->input_count == 6 && x && x->place == VSM_CUDA_PLANNER_MAP && h &&
+           h->place == VSM_CUDA_PLANNER_STATE_IN && h->channels == x->channels && h->height == x->height &&
+           h->width == x->width &&
+           weights_fit(vsm_cuda_planner_weight(p, node, 2), vsm_cuda_planner_weight(p, node, 3),
+                       2 * x->channels) &&
+           weights_fit(vsm_cuda_planner_weight(p, node, 4), vsm_cuda_planner_weight(p, node, 5),
+                       2 * x->channels);
+}
+
+/* Its two convolutions, of [x, h] and of [x, r * h], and what lies between them. */
+struct gru {
+    const struct vsm_cuda_planner_value *x, *h;
+    struct vsm_cuda_view kept; /* r * h */
+    void *update;
+    double cells;
+};
+
+static void plan_gru_conv(struct vsm_cuda_planner *p, const struct vsm_graph_node *node,
+                          const struct gru *gru, bool second, struct layout *l)
+{
+    const struct vsm_tensor *w = vsm_cuda_planner_weight(p, node, second ? 4 : 2);
+    const struct vsm_cuda_plan_state *state = &p->plan->states[gru->h->state];
+    const int channels = gru->x->channels, pad = gru->kept.channels;
+    struct vsm_cuda_step *step = vsm_cuda_planner_add_step(p, VSM_CUDA_STEP_CONV);
+
+    step->conv = (struct vsm_cuda_conv){
+        .batch = p->plan->batch,
+        .height = gru->x->height,
+        .width = gru->x->width,
+        .size = (int)w->dims[2],
+        .stride = 1,
+        .in = {gru->x->view, second ? gru->kept : state->half},
+        .act = second ? VSM_CUDA_ACT_TANH : VSM_CUDA_ACT_SIGMOID,
+        .after = second ? VSM_CUDA_AFTER_STATE : VSM_CUDA_AFTER_GATES,
+        .out = second ? state->half : gru->kept,
+        .state_channels = channels,
+        .update = gru->update,
+        .bad = p->plan->bad,
+    };
+    step->state = gru->h->state;
+    lay_out_halves(l, (int)w->dims[0], !second);
+    pack_weights(p, w, vsm_cuda_planner_weight(p, node, second ? 5 : 3), l, &step->conv);
+    count_conv(p, step, w, gru->cells * (4.0 * channels * (second ? 2 : 1) + 2.0 * pad * 2));
 }
 
 /* Gates of [x, h] make r * h and the update; the candidate of [x, r * h] makes the new state. */
 void vsm_cuda_plan_conv_add_gru(struct vsm_cuda_planner *p, const struct vsm_graph_node *node)
 {
-    const struct vsm_cuda_planner_value *x = vsm_cuda_planner_input(p, node, 0),
-                                        *h = vsm_cuda_planner_input(p, node, 1);
-    struct layout *l = vsm_mem_alloc("weights' layout", 1, sizeof(*l));
-    struct vsm_cuda_plan_state *state;
-    struct vsm_cuda_view kept;
-    void *update;
+    struct gru gru = {.x = vsm_cuda_planner_input(p, node, 0), .h = vsm_cuda_planner_input(p, node, 1)};
+    struct layout *l;
     int channels, pad;
-    double cells;
 
+    if (!gru_fits(p, node)) {
+        vsm_cuda_planner_refuse(p, node, "has a state or weights of another shape");
+        return;
+    }
+    l = vsm_mem_alloc("weights' layout", 1, sizeof(*l));
     if (!l) {
         p->status = VSM_E_NOMEM;
         return;
     }
-    if (node->input_count != 6 || !x || x->place != VSM_CUDA_PLANNER_MAP || !h ||
-        h->place != VSM_CUDA_PLANNER_STATE_IN || h->channels != x->channels || h->height != x->height ||
-        h->width != x->width ||
-        !weights_fit(vsm_cuda_planner_weight(p, node, 2), vsm_cuda_planner_weight(p, node, 3),
-                     2 * x->channels) ||
-        !weights_fit(vsm_cuda_planner_weight(p, node, 4), vsm_cuda_planner_weight(p, node, 5),
-                     2 * x->channels)) {
-        vsm_cuda_planner_refuse(p, node, "has a state or weights of another shape");
-        vsm_mem_free(l);
-        return;
-    }
-    state = &p->plan->states[h->state];
-    channels = x->channels;
+    channels = gru.x->channels;
     pad = vsm_cuda_planner_padded(channels);
-    cells = (double)vsm_cuda_planner_pixels(p, x->height, x->width);
-    kept =
-        (struct vsm_cuda_view){vsm_cuda_planner_take_passing(p, 2 * (size_t)cells * (size_t)pad), pad, pad};
-    update = vsm_cuda_planner_take_passing(p, 2 * (size_t)cells * (size_t)pad);
+    gru.cells = (double)vsm_cuda_planner_pixels(p, gru.x->height, gru.x->width);
+    gru.kept = (struct vsm_cuda_view){vsm_cuda_planner_take_passing(p, 2 * (size_t)gru.cells * (size_t)pad),
+                                      pad, pad};
+    gru.update = vsm_cuda_planner_take_passing(p, 2 * (size_t)gru.cells * (size_t)pad);
     l->in_padded = 2 * pad;
     for (int c = 0; c < 2 * channels; c++)
         l->in_at[c] = c < channels ? c : pad + c - channels;
-    for (int second = 0; second < 2; second++) {
-        const struct vsm_tensor *w = vsm_cuda_planner_weight(p, node, second ? 4 : 2);
-        struct vsm_cuda_step *step = vsm_cuda_planner_add_step(p, VSM_CUDA_STEP_CONV);
-        struct vsm_cuda_conv *c = &step->conv;
-
-        *c = (struct vsm_cuda_conv){
-            .batch = p->plan->batch,
-            .height = x->height,
-            .width = x->width,
-            .size = (int)w->dims[2],
-            .stride = 1,
-            .in = {x->view, second ? kept : state->half},
-            .act = second ? VSM_CUDA_ACT_TANH : VSM_CUDA_ACT_SIGMOID,
-            .after = second ? VSM_CUDA_AFTER_STATE : VSM_CUDA_AFTER_GATES,
-            .out = second ? state->half : kept,
-            .state_channels = channels,
-            .update = update,
-            .bad = p->plan->bad,
-        };
-        step->state = h->state;
-        lay_out_halves(l, (int)w->dims[0], !second);
-        pack_weights(p, w, vsm_cuda_planner_weight(p, node, second ? 5 : 3), l, c);
-        count_conv(p, step, w, cells * (4.0 * channels * (second ? 2 : 1) + 2.0 * pad * 2));
-    }
+    plan_gru_conv(p, node, &gru, false, l);
+    plan_gru_conv(p, node, &gru, true, l);
     p->values[node->outputs[0]] = (struct vsm_cuda_planner_value){.place = VSM_CUDA_PLANNER_MAP,
                                                                   .channels = channels,
-                                                                  .height = x->height,
-                                                                  .width = x->width,
-                                                                  .view = state->half};
+                                                                  .height = gru.x->height,
+                                                                  .width = gru.x->width,
+                                                                  .view = p->plan->states[gru.h->state].half};
     vsm_mem_free(l);
 }
