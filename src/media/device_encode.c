@@ -4,6 +4,7 @@
 #include "cuda/device.h"
 #include "media/device_decode.h"
 #include "media/ff.h"
+#include "media/ff_format.h"
 
 #include <libavutil/hwcontext.h>
 #include <libavutil/pixdesc.h>

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "media/ff.h"
+#include "media/ff_format.h"
 
 #include <libavutil/frame.h>
 #include <libavutil/pixdesc.h>

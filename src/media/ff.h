@@ -1,5 +1,5 @@
 /* The border to FFmpeg: every difference between its versions 5.1 and 8, and every mapping between its types
- * and ours, is here. Included only inside src/media.
+ * and ours but for pixel formats (media/ff_format.h), is here. Included only inside src/media.
  */
 #ifndef VSM_MEDIA_FF_H
 #define VSM_MEDIA_FF_H
@@ -34,17 +34,6 @@ int vsm_ff_fail(enum vsm_status status, int error, const char *format, ...) VSM_
 
 /* VSM_E_INPUT unless 1 <= width, height <= VSM_FF_MAX_SIDE and width * height <= VSM_FF_MAX_PIXELS. */
 int vsm_ff_check_size(const char *path, int width, int height) VSM_NODISCARD;
-
-/* Pixel formats. Full-range "yuvj" formats map to the plain ones: the range is in struct vsm_colour.
- * from: false if the format has no counterpart (big endian, 4:1:1, planar RGB, palette, hardware surfaces
- * ...). to: AV_PIX_FMT_NONE likewise. */
-bool vsm_ff_format_from(enum AVPixelFormat pixel_format, struct vsm_format *format);
-enum AVPixelFormat vsm_ff_format_to(struct vsm_format format);
-
-/* The format nearest to a pixel format without counterpart: same depth (at most 16), RGB and 4:4:0 become
- * 4:4:4, 4:1:1 and 4:1:0 become 4:2:0, alpha is dropped, palettes become 8-bit 4:4:4, 1-bit and
- * gray-alpha become gray. */
-struct vsm_format vsm_ff_format_nearest(enum AVPixelFormat pixel_format);
 
 /* Colour tags; both sides use the code points of H.273. */
 struct vsm_colour vsm_ff_colour_of_frame(const AVFrame *frame);

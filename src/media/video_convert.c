@@ -1,6 +1,7 @@
 #include "media/video_convert.h"
 
 #include "base/mem.h"
+#include "media/ff_format.h"
 
 #include <libswscale/swscale.h>
 

@@ -1,4 +1,5 @@
 #include "media/ff.h"
+#include "media/ff_format.h"
 #include "tap.h"
 
 static void test_formats_go_both_ways(void)

@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "base/hash.h"
+#include "media/ff_format.h"
 #include "media/video_reader_internal.h"
 #include "tap.h"
 #include "tiny_video.h"
