@@ -179,8 +179,8 @@ static __device__ __noinline__ void weigh(struct window *w)
     }
 }
 
-/* Products in the pixels' place. By all threads. */
-static __device__ void centre(const struct window &w)
+/* In the place of the pixels. By all threads. */
+static __device__ void make_products(const struct window &w)
 {
     extern __shared__ float4 memory[];
     const float *weight = (const float *)memory + w.weight;
@@ -202,7 +202,7 @@ static __device__ void cut_master(const struct task &t, int count)
         weigh(&t.block->windows[warp]);
     __syncthreads();
     for (int i = 0; i < count; i++)
-        centre(t.block->windows[i]);
+        make_products(t.block->windows[i]);
     __syncthreads();
 }
 
@@ -214,7 +214,7 @@ static __device__ void cut_back(const struct task &t, const struct sight &sight)
     if (threadIdx.x < WARP)
         weigh(&t.block->windows[BACK]);
     __syncthreads();
-    centre(t.block->windows[BACK]);
+    make_products(t.block->windows[BACK]);
     __syncthreads();
 }
 
