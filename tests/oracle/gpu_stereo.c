@@ -284,7 +284,8 @@ static void run_made_up(int width, int height)
 
 static void test_made_up(void)
 {
-    static const int sizes[][2] = {{65, 67}, {96, 80}, {256, 256}, {500, 300}, {129, 1031}};
+    static const int sizes[][2] = {{65, 67},    {96, 80},   {256, 256}, {500, 300},
+                                   {129, 1031}, {1100, 90}, {4096, 64}};
 
     dice_state = 1;
     for (size_t i = 0; i < (small ? 2 : sizeof(sizes) / sizeof(sizes[0])); i++)
