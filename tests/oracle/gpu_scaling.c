@@ -1,6 +1,6 @@
-/* The matting stage on a CUDA device while its grid moves under turned views: nothing pops on a still scene,
- * a job that is resumed across changes and fades goes on exactly, and out of memory costs size, not frames.
- * Skipped without a device. */
+/* The matting stage on a CUDA device, which compares and mends the eyes, while its grid moves under turned
+ * views: nothing pops on a still scene, a job that is resumed across changes and fades goes on exactly, and
+ * out of memory costs size, not frames. Skipped without a device. */
 #include "cuda/device.h"
 #include "moving_grid.h"
 #include "npy.h"
@@ -43,6 +43,7 @@ static struct moving_grid open_grid(int first)
     struct vsm_scaling_options scaling = ladder;
     struct vsm_gpu_upload_stage *upload = NULL;
     struct vsm_gpu_stage *gpu = NULL;
+    struct vsm_stereo_manager *stereo = NULL;
     struct moving_grid grid = {.stage_count = 2};
 
     scaling.first = first;
@@ -64,8 +65,19 @@ static struct moving_grid open_grid(int first)
     grid.director = follow_people(views);
     CHECK_INT(vsm_gpu_stage_set_director(gpu, grid.director), VSM_OK);
     vsm_gpu_upload_stage_set_relief(upload, vsm_gpu_stage_relief(gpu));
+    CHECK_INT(vsm_stereo_manager_create(&(struct vsm_stereo_manager_options){.views = views,
+                                                                             .view_count = 2,
+                                                                             .baseline = 0.064,
+                                                                             .threshold = 0.8,
+                                                                             .mend = true,
+                                                                             .stream =
+                                                                                 vsm_gpu_stage_stream(gpu)},
+                                        &stereo),
+              VSM_OK);
+    vsm_gpu_stage_set_stereo(gpu, stereo);
     grid.upload = upload;
     grid.network = gpu;
+    grid.stereo = stereo;
     grid.stages[0] = vsm_gpu_upload_stage_describe(upload);
     grid.stages[1] = vsm_gpu_stage_describe(gpu);
     grid.scaling = vsm_gpu_stage_scaling(gpu);
@@ -74,6 +86,7 @@ static struct moving_grid open_grid(int first)
 
 static void close_grid(struct moving_grid *grid)
 {
+    vsm_stereo_manager_destroy(grid->stereo);
     vsm_gpu_stage_destroy(grid->network);
     vsm_gpu_upload_stage_destroy(grid->upload);
     vsm_view_director_destroy(grid->director);
@@ -81,7 +94,9 @@ static void close_grid(struct moving_grid *grid)
 
 static int restore_grid(struct moving_grid *grid, const struct vsm_state *state, int seq)
 {
-    return vsm_gpu_stage_restore(grid->network, state, seq);
+    const int status = vsm_gpu_stage_restore(grid->network, state, seq);
+
+    return status ? status : vsm_stereo_manager_restore(grid->stereo, state);
 }
 
 /* Someone large in the middle. */

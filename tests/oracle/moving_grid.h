@@ -22,7 +22,7 @@ struct moving_grid {
     int stage_count;
     struct vsm_view_director *director; /* NULL: views are direct */
     const struct vsm_scaling *scaling;
-    void *upload, *network; /* what the stages are made of */
+    void *upload, *network, *stereo; /* what the stages are made of */
 };
 
 struct moving_grid_kind {
