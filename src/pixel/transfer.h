@@ -15,7 +15,7 @@ struct vsm_transfer_landing {
     int count;
 };
 
-/* The first of the 3 x 3 cells of the taker, which may lie outside, to which the shift of a known cell leads. */
+/* The first of the 3 x 3 cells of the taker, which may lie outside, to which a known cell's shift leads. */
 VSM_PIXEL void vsm_transfer_place(const struct vsm_disparity_map *map, int index, int *left, int *top)
 {
     const struct vsm_disparity_cell *cell = &map->cells[index];

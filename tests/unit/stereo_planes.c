@@ -1,5 +1,5 @@
-/* Planes of two eyes on the host against the functions that they are made of, and what stands in for a device:
- * that kind is compared with this one in tests/oracle/gpu_stereo.c. */
+/* Planes of two eyes on the host, by three threads, against the functions that they are made of, by one. The
+ * other kind is compared with this one in tests/oracle/gpu_stereo.c. */
 #include "stereo/stereo_planes_host.h"
 
 #include "image/coefficients.h"
@@ -16,6 +16,7 @@ static const float *const rgb[2] = {pictures[0], pictures[1]};
 static float *const maps[2] = {coefficients[0], coefficients[1]};
 static struct vsm_disparity *disparity[2], *direct[2]; /* lent memory, and their own */
 static struct vsm_stereo_planes planes;
+static struct vsm_parallel *pool;
 static const struct vsm_disparity_search search = {.pitch = 0.0};
 
 /* Irregular blocks of 3 x 3. */
@@ -52,7 +53,8 @@ static struct vsm_disparity *open_eye(int eye, struct vsm_disparity *share, bool
     struct vsm_disparity_options options = {.master = (enum vsm_eye)eye,
                                             .baseline = 0.064,
                                             .share = share,
-                                            .lent = lent};
+                                            .lent = lent,
+                                            .pool = lent ? pool : NULL};
     struct vsm_disparity *d = NULL;
 
     CHECK_INT(vsm_projection_eye(VSM_HALF_EQUIRECT, SIDE, SIDE, 180, &options.eye), VSM_OK);
@@ -62,7 +64,7 @@ static struct vsm_disparity *open_eye(int eye, struct vsm_disparity *share, bool
 
 static void open_planes(void)
 {
-    struct vsm_stereo_planes_options options = {.pool = NULL};
+    struct vsm_stereo_planes_options options = {.pool = pool = vsm_parallel_create(3)};
 
     for (int eye = 0; eye < 2; eye++) {
         options.disparity[eye] = disparity[eye] = open_eye(eye, disparity[0], true);
@@ -80,6 +82,7 @@ static void close_planes(void)
         vsm_disparity_destroy(direct[eye]);
         disparity[eye] = direct[eye] = NULL;
     }
+    vsm_parallel_destroy(pool);
 }
 
 static struct vsm_mend_grid grid_of(void)
