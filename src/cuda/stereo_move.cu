@@ -1,14 +1,13 @@
 #include "cuda/stereo_move.h"
 
 #include "cuda/check.cuh"
-#include "pixel/cell.h"
+#include "pixel/mend.h"
 #include "pixel/transfer.h"
 
 #include <limits.h>
 
 #define TILE_X 32
 #define TILE_Y 8
-#define CELLS  32 /* of a block that adds up cells, a thread each */
 
 #define LANDING_THREADS 256
 #define LANDINGS        4 /* cells of a warp */
@@ -92,21 +91,4 @@ int vsm_cuda_stereo_move_run(const struct vsm_cuda_stereo_move *move, const stru
     settle_kernel<<<blocks, threads, 0, vsm_cuda_raw(stream)>>>(move->moved, move->there, grid->width, grid->height,
                                                                 move->settled);
     return vsm_cuda_launched("moving alpha");
-}
-
-static __global__ void __launch_bounds__(CELLS)
-    need_kernel(const float *own, const float *moved, const struct vsm_mend_grid grid, uint8_t *need)
-{
-    const int index = (int)(blockIdx.x * CELLS + threadIdx.x);
-
-    if (index < grid.columns * grid.rows)
-        need[index] = vsm_cell_needs(own, moved, grid.width, vsm_cell_of(&grid, index));
-}
-
-int vsm_cuda_stereo_move_need(const float *own, const float *moved, const struct vsm_mend_grid *grid, uint8_t *need,
-                              struct vsm_cuda_stream *stream)
-{
-    need_kernel<<<vsm_cuda_blocks(grid->columns * grid->rows, CELLS), CELLS, 0, vsm_cuda_raw(stream)>>>(own, moved,
-                                                                                                        *grid, need);
-    return vsm_cuda_launched("cells not reached");
 }

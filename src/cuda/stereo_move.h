@@ -8,8 +8,6 @@
 
 #include "cuda/device.h"
 
-#include <stdint.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -29,10 +27,6 @@ struct vsm_cuda_stereo_move {
 /* vsm_transfer_alpha() and vsm_transfer_settle(). `grid` lies on the host. */
 int vsm_cuda_stereo_move_run(const struct vsm_cuda_stereo_move *move, const struct vsm_mend_grid *grid,
                              struct vsm_cuda_stream *stream) VSM_NODISCARD;
-
-/* need, a byte a cell: 1 where the people of `own` are not reached by `moved` (vsm_cell_needs()). */
-int vsm_cuda_stereo_move_need(const float *own, const float *moved, const struct vsm_mend_grid *grid,
-                              uint8_t *need, struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 #ifdef __cplusplus
 }

@@ -10,11 +10,12 @@
 #define PARTS   VSM_CUDA_STEREO_SUMS_PARTS
 #define THREADS 256
 #define CELLS   32 /* of a block that adds up cells, a thread each */
+#define CELL_THREADS 128
 
 #define SMALL  (VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE)
 #define POINTS (VSM_EYE_HEALTH_POINTS * VSM_EYE_HEALTH_POINTS)
 
-/* Floats of a picture that a block of a look has at hand, and lines that it adds up, a thread each. */
+/* Floats of a picture that a block has at hand; lines of a look that it adds up, a thread each. */
 #define STAGE 8192
 #define LINES 32
 #define CHUNK (STAGE / LINES - 1) /* of a line, with the one before it; odd, for the banks */
@@ -192,20 +193,67 @@ int vsm_cuda_stereo_sums_agree(const float *settled, const float *own, const str
     return vsm_cuda_launched("agreement");
 }
 
+/* Calls `add` for the rows of this thread's cell, one part after the other: blocks have CELLS neighbours of a row of
+ * cells, a thread each, and all threads for what they read. Of two planes, or one twice. Returns the cell's index, or
+ * -1. */
+template <class Add>
+static __device__ int add_cells(const float *first, const float *second, const struct vsm_mend_grid &grid, Add add)
+{
+    __shared__ float stage[2][STAGE / 2];
+    const int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, column = (int)blockIdx.x * CELLS;
+    const int count = column + CELLS < grid.columns ? CELLS : grid.columns - column, x0 = column * grid.side;
+    const int index = (int)blockIdx.y * grid.columns + column + (lane < count ? lane : 0);
+    const struct vsm_cell own = vsm_cell_of(&grid, index);
+    const int across = x0 + count * grid.side < grid.width ? count * grid.side : grid.width - x0;
+    const int apart = grid.side | 1, wide = apart * CELLS, rows = STAGE / 2 / wide; /* odd, for the banks */
+
+    for (int y = own.y0; y < own.y1; y += rows) {
+        const int end = y + rows < own.y1 ? rows : own.y1 - y;
+
+        for (int j = warp; j < end; j += CELL_THREADS / 32) {
+            const size_t row = (size_t)(y + j) * (size_t)grid.width + (size_t)x0;
+
+#pragma unroll 4
+            for (int x = lane; x < across; x += 32) {
+                const int to = j * wide + x / grid.side * apart + x % grid.side;
+
+                stage[0][to] = first[row + (size_t)x];
+                stage[1][to] = second[row + (size_t)x];
+            }
+        }
+        __syncthreads();
+        if ((int)threadIdx.x < count) {
+            const struct vsm_cell here = {lane * apart, 0, lane * apart + own.x1 - own.x0, end};
+
+            add(stage[0], stage[1], wide, here);
+        }
+        __syncthreads();
+    }
+    return (int)threadIdx.x < count ? index : -1;
+}
+
+static dim3 blocks_of_cells(const struct vsm_mend_grid *grid, int eyes)
+{
+    return dim3(vsm_cuda_blocks(grid->columns, CELLS), (unsigned)grid->rows, (unsigned)eyes);
+}
+
 /* Planes of both eyes. */
 struct pair {
     const float *own[2], *settled[2];
 };
 
-static __global__ void __launch_bounds__(CELLS)
+static __global__ void __launch_bounds__(CELL_THREADS)
     measure_kernel(const struct pair pair, const struct vsm_mend_grid grid, struct vsm_mend_sums *cells)
 {
-    const int index = (int)(blockIdx.x * CELLS + threadIdx.x), count = grid.columns * grid.rows;
-    const int eye = (int)blockIdx.y;
+    const int eye = (int)blockIdx.z;
+    struct vsm_mend_sums sums = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+    const int index = add_cells(pair.own[eye], pair.settled[eye], grid,
+                                [&](const float *own, const float *settled, int width, struct vsm_cell cell) {
+                                    vsm_cell_compare(&sums, own, settled, width, cell);
+                                });
 
-    if (index < count)
-        cells[eye * count + index] =
-            vsm_cell_compare(pair.own[eye], pair.settled[eye], grid.width, vsm_cell_of(&grid, index));
+    if (index >= 0)
+        cells[eye * grid.columns * grid.rows + index] = sums;
 }
 
 int vsm_cuda_stereo_sums_measure(const float *const own[2], const float *const settled[2],
@@ -213,29 +261,51 @@ int vsm_cuda_stereo_sums_measure(const float *const own[2], const float *const s
                                  struct vsm_cuda_stream *stream)
 {
     const struct pair pair = {{own[0], own[1]}, {settled[0], settled[1]}};
-    const dim3 blocks(vsm_cuda_blocks(grid->columns * grid->rows, CELLS), 2);
 
-    measure_kernel<<<blocks, CELLS, 0, vsm_cuda_raw(stream)>>>(pair, *grid, cells);
+    measure_kernel<<<blocks_of_cells(grid, 2), CELL_THREADS, 0, vsm_cuda_raw(stream)>>>(pair, *grid, cells);
     return vsm_cuda_launched("cells of the eyes");
 }
 
-static __global__ void __launch_bounds__(CELLS)
+static __global__ void __launch_bounds__(CELL_THREADS)
     means_kernel(const float *left, const float *right, const struct vsm_mend_grid grid, float *means)
 {
-    const int index = (int)(blockIdx.x * CELLS + threadIdx.x), count = grid.columns * grid.rows;
+    const float *alpha = blockIdx.z ? right : left;
+    float sum = 0.0f;
+    const int index =
+        add_cells(alpha, alpha, grid, [&](const float *plane, const float *, int width, struct vsm_cell cell) {
+            sum = vsm_cell_add(sum, plane, width, cell);
+        });
 
-    if (index < count)
-        means[blockIdx.y * count + index] =
-            vsm_cell_mean(blockIdx.y ? right : left, grid.width, vsm_cell_of(&grid, index));
+    if (index >= 0)
+        means[(int)blockIdx.z * grid.columns * grid.rows + index] =
+            sum / (float)vsm_cell_pixels(vsm_cell_of(&grid, index));
 }
 
 int vsm_cuda_stereo_sums_means(const float *const alpha[2], const struct vsm_mend_grid *grid, float *means,
                                struct vsm_cuda_stream *stream)
 {
-    const dim3 blocks(vsm_cuda_blocks(grid->columns * grid->rows, CELLS), 2);
-
-    means_kernel<<<blocks, CELLS, 0, vsm_cuda_raw(stream)>>>(alpha[0], alpha[1], *grid, means);
+    means_kernel<<<blocks_of_cells(grid, 2), CELL_THREADS, 0, vsm_cuda_raw(stream)>>>(alpha[0], alpha[1], *grid, means);
     return vsm_cuda_launched("means of cells");
+}
+
+static __global__ void __launch_bounds__(CELL_THREADS)
+    need_kernel(const float *own, const float *moved, const struct vsm_mend_grid grid, uint8_t *need)
+{
+    struct vsm_cell_reach reach = {0.0f, 0.0f};
+    const int index =
+        add_cells(own, moved, grid, [&](const float *here, const float *there, int width, struct vsm_cell cell) {
+            vsm_cell_cover(&reach, here, there, width, cell);
+        });
+
+    if (index >= 0)
+        need[index] = vsm_cell_needs(reach, vsm_cell_pixels(vsm_cell_of(&grid, index)));
+}
+
+int vsm_cuda_stereo_sums_need(const float *own, const float *moved, const struct vsm_mend_grid *grid, uint8_t *need,
+                              struct vsm_cuda_stream *stream)
+{
+    need_kernel<<<blocks_of_cells(grid, 1), CELL_THREADS, 0, vsm_cuda_raw(stream)>>>(own, moved, *grid, need);
+    return vsm_cuda_launched("cells not reached");
 }
 
 static __global__ void __launch_bounds__(CELLS)

@@ -50,6 +50,10 @@ int vsm_cuda_stereo_sums_measure(const float *const own[2], const float *const s
 int vsm_cuda_stereo_sums_means(const float *const alpha[2], const struct vsm_mend_grid *grid, float *means,
                                struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
+/* need, a byte a cell: 1 where the people of `own` are not reached by `moved` (vsm_cell_needs()). */
+int vsm_cuda_stereo_sums_need(const float *own, const float *moved, const struct vsm_mend_grid *grid,
+                              uint8_t *need, struct vsm_cuda_stream *stream) VSM_NODISCARD;
+
 /* seen, a byte a cell: 1 where there are people to be matched (vsm_pixel_match_seen()). */
 int vsm_cuda_stereo_sums_seen(const float *alpha, const struct vsm_match_grid *grid, uint8_t *seen,
                               struct vsm_cuda_stream *stream) VSM_NODISCARD;

@@ -391,7 +391,7 @@ int vsm_cuda_stereo_move_run(const struct vsm_cuda_stereo_move *move, const stru
     return NO_CUDA;
 }
 
-int vsm_cuda_stereo_move_need(const float *own, const float *moved, const struct vsm_mend_grid *grid,
+int vsm_cuda_stereo_sums_need(const float *own, const float *moved, const struct vsm_mend_grid *grid,
                               uint8_t *need, struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;

@@ -24,10 +24,14 @@ VSM_PIXEL struct vsm_cell vsm_cell_of(const struct vsm_mend_grid *grid, int inde
     return cell;
 }
 
-VSM_PIXEL float vsm_cell_sum(const float *plane, int width, struct vsm_cell cell)
+VSM_PIXEL int vsm_cell_pixels(struct vsm_cell cell)
 {
-    float sum = 0.0f;
+    return (cell.x1 - cell.x0) * (cell.y1 - cell.y0);
+}
 
+/* `sum` and the values of a plane. */
+VSM_PIXEL float vsm_cell_add(float sum, const float *plane, int width, struct vsm_cell cell)
+{
     for (int y = cell.y0; y < cell.y1; y++) {
         VSM_PIXEL_UNROLL
         for (int x = cell.x0; x < cell.x1; x++)
@@ -38,48 +42,53 @@ VSM_PIXEL float vsm_cell_sum(const float *plane, int width, struct vsm_cell cell
 
 VSM_PIXEL float vsm_cell_mean(const float *plane, int width, struct vsm_cell cell)
 {
-    return vsm_cell_sum(plane, width, cell) / (float)((cell.x1 - cell.x0) * (cell.y1 - cell.y0));
+    return vsm_cell_add(0.0f, plane, width, cell) / (float)vsm_cell_pixels(cell);
 }
 
-/* Whether an eye shows people there that what was moved to it does not reach. */
-VSM_PIXEL bool vsm_cell_needs(const float *own, const float *moved, int width, struct vsm_cell cell)
-{
-    float people = 0.0f, covered = 0.0f;
+/* An eye's people, and those of them that what was moved to it reaches. */
+struct vsm_cell_reach {
+    float people, covered;
+};
 
+VSM_PIXEL void vsm_cell_cover(struct vsm_cell_reach *reach, const float *own, const float *moved, int width,
+                              struct vsm_cell cell)
+{
     for (int y = cell.y0; y < cell.y1; y++) {
         VSM_PIXEL_UNROLL
         for (int x = cell.x0; x < cell.x1; x++) {
             const size_t at = (size_t)y * (size_t)width + (size_t)x;
 
-            people += own[at];
-            covered += moved[at] < own[at] ? (moved[at] > 0.0f ? moved[at] : 0.0f) : own[at];
+            reach->people += own[at];
+            reach->covered += moved[at] < own[at] ? (moved[at] > 0.0f ? moved[at] : 0.0f) : own[at];
         }
     }
-    return people > VSM_CELL_PEOPLE * (float)((cell.x1 - cell.x0) * (cell.y1 - cell.y0)) &&
-           covered < VSM_CELL_COVERED * people;
+}
+
+/* Whether people are not reached, in a cell of so many pixels. */
+VSM_PIXEL bool vsm_cell_needs(struct vsm_cell_reach reach, int pixels)
+{
+    return reach.people > VSM_CELL_PEOPLE * (float)pixels && reach.covered < VSM_CELL_COVERED * reach.people;
 }
 
 /* Own alpha and the other eye's, settled (stereo/mend.h). */
-VSM_PIXEL struct vsm_mend_sums vsm_cell_compare(const float *own, const float *settled, int width,
-                                                struct vsm_cell cell)
+VSM_PIXEL void vsm_cell_compare(struct vsm_mend_sums *sums, const float *own, const float *settled, int width,
+                                struct vsm_cell cell)
 {
-    struct vsm_mend_sums s = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
-
     for (int y = cell.y0; y < cell.y1; y++) {
         const float *own_row = own + (size_t)y * (size_t)width;
         const float *settled_row = settled + (size_t)y * (size_t)width;
 
+        VSM_PIXEL_UNROLL
         for (int x = cell.x0; x < cell.x1; x++) {
             const float mine = own_row[x], other = settled_row[x];
 
             if (other < 0.0f)
                 continue;
-            s.known += 1.0f;
+            sums->known += 1.0f;
             if (mine > 0.0f || other > 0.0f)
-                vsm_mend_add(&s, mine, other);
+                vsm_mend_add(sums, mine, other);
         }
     }
-    return s;
 }
 
 #endif

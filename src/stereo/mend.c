@@ -34,8 +34,12 @@ static void measure_row(void *context, int index, int worker)
     const struct measuring *m = context;
 
     (void)worker;
-    for (int i = index * m->grid->columns; i < (index + 1) * m->grid->columns; i++)
-        m->cells[i] = vsm_cell_compare(m->own, m->settled, m->grid->width, vsm_cell_of(m->grid, i));
+    for (int i = index * m->grid->columns; i < (index + 1) * m->grid->columns; i++) {
+        struct vsm_mend_sums sums = {0};
+
+        vsm_cell_compare(&sums, m->own, m->settled, m->grid->width, vsm_cell_of(m->grid, i));
+        m->cells[i] = sums;
+    }
 }
 
 void vsm_mend_measure(const struct vsm_mend_grid *grid, const float *own, const float *settled,

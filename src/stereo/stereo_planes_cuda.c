@@ -236,7 +236,7 @@ static int need(void *self, int eye)
 {
     struct cuda *c = self;
 
-    return vsm_cuda_stereo_move_need(plane_of(c, ALPHA, eye), plane_of(c, MOVED, eye), &c->grid, c->need,
+    return vsm_cuda_stereo_sums_need(plane_of(c, ALPHA, eye), plane_of(c, MOVED, eye), &c->grid, c->need,
                                      c->options.stream);
 }
 

@@ -131,8 +131,13 @@ static void find_needs(void *context, int index, int worker)
     const struct vsm_mend_grid *g = &n->host->grid;
 
     (void)worker;
-    for (int i = index * g->columns; i < (index + 1) * g->columns; i++)
-        n->host->need[i] = vsm_cell_needs(n->own, n->moved, g->width, vsm_cell_of(g, i));
+    for (int i = index * g->columns; i < (index + 1) * g->columns; i++) {
+        const struct vsm_cell cell = vsm_cell_of(g, i);
+        struct vsm_cell_reach reach = {0.0f, 0.0f};
+
+        vsm_cell_cover(&reach, n->own, n->moved, g->width, cell);
+        n->host->need[i] = vsm_cell_needs(reach, vsm_cell_pixels(cell));
+    }
 }
 
 static int need(void *self, int eye)
