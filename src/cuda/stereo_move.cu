@@ -12,27 +12,43 @@
 #define LANDING_THREADS 256
 #define LANDINGS        4 /* cells of a warp */
 
-/* Cells of the taker by warps, which look for the giver's that land there. */
+/* Cells of the taker by warps, which look for the giver's that land there, in the rows from which some do. */
 static __global__ void __launch_bounds__(LANDING_THREADS)
     landing_kernel(const struct vsm_disparity_map *map, int count, int columns, struct vsm_transfer_landing *landings)
 {
     __shared__ short lefts[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS], tops[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
+    __shared__ int least, most; /* rows down that some cell comes from, seen from the first where it lands */
     const int lane = (int)threadIdx.x % 32, from = ((int)blockIdx.x * LANDING_THREADS + (int)threadIdx.x) / 32 * LANDINGS;
+    int low = INT_MAX, high = INT_MIN;
 
+    if (threadIdx.x == 0) {
+        least = low;
+        most = high;
+    }
+    __syncthreads();
+#pragma unroll 4
     for (int i = (int)threadIdx.x; i < count; i += LANDING_THREADS) {
         int left = SHRT_MIN, top = SHRT_MIN;
 
-        if (map->cells[i].known)
+        if (map->cells[i].known) {
             vsm_transfer_place(map, i, &left, &top);
+            low = min(low, i / columns - top);
+            high = max(high, i / columns - top);
+        }
         lefts[i] = (short)left;
         tops[i] = (short)top;
     }
+    atomicMin(&least, low);
+    atomicMax(&most, high);
     __syncthreads();
     for (int to = from; to < from + LANDINGS && to < count; to++) {
+        const int x = to % columns, y = to / columns;
+        const int begin = least > most ? count : max(y - 2 + least, 0) * columns;
+        const int end = least > most ? count : min((y + most + 1) * columns, count);
         struct vsm_transfer_landing landing = {{0.0f}, {0.0f}, 0};
 
-        for (int i = lane; i < count + lane; i += 32) {
-            const int right = i < count ? to % columns - lefts[i] : -1, down = i < count ? to / columns - tops[i] : -1;
+        for (int i = begin + lane; i < end + lane; i += 32) {
+            const int right = i < end ? x - lefts[i] : -1, down = i < end ? y - tops[i] : -1;
             unsigned lands = __ballot_sync(0xffffffff, right >= 0 && right < 3 && down >= 0 && down < 3);
 
             for (; lands; lands &= lands - 1) {
