@@ -36,8 +36,8 @@ struct vsm_stereo_grids {
 bool vsm_stereo_grids_fit(const struct vsm_view *views, int view_count);
 
 /* Makes the pairs for these views, which must fit; *changed tells if they are other ones than before. After
- * an error there may be none, but what they knew goes over to the next. Cost where they change: 40 ms a
- * pair. */
+ * an error there may be none, but what they knew goes over to the next. Cost where they change: 13 ms a
+ * pair of fisheyes on one core, else 2. */
 int vsm_stereo_grids_set(struct vsm_stereo_grids *grids, const struct vsm_view *views, int view_count,
                          bool *changed) VSM_NODISCARD;
 void vsm_stereo_grids_clear(struct vsm_stereo_grids *grids);
