@@ -137,9 +137,10 @@ static int match_from_master(struct vsm_stereo_pair *pair, const struct vsm_ster
     if (status != VSM_OK)
         return status;
     vsm_disparity_settle(pair->disparity[m], search, &pair->map[m]);
+    status = move(pair, m); /* a device is at it while the host goes on */
     if (!lost(frame->faults[0]) && !lost(frame->faults[1]))
         vsm_alignment_add(&pair->alignment, pair->disparity[m], &pair->map[m], search);
-    return move(pair, m);
+    return status;
 }
 
 /* What the slave shows beyond that; nothing of it is known to the master. */
