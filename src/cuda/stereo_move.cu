@@ -10,15 +10,14 @@
 #define TILE_Y 8
 
 #define LANDING_THREADS 256
-#define LANDINGS        4 /* cells of a warp */
 
-/* Cells of the taker by warps, which look for the giver's that land there, in the rows from which some do. */
+/* Cells of the taker, a warp each, which looks for the giver's that land there, in the rows from which some do. */
 static __global__ void __launch_bounds__(LANDING_THREADS)
     landing_kernel(const struct vsm_disparity_map *map, int count, int columns, struct vsm_transfer_landing *landings)
 {
     __shared__ short lefts[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS], tops[VSM_DISPARITY_CELLS * VSM_DISPARITY_CELLS];
     __shared__ int least, most; /* rows down that some cell comes from, seen from the first where it lands */
-    const int lane = (int)threadIdx.x % 32, from = ((int)blockIdx.x * LANDING_THREADS + (int)threadIdx.x) / 32 * LANDINGS;
+    const int lane = (int)threadIdx.x % 32, to = ((int)blockIdx.x * LANDING_THREADS + (int)threadIdx.x) / 32;
     int low = INT_MAX, high = INT_MIN;
 
     if (threadIdx.x == 0) {
@@ -41,25 +40,26 @@ static __global__ void __launch_bounds__(LANDING_THREADS)
     atomicMin(&least, low);
     atomicMax(&most, high);
     __syncthreads();
-    for (int to = from; to < from + LANDINGS && to < count; to++) {
-        const int x = to % columns, y = to / columns;
-        const int begin = least > most ? count : max(y - 2 + least, 0) * columns;
-        const int end = least > most ? count : min((y + most + 1) * columns, count);
-        struct vsm_transfer_landing landing = {{0.0f}, {0.0f}, 0};
+    if (to >= count)
+        return;
+    const int x = to % columns, y = to / columns;
+    const int begin = least > most ? count : max(y - 2 + least, 0) * columns;
+    const int end = least > most ? count : min((y + most + 1) * columns, count);
+    struct vsm_transfer_landing landing = {{0.0f}, {0.0f}, 0};
 
-        for (int i = begin + lane; i < end + lane; i += 32) {
-            const int right = i < end ? x - lefts[i] : -1, down = i < end ? y - tops[i] : -1;
-            unsigned lands = __ballot_sync(0xffffffff, right >= 0 && right < 3 && down >= 0 && down < 3);
+    for (int i = begin + lane; i < end + lane; i += 32) {
+        const int right = i < end ? x - lefts[i] : -1, down = i < end ? y - tops[i] : -1;
+        const bool here = right >= 0 && right < 3 && down >= 0 && down < 3;
+        const float du = here ? map->cells[i].du : 0.0f, dv = here ? map->cells[i].dv : 0.0f;
 
-            for (; lands; lands &= lands - 1) {
-                const struct vsm_disparity_cell *cell = &map->cells[i - lane + __ffs((int)lands) - 1];
+        for (unsigned lands = __ballot_sync(0xffffffff, here); lands; lands &= lands - 1) {
+            const int giver = __ffs((int)lands) - 1;
 
-                vsm_transfer_land(&landing, cell->du, cell->dv);
-            }
+            vsm_transfer_land(&landing, __shfl_sync(0xffffffff, du, giver), __shfl_sync(0xffffffff, dv, giver));
         }
-        if (lane == 0)
-            landings[to] = landing;
     }
+    if (lane == 0)
+        landings[to] = landing;
 }
 
 static __global__ void __launch_bounds__(TILE_X *TILE_Y)
@@ -101,7 +101,7 @@ int vsm_cuda_stereo_move_run(const struct vsm_cuda_stereo_move *move, const stru
     const dim3 threads(TILE_X, TILE_Y);
     const int cells = grid->columns * grid->rows;
 
-    landing_kernel<<<vsm_cuda_blocks(cells, LANDING_THREADS / 32 * LANDINGS), LANDING_THREADS, 0, vsm_cuda_raw(stream)>>>(
+    landing_kernel<<<vsm_cuda_blocks(cells, LANDING_THREADS / 32), LANDING_THREADS, 0, vsm_cuda_raw(stream)>>>(
         move->map, cells, grid->columns, move->landings);
     move_kernel<<<blocks, threads, 0, vsm_cuda_raw(stream)>>>(*move, *grid);
     settle_kernel<<<blocks, threads, 0, vsm_cuda_raw(stream)>>>(move->moved, move->there, grid->width, grid->height,

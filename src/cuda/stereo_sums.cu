@@ -9,7 +9,8 @@
 
 #define PARTS   VSM_CUDA_STEREO_SUMS_PARTS
 #define THREADS 256
-#define CELLS   32 /* of a block that adds up cells, a thread each */
+
+#define CELLS        32 /* of a block that adds up cells, a thread each */
 #define CELL_THREADS 128
 
 #define SMALL  (VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE)

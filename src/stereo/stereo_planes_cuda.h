@@ -2,9 +2,9 @@
  * cuda/stereo_sums.h, cuda/stereo_mend.h, stereo/cell_match_cuda.h), in the order of one stream.
  *
  * Pictures and maps of begin lie on the device, maps as [cells, 8]: A of R, G, B, alpha, then b. All memory
- * is taken by create: on the device 40 bytes a grid pixel, 0.7 MB, and what matching takes (53 bytes and 2.2 MB
- * together, 58 MB for 1024x1024); on the host 0.6 MB that are page-locked. The host waits only where numbers
- * are given back: look, match, can_match, light, agree, measure and note.
+ * is taken by create: on the device 40 bytes a grid pixel, 0.7 MB, and what matching takes (53 bytes and
+ * 2.2 MB together, 58 MB for 1024x1024); on the host 0.6 MB that are page-locked. The host waits only where
+ * numbers are given back: look, match, can_match, light, agree, measure and note.
  */
 #ifndef VSM_STEREO_STEREO_PLANES_CUDA_H
 #define VSM_STEREO_STEREO_PLANES_CUDA_H
