@@ -3,8 +3,7 @@
  * Holds the device's copies of both directions' tables of parallax, grey pictures of both eyes at all levels,
  * alpha at all but the finest, and the small results: 12 bytes a grid pixel and 1.4 MB. Both directions of a
  * frame, waiting included, take 0.32 to 0.37 ms on a grid of 768 and 0.36 to 0.45 ms on one of 1024 (H100,
- * bench_gpu_stereo): what the slowest cell takes, while others wait. Used by one thread at a time, of which
- * the stream is.
+ * bench_gpu_stereo). Used by one thread at a time, of which the stream is.
  */
 #ifndef VSM_STEREO_CELL_MATCH_CUDA_H
 #define VSM_STEREO_CELL_MATCH_CUDA_H

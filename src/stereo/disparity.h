@@ -91,8 +91,8 @@ void vsm_disparity_match(struct vsm_disparity *disparity, const struct vsm_dispa
                          const struct vsm_disparity_picture *slave, const struct vsm_disparity_search *search,
                          struct vsm_disparity_map *map);
 
-/* What the cells make of that: shifts. The search's memory changes. Cost: 0.2 ms where 1,600 cells of 4,096 show
- * people. */
+/* What the cells make of that: shifts. The search's memory changes. Cost: 0.2 ms where 1,600 cells of 4,096
+ * show people. */
 void vsm_disparity_settle(const struct vsm_disparity *disparity, const struct vsm_disparity_search *search,
                           struct vsm_disparity_map *map);
 
