@@ -168,12 +168,15 @@ for what; do
         done
         ;;
     stream)
-        for mode in "" "people $detector" software; do
-            timeout 60 "$here/bench_gpu_stream" $model "$clip8k" 1600 1024 $mode
-            timeout 60 "$here/bench_gpu_stream" $model "$clip8k" 1600 512 $mode
+        for clip in "$clip2k 1200 768" "$clip8k 800 768" "$clip8k 800 1024"; do
+            for mode in "" "people $detector"; do
+                # shellcheck disable=SC2086
+                timeout 60 "$here/bench_gpu_stream" $model $clip $mode
+            done
         done
+        timeout 60 "$here/bench_gpu_stream" $model "$clip8k" 600 1024 software
         ;;
-    leaks) timeout 200 "$here/bench_gpu_stream" $model "$clip2k" 10000 256 ;;
+    leaks) timeout 200 "$here/bench_gpu_stream" $model "$clip2k" 10000 256 people $detector ;;
     jobs)
         cd "$work"
         # Both eyes as the matter leaves them: mending would hide or enlarge what the devices do differently.
