@@ -74,6 +74,8 @@ VSM_PIXEL bool vsm_cell_needs(struct vsm_cell_reach reach, int pixels)
 VSM_PIXEL void vsm_cell_compare(struct vsm_mend_sums *sums, const float *own, const float *settled, int width,
                                 struct vsm_cell cell)
 {
+    struct vsm_mend_sums s = *sums; /* a register a sum */
+
     for (int y = cell.y0; y < cell.y1; y++) {
         const float *own_row = own + (size_t)y * (size_t)width;
         const float *settled_row = settled + (size_t)y * (size_t)width;
@@ -84,11 +86,12 @@ VSM_PIXEL void vsm_cell_compare(struct vsm_mend_sums *sums, const float *own, co
 
             if (other < 0.0f)
                 continue;
-            sums->known += 1.0f;
+            s.known += 1.0f;
             if (mine > 0.0f || other > 0.0f)
-                vsm_mend_add(sums, mine, other);
+                vsm_mend_add(&s, mine, other);
         }
     }
+    *sums = s;
 }
 
 #endif
