@@ -8,12 +8,12 @@
  */
 #include "base/clock.h"
 #include "build_config.h"
+#include "spread.h"
 #include "stages/matte_stage.h"
 #include "stages/stereo_manager.h"
 #include "tools/truth_film.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define EYE    1024
 #define FROM   20
@@ -40,19 +40,6 @@ static int timed_review(void *self, struct vsm_frame *frame, const float *const 
 
     b->review = since(start);
     return status;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, FRAMES, sizeof(*values), compare);
-    return values[FRAMES / 2];
 }
 
 static int take(struct bench *b, struct vsm_matte_stage *matte, struct vsm_image *picture, int number,
@@ -95,7 +82,8 @@ static int run_frames(struct vsm_truth_film *film, struct bench *b, struct vsm_m
     if (status == VSM_OK)
         printf(
             "stereo %s, %s: %.1f ms, network and averaging %.1f ms, %.1f %% of both (medians of %d frames)\n",
-            film->options.scene.name, mode, median(review), median(rest), median(part), FRAMES);
+            film->options.scene.name, mode, spread_of(review, FRAMES).median, spread_of(rest, FRAMES).median,
+            spread_of(part, FRAMES).median, FRAMES);
     vsm_image_unref(&picture);
     return status;
 }

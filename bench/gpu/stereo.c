@@ -8,10 +8,10 @@
  * included. "Whole" is the review from outside until the device is done, of runs without events; "cells" is
  * what the thread does between the functions. */
 #include "../../tests/oracle/spoilt_scene.h"
+#include "../spread.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cuda/device.h"
-#include "image/coefficients.h"
 #include "stages/stereo_manager.h"
 #include "stereo/stereo_planes.h"
 
@@ -316,20 +316,7 @@ static double run_frame(struct footage *f, int number, struct vsm_stereo_manager
     return ms;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 #define SAMPLES (TURNS * (FRAMES - WARM))
-
-static double median(double *values)
-{
-    qsort(values, SAMPLES, sizeof(*values), compare);
-    return values[SAMPLES / 2];
-}
 
 /* Medians over frames, of what one way to compare takes. */
 struct medians {
@@ -375,11 +362,11 @@ static void run_way(struct footage *f, int threads, bool device, struct medians 
         }
         vsm_stereo_manager_destroy(manager);
     }
-    m->whole = median(whole);
-    m->cells = median(cells);
+    m->whole = spread_of(whole, SAMPLES).median;
+    m->cells = spread_of(cells, SAMPLES).median;
     for (int k = 0; k < FUNCTIONS; k++) {
-        m->device[k] = median(there[k]);
-        m->host[k] = median(here[k]);
+        m->device[k] = spread_of(there[k], SAMPLES).median;
+        m->host[k] = spread_of(here[k], SAMPLES).median;
     }
     vsm_parallel_destroy(pool);
 }

@@ -13,7 +13,6 @@
 #include "app/gpu_plan.h"
 #include "base/clock.h"
 #include "base/scratch.h"
-#include "cuda/device.h"
 #include "cuda/nvml.h"
 #include "media/video_reader.h"
 #include "pipeline/runner.h"

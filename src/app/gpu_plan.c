@@ -2,8 +2,8 @@
 
 #include "app/plan_outputs.h"
 #include "cuda/device.h"
-#include "image/coefficients.h"
 #include "nn/session.h"
+#include "pixel/coefficients.h"
 
 #include <stdio.h>
 

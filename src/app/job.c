@@ -2,7 +2,6 @@
 
 #include "app/eyes_plan.h"
 #include "app/gpu_plan.h"
-#include "app/lens_plan.h"
 #include "app/monitor.h"
 #include "app/people_plan.h"
 #include "app/plan_outputs.h"

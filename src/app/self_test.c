@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "image/coefficients.h"
 #include "models/rvm.h"
+#include "pixel/coefficients.h"
 
 #include <math.h>
 #include <stdbool.h>

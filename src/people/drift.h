@@ -34,8 +34,7 @@ struct vsm_drift {
 void vsm_drift_reduce(const float *rgb, int width, int height, struct vsm_drift *picture);
 
 /* Where the person in `box` of `before` has gone in `now`, searched round the expected movement (x, y). No
- * answer for pictures of different sizes. Cost: 0.02 ms, up to 0.2 ms for
- * somebody large who is not found. */
+ * answer for pictures of different sizes. Cost: 0.02 ms, up to 0.2 ms for somebody large who is not found. */
 struct vsm_drift_move vsm_drift_find(const struct vsm_drift *before, const struct vsm_drift *now,
                                      const struct vsm_person_box *box, float x, float y);
 

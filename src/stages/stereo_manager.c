@@ -218,7 +218,7 @@ static int run(void *self, struct vsm_frame *frame, const float *const rgb[], st
     return vsm_stereo_manager_run(self, frame, rgb, states);
 }
 
-struct vsm_state_repairs *vsm_stereo_manager_repairs(struct vsm_stereo_manager *manager)
+const struct vsm_state_repairs *vsm_stereo_manager_repairs(const struct vsm_stereo_manager *manager)
 {
     return &manager->repairs;
 }

@@ -5,9 +5,10 @@
  * and, where the eyes disagree and mending is on, new maps for the eye that is wrong: alpha moved from the
  * other eye by disparity, fitted to the eye's own picture by the guided filter, so that it has its own edges.
  * When a mended eye recovers, its recurrent states are taken from the other eye too, moved likewise, so that
- * it does not fall back; not sooner, see stages/state_repairs.h. Views may turn and grids may change from
- * frame to frame: what is known of a scene goes over to the new ones (stages/stereo_grids.h). Barrier record
- * "stereo": the views, all state and running numbers, bit by bit.
+ * it does not fall back; not sooner, for while an eye's picture hides its people such states make the network
+ * guess. Views may turn and grids may change from frame to frame: what is known of a scene goes over to the
+ * new ones (stages/stereo_grids.h). Barrier record "stereo": the views, all state and running numbers, bit by
+ * bit.
  */
 #ifndef VSM_STAGES_STEREO_MANAGER_H
 #define VSM_STAGES_STEREO_MANAGER_H
@@ -75,8 +76,8 @@ int vsm_stereo_manager_follow(struct vsm_stereo_manager *manager, const struct v
 int vsm_stereo_manager_run(struct vsm_stereo_manager *manager, struct vsm_frame *frame,
                            const float *const rgb[], struct vsm_rvm_state *states) VSM_NODISCARD;
 
-/* What the last frame wants of the states: the caller may take it, leaving none. Until the next frame. */
-struct vsm_state_repairs *vsm_stereo_manager_repairs(struct vsm_stereo_manager *manager);
+/* What the last frame wants of the states; until the next frame. */
+const struct vsm_state_repairs *vsm_stereo_manager_repairs(const struct vsm_stereo_manager *manager);
 
 struct vsm_matte_review vsm_stereo_manager_review(struct vsm_stereo_manager *manager);
 

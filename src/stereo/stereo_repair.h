@@ -1,5 +1,5 @@
 /* What an eye that has just recovered takes over of the other eye's memory: where, how much, and moved by
- * which disparity. Plain, so that it can wait and be copied.
+ * which disparity.
  */
 #ifndef VSM_STEREO_STEREO_REPAIR_H
 #define VSM_STEREO_STEREO_REPAIR_H

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "cuda/device.h"
-#include "image/coefficients.h"
+#include "pixel/coefficients.h"
 #include "stereo/stereo_planes_cuda.h"
 #include "stereo/stereo_planes_host.h"
 

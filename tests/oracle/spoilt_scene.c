@@ -1,9 +1,9 @@
 #include "spoilt_scene.h"
 
 #include "base/mem.h"
-#include "image/coefficients.h"
 #include "image/guided_fit.h"
 #include "image/preprocess.h"
+#include "pixel/coefficients.h"
 #include "turned_view.h"
 
 #include <string.h>
