@@ -121,7 +121,6 @@ int vsm_cuda_event_create(int timed, struct vsm_cuda_event **event)
 void vsm_cuda_event_destroy(struct vsm_cuda_event *event)
 {
     if (event)
-        if (event)
         cudaEventDestroy((cudaEvent_t)event);
 }
 

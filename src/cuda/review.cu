@@ -9,19 +9,17 @@ static __global__ void __launch_bounds__(THREADS)
     alpha_kernel(const float *rgb, const float4 *fit, int cells, float *alpha)
 {
     const int at = (int)(blockIdx.x * THREADS + threadIdx.x);
-    const float *red = rgb + (size_t)blockIdx.y * 3 * cells + at, *green = red + cells, *blue = green + cells;
-    const float4 *f = fit + ((size_t)blockIdx.y * cells + at) * 2;
+    const float *red = rgb + at, *green = red + cells, *blue = green + cells;
+    const float4 *f = fit + (size_t)at * 2;
 
     if (at < cells)
-        alpha[(size_t)blockIdx.y * cells + at] = vsm_coefficients_alpha(f[0].w, f[1].w, *red + *green + *blue);
+        alpha[at] = vsm_coefficients_alpha(f[0].w, f[1].w, *red + *green + *blue);
 }
 
-int vsm_cuda_review_alpha(const float *rgb, const float *fit, int batch, int cells, float *alpha,
-                          struct vsm_cuda_stream *stream)
+int vsm_cuda_review_alpha(const float *rgb, const float *fit, int cells, float *alpha, struct vsm_cuda_stream *stream)
 {
-    const dim3 grid(vsm_cuda_blocks(cells, THREADS), (unsigned)batch);
-
-    alpha_kernel<<<grid, THREADS, 0, vsm_cuda_raw(stream)>>>(rgb, (const float4 *)fit, cells, alpha);
+    alpha_kernel<<<vsm_cuda_blocks(cells, THREADS), THREADS, 0, vsm_cuda_raw(stream)>>>(rgb, (const float4 *)fit, cells,
+                                                                                        alpha);
     return vsm_cuda_launched("alpha of maps");
 }
 

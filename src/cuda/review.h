@@ -12,9 +12,9 @@
 extern "C" {
 #endif
 
-/* alpha [batch, cells] of the maps, bit for bit as vsm_coefficients_fill_alpha() has it: rgb [batch, 3,
- * cells]; fit [batch, cells, 8]. */
-int vsm_cuda_review_alpha(const float *rgb, const float *fit, int batch, int cells, float *alpha,
+/* alpha [cells] of one view's maps, bit for bit as vsm_coefficients_fill_alpha() has it: rgb [3, cells]; fit
+ * [cells, 8]. */
+int vsm_cuda_review_alpha(const float *rgb, const float *fit, int cells, float *alpha,
                           struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 /* A_alpha and b_alpha of fit [cells, 8] times open [cells], 0..1: a gate (people/gate.h). */

@@ -240,7 +240,7 @@ int vsm_cuda_resample_planes(const float *pixels, int batch, int channels, int c
     return NO_CUDA;
 }
 
-int vsm_cuda_review_alpha(const float *rgb, const float *fit, int batch, int cells, float *alpha,
+int vsm_cuda_review_alpha(const float *rgb, const float *fit, int cells, float *alpha,
                           struct vsm_cuda_stream *stream)
 {
     return NO_CUDA;

@@ -44,7 +44,7 @@ int vsm_gpu_alpha_fill(const struct vsm_gpu_alpha *alpha, const struct vsm_frame
     int status = VSM_OK;
 
     for (int i = 0; i < frame->view_count && !status; i++)
-        status = vsm_cuda_review_alpha(rgb[i], vsm_tensor_f32(frame->mattes[i].coefficients), 1, cells,
+        status = vsm_cuda_review_alpha(rgb[i], vsm_tensor_f32(frame->mattes[i].coefficients), cells,
                                        (float *)alpha->device + (ptrdiff_t)i * cells, stream);
     return status ? status
                   : vsm_cuda_copy(frame->alpha->data, alpha->device, vsm_tensor_bytes(frame->alpha), stream);

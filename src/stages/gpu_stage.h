@@ -52,8 +52,8 @@ int vsm_gpu_stage_create(const struct vsm_gpu_stage_options *options,
 /* Views that are chosen frame by frame; wants alpha. Before the pipeline runs and before restore;
  * borrowed. */
 int vsm_gpu_stage_set_director(struct vsm_gpu_stage *stage, struct vsm_view_director *director) VSM_NODISCARD;
-/* Compares the eyes from the first frame on; made for vsm_gpu_stage_stream(), without a relief. Before the
- * pipeline runs; borrowed. It is restored by whoever owns it. */
+/* Compares the eyes from the first frame on; made for vsm_gpu_stage_stream(). Before the pipeline runs;
+ * borrowed. It is made and restored by whoever owns it, who asks vsm_gpu_stage_relief() for memory. */
 void vsm_gpu_stage_set_stereo(struct vsm_gpu_stage *stage, struct vsm_stereo_manager *stereo);
 void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage);
 /* next_seq: of the first frame to come. */

@@ -44,8 +44,7 @@ int vsm_stereo_manager_create(const struct vsm_stereo_manager_options *options,
                                                         .threshold = options->threshold,
                                                         .mend = options->mend,
                                                         .pool = options->pool,
-                                                        .stream = options->stream,
-                                                        .relief = options->relief};
+                                                        .stream = options->stream};
     m->list.path = options->list;
     atomic_init(&m->mean, -1);
     status = vsm_stereo_grids_set(&m->grids, options->views, options->view_count, &changed);

@@ -34,10 +34,8 @@ struct vsm_stereo_manager_options {
     const char *list; /* path of stages/stereo_list.h; NULL: none. Borrowed */
     struct vsm_parallel *pool;
     /* Of the device on which frames' maps and pictures are, and in whose order they are written there; NULL:
-     * they are on the host. Borrowed, like the relief, which may be NULL: it is asked where the device has no
-     * memory left. */
+     * they are on the host. Borrowed. */
     struct vsm_cuda_stream *stream;
-    struct vsm_relief *relief;
 };
 
 struct vsm_stereo_manager;

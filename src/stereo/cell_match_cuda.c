@@ -53,16 +53,16 @@ static size_t lay_out(struct vsm_cell_match_cuda *m, char *memory)
     return at;
 }
 
-static int make_room(struct vsm_cell_match_cuda *m, struct vsm_relief *relief)
+static int make_room(struct vsm_cell_match_cuda *m)
 {
     const size_t count = (size_t)(m->grid.columns * m->grid.rows);
     void *locked = NULL;
-    int status = vsm_cuda_room_make("pictures of eyes to be matched", VSM_PLACE_CUDA, lay_out(m, NULL),
-                                    relief, &m->memory);
+    int status = vsm_cuda_room_make("pictures of eyes to be matched", VSM_PLACE_CUDA, lay_out(m, NULL), NULL,
+                                    &m->memory);
 
     if (status == VSM_OK)
         status =
-            vsm_cuda_room_make("matched cells", VSM_PLACE_HOST, count * sizeof(*m->found), relief, &locked);
+            vsm_cuda_room_make("matched cells", VSM_PLACE_HOST, count * sizeof(*m->found), NULL, &locked);
     m->found = locked;
     if (status == VSM_OK)
         status = vsm_cuda_event_create(0, &m->begin);
@@ -73,7 +73,7 @@ static int make_room(struct vsm_cell_match_cuda *m, struct vsm_relief *relief)
 }
 
 int vsm_cell_match_cuda_create(const struct vsm_parallax *const parallax[2], struct vsm_cuda_stream *stream,
-                               struct vsm_relief *relief, struct vsm_cell_match_cuda **matcher)
+                               struct vsm_cell_match_cuda **matcher)
 {
     struct vsm_cell_match_cuda *m = vsm_mem_alloc("matching of cells", 1, sizeof(*m));
     int status;
@@ -82,7 +82,7 @@ int vsm_cell_match_cuda_create(const struct vsm_parallax *const parallax[2], str
         return VSM_E_NOMEM;
     m->stream = stream;
     m->grid = vsm_parallax_grid(parallax[0]);
-    status = make_room(m, relief);
+    status = make_room(m);
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
         m->largest[eye] = parallax[eye]->largest;
         m->pixel[eye] = parallax[eye]->pixel;

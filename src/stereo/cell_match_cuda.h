@@ -8,7 +8,6 @@
 #ifndef VSM_STEREO_CELL_MATCH_CUDA_H
 #define VSM_STEREO_CELL_MATCH_CUDA_H
 
-#include "base/relief.h"
 #include "base/status.h"
 #include "cuda/device.h"
 #include "stereo/disparity.h"
@@ -19,11 +18,11 @@
 
 struct vsm_cell_match_cuda;
 
-/* For grids and cells of parallax[eye], measured from that eye; both are of the same size, and copied. Memory
- * as of image/cuda_room.h. VSM_E_NOMEM, VSM_E_DEVICE: nothing is left behind. */
+/* For grids and cells of parallax[eye], measured from that eye; both are of the same size, and copied. The
+ * stream is borrowed, and waited for. VSM_E_NOMEM, VSM_E_DEVICE: nothing is left behind. */
 int vsm_cell_match_cuda_create(const struct vsm_parallax *const parallax[2], struct vsm_cuda_stream *stream,
-                               struct vsm_relief *relief, struct vsm_cell_match_cuda **matcher) VSM_NODISCARD;
-/* NULL is allowed. Waits for nothing: the stream has no work of the matcher's behind a run. */
+                               struct vsm_cell_match_cuda **matcher) VSM_NODISCARD;
+/* NULL is allowed. Waits for nothing: behind a run that succeeded the stream has no work of the matcher's. */
 void vsm_cell_match_cuda_destroy(struct vsm_cell_match_cuda *matcher);
 
 /* A frame's planes on the device, by enum vsm_eye: R, G, B in 0..1, and alpha in 0..1. */

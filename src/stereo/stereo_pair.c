@@ -35,8 +35,7 @@ static int make_planes(struct vsm_stereo_pair *p)
 {
     const struct vsm_stereo_planes_options options = {.disparity = {p->disparity[0], p->disparity[1]},
                                                       .pool = p->options.pool,
-                                                      .stream = p->options.stream,
-                                                      .relief = p->options.relief};
+                                                      .stream = p->options.stream};
 
     vsm_disparity_cells(p->disparity[0], &p->grid.side, &p->grid.columns, &p->grid.rows);
     vsm_disparity_grid(p->disparity[0], &p->grid.width, &p->grid.height);

@@ -31,7 +31,6 @@ struct vsm_stereo_pair_options {
     /* All borrowed: */
     struct vsm_parallel *pool;
     struct vsm_cuda_stream *stream; /* of the device on which frames are; NULL: they are on the host */
-    struct vsm_relief *relief;      /* asked where the device has no memory left; may be NULL */
 };
 
 /* A frame on the grid, by enum vsm_eye, on the host or the device. */

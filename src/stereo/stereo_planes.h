@@ -8,6 +8,10 @@
  * which are added in another order on a device (each kind adds in one fixed order), and what follows from
  * those.
  *
+ * A frame begins with `begin`, matches and moves, first from the master, and asks about what was moved to an
+ * eye (agree, need, measure, blend) behind that move; replace comes behind blend. Arrays by cell hold the
+ * grid's cells first and are as they were beyond them.
+ *
  * Used by one thread at a time. Every function may fail with VSM_E_NOMEM or VSM_E_DEVICE; the host's fail in
  * begin alone. After a failure the frame is lost, and what is known of the scene is as before the frame or
  * half changed.
@@ -33,9 +37,9 @@ struct vsm_stereo_planes_kind {
      * vsm_matte, in the layout of their place; alpha is what they say on the grid. Borrowed until end. */
     int (*begin)(void *self, const float *const rgb[2], float *const maps[2]);
 
-    /* Matches the cells of `eye` with the other one (vsm_disparity_match()): people, parallax, residual,
-     * confidence, tried and matched of the map. Only those that need() has found, if `needed`. The first of a
-     * frame is the master's. */
+    /* Matches the cells of `eye` with the other one (vsm_disparity_match()), only those that need() has found
+     * if `needed`: size, people, parallax, residual, confidence, tried and matched of the map; the rest is 0.
+     * Of the search, pitch and both_ways count. The first of a frame is the master's. */
     int (*match)(void *self, int eye, const struct vsm_disparity_search *search, bool needed,
                  struct vsm_disparity_map *map);
 
@@ -83,7 +87,6 @@ struct vsm_stereo_planes {
 };
 
 struct vsm_cuda_stream;
-struct vsm_relief;
 
 /* What planes are made with, all borrowed for as long as they live. */
 struct vsm_stereo_planes_options {
@@ -91,7 +94,6 @@ struct vsm_stereo_planes_options {
         *disparity[2];              /* measuring from each eye, of one grid; memory is lent to the first */
     struct vsm_parallel *pool;      /* on the host; NULL: one thread */
     struct vsm_cuda_stream *stream; /* of a device, in whose order pictures and maps are written there */
-    struct vsm_relief *relief;      /* asked where the device has no memory left; may be NULL */
 };
 
 #endif

@@ -35,7 +35,7 @@ struct cuda {
     struct vsm_mend_grid grid;
     size_t pixels, count; /* of cells */
     struct vsm_cell_match_cuda *matcher;
-    struct vsm_cuda_event *done;
+    struct vsm_cuda_event *done; /* waited for awake: what is waited for takes microseconds */
     /* On the device: */
     float *planes;
     struct cells *cells;
@@ -149,7 +149,7 @@ static int begin(void *self, const float *const rgb[2], float *const maps[2])
     for (int eye = 0; eye < 2 && status == VSM_OK; eye++) {
         c->rgb[eye] = rgb[eye];
         c->maps[eye] = maps[eye];
-        status = vsm_cuda_review_alpha(rgb[eye], maps[eye], 1, (int)c->pixels, plane_of(c, ALPHA, eye),
+        status = vsm_cuda_review_alpha(rgb[eye], maps[eye], (int)c->pixels, plane_of(c, ALPHA, eye),
                                        c->options.stream);
     }
     return status;
@@ -334,6 +334,7 @@ static size_t result_bytes(const struct cuda *c)
 {
     const size_t sizes[] = {2 * vsm_cuda_stereo_sums_look_floats(c->grid.height) * sizeof(float),
                             VSM_CUDA_STEREO_SUMS_PARTS * sizeof(struct vsm_consistency_sums),
+                            VSM_CUDA_STEREO_SUMS_PARTS * 6 * sizeof(double), /* light */
                             2 * c->count * sizeof(struct vsm_mend_sums)};
     size_t most = 0;
 
@@ -359,8 +360,7 @@ static int make_room(struct cuda *c)
     int status = VSM_OK;
 
     for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]) && status == VSM_OK; i++)
-        status =
-            vsm_cuda_room_make(WHAT, wishes[i].place, wishes[i].bytes, c->options.relief, wishes[i].memory);
+        status = vsm_cuda_room_make(WHAT, wishes[i].place, wishes[i].bytes, NULL, wishes[i].memory);
     return status;
 }
 
@@ -415,7 +415,7 @@ int vsm_stereo_planes_cuda_create(const struct vsm_stereo_planes_options *option
     vsm_disparity_cells(options->disparity[0], &c->grid.side, &c->grid.columns, &c->grid.rows);
     c->pixels = (size_t)c->grid.width * (size_t)c->grid.height;
     c->count = (size_t)c->grid.columns * (size_t)c->grid.rows;
-    status = vsm_cell_match_cuda_create(parallax, options->stream, options->relief, &c->matcher);
+    status = vsm_cell_match_cuda_create(parallax, options->stream, &c->matcher);
     if (status == VSM_OK)
         status = vsm_cuda_event_create(1, &c->done);
     if (status == VSM_OK)

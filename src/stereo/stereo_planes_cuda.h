@@ -14,8 +14,8 @@
 struct vsm_stereo_planes;
 struct vsm_stereo_planes_options;
 
-/* Uses the options' disparities (for what they know of the cells; their memory is not lent), stream and
- * relief (image/cuda_room.h). VSM_E_NOMEM, VSM_E_DEVICE: nothing is left behind. */
+/* Uses the options' disparities (for what they know of the cells; their memory is not lent) and stream.
+ * VSM_E_NOMEM, VSM_E_DEVICE: nothing is left behind. */
 int vsm_stereo_planes_cuda_create(const struct vsm_stereo_planes_options *options,
                                   struct vsm_stereo_planes *planes) VSM_NODISCARD;
 

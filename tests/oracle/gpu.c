@@ -360,7 +360,10 @@ static void check_alpha(int cells)
     float *device = to_device_floats(found, 2 * n), *maps = noise(8 * n, 0, 1), *wanted = noise(n, 0, 1);
     int wrong = 0;
 
-    CHECK_INT(vsm_cuda_review_alpha(device_rgb, device_fit, 2, cells, device, NULL), VSM_OK);
+    for (size_t view = 0; view < 2; view++)
+        CHECK_INT(vsm_cuda_review_alpha(device_rgb + view * 3 * n, device_fit + view * 8 * n, cells,
+                                        device + view * n, NULL),
+                  VSM_OK);
     CHECK_INT(vsm_cuda_copy(found, device, 2 * n * sizeof(float), NULL), VSM_OK);
     CHECK_INT(vsm_cuda_stream_wait(NULL), VSM_OK);
     for (size_t view = 0; view < 2; view++) {

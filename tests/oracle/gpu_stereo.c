@@ -330,7 +330,11 @@ static void test_review(void)
     CHECK_INT(vsm_cuda_copy(rgb_there, rgb, sizeof(rgb), NULL), VSM_OK);
     CHECK_INT(vsm_cuda_copy(fit_there, fit, sizeof(fit), NULL), VSM_OK);
     CHECK_INT(vsm_cuda_copy(open_there, open, sizeof(open), NULL), VSM_OK);
-    CHECK_INT(vsm_cuda_review_alpha(rgb_there, fit_there, 2, CELLS, alpha_there, NULL), VSM_OK);
+    for (int view = 0; view < 2; view++)
+        CHECK_INT(vsm_cuda_review_alpha((const float *)rgb_there + view * 3 * CELLS,
+                                        (const float *)fit_there + view * 8 * CELLS, CELLS,
+                                        (float *)alpha_there + view * CELLS, NULL),
+                  VSM_OK);
     CHECK_INT(vsm_cuda_review_close(open_there, (float *)fit_there + 8 * CELLS, CELLS, NULL), VSM_OK);
     CHECK_INT(vsm_cuda_copy(found, alpha_there, sizeof(found), NULL), VSM_OK);
     CHECK_INT(vsm_cuda_copy(closed, (float *)fit_there + 8 * CELLS, sizeof(closed), NULL), VSM_OK);
