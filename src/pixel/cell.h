@@ -1,13 +1,12 @@
-/* What the pixels of a cell come to, added one by one, row by row: in the same order on the host and on a
- * device. */
+/* What the pixels of a cell come to (stereo/mend.h, stereo/eye_health.h, stereo/stereo_planes.h), added one by
+ * one, row by row: in the same order on the host and on a device. */
 #ifndef VSM_PIXEL_CELL_H
 #define VSM_PIXEL_CELL_H
 
 #include "pixel/mend.h"
 
-#define VSM_CELL_COVERED                                                                                     \
-    0.5f /* share of a cell's people that the other eye must show to need no own search */
-#define VSM_CELL_PEOPLE 0.10f /* mean alpha of a cell with people that are searched */
+#define VSM_CELL_COVERED 0.5f  /* share of a cell's people that, reached by the other eye, need no search */
+#define VSM_CELL_PEOPLE  0.10f /* mean alpha of a cell with people that are searched */
 
 /* Pixels x0 <= x < x1, y0 <= y < y1 of a plane: at least one. */
 struct vsm_cell {

@@ -1,8 +1,8 @@
 /* What is done with one pixel, for the loops of the host and for kernels alike: plain C that nvcc compiles,
  * too, and that gives the same bits there (kernels that use it are compiled without fused multiply-add).
  *
- * Only what both need. A file of this folder has the arithmetic of one module of the same name elsewhere,
- * whose header says what it is for.
+ * Only what both need: each file has arithmetic of the modules that its first lines name, whose headers say
+ * what it is for.
  */
 #ifndef VSM_PIXEL_PIXEL_H
 #define VSM_PIXEL_PIXEL_H

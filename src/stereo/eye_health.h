@@ -34,7 +34,7 @@ struct vsm_eye_health_look {
 
 /* All state, plain and of fixed size. All zero = the first frame of a scene. */
 struct vsm_eye_health {
-    float small[2][VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE];      /* luma of the last frame */
+    float small[2][VSM_EYE_HEALTH_SIDE * VSM_EYE_HEALTH_SIDE];      /* the last frame's look */
     float points[2][VSM_EYE_HEALTH_POINTS * VSM_EYE_HEALTH_POINTS]; /* likewise */
     float usual;                                                    /* log of the eyes' ratio of sharpness */
     uint32_t still[2]; /* frames in a row that an eye has stood still while the other moved */
