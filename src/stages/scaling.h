@@ -52,7 +52,7 @@ struct vsm_scaling_options {
     int count, first;                                 /* number of rungs, and the one to begin with */
     double target_usage;   /* of the device's time, 0..1; 0 = not held (on the CPU) */
     double target_fps;     /* frames a second; 0 = not held */
-    double bytes_per_cell; /* memory of the network; 0 = unknown */
+    double bytes_per_cell; /* memory that grows with the grid; 0 = unknown */
 };
 
 struct vsm_scaling_sample {

@@ -6,6 +6,7 @@
 #include "people/drift.h"
 #include "people/roster.h"
 #include "stages/scaling.h"
+#include "stages/stereo_grids.h"
 #include "stages/stereo_tally.h"
 #include "stages/track_people.h"
 #include "stages/view_director.h"
@@ -24,6 +25,7 @@ union module {
     struct vsm_eye_health eye_health;
     struct vsm_scaling scaling;
     struct vsm_stereo_tally tally;
+    struct vsm_stereo_grids grids;
     struct vsm_track_people track;
     struct vsm_view_director *director;
 };
@@ -87,8 +89,23 @@ static bool pass_director(union module *m, struct vsm_bytes_in *in, struct vsm_b
     return good;
 }
 
-static pass *const passes[] = {pass_roster,  pass_drift, pass_scene_cut, pass_alignment,   pass_eye_health,
-                               pass_scaling, pass_tally, pass_director,  pass_track_people};
+/* The views in which eyes are compared, and what is known there. */
+static bool pass_grids(union module *m, struct vsm_bytes_in *in, struct vsm_bytes_out *out)
+{
+    static const struct vsm_view eyes[2] = {{.eye = VSM_LEFT, .source = {0, 0, 512, 512}},
+                                            {.eye = VSM_RIGHT, .source = {512, 0, 512, 512}}};
+    bool good;
+
+    m->grids.options = (struct vsm_stereo_pair_options){.baseline = 0.064, .threshold = 0.95, .mend = true};
+    good = vsm_stereo_grids_load(&m->grids, eyes, in) == VSM_OK;
+    if (good)
+        vsm_stereo_grids_save(&m->grids, out);
+    vsm_stereo_grids_clear(&m->grids);
+    return good;
+}
+
+static pass *const passes[] = {pass_roster,  pass_drift, pass_scene_cut, pass_alignment,    pass_eye_health,
+                               pass_scaling, pass_tally, pass_director,  pass_track_people, pass_grids};
 
 void vsm_fuzz_one(const uint8_t *data, size_t size)
 {
