@@ -1,6 +1,7 @@
 /* The CUDA kernels against the C reference and the network against ONNX Runtime on the CPU. Skipped without a
  * device. */
 #include "cuda/review.h"
+#include "device.h"
 #include "geometry/view_map.h"
 #include "image/coefficients.h"
 #include "image/preprocess.h"
@@ -24,16 +25,6 @@ static const struct vsm_format formats[] = {
     {VSM_PLANES_YUV, 8, 0, 1, 1},  {VSM_PLANES_NV, 8, 0, 1, 1},   {VSM_PLANES_NV, 10, 6, 1, 1},
     {VSM_PLANES_YUV, 10, 0, 1, 1}, {VSM_PLANES_GRAY, 8, 0, 0, 0},
 };
-
-static bool no_device(void)
-{
-    struct vsm_cuda_info info;
-
-    if (vsm_cuda_device_info(&info) == VSM_OK)
-        return false;
-    tap_skip(vsm_error_message());
-    return true;
-}
 
 /* A device picture of the same kind; copied from the host's, or filled with a byte. */
 static struct vsm_image to_device(const struct vsm_image *host, int byte)

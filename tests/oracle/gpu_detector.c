@@ -2,7 +2,7 @@
  * and the same people. Skipped without a device. By hand: oracle_gpu_detector FILE...: people of some 16
  * frames of each video; of VR180 ("_LR_" in its name) the left eye. */
 #include "base/mem.h"
-#include "cuda/device.h"
+#include "device.h"
 #include "image/preprocess.h"
 #include "media/video_reader.h"
 #include "models/detector.h"
@@ -29,14 +29,9 @@ static const char *const heads[HEADS] = {"centre", "size", "offset", "keypoints"
 
 static bool not_here(void)
 {
-    struct vsm_cuda_info info;
-
-    if (access(MODEL, R_OK) != 0)
-        tap_skip("no detector weights");
-    else if (vsm_cuda_device_info(&info) != VSM_OK)
-        tap_skip(vsm_error_message());
-    else
-        return false;
+    if (access(MODEL, R_OK) == 0)
+        return no_device();
+    tap_skip("no detector weights");
     return true;
 }
 

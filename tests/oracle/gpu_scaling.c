@@ -1,7 +1,7 @@
 /* The matting stage on a CUDA device, which compares and mends the eyes, while its grid moves under turned
  * views: nothing pops on a still scene, a job that is resumed across changes and fades goes on exactly, and
  * out of memory costs size, not frames. Skipped without a device. */
-#include "cuda/device.h"
+#include "device.h"
 #include "moving_grid.h"
 #include "npy.h"
 #include "stages/gpu_stage.h"
@@ -22,15 +22,9 @@ static const struct vsm_scaling_options ladder = {.rungs = {{256, 256}, {320, 32
 
 static bool cannot(void)
 {
-    struct vsm_cuda_info info;
-
-    if (access(MODEL, R_OK) != 0) {
-        tap_skip("no model");
-        return true;
-    }
-    if (vsm_cuda_device_info(&info) == VSM_OK)
-        return false;
-    tap_skip(vsm_error_message());
+    if (access(MODEL, R_OK) == 0)
+        return no_device();
+    tap_skip("no model");
     return true;
 }
 

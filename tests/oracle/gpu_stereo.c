@@ -10,8 +10,8 @@
 #include "both_planes.h"
 
 #include "base/mem.h"
-#include "cuda/device.h"
 #include "cuda/review.h"
+#include "device.h"
 #include "image/coefficients.h"
 #include "shared_data.h"
 #include "spoilt_scene.h"
@@ -22,16 +22,6 @@
 #include <string.h>
 
 static bool small;
-
-static bool no_device(void)
-{
-    struct vsm_cuda_info info;
-
-    if (vsm_cuda_device_info(&info) == VSM_OK)
-        return false;
-    tap_skip(vsm_error_message());
-    return true;
-}
 
 /* The host's planes are both. */
 int __wrap_vsm_stereo_planes_host_create(const struct vsm_stereo_planes_options *options,
