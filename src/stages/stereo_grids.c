@@ -166,7 +166,7 @@ int vsm_stereo_grids_load(struct vsm_stereo_grids *grids, const struct vsm_view 
 {
     struct vsm_view views[VSM_MAX_VIEWS];
     const int count = vsm_bytes_get_u8(in);
-    int status = VSM_OK;
+    int status = VSM_E_USAGE;
 
     vsm_stereo_grids_clear(grids);
     for (int k = 0; k < count && k < VSM_STEREO_GRIDS_PAIRS; k++) {
@@ -177,11 +177,12 @@ int vsm_stereo_grids_load(struct vsm_stereo_grids *grids, const struct vsm_view 
         views[2 * k + 1].source = eyes[1].source;
         views[2 * k + 1].lens = eyes[1].lens;
     }
-    if (in->failed || count > VSM_STEREO_GRIDS_PAIRS ||
-        (count > 0 && !vsm_stereo_grids_fit(views, 2 * count)))
+    if (!in->failed && count <= VSM_STEREO_GRIDS_PAIRS &&
+        (count == 0 || vsm_stereo_grids_fit(views, 2 * count)))
+        status = open_pairs(grids, views, 2 * count);
+    if (status == VSM_E_USAGE) /* or the views themselves are impossible */
         return vsm_fail(VSM_E_INPUT, "checkpoint: the views in which eyes are compared are damaged; start "
                                      "again with --restart");
-    status = open_pairs(grids, views, 2 * count);
     for (int k = 0; k < grids->pair_count && status == VSM_OK; k++)
         status = vsm_stereo_pair_load(grids->pairs[k].stereo, in);
     return status;

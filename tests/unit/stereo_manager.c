@@ -536,6 +536,38 @@ static struct vsm_stereo_past past_of(const struct vsm_view *view)
     return p;
 }
 
+/* Grids that do not fit, and directions that no view has. */
+static void test_damaged_views_are_refused(void)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } damages[] = {{0, 7}, {4, 0xff}, {1, 1}};
+    struct vsm_stereo_grids grids = {.options = {.baseline = 0.064, .threshold = 0.95}};
+    struct vsm_bytes_out out = {0};
+    struct vsm_bytes_in in;
+    bool changed;
+
+    CHECK_INT(vsm_stereo_grids_set(&grids, views, 2, &changed), VSM_OK);
+    vsm_stereo_grids_save(&grids, &out);
+    in = vsm_bytes_in_of(out.data, out.size);
+    CHECK_INT(vsm_stereo_grids_load(&grids, views, &in), VSM_OK);
+    for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+        uint8_t *byte = out.data + damages[i].at;
+        const uint8_t good = *byte;
+
+        *byte = damages[i].value;
+        in = vsm_bytes_in_of(out.data, out.size);
+        CHECK_INT(vsm_stereo_grids_load(&grids, views, &in), VSM_E_INPUT);
+        CHECK_HAS(vsm_error_message(), "damaged");
+        *byte = good;
+    }
+    in = vsm_bytes_in_of(out.data, 20);
+    CHECK_INT(vsm_stereo_grids_load(&grids, views, &in), VSM_E_INPUT);
+    vsm_stereo_grids_clear(&grids);
+    vsm_bytes_out_finish(&out);
+}
+
 /* What is known of a direction stays with it when the grid changes, and when the view turns. */
 static void test_past_follows_directions(void)
 {
@@ -721,6 +753,7 @@ int main(void)
     RUN(test_a_cut_waits_for_comparable_eyes);
     RUN(test_scenes_are_listed);
     RUN(test_resume_is_exact);
+    RUN(test_damaged_views_are_refused);
     RUN(test_past_follows_directions);
     RUN(test_views_change);
     RUN(test_unlike_views_do_not_fit);
