@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs on the machine with the GPU, in the folders that carry.sh made. Usage: run.sh TASK...
 #   libs       unpacks libs.tar.xz, which lies beside this script or in LIBS, to /opt/vsm
+#   card       what the machine has, and what doctor says of it
 #   tests      kernels against the C reference      drift      the network over 2,000 frames
 #   sanitize   compute-sanitizer, four tools        bench      kernels and frames at 8192x4096
 #   sam2sanitize  the same over the tracker's kernels

@@ -1,5 +1,5 @@
-/* What the pixels of a cell come to (stereo/mend.h, stereo/eye_health.h, stereo/stereo_planes.h), added one by
- * one, row by row: in the same order on the host and on a device. */
+/* What the pixels of a cell come to (stereo/mend.h, stereo/eye_health.h, stereo/stereo_planes.h), added one
+ * by one, row by row: in the same order on the host and on a device. */
 #ifndef VSM_PIXEL_CELL_H
 #define VSM_PIXEL_CELL_H
 
