@@ -17,6 +17,7 @@ void vsm_frame_destroy(struct vsm_frame **frame)
     vsm_image_unref(&f->source);
     vsm_tensor_unref(&f->thumbnails);
     vsm_tensor_unref(&f->alpha);
+    vsm_tensor_unref(&f->fading_alpha);
     for (int i = 0; i < VSM_MAX_VIEWS; i++) {
         vsm_tensor_unref(&f->mattes[i].coefficients);
         vsm_tensor_unref(&f->mattes[i].inverse);
@@ -42,7 +43,7 @@ size_t vsm_frame_bytes(const struct vsm_frame *frame)
 {
     size_t bytes = sizeof(*frame) + image_bytes(frame->source);
 
-    bytes += tensor_bytes(frame->thumbnails) + tensor_bytes(frame->alpha);
+    bytes += tensor_bytes(frame->thumbnails) + tensor_bytes(frame->alpha) + tensor_bytes(frame->fading_alpha);
     for (int i = 0; i < frame->view_count; i++) {
         bytes += tensor_bytes(frame->mattes[i].coefficients);
         bytes += tensor_bytes(frame->mattes[i].inverse);
@@ -54,9 +55,7 @@ size_t vsm_frame_bytes(const struct vsm_frame *frame)
     return bytes;
 }
 
-const float *vsm_frame_alpha(const struct vsm_frame *frame, int view)
+const float *vsm_frame_alpha_plane(const struct vsm_tensor *alpha, int view)
 {
-    const int64_t *dims = frame->alpha->dims;
-
-    return vsm_tensor_f32(frame->alpha) + view * dims[1] * dims[2];
+    return vsm_tensor_f32(alpha) + view * alpha->dims[1] * alpha->dims[2];
 }

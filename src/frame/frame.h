@@ -43,8 +43,8 @@ struct vsm_frame {
     struct vsm_image *source;
     /* Only where the source is on a device, and only for who works on the host: both eyes as
      * stages/people_stage.h wants them, [eyes, 3, height, width] float32 RGB 0..1; and the mattes' alpha on
-     * their grid, [views, height, width] float32. Host memory; else NULL. */
-    struct vsm_tensor *thumbnails, *alpha;
+     * their grid, and that of those that fade, [views, height, width] float32. Host memory; else NULL. */
+    struct vsm_tensor *thumbnails, *alpha, *fading_alpha;
     struct vsm_people people;
     /* One or two views an eye. With two eyes, mattes[2k] is the left one and mattes[2k + 1] the right one of
      * the same direction, field of view and grid. */
@@ -66,8 +66,8 @@ struct vsm_frame *vsm_frame_create(void) VSM_NODISCARD;
 /* Releases all layers and the frame, and nulls the pointer. NULL and a pointer to NULL are allowed. */
 void vsm_frame_destroy(struct vsm_frame **frame);
 
-/* One view's plane of the frame's alpha. */
-const float *vsm_frame_alpha(const struct vsm_frame *frame, int view);
+/* One view's plane of a frame's alpha, of either kind. */
+const float *vsm_frame_alpha_plane(const struct vsm_tensor *alpha, int view);
 
 /* Bytes held by all layers (shared ones counted in full): the measure by which queues are bounded. */
 size_t vsm_frame_bytes(const struct vsm_frame *frame);

@@ -10,11 +10,16 @@
 #include <stddef.h>
 
 #ifdef __CUDACC__
-#define VSM_PIXEL        static inline __host__ __device__
+#define VSM_PIXEL static inline __host__ __device__
+#else
+#define VSM_PIXEL static inline
+#endif
+
+/* Before a loop that is to have many loads under way on a device. */
+#ifdef __CUDA_ARCH__
 #define VSM_PIXEL_UNROLL _Pragma("unroll 8")
 #else
-#define VSM_PIXEL        static inline
-#define VSM_PIXEL_UNROLL /* before a loop that is to have many loads under way on a device */
+#define VSM_PIXEL_UNROLL
 #endif
 
 /* fminf() and fmaxf() are calls, for numbers that are none. */

@@ -11,7 +11,7 @@ struct view_gate {
 
 struct vsm_device_gate {
     struct vsm_parallel *pool;
-    struct view_gate views[VSM_MAX_VIEWS];
+    struct view_gate views[2][VSM_MAX_VIEWS]; /* of the views, and of those that fade */
 };
 
 int vsm_device_gate_create(struct vsm_parallel *pool, struct vsm_device_gate **gate)
@@ -29,8 +29,8 @@ void vsm_device_gate_destroy(struct vsm_device_gate *gate)
 {
     if (!gate)
         return;
-    for (int i = 0; i < VSM_MAX_VIEWS; i++)
-        vsm_gate_destroy(gate->views[i].gate);
+    for (int i = 0; i < 2 * VSM_MAX_VIEWS; i++)
+        vsm_gate_destroy(gate->views[i / VSM_MAX_VIEWS][i % VSM_MAX_VIEWS].gate);
     vsm_mem_free(gate);
 }
 
@@ -50,10 +50,12 @@ static int fit(struct view_gate *g, const struct vsm_view *view)
     return VSM_OK;
 }
 
-/* Of all views. */
+/* Of all views of one kind. */
 struct making {
-    struct vsm_device_gate *gate;
-    const struct vsm_frame *frame;
+    struct view_gate *gates;
+    const struct vsm_people *people;
+    const struct vsm_matte *mattes;
+    const struct vsm_tensor *alpha;
     float *open;
     int status[VSM_MAX_VIEWS];
 };
@@ -61,8 +63,8 @@ struct making {
 static void make_view(void *context, int i, int worker)
 {
     struct making *m = context;
-    struct view_gate *g = &m->gate->views[i];
-    const struct vsm_view *view = &m->frame->mattes[i].view;
+    struct view_gate *g = &m->gates[i];
+    const struct vsm_view *view = &m->mattes[i].view;
     struct vsm_gate_box boxes[VSM_GATE_BOXES];
     struct vsm_view_map map;
     int count, status = fit(g, view);
@@ -73,19 +75,24 @@ static void make_view(void *context, int i, int worker)
     m->status[i] = status;
     if (status != VSM_OK)
         return;
-    count =
-        vsm_gate_boxes_of(&map, view->source.width, view->source.height, &m->frame->people, view->eye, boxes);
-    vsm_gate_make(g->gate, vsm_frame_alpha(m->frame, i), boxes, count,
+    count = vsm_gate_boxes_of(&map, view->source.width, view->source.height, m->people, view->eye, boxes);
+    vsm_gate_make(g->gate, vsm_frame_alpha_plane(m->alpha, i), boxes, count,
                   m->open + (ptrdiff_t)i * view->width * view->height);
 }
 
-int vsm_device_gate_make(struct vsm_device_gate *gate, const struct vsm_frame *frame, float *open)
+int vsm_device_gate_make(struct vsm_device_gate *gate, const struct vsm_frame *frame, bool fading,
+                         float *open)
 {
-    struct making making = {.gate = gate, .frame = frame, .open = open};
+    struct making making = {.gates = gate->views[fading],
+                            .people = &frame->people,
+                            .mattes = fading ? frame->fading : frame->mattes,
+                            .alpha = fading ? frame->fading_alpha : frame->alpha,
+                            .open = open};
+    const int count = fading ? frame->fading_count : frame->view_count;
     int status = VSM_OK;
 
-    vsm_parallel_for(gate->pool, frame->view_count, make_view, &making);
-    for (int i = 0; i < frame->view_count && status == VSM_OK; i++)
+    vsm_parallel_for(gate->pool, count, make_view, &making);
+    for (int i = 0; i < count && status == VSM_OK; i++)
         status = making.status[i];
     return status;
 }

@@ -18,8 +18,9 @@ struct vsm_device_gate;
 int vsm_device_gate_create(struct vsm_parallel *pool, struct vsm_device_gate **gate) VSM_NODISCARD;
 void vsm_device_gate_destroy(struct vsm_device_gate *gate);
 
-/* For a frame with alpha in which people are known. open: receives [views, height, width], 0..1. */
-int vsm_device_gate_make(struct vsm_device_gate *gate, const struct vsm_frame *frame,
+/* For a frame with alpha in which people are known, for its views or for those that fade. open: receives
+ * [views, height, width], 0..1. */
+int vsm_device_gate_make(struct vsm_device_gate *gate, const struct vsm_frame *frame, bool fading,
                          float *open) VSM_NODISCARD;
 
 #endif

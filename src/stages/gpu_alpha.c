@@ -37,15 +37,15 @@ int vsm_gpu_alpha_take(struct vsm_gpu_alpha *alpha, struct vsm_tensor **planes)
     return vsm_cuda_tensors_get(alpha->tensors, planes);
 }
 
-int vsm_gpu_alpha_fill(const struct vsm_gpu_alpha *alpha, const struct vsm_frame *frame,
-                       const float *const rgb[], struct vsm_cuda_stream *stream)
+int vsm_gpu_alpha_fill(const struct vsm_gpu_alpha *alpha, const struct vsm_matte *mattes,
+                       const float *const rgb[], const struct vsm_tensor *planes,
+                       struct vsm_cuda_stream *stream)
 {
     const int cells = (int)(alpha->dims[1] * alpha->dims[2]);
     int status = VSM_OK;
 
-    for (int i = 0; i < frame->view_count && !status; i++)
-        status = vsm_cuda_review_alpha(rgb[i], vsm_tensor_f32(frame->mattes[i].coefficients), cells,
+    for (int i = 0; i < alpha->dims[0] && !status; i++)
+        status = vsm_cuda_review_alpha(rgb[i], vsm_tensor_f32(mattes[i].coefficients), cells,
                                        (float *)alpha->device + (ptrdiff_t)i * cells, stream);
-    return status ? status
-                  : vsm_cuda_copy(frame->alpha->data, alpha->device, vsm_tensor_bytes(frame->alpha), stream);
+    return status ? status : vsm_cuda_copy(planes->data, alpha->device, vsm_tensor_bytes(planes), stream);
 }

@@ -25,8 +25,9 @@ int vsm_gpu_alpha_follow(struct vsm_gpu_alpha *alpha, const struct vsm_view *vie
 /* Page-locked planes for those views; as vsm_cuda_tensors_get(). */
 int vsm_gpu_alpha_take(struct vsm_gpu_alpha *alpha, struct vsm_tensor **planes) VSM_NODISCARD;
 
-/* Has the stream fill frame->alpha from the frame's maps and rgb[view], all on the device. */
-int vsm_gpu_alpha_fill(const struct vsm_gpu_alpha *alpha, const struct vsm_frame *frame,
-                       const float *const rgb[], struct vsm_cuda_stream *stream) VSM_NODISCARD;
+/* Has the stream fill the planes from the views' maps and rgb[view], all on the device. */
+int vsm_gpu_alpha_fill(const struct vsm_gpu_alpha *alpha, const struct vsm_matte *mattes,
+                       const float *const rgb[], const struct vsm_tensor *planes,
+                       struct vsm_cuda_stream *stream) VSM_NODISCARD;
 
 #endif

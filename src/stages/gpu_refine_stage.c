@@ -166,16 +166,15 @@ void vsm_gpu_refine_stage_destroy(struct vsm_gpu_refine_stage *stage)
     vsm_mem_free(stage);
 }
 
-static size_t view_cells(const struct vsm_frame *frame)
+static size_t cells_of(const struct vsm_matte *mattes)
 {
-    return (size_t)frame->mattes[0].view.width * (size_t)frame->mattes[0].view.height;
+    return (size_t)mattes[0].view.width * (size_t)mattes[0].view.height;
 }
 
 /* Room for the gate of all views; a slot is free of work on the device. */
-static int make_room(const struct vsm_gpu_refine_stage *stage, struct slot *slot,
-                     const struct vsm_frame *frame)
+static int make_room(const struct vsm_gpu_refine_stage *stage, struct slot *slot, size_t cells)
 {
-    const size_t cells = view_cells(frame) * (size_t)frame->view_count, bytes = cells * sizeof(float);
+    const size_t bytes = cells * sizeof(float);
     int status;
 
     if (cells <= slot->cells)
@@ -192,22 +191,34 @@ static int make_room(const struct vsm_gpu_refine_stage *stage, struct slot *slot
     return status;
 }
 
-/* The chosen people stay in the maps. */
-static int close_gate(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame)
+/* The chosen people stay in the maps of the frame's views, or of those that fade. at: of their gate in the
+ * slot's room. */
+static int close_views(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame,
+                       bool fading, size_t at)
 {
-    const size_t cells = view_cells(frame);
-    int status = make_room(stage, slot, frame);
+    const struct vsm_matte *mattes = fading ? frame->fading : frame->mattes;
+    const int count = fading ? frame->fading_count : frame->view_count;
+    const size_t cells = cells_of(mattes);
+    float *open = (float *)slot->open + at, *device = (float *)slot->device_open + at;
+    int status = vsm_device_gate_make(stage->gate, frame, fading, open);
 
     if (!status)
-        status = vsm_device_gate_make(stage->gate, frame, slot->open);
-    if (!status)
-        status = vsm_cuda_copy(slot->device_open, slot->open,
-                               cells * (size_t)frame->view_count * sizeof(float), stage->compute);
-    for (int i = 0; i < frame->view_count && !status; i++)
-        status =
-            vsm_cuda_review_close((const float *)slot->device_open + cells * (size_t)i,
-                                  vsm_tensor_f32(frame->mattes[i].coefficients), (int)cells, stage->compute);
+        status = vsm_cuda_copy(device, open, cells * (size_t)count * sizeof(float), stage->compute);
+    for (int i = 0; i < count && !status; i++)
+        status = vsm_cuda_review_close(device + cells * (size_t)i, vsm_tensor_f32(mattes[i].coefficients),
+                                       (int)cells, stage->compute);
     return status;
+}
+
+static int close_gate(struct vsm_gpu_refine_stage *stage, struct slot *slot, const struct vsm_frame *frame)
+{
+    const size_t now = cells_of(frame->mattes) * (size_t)frame->view_count;
+    const size_t fading = cells_of(frame->fading) * (size_t)frame->fading_count;
+    int status = make_room(stage, slot, now + fading);
+
+    if (!status)
+        status = close_views(stage, slot, frame, false, 0);
+    return !status && frame->fading_count ? close_views(stage, slot, frame, true, now) : status;
 }
 
 /* The frame keeps the views that see more; the others are mixed into them. */
@@ -306,6 +317,7 @@ static int run(void *self, struct vsm_frame *frame)
     if (!status && stage->gate && frame->people.known)
         status = close_gate(stage, slot, frame);
     vsm_tensor_unref(&frame->alpha);
+    vsm_tensor_unref(&frame->fading_alpha);
     if (!status && frame->fading_count)
         status = fade(stage, frame);
     if (!status)

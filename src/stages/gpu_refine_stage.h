@@ -5,10 +5,9 @@
  * chosen people in the maps (stages/device_gate.h), made on the host while the network is at the next frame;
  * refines into every output's picture and begins its copy into the frame's page-locked host pictures.
  * "download" waits for the copies and gives source and maps back. Outputs for an encoder on the device stay
- * there. While views replace others, the maps of the old ones are mixed in (image/view_fade_cuda.h), behind
- * the gate, which is made for the new ones only: people who are not wanted, but seen through the old views,
- * shine through as these fade, unlike on the CPU. Refining and copying have a stream each; no wait is for the
- * whole device.
+ * there. While views replace others, the maps of the old ones, which have a gate of their own, are mixed in
+ * (image/view_fade_cuda.h); on the CPU the gate is made of what mixing gives. Refining and copying have a
+ * stream each; no wait is for the whole device.
  */
 #ifndef VSM_STAGES_GPU_REFINE_STAGE_H
 #define VSM_STAGES_GPU_REFINE_STAGE_H

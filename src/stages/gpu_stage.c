@@ -25,9 +25,9 @@ struct vsm_gpu_stage {
     struct vsm_sha256 hash;
     int output_count;
     struct vsm_composite_target targets[VSM_MAX_OUTPUTS];
-    struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS]; /* page-locked */
-    bool alpha_wanted;                            /* by who works on the host */
-    struct vsm_gpu_alpha alpha[2];                /* of one batch of views and of two */
+    struct vsm_cuda_pool *pools[VSM_MAX_OUTPUTS];   /* page-locked */
+    bool alpha_wanted;                              /* by who works on the host */
+    struct vsm_gpu_alpha alpha[2], fading_alpha[2]; /* of one batch of views and of two */
     struct vsm_matte_counters counters;
     struct vsm_stereo_manager *stereo; /* NULL: eyes are not compared */
     struct vsm_matte_review review;    /* of that */
@@ -172,8 +172,10 @@ void vsm_gpu_stage_destroy(struct vsm_gpu_stage *stage)
     vsm_gpu_sets_finish(&stage->sets);
     for (int i = 0; i < stage->output_count; i++)
         vsm_cuda_pool_destroy(stage->pools[i]);
-    vsm_gpu_alpha_finish(&stage->alpha[0]);
-    vsm_gpu_alpha_finish(&stage->alpha[1]);
+    for (int i = 0; i < 2; i++) {
+        vsm_gpu_alpha_finish(&stage->alpha[i]);
+        vsm_gpu_alpha_finish(&stage->fading_alpha[i]);
+    }
     vsm_cuda_event_destroy(stage->done);
     vsm_cuda_stream_destroy(stage->compute);
     vsm_relief_destroy(stage->relief);
@@ -226,10 +228,15 @@ static int choose_views(struct vsm_gpu_stage *stage, const struct vsm_frame *fra
     return status == VSM_E_NOMEM && stage->sets.resting ? wake(stage) : status;
 }
 
-/* Of as many views as there are now. */
+/* Of as many views as there are. */
 static struct vsm_gpu_alpha *alpha_now(struct vsm_gpu_stage *stage)
 {
     return &stage->alpha[stage->sets.now.count > stage->sets.direct_count];
+}
+
+static struct vsm_gpu_alpha *alpha_fading(struct vsm_gpu_stage *stage)
+{
+    return &stage->fading_alpha[stage->sets.old.count > stage->sets.direct_count];
 }
 
 static int wait(struct vsm_gpu_stage *stage)
@@ -273,7 +280,11 @@ static int review(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     if (!status && stage->stereo)
         status = vsm_gpu_sets_repair(&stage->sets, vsm_stereo_manager_repairs(stage->stereo));
     if (!status && frame->alpha)
-        status = vsm_gpu_alpha_fill(alpha_now(stage), frame, rgb, stage->compute);
+        status = vsm_gpu_alpha_fill(alpha_now(stage), frame->mattes, rgb, frame->alpha, stage->compute);
+    vsm_gpu_views_pictures(&stage->sets.old, rgb);
+    if (!status && frame->fading_alpha)
+        status =
+            vsm_gpu_alpha_fill(alpha_fading(stage), frame->fading, rgb, frame->fading_alpha, stage->compute);
     return status ? status : wait(stage);
 }
 
@@ -287,20 +298,27 @@ static int take_locked_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame
             status = vsm_cuda_pool_get(stage->pools[i], &frame->outputs[i]);
     frame->view_count = stage->sets.now.count;
     frame->fading_count = stage->sets.old.count;
-    return !status && stage->alpha_wanted ? vsm_gpu_alpha_take(alpha_now(stage), &frame->alpha) : status;
+    if (!status && stage->alpha_wanted)
+        status = vsm_gpu_alpha_take(alpha_now(stage), &frame->alpha);
+    if (!status && stage->alpha_wanted && frame->fading_count)
+        status = vsm_gpu_alpha_take(alpha_fading(stage), &frame->fading_alpha);
+    return status;
 }
 
 static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
 {
-    const struct vsm_gpu_set *now = &stage->sets.now;
+    const struct vsm_gpu_set *now = &stage->sets.now, *old = &stage->sets.old;
     int status = vsm_gpu_views_take_room(now, frame->mattes);
 
     if (!status)
-        status = vsm_gpu_views_take_room(&stage->sets.old, frame->fading);
+        status = vsm_gpu_views_take_room(old, frame->fading);
     if (!status && stage->stereo)
         status = vsm_stereo_manager_follow(stage->stereo, now->views, now->count);
-    return !status && stage->alpha_wanted ? vsm_gpu_alpha_follow(alpha_now(stage), &now->views[0], now->count)
-                                          : status;
+    if (!status && stage->alpha_wanted)
+        status = vsm_gpu_alpha_follow(alpha_now(stage), &now->views[0], now->count);
+    if (!status && stage->alpha_wanted && old->count)
+        status = vsm_gpu_alpha_follow(alpha_fading(stage), &old->views[0], old->count);
+    return status;
 }
 
 static void add_tables(const struct vsm_view_group *group, struct vsm_matte *mattes)
@@ -323,7 +341,7 @@ static int follow_director(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     frame->fading_weight = choice->weight;
     frame->fading_stays = choice->keep_old;
     for (int i = 0; i < frame->view_count; i++)
-        alpha[i] = vsm_frame_alpha(frame, i);
+        alpha[i] = vsm_frame_alpha_plane(frame->alpha, i);
     return vsm_view_director_note(stage->sets.director, frame, alpha);
 }
 

@@ -52,7 +52,7 @@ static void test_others_are_left_out(void)
         struct vsm_frame *frame = make_frame(SIDE, SIDE);
 
         add_person(frame, &whole, chosen);
-        CHECK_INT(vsm_device_gate_make(gate, frame, open), VSM_OK);
+        CHECK_INT(vsm_device_gate_make(gate, frame, false, open), VSM_OK);
         for (int eye = 0; eye < 2; eye++) {
             CHECK_NEAR(open[eye * CELLS + MIDDLE], chosen, 1e-6);
             CHECK_NEAR(open[eye * CELLS + 5], 0, 1e-6);
@@ -60,6 +60,32 @@ static void test_others_are_left_out(void)
         vsm_frame_destroy(&frame);
     }
     vsm_device_gate_destroy(gate);
+}
+
+/* Views that fade, on another grid, show a body that is not wanted where the others show nobody. */
+static void test_fading_views_have_their_own(void)
+{
+    struct vsm_frame *frame = make_frame(SIDE, SIDE), *old = make_frame(SIDE / 2, SIDE);
+    struct vsm_device_gate *gate = NULL;
+
+    memset(vsm_tensor_f32(frame->alpha), 0, vsm_tensor_bytes(frame->alpha));
+    frame->fading_count = 2;
+    memcpy(frame->fading, old->mattes, sizeof(frame->fading));
+    frame->fading_alpha = vsm_tensor_ref(old->alpha);
+    CHECK_INT(vsm_device_gate_create(NULL, &gate), VSM_OK);
+    for (int chosen = 0; chosen < 2; chosen++) {
+        frame->people.count = 0;
+        add_person(frame, &whole, chosen);
+        CHECK_INT(vsm_device_gate_make(gate, frame, false, open), VSM_OK);
+        CHECK_INT(vsm_device_gate_make(gate, frame, true, open), VSM_OK);
+        for (int eye = 0; eye < 2; eye++) {
+            CHECK_NEAR(open[eye * CELLS / 2 + MIDDLE / 2], chosen, 1e-6);
+            CHECK_NEAR(open[eye * CELLS / 2 + 2], 0, 1e-6);
+        }
+    }
+    vsm_device_gate_destroy(gate);
+    vsm_frame_destroy(&old);
+    vsm_frame_destroy(&frame);
 }
 
 /* Somebody out of sight holds half of the body against the chosen one, in both eyes. */
@@ -74,7 +100,7 @@ static void test_rivals_are_left_out(void)
         add_person(frame, &left_half, true);
         frame->people.rival_count = rivals;
         frame->people.rival[0] = (struct vsm_person){.id = 2, .box = {right_half, right_half}};
-        CHECK_INT(vsm_device_gate_make(gate, frame, open), VSM_OK);
+        CHECK_INT(vsm_device_gate_make(gate, frame, false, open), VSM_OK);
         for (int eye = 0; eye < 2; eye++) {
             CHECK_NEAR(open[eye * CELLS + 64 * SIDE + 50], 1, 1e-6);
             CHECK_NEAR(open[eye * CELLS + 64 * SIDE + 74], !rivals, 1e-6);
@@ -97,8 +123,8 @@ static void add_maps(struct vsm_frame *frame, int width, int height)
         struct vsm_tensor *maps =
             vsm_tensor_create(VSM_F32, 3, (const int64_t[]){VSM_COEFFICIENT_MAPS, height, width});
 
-        memcpy(vsm_tensor_f32(maps) + VSM_COEFFICIENT_ALPHA_B * cells, vsm_frame_alpha(frame, eye),
-               cells * sizeof(float));
+        memcpy(vsm_tensor_f32(maps) + VSM_COEFFICIENT_ALPHA_B * cells,
+               vsm_frame_alpha_plane(frame->alpha, eye), cells * sizeof(float));
         frame->mattes[eye].coefficients = maps;
     }
 }
@@ -122,7 +148,7 @@ static void test_as_on_the_cpu(void)
         add_person(frame, &left_half, true);
         add_person(frame, &right_half, false);
         add_maps(frame, width, height);
-        CHECK_INT(vsm_device_gate_make(gate, frame, open), VSM_OK);
+        CHECK_INT(vsm_device_gate_make(gate, frame, false, open), VSM_OK);
         CHECK_INT(stage.run(stage.self, frame), VSM_OK);
         for (int i = 0; i < 2 * cells; i++) {
             const float *maps = vsm_tensor_f32(frame->mattes[i / cells].coefficients);
@@ -146,7 +172,7 @@ static void test_impossible_grids_are_refused(void)
     struct vsm_frame *frame = make_frame(8, 8);
 
     CHECK_INT(vsm_device_gate_create(NULL, &gate), VSM_OK);
-    CHECK_INT(vsm_device_gate_make(gate, frame, open), VSM_E_INTERNAL);
+    CHECK_INT(vsm_device_gate_make(gate, frame, false, open), VSM_E_INTERNAL);
     CHECK_HAS(vsm_error_message(), "gate");
     vsm_frame_destroy(&frame);
     vsm_device_gate_destroy(gate);
@@ -155,6 +181,7 @@ static void test_impossible_grids_are_refused(void)
 int main(void)
 {
     RUN(test_others_are_left_out);
+    RUN(test_fading_views_have_their_own);
     RUN(test_rivals_are_left_out);
     RUN(test_as_on_the_cpu);
     RUN(test_impossible_grids_are_refused);
