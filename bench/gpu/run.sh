@@ -260,8 +260,9 @@ for what; do
         cd "$work"
         clip=$here/fades_LR_180_SBS.mp4
         common="--set output.codec=ffv1 --set output.format=matte --set matting.view=auto --set recovery.checkpoint_interval=12 --progress none"
-        for mode in independent master_slave; do
+        for mode in independent "master_slave --set matting.people=largest" master_slave; do
             for device in cuda cpu; do
+                # shellcheck disable=SC2086
                 job $device "$clip" -o $device.mkv $common --set stereo.mode=$mode --set processing.device=$device
                 scaling $device.mkv.report.json
             done
