@@ -228,15 +228,12 @@ static int choose_views(struct vsm_gpu_stage *stage, const struct vsm_frame *fra
     return status == VSM_E_NOMEM && stage->sets.resting ? wake(stage) : status;
 }
 
-/* Of as many views as there are. */
-static struct vsm_gpu_alpha *alpha_now(struct vsm_gpu_stage *stage)
+/* Of as many views as the set has. */
+static struct vsm_gpu_alpha *alpha_of(struct vsm_gpu_stage *stage, const struct vsm_gpu_set *set)
 {
-    return &stage->alpha[stage->sets.now.count > stage->sets.direct_count];
-}
+    struct vsm_gpu_alpha *alpha = set == &stage->sets.old ? stage->fading_alpha : stage->alpha;
 
-static struct vsm_gpu_alpha *alpha_fading(struct vsm_gpu_stage *stage)
-{
-    return &stage->fading_alpha[stage->sets.old.count > stage->sets.direct_count];
+    return &alpha[set->count > stage->sets.direct_count];
 }
 
 static int wait(struct vsm_gpu_stage *stage)
@@ -280,11 +277,12 @@ static int review(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     if (!status && stage->stereo)
         status = vsm_gpu_sets_repair(&stage->sets, vsm_stereo_manager_repairs(stage->stereo));
     if (!status && frame->alpha)
-        status = vsm_gpu_alpha_fill(alpha_now(stage), frame->mattes, rgb, frame->alpha, stage->compute);
+        status = vsm_gpu_alpha_fill(alpha_of(stage, &stage->sets.now), frame->mattes, rgb, frame->alpha,
+                                    stage->compute);
     vsm_gpu_views_pictures(&stage->sets.old, rgb);
     if (!status && frame->fading_alpha)
-        status =
-            vsm_gpu_alpha_fill(alpha_fading(stage), frame->fading, rgb, frame->fading_alpha, stage->compute);
+        status = vsm_gpu_alpha_fill(alpha_of(stage, &stage->sets.old), frame->fading, rgb,
+                                    frame->fading_alpha, stage->compute);
     return status ? status : wait(stage);
 }
 
@@ -299,9 +297,9 @@ static int take_locked_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame
     frame->view_count = stage->sets.now.count;
     frame->fading_count = stage->sets.old.count;
     if (!status && stage->alpha_wanted)
-        status = vsm_gpu_alpha_take(alpha_now(stage), &frame->alpha);
+        status = vsm_gpu_alpha_take(alpha_of(stage, &stage->sets.now), &frame->alpha);
     if (!status && stage->alpha_wanted && frame->fading_count)
-        status = vsm_gpu_alpha_take(alpha_fading(stage), &frame->fading_alpha);
+        status = vsm_gpu_alpha_take(alpha_of(stage, &stage->sets.old), &frame->fading_alpha);
     return status;
 }
 
@@ -315,9 +313,9 @@ static int take_room(struct vsm_gpu_stage *stage, struct vsm_frame *frame)
     if (!status && stage->stereo)
         status = vsm_stereo_manager_follow(stage->stereo, now->views, now->count);
     if (!status && stage->alpha_wanted)
-        status = vsm_gpu_alpha_follow(alpha_now(stage), &now->views[0], now->count);
+        status = vsm_gpu_alpha_follow(alpha_of(stage, &stage->sets.now), &now->views[0], now->count);
     if (!status && stage->alpha_wanted && old->count)
-        status = vsm_gpu_alpha_follow(alpha_fading(stage), &old->views[0], old->count);
+        status = vsm_gpu_alpha_follow(alpha_of(stage, &stage->sets.old), &old->views[0], old->count);
     return status;
 }
 
